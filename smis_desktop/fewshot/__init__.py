@@ -1,0 +1,1 @@
+"""The few-shot method: inversion, representative vectors, pseudo labels, encoder training, refinement."""

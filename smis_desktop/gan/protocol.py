@@ -1,0 +1,63 @@
+"""What every generator offers: the few calls that the rest of the program is written against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Generator(Protocol):
+    """A frozen, pre-trained StyleGAN-like generator with a mapping and a synthesis network.
+
+    Shapes: `z` and `w` [N, 512] float32, `ws` [N, num_ws, 512] float32 (slot 0 is the coarsest), pictures
+    [N, 3, R, R] float32 RGB nominally in [-1, 1] (not clamped). Every call is differentiable in `ws`, and
+    deterministic: noise inputs are constants of the network.
+    """
+
+    name: str
+    """The installed name, e.g. `faces`."""
+    weights_sha256: str
+    """Digest of the weights (hex); a personal model remembers it and fits no other generator."""
+    num_ws: int
+    w_dim: int
+    img_resolution: int
+    coarse_slots: range
+    """Slots that decide pose and shape (here: up to 16²)."""
+    middle_slots: range
+    """Slots of features up to 64², where labels are read."""
+    fine_slots: range
+    """Slots that only act past 64²: colour and texture, free for style mixing."""
+    w_avg: Tensor
+    """[512] mean of `w`."""
+    feature_resolution: int
+    """Side of the feature maps that labels are read from (64 by default)."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def mapping(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """`z` [N, 512] → `w` [N, 512]; truncation pulls towards `w_avg`."""
+        ...
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        """`w` [N, 512] → `ws` [N, num_ws, 512]."""
+        ...
+
+    def synthesis(self, ws: Tensor) -> Tensor:
+        """`ws` → pictures [N, 3, img_resolution, img_resolution]."""
+        ...
+
+    def draft(self, ws: Tensor) -> Tensor:
+        """`ws` → quick approximate pictures [N, 3, 256, 256], from an early feature map. Good enough to steer by."""
+        ...
+
+    def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:
+        """Feature maps {r: [N, Z_r, r, r]} of the named resolutions; nothing past the largest is computed."""
+        ...
+
+    def feature_channels(self, resolution: int) -> int:
+        """Z_r. Raises KeyError for a resolution that the generator does not have."""
+        ...

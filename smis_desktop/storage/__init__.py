@@ -1,0 +1,1 @@
+"""Files on disk: generators, personal models and pictures, all written atomically."""
