@@ -1,1 +1,1 @@
-"""Work that runs beside the window, and its messages. No Qt."""
+"""Work beside the window: the preview thread and its messages. No Qt here."""

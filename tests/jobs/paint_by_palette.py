@@ -1,0 +1,36 @@
+"""A renderer small enough for tests: the picture is the layout in the palette's colours, tinted by the style."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.synthesis import PictureRequest, PictureResult
+
+FACE = Palette(
+    (
+        SemanticClass(0, "background", (40, 44, 52)),
+        SemanticClass(1, "skin", (230, 180, 150)),
+        SemanticClass(7, "hair", (120, 70, 40)),
+    )
+)
+
+
+@dataclass(frozen=True)
+class PaintByPalette:
+    """A pure function of the request, like the real one: same request, same picture, whatever was asked before."""
+
+    name: str = "Three colours"
+    palette: Palette = FACE
+    device: str = "paper"
+    full_size: int = 512
+
+    def render(self, request: PictureRequest) -> PictureResult:
+        rows = np.arange(request.size) * request.layout.shape[0] // request.size
+        columns = np.arange(request.size) * request.layout.shape[1] // request.size
+        plain = self.palette.color_table[request.layout[np.ix_(rows, columns)]].astype(np.float32)
+        tint = np.random.default_rng(request.style_seed).uniform(0.5, 1.0, 3)
+        styled = plain * (1 - request.mix + request.mix * tint)
+        return PictureResult(styled.astype(np.uint8), np.zeros((16, 512), np.float32), seconds=0.001)
