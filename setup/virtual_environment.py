@@ -1,0 +1,136 @@
+"""The checkout's own Python environment, `.venv`: made when missing, refreshed when the project file has changed.
+
+A record in `.venv` says what it was made from; as long as that still holds, nothing is installed and no network is
+needed. A marker stands beside the log while packages are being installed: whoever finds it standing knows that the
+installation was cut off, and starts over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from progress import CommandFailed, Log, SetupFailed
+
+# pip says this before it touches the environment; a failure before that has changed nothing.
+_PIP_BEGINS_TO_INSTALL = "Installing collected packages"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an environment was made from: the checkout's folder, the SHA-256 of its pyproject.toml, the extras."""
+
+    checkout: str
+    project: str
+    extras: tuple[str, ...]
+
+    def covers(self, wanted: Record) -> bool:
+        """Whether an environment of this record offers all that `wanted` asks for."""
+        same = (self.checkout, self.project) == (wanted.checkout, wanted.project)
+        return same and set(wanted.extras) <= set(self.extras)
+
+
+def wanted_record(checkout: Path, extras: Sequence[str]) -> Record:
+    """The record of an environment that would serve this checkout now. Raises SetupFailed without a pyproject.toml."""
+    try:
+        project = (checkout / "pyproject.toml").read_bytes()
+    except FileNotFoundError as error:
+        raise SetupFailed(f"{error.filename} is missing: this is not a whole checkout.") from error
+    return Record(str(checkout), hashlib.sha256(project).hexdigest(), tuple(sorted(extras)))
+
+
+def is_current(venv: Path, unfinished: Path, wanted: Record) -> bool:
+    """Whether the environment is whole, starts, and offers what is wanted."""
+    record = _read_record(venv)
+    return not unfinished.exists() and record is not None and record.covers(wanted) and _finds(venv, "smis_desktop")
+
+
+def bring_up_to_date(venv: Path, unfinished: Path, wanted: Record, log: Log) -> None:
+    """Make or refresh the environment `venv`, so that the wanted project and extras are installed in it, editable.
+
+    `unfinished` is the marker's path. Raises SetupFailed when the environment cannot be made or pip fails.
+    """
+    record = _read_record(venv)
+    # A folder that was moved holds scripts that name its old place.
+    moved = record is not None and record.checkout != wanted.checkout
+    usable = not unfinished.exists() and not moved and _finds(venv, "pip")
+    unfinished.touch()
+    if not usable:
+        log.say(f"Making the Python environment {venv} (Python {sys.version.split()[0]})")
+        _remove(venv)
+        log.run([sys.executable, "-m", "venv", str(venv)])
+    elif record is not None:
+        # What an earlier set-up added stays, the test tools above all.
+        wanted = replace(wanted, extras=tuple(sorted({*wanted.extras, *record.extras})))
+    log.say("Installing Python packages (the first time takes some minutes)")
+    _install(venv, wanted, unfinished, log)
+    _write_record(venv, wanted)
+    unfinished.unlink()
+    log.say("Ready.")
+
+
+@contextmanager
+def exclusively(path: Path) -> Iterator[int]:
+    """Hold the lock file `path`, waiting for whoever holds it now; yields its descriptor."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another set-up of this checkout to end …", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def _install(venv: Path, wanted: Record, unfinished: Path, log: Log) -> None:
+    project = f".[{','.join(wanted.extras)}]" if wanted.extras else "."
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    # A user-wide `pip --user` habit, or packages on PYTHONPATH, would lead past the environment.
+    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    env["PIP_USER"] = "0"
+    try:
+        log.run(
+            [*pip, "install", "--progress-bar", "off", "--editable", project], folder=Path(wanted.checkout), env=env
+        )
+    except CommandFailed as failure:
+        if not any(line.startswith(_PIP_BEGINS_TO_INSTALL) for line in failure.lines):
+            unfinished.unlink()
+        raise
+
+
+def _finds(venv: Path, module: str) -> bool:
+    """Whether the environment's Python starts and finds the module (isolated: not by the current folder)."""
+    python = venv / "bin" / "python"
+    if not python.exists():  # also when it links to a Python that was removed
+        return False
+    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    return subprocess.run([python, "-I", "-c", look], capture_output=True, check=False).returncode == 0
+
+
+def _read_record(venv: Path) -> Record | None:
+    try:
+        content = json.loads((venv / "smis-setup.json").read_text(encoding="utf-8"))
+        return Record(str(content["checkout"]), str(content["project"]), tuple(map(str, content["extras"])))
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None  # made by hand, or damaged: pip will tell what is there
+
+
+def _write_record(venv: Path, record: Record) -> None:
+    path, temporary = venv / "smis-setup.json", venv / "smis-setup.json.new"
+    temporary.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _remove(venv: Path) -> None:
+    if venv.is_symlink() or venv.is_file():
+        venv.unlink()
+    elif venv.exists():
+        shutil.rmtree(venv)
