@@ -48,13 +48,15 @@ class Log:
         """One line for the person who waits."""
         print(line, file=sys.stderr, flush=True)
 
-    def run(self, command: Sequence[str], folder: Path | None = None, env: dict[str, str] | None = None) -> list[str]:
-        """Run it to its end and return its output lines. Raises SetupFailed, naming the log, when it fails."""
+    def run(
+        self, what: str, command: Sequence[str], folder: Path | None = None, env: dict[str, str] | None = None
+    ) -> None:
+        """Run a command to its end. Raises CommandFailed, saying `what` and naming the log, when it fails."""
         lines: list[str] = []
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8")
         self._write(f"$ {' '.join(command)}\n")
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             cwd=folder,
             env=env,
@@ -64,23 +66,22 @@ class Log:
             text=True,
             errors="replace",
             pass_fds=[self._lock],
-        )
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                self._write(line)
-                lines.append(line.rstrip())
-                self._announce(line)
-            code = process.wait()
-        except BaseException:
-            # Whatever stops us stops the command too: half a set-up must not go on unseen.
-            process.terminate()
-            process.wait()
-            raise
+        ) as process:
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    self._write(line)
+                    lines.append(line.rstrip())
+                    self._announce(line)
+                code = process.wait()
+            except BaseException:
+                # Whatever stops us stops the command too: half a set-up must not go on unseen.
+                process.terminate()
+                raise
         if code != 0:
-            reasons = [line for line in lines if line.lower().startswith(("error", "e:"))] or lines
-            raise CommandFailed(command, code, reasons[-3:], lines, self.path)
-        return lines
+            errors = (line.strip() for line in lines if line.strip().lower().startswith(("error:", "e:")))
+            reasons = list(dict.fromkeys(errors)) or lines
+            raise CommandFailed(what, code, reasons[-3:], lines, self.path)
 
     def _write(self, text: str) -> None:
         assert self._file is not None
@@ -98,7 +99,7 @@ class Log:
 class CommandFailed(SetupFailed):
     """A command ended with an error. `lines` is all of its output."""
 
-    def __init__(self, command: Sequence[str], code: int, reasons: list[str], lines: list[str], log: Path) -> None:
+    def __init__(self, what: str, code: int, reasons: list[str], lines: list[str], log: Path) -> None:
         why = "".join(f"\n  {reason}" for reason in reasons)
-        super().__init__(f"{Path(command[0]).name} failed (exit code {code}):{why}\nThe whole story is in {log}")
+        super().__init__(f"{what} failed (exit code {code}):{why}\nThe whole story is in {log}")
         self.lines = lines

@@ -111,8 +111,8 @@ def _install(command: list[str], log: Log) -> None:
     # Another apt may be at work for a moment (unattended upgrades are, after every boot).
     wait = ["-o", "DPkg::Lock::Timeout=120"]
     try:
-        log.run([command[0], *wait, *command[1:]], env=quiet)
+        log.run("apt-get install", [command[0], *wait, *command[1:]], env=quiet)
     except CommandFailed:
         # A fresh system has no package lists, an old one has stale ones: both are put right by fetching them.
-        log.run([command[0], *wait, "update"], env=quiet)
-        log.run([command[0], *wait, *command[1:]], env=quiet)
+        log.run("apt-get update", [command[0], *wait, "update"], env=quiet)
+        log.run("apt-get install", [command[0], *wait, *command[1:]], env=quiet)

@@ -67,7 +67,7 @@ def bring_up_to_date(venv: Path, unfinished: Path, wanted: Record, log: Log) -> 
     if not usable:
         log.say(f"Making the Python environment {venv} (Python {sys.version.split()[0]})")
         _remove(venv)
-        log.run([sys.executable, "-m", "venv", str(venv)])
+        log.run("Making .venv", [sys.executable, "-m", "venv", str(venv)])
     elif record is not None:
         # What an earlier set-up added stays, the test tools above all.
         wanted = replace(wanted, extras=tuple(sorted({*wanted.extras, *record.extras})))
@@ -97,9 +97,8 @@ def _install(venv: Path, wanted: Record, unfinished: Path, log: Log) -> None:
     env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     env["PIP_USER"] = "0"
     try:
-        log.run(
-            [*pip, "install", "--progress-bar", "off", "--editable", project], folder=Path(wanted.checkout), env=env
-        )
+        install = [*pip, "install", "--progress-bar", "off", "--editable", project]
+        log.run("Installing Python packages", install, folder=Path(wanted.checkout), env=env)
     except CommandFailed as failure:
         if not any(line.startswith(_PIP_BEGINS_TO_INSTALL) for line in failure.lines):
             unfinished.unlink()
