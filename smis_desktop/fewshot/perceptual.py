@@ -31,19 +31,25 @@ class PerceptualDistance(nn.Module):
         self.shift = nn.Parameter(tensors["scaling_layer.shift"])
         self.scale = nn.Parameter(tensors["scaling_layer.scale"])
         positions = ("1.0", "2.5", "3.9", "4.11", "5.13")
-        self.weights = nn.ParameterList(tensors[f"net.slice{p}.weight"] for p in positions)
+        first_blur = tensors["net.slice1.1.filt"]
+        # The first convolution and the blur behind it are both linear: one 13×13 kernel of stride 2 does their work at a
+        # third of the cost. Only the outermost pixels differ (zeros instead of reflection around the picture).
+        self.first = nn.Parameter(
+            F.conv2d(tensors["net.slice1.0.weight"], first_blur[:1].expand(3, -1, -1, -1), padding=2, groups=3)
+        )
+        self.weights = nn.ParameterList(tensors[f"net.slice{p}.weight"] for p in positions[1:])
         self.biases = nn.ParameterList(tensors[f"net.slice{p}.bias"] for p in positions)
-        self.downsamples = nn.ModuleList(_Downsample(tensors[f"net.slice{p}.filt"]) for p in ("1.1", "2.4", "3.8"))
+        self.downsamples = nn.ModuleList(_Downsample(tensors[f"net.slice{p}.filt"]) for p in ("2.4", "3.8"))
         self.heads = nn.ParameterList(tensors[f"lin{i}.model.1.weight"] for i in range(5))
         freeze(self)
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """Five feature maps, each pixel's vector scaled to unit length."""
         x = (picture - self.shift) / self.scale
-        x = F.relu(self.downsamples[0](self._convolve(0, x, padding=2)))
+        x = F.relu(F.conv2d(x, self.first, self.biases[0], stride=2, padding=4))
         found = [x]
         for i, padding in ((1, 2), (2, 1)):
-            x = self.downsamples[i](F.max_pool2d(x, 3, stride=1))
+            x = self.downsamples[i - 1](F.max_pool2d(x, 3, stride=1))
             x = F.relu(self._convolve(i, x, padding))
             found.append(x)
         for i in (3, 4):
@@ -56,4 +62,4 @@ class PerceptualDistance(nn.Module):
         return torch.stack(terms).sum(0)
 
     def _convolve(self, i: int, x: Tensor, padding: int) -> Tensor:
-        return F.conv2d(x, self.weights[i], self.biases[i], padding=padding)
+        return F.conv2d(x, self.weights[i - 1], self.biases[i], padding=padding)

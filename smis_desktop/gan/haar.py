@@ -21,7 +21,7 @@ def inverse_haar(x: Tensor) -> Tensor:
     plus, minus = low + rows, low - rows
     sum_, difference = columns + both, columns - both
     corners = torch.stack((plus + sum_, plus - sum_, minus + difference, minus - difference), 2)
-    return F.pixel_shuffle(corners.view(n, channels, height, width) * 0.5, 2)
+    return F.pixel_shuffle(corners.reshape(n, channels, height, width) * 0.5, 2)
 
 
 def haar(x: Tensor) -> Tensor:

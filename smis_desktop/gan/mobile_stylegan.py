@@ -66,7 +66,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, w_up: Tensor, w_conv2: Tensor) -> Tensor:
         x = inverse_haar(x * self.up(w_up))
-        return self.conv2(self.conv1(x, w_up), w_conv2)
+        x = self.conv2(self.conv1(x, w_up), w_conv2)
+        return x
 
 
 class ImageHead(nn.Module):
@@ -115,7 +116,9 @@ class MobileStyleGAN(nn.Module):
     block i takes 2i+1 (upsampling and first convolution) and 2i+2 (second convolution), the last one the image head.
     """
 
-    def __init__(self, name: str, weights_sha256: str, channels: Sequence[int], w_dim: int = 512, mapping_depth: int = 8) -> None:
+    def __init__(
+        self, name: str, weights_sha256: str, channels: Sequence[int], w_dim: int = 512, mapping_depth: int = 8
+    ) -> None:
         super().__init__()
         self.name = name
         self.weights_sha256 = weights_sha256
@@ -125,18 +128,16 @@ class MobileStyleGAN(nn.Module):
         self.num_ws = 2 * blocks + 2
         self.img_resolution = 2 * 4 * 2**blocks
         self.feature_resolution = min(64, self.img_resolution // 2)
-        self.coarse_slots = range(0, min(5, self.num_ws))
+        self.coarse_slots = range(min(5, self.num_ws))
         middle_end = min(9, self.num_ws)
         self.middle_slots = range(self.coarse_slots.stop, middle_end)
         self.fine_slots = range(middle_end, self.num_ws)
         self.map = MappingNetwork(w_dim, mapping_depth)
         self.constant = nn.Parameter(torch.empty(1, channels[0], 4, 4))
         self.first = StyledConv(w_dim, channels[0], channels[0], 4, separable=False)
-        self.blocks = nn.ModuleList(
-            Block(w_dim, channels[i], channels[i + 1], 4 * 2 ** (i + 1)) for i in range(blocks)
-        )
+        self.blocks = nn.ModuleList(Block(w_dim, channels[i], channels[i + 1], 4 * 2 ** (i + 1)) for i in range(blocks))
         self.head = ImageHead(w_dim, channels[-1])
-        self.draft_head = DraftHead(self.feature_channels(_DRAFT_FEATURES)) if _DRAFT_FEATURES in self._sides() else None
+        self.draft_head: DraftHead | None = None
         self.latents = LatentStatistics(w_dim)
 
     @classmethod
@@ -147,6 +148,8 @@ class MobileStyleGAN(nn.Module):
         depth = sum(1 for key in weights if key.startswith("map.") and key.endswith(".weight"))
         with torch.device("meta"):
             generator = cls(name, weights_sha256, channels, weights["first.affine.weight"].shape[1], depth)
+            if "draft_head.weight" in weights:
+                generator.draft_head = DraftHead(generator.feature_channels(_DRAFT_FEATURES))
         generator.load_state_dict(dict(weights), assign=True)
         return generator.eval().requires_grad_(False)
 

@@ -41,10 +41,10 @@ def _affine(graph: IRGraph, source: str, target: str) -> dict[str, np.ndarray]:
     bias = graph.constant(bias_node).reshape(-1)
     reshape = graph.consumer(graph.consumer(bias_node, "Add"), "Reshape")
     product = graph.consumer(reshape, "Multiply")
-    scale = np.float32(1)
+    scale = 1.0
     if any(graph.nodes[i].kind == "Const" for i in product.inputs):
-        scale = graph.constant_input(product).reshape(())[()]
-    return {f"{target}.weight": weight * scale, f"{target}.bias": bias * scale}
+        scale = float(graph.constant_input(product).reshape(()))
+    return {f"{target}.weight": weight * np.float32(scale), f"{target}.bias": bias * np.float32(scale)}
 
 
 def _styled_conv(graph: IRGraph, source: str, target: str, separable: bool) -> dict[str, np.ndarray]:

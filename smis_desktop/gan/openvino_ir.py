@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from smis_desktop.errors import UserError
 
-_DTYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "i64": np.dtype("<i8"), "i32": np.dtype("<i4")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "f32": np.dtype("<f4"),
+    "f16": np.dtype("<f2"),
+    "i64": np.dtype("<i8"),
+    "i32": np.dtype("<i4"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,9 @@ class IRGraph:
             raise UserError(f"{source} is not an OpenVINO IR (no layers); fetch the generator again.")
         incoming: dict[str, list[tuple[int, str]]] = {}
         for edge in edges:
-            incoming.setdefault(edge.attrib["to-layer"], []).append((int(edge.attrib["to-port"]), edge.attrib["from-layer"]))
+            incoming.setdefault(edge.attrib["to-layer"], []).append(
+                (int(edge.attrib["to-port"]), edge.attrib["from-layer"])
+            )
         self.nodes: dict[str, Node] = {}
         self._constants: dict[str, np.ndarray] = {}
         for layer in layers:

@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from smis_desktop.gan.latents import LatentStatistics
+
 
 class Generator(Protocol):
     """A frozen, pre-trained StyleGAN-like generator with a mapping and a synthesis network.
@@ -30,11 +32,13 @@ class Generator(Protocol):
     """Slots of features up to 64², where labels are read."""
     fine_slots: range
     """Slots that only act past 64²: colour and texture, free for style mixing."""
-    w_avg: Tensor
-    """[512] mean of `w`."""
+    latents: LatentStatistics
+    """Mean and principal axes of `w`; `latents.w_avg` [512] is also `w_avg`."""
     feature_resolution: int
     """Side of the feature maps that labels are read from (64 by default)."""
 
+    @property
+    def w_avg(self) -> Tensor: ...
     @property
     def device(self) -> torch.device: ...
 

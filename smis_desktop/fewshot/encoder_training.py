@@ -1,0 +1,106 @@
+"""Trains the layout encoder on ‖ŵ − w‖² alone (Endo & Kanamori 2021, section 3.3, equation 5)."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor
+
+from smis_desktop.fewshot.pool import SamplePool, draws
+from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.gan.encoder import LayoutEncoder
+
+_WARM_UP_STEPS = 50
+_AVERAGING = 0.99
+_FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
+"""Share of samples in which classes are forgotten, and the chance of each class there: people leave things unpainted."""
+
+
+class EncoderTraining:
+    """An encoder in training: `step(pool)`; the averaged weights in `averaged` are the ones to use.
+
+    A step is a pure function of its number, the seed, the pool and the weights: draws do not depend on what came before.
+    """
+
+    def __init__(
+        self, encoder: LayoutEncoder, seed: int, batch_size: int, learning_rate: float, total_steps: int
+    ) -> None:
+        self.encoder = encoder.train()
+        self.averaged = copy.deepcopy(encoder).eval().requires_grad_(False)
+        self._seed, self._batch_size, self._learning_rate, self._total_steps = (
+            seed,
+            batch_size,
+            learning_rate,
+            total_steps,
+        )
+        self._parameters = dict(encoder.named_parameters())
+        self._adam = torch.optim.AdamW(
+            self._parameters.values(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        self.steps = 0
+
+    def step(self, pool: SamplePool) -> float:
+        """One step on a random batch of the pool; returns the loss: mean squared error per dimension of `w`."""
+        random = draws(self._seed, "batch", self.steps)
+        chosen = torch.randint(len(pool), (self._batch_size,), generator=random)
+        device = self.encoder.w_avg.device
+        num_classes = self.encoder.shape.num_classes
+        labels = forget_classes(pool.labels[chosen].long(), num_classes, random).to(device)
+        w = pool.w[chosen].to(device)
+        for group in self._adam.param_groups:
+            group["lr"] = self._learning_rate * self._schedule()
+        ws = self.encoder(one_hot(labels, num_classes))
+        loss = (ws - w[:, None]).square().mean()
+        self._adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
+        self._adam.step()
+        self.steps += 1
+        self._average()
+        return float(loss.item())
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, besides the pool."""
+        moments = self._adam.state_dict()["state"]
+        names = list(self._parameters)
+        return {
+            "steps": torch.tensor(self.steps),
+            **{f"encoder.{key}": value for key, value in self.encoder.state_dict().items()},
+            **{f"averaged.{key}": value for key, value in self.averaged.state_dict().items()},
+            **{f"adam.{names[i]}.{key}": value for i, found in moments.items() for key, value in found.items()},
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes on where `state()` was taken. Raises KeyError or RuntimeError when the state is of another encoder."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+        self.encoder.load_state_dict(part("encoder."))
+        self.averaged.load_state_dict(part("averaged."))
+        template = self._adam.state_dict()
+        template["state"] = {i: part(f"adam.{name}.") for i, name in enumerate(self._parameters)}
+        self._adam.load_state_dict(template)
+        self.steps = int(state["steps"].item())
+
+    def _schedule(self) -> float:
+        """Learning-rate factor: linear warm-up, then half a cosine to 2 % at the end."""
+        warm_up = min(1.0, (self.steps + 1) / _WARM_UP_STEPS)
+        return warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.steps / self._total_steps))))
+
+    def _average(self) -> None:
+        """Exponential moving average of the weights, following closely at first."""
+        keep = min(_AVERAGING, self.steps / (self.steps + 9))
+        with torch.no_grad():
+            for name, average in self.averaged.named_parameters():
+                average.lerp_(self._parameters[name], 1 - keep)
+
+
+def forget_classes(labels: Tensor, num_classes: int, random: torch.Generator) -> Tensor:
+    """Turns whole classes of some label maps (int64 [N, H, W]) to UNKNOWN, as a half-painted layout has them."""
+    affected = torch.rand(len(labels), 1, generator=random) < _FORGET_SAMPLE
+    forgotten = (torch.rand(len(labels), num_classes + 1, generator=random) < _FORGET_CLASS) & affected
+    gone = forgotten.gather(1, (labels + 1).flatten(1)).view_as(labels)
+    return labels.masked_fill(gone, UNKNOWN)

@@ -1,0 +1,58 @@
+"""What a training tells whoever watches: frozen dataclasses, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class InvertingShot:
+    """One step of a photo's inversion. `picture` (uint8 [256, 256, 3]) comes every so often."""
+
+    name: str
+    number: int
+    count: int
+    step: int
+    steps: int
+    best_loss: float
+    picture: np.ndarray | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ShotInverted:
+    """A photo's reconstruction, in figures (see `inversion.InversionResult`)."""
+
+    name: str
+    perceptual: float
+    psnr: float
+    latent_distance: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClassesLearned:
+    """The label transfer is there. `missing`: names of classes in the palette that no shot holds."""
+
+    kind: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderProgress:
+    """A round of training. `previews`: uint8 [256, 256, 3], the shots' own layouts rendered by the newest encoder."""
+
+    samples: int
+    total_samples: int
+    steps: int
+    loss: float
+    seconds_left: float
+    samples_per_second: float
+    previews: tuple[np.ndarray, ...] = field(default=(), repr=False)
+
+
+TrainingEvent = InvertingShot | ShotInverted | ClassesLearned | EncoderProgress
+OnEvent = Callable[[TrainingEvent], None]
+"""Called in the training's own thread. An exception that it raises stops the training; what was stored stays."""

@@ -1,0 +1,192 @@
+"""Inversion: the `ws` whose picture is a given photo, by optimisation (Endo & Kanamori 2021, section 3.1).
+
+The paper minimises L2 + 0.8 × LPIPS at 256². Two things are ours: the latents are optimised in whitened coordinates
+(a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations), and their mean
+square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.gan.pixels import from_rgb8
+from smis_desktop.gan.protocol import Generator
+
+_SIDE = 256
+
+
+@dataclass(frozen=True)
+class InversionSettings:
+    """What decides an inversion, besides the photo and the generator."""
+
+    steps: int = 120
+    learning_rate: float = 0.1
+    perceptual_weight: float = 0.8
+    prior_weight: float = 0.02
+    shared_steps: float = 0.3
+    """The first part of the steps moves one `w` for all slots; then every slot has its own."""
+
+
+@dataclass(frozen=True)
+class InversionProgress:
+    """After a step: how far, and how good the best one so far is (`loss`, lower is better)."""
+
+    step: int
+    steps: int
+    loss: float
+    best_loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class InversionResult:
+    """`ws` float32 [num_ws, 512] on the CPU, and honest figures of the reconstruction at 256² (draft picture)."""
+
+    ws: Tensor
+    loss: float
+    perceptual: float
+    psnr: float
+    latent_distance: float
+    """Root mean square of the whitened coordinates: about 1 for the generator's own latents."""
+
+
+class Inversion:
+    """One photo's inversion in progress. `step()` until `done`; `state()` and `restore()` make it resumable exactly."""
+
+    def __init__(
+        self, generator: Generator, perceptual: PerceptualDistance, photo: np.ndarray, settings: InversionSettings
+    ) -> None:
+        """photo: uint8 [S, S, 3] sRGB, square."""
+        self.generator, self.perceptual, self.settings = generator, perceptual, settings
+        self._target = from_rgb8(photo, _SIDE).to(generator.device)
+        self._target_pyramid = _pyramid(self._target)
+        with torch.no_grad():
+            self._target_features = perceptual.features(self._target)
+        self._coordinates = torch.zeros(generator.num_ws, generator.w_dim, device=generator.device, requires_grad=True)
+        self._adam = torch.optim.Adam([self._coordinates], lr=settings.learning_rate, betas=(0.9, 0.99))
+        self._step = 0
+        self._best_loss = math.inf
+        self._best = self._coordinates.detach().clone()
+
+    @property
+    def done(self) -> bool:
+        return self._step >= self.settings.steps
+
+    @property
+    def best_ws(self) -> Tensor:
+        """The best latents so far, [num_ws, 512]."""
+        return self.generator.latents.color(self._best)
+
+    def best_draft(self) -> Tensor:
+        """The picture of the best latents so far, [3, 256, 256]."""
+        with torch.no_grad():
+            return self.generator.draft(self.best_ws[None])[0]
+
+    def step(self) -> InversionProgress:
+        """One Adam step; keeps the best latents seen."""
+        settings = self.settings
+        shared = self._step < settings.shared_steps * settings.steps
+        for group in self._adam.param_groups:
+            group["lr"] = settings.learning_rate * _schedule(self._step / settings.steps)
+        coordinates = (
+            self._coordinates.mean(0, keepdim=True).expand_as(self._coordinates) if shared else self._coordinates
+        )
+        loss = self._loss(coordinates)
+        if loss.item() < self._best_loss:
+            self._best_loss, self._best = loss.item(), coordinates.detach().clone()
+        self._adam.zero_grad()
+        loss.backward()
+        if shared and self._coordinates.grad is not None:
+            # The mean's gradient is a num_ws-th of each slot's; Adam's step does not care, but its epsilon does.
+            self._coordinates.grad *= len(self._coordinates)
+        self._adam.step()
+        self._step += 1
+        return InversionProgress(self._step, settings.steps, loss.item(), self._best_loss)
+
+    def result(self) -> InversionResult:
+        """Figures of the best latents so far."""
+        with torch.no_grad():
+            picture = self.generator.draft(self.best_ws[None])
+            perceptual = self.perceptual(self.perceptual.features(picture), self._target_features).item()
+            error = (picture.clamp(-1, 1) - self._target).square().mean().item()
+        return InversionResult(
+            ws=self.best_ws.detach().cpu(),
+            loss=self._best_loss,
+            perceptual=perceptual,
+            psnr=10 * math.log10(4 / max(error, 1e-10)),
+            latent_distance=self._best.square().mean().sqrt().item(),
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, as CPU tensors."""
+        moments = self._adam.state_dict()["state"].get(0, {})
+        return {
+            "coordinates": self._coordinates.detach().cpu().clone(),
+            "best": self._best.cpu().clone(),
+            "best_loss": torch.tensor(self._best_loss, dtype=torch.float64),
+            "step": torch.tensor(self._step),
+            **{f"adam.{key}": value.cpu().clone() for key, value in moments.items()},
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes on where `state()` was taken. Raises KeyError when the state is not one."""
+        device = self._coordinates.device
+        with torch.no_grad():
+            self._coordinates.copy_(state["coordinates"])
+        self._best = state["best"].to(device)
+        self._best_loss = state["best_loss"].item()
+        self._step = int(state["step"].item())
+        moments = {key.removeprefix("adam."): value for key, value in state.items() if key.startswith("adam.")}
+        if moments:
+            template = self._adam.state_dict()
+            template["state"] = {0: moments}
+            self._adam.load_state_dict(template)
+
+    def _loss(self, coordinates: Tensor) -> Tensor:
+        picture = self.generator.draft(self.generator.latents.color(coordinates)[None])
+        reconstruction = torch.stack(
+            [(a - b).square().mean() for a, b in zip(_pyramid(picture), self._target_pyramid, strict=True)]
+        ).mean()
+        perceptual = self.perceptual(self.perceptual.features(picture), self._target_features).sum()
+        prior = coordinates.square().mean()
+        loss: Tensor = (
+            reconstruction + self.settings.perceptual_weight * perceptual + self.settings.prior_weight * prior
+        )
+        return loss
+
+
+def invert(
+    generator: Generator,
+    perceptual: PerceptualDistance,
+    photo: np.ndarray,
+    settings: InversionSettings,
+    on_progress: Callable[[InversionProgress, Inversion], None] | None = None,
+) -> InversionResult:
+    """Inverts `photo` (uint8 [S, S, 3]). An exception raised by `on_progress` cancels it and passes through."""
+    inversion = Inversion(generator, perceptual, photo, settings)
+    while not inversion.done:
+        progress = inversion.step()
+        if on_progress is not None:
+            on_progress(progress, inversion)
+    return inversion.result()
+
+
+def _pyramid(picture: Tensor) -> list[Tensor]:
+    """The picture at 256², 128², 64² and 32²: coarse levels see a misplaced face before fine ones do."""
+    levels = [picture]
+    for _ in range(3):
+        levels.append(F.avg_pool2d(levels[-1], 2))
+    return levels
+
+
+def _schedule(t: float) -> float:
+    """Learning-rate factor: short ramp up, cosine ramp down over the last quarter (as in StyleGAN2's projector, appendix D)."""
+    ramp_up, ramp_down = min(1.0, t / 0.05 + 0.1), min(1.0, (1 - t) / 0.25)
+    return ramp_up * (0.5 - 0.5 * math.cos(ramp_down * math.pi))

@@ -1,0 +1,71 @@
+"""A personal model: all that is needed, besides the generator, to paint in somebody's own classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smis_desktop.errors import UserError
+from smis_desktop.fewshot.probe import LinearProbe
+from smis_desktop.fewshot.pseudo_labels import UNKNOWN
+from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
+from smis_desktop.fewshot.transfer import LabelKind, LabelTransfer
+from smis_desktop.gan.encoder import LayoutEncoder
+from smis_desktop.gan.protocol import Generator
+from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.reduce import reduce_label_map, reduce_points
+
+
+@dataclass(frozen=True, eq=False)
+class PersonalModel:
+    """What was learned from the shots. `settings` (JSON-able) says how, for the record."""
+
+    name: str
+    generator_name: str
+    generator_sha256: str
+    palette: Palette
+    label_kind: LabelKind
+    vectors: RepresentativeVectors
+    probe: LinearProbe | None
+    encoder: LayoutEncoder
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def transfer(self) -> LabelTransfer:
+        """The label transfer that the encoder was trained on: the probe where there is one, else the paper's vectors."""
+        return self.vectors if self.probe is None else self.probe
+
+    def require(self, generator: Generator) -> None:
+        """Raises UserError when the model was trained on other weights than `generator`'s."""
+        if generator.weights_sha256 != self.generator_sha256:
+            raise UserError(
+                f"The model {self.name!r} was trained on another generator than the installed {generator.name!r} "
+                f"(weights {self.generator_sha256[:12]}… against {generator.weights_sha256[:12]}…); "
+                f"install the generator {self.generator_name!r} that it came with."
+            )
+
+
+def layout_channels(layout: np.ndarray, palette: Palette, label_kind: LabelKind, resolution: int) -> Tensor:
+    """A label map of class ids uint8 [H, H] as the networks see it: int64 [resolution, resolution] in palette channels,
+    UNKNOWN where nothing, or nothing that the palette knows, is painted.
+
+    Dense maps keep every class's area (`labels.reduce.reduce_label_map`), sparse ones every marked cell.
+    """
+    known = np.where(palette.channel_of[layout] >= 0, layout, 255).astype(np.uint8)
+    if label_kind == "sparse":
+        reduced = reduce_points(known, resolution, unknown=255)
+    else:
+        reduced = reduce_label_map(known, resolution)
+    channels = torch.from_numpy(palette.channel_of[reduced].astype(np.int64))
+    assert int(channels.min()) >= UNKNOWN
+    return channels
+
+
+def unknown_ids(layout: np.ndarray, palette: Palette, label_kind: LabelKind) -> list[int]:
+    """The ids in a layout that the palette does not know (255 is "empty", and 0 too where labels are sparse)."""
+    empty = {255, 0} if label_kind == "sparse" else {255}
+    return sorted(int(i) for i in np.unique(layout) if palette.channel_of[i] < 0 and int(i) not in empty)

@@ -1,0 +1,61 @@
+"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, as many as wanted, without a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smis_desktop.fewshot.transfer import LabelTransfer
+from smis_desktop.gan.protocol import Generator
+
+_GENERATOR_BATCH = 2
+"""Feature maps of two pictures stay in the processor's cache; larger batches were slower on every CPU tried."""
+
+
+def draws(seed: int, stream: str, index: int) -> torch.Generator:
+    """An independent random stream for each (seed, stream, index): a resumed training draws what it would have drawn."""
+    entropy = [seed, *stream.encode(), index]
+    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state) & 0x7FFF_FFFF_FFFF_FFFF)
+
+
+class SamplePool:
+    """Grows by rounds; round i is a pure function of (seed, i). On the CPU: `w` float32 [N, 512], `labels` int8 [N, r, r]
+    palette channels (int16 from 128 classes up), -1 = unknown."""
+
+    def __init__(
+        self, generator: Generator, transfer: LabelTransfer, seed: int, round_size: int, num_classes: int
+    ) -> None:
+        self._generator, self._transfer, self._seed, self._round_size = generator, transfer, seed, round_size
+        r = generator.feature_resolution
+        self._label_dtype = torch.int8 if num_classes < 128 else torch.int16
+        self.w = torch.empty(0, generator.w_dim)
+        self.labels = torch.empty(0, r, r, dtype=self._label_dtype)
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it holds."""
+        return len(self.w) // self._round_size
+
+    def grow(self) -> tuple[Tensor, Tensor]:
+        """Adds the next round and returns it."""
+        z = torch.randn(self._round_size, self._generator.w_dim, generator=draws(self._seed, "pool", self.rounds))
+        found_w, found_labels = [], []
+        with torch.inference_mode():
+            for batch in z.split(_GENERATOR_BATCH):
+                w = self._generator.mapping(batch.to(self._generator.device))
+                features = self._generator.features(self._generator.broadcast(w), self._transfer.resolutions)
+                found_labels.append(self._transfer.label(features).to("cpu", self._label_dtype))
+                found_w.append(w.cpu())
+        new = torch.cat(found_w).clone(), torch.cat(found_labels).clone()
+        self.add(*new)
+        return new
+
+    def add(self, w: Tensor, labels: Tensor) -> None:
+        """Adds a round that `grow` made earlier."""
+        self.w = torch.cat((self.w, w))
+        self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))

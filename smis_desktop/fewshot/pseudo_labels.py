@@ -1,0 +1,48 @@
+"""Labels for generated pictures, from features alone (Endo & Kanamori 2021, section 3.2).
+
+Label maps here are in *channels* (positions in the palette), int64 [N, H, W]; `UNKNOWN` marks pixels of no class.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+UNKNOWN = -1
+
+
+def cosine_scores(vectors: Tensor, feature_map: Tensor) -> Tensor:
+    """cos(vectors[m], feature_map[n, :, y, x]) as [N, M, H, W]; vectors [M, Z] of unit length."""
+    return F.conv2d(F.normalize(feature_map, dim=1), vectors[:, :, None, None])
+
+
+def dense_pseudo_labels(scores: Tensor, channels: Tensor) -> Tensor:
+    """Each pixel takes the class whose vector is most alike. `channels` int64 [M] names each vector's class.
+
+    A class without a vector has no score, so it can never win: a zero vector would, wherever all cosines are negative.
+    """
+    return channels[scores.argmax(1)]
+
+
+def sparse_pseudo_labels(scores: Tensor, channels: Tensor, top_k: int, threshold: float) -> Tensor:
+    """Each vector claims its `top_k` most alike pixels whose cosine exceeds `threshold`; the highest claim on a pixel wins
+    (of equal ones the lower channel), all other pixels are UNKNOWN. Shapes as above.
+    """
+    n, m, height, width = scores.shape
+    pixels = height * width
+    values, places = scores.flatten(2).topk(min(top_k, pixels), dim=2)
+    places = places + torch.arange(n, device=scores.device)[:, None, None] * pixels
+    owners = channels[None, :, None].expand_as(places)
+    claimed = values > threshold
+    values, places, owners = values[claimed], places[claimed], owners[claimed]
+    highest = scores.new_full((n * pixels,), -torch.inf).scatter_reduce(0, places, values, "amax")
+    wins = values == highest[places]
+    nobody = torch.iinfo(torch.int64).max
+    labels = owners.new_full((n * pixels,), nobody).scatter_reduce(0, places[wins], owners[wins], "amin")
+    return labels.masked_fill(labels == nobody, UNKNOWN).view(n, height, width)
+
+
+def one_hot(label_maps: Tensor, num_classes: int) -> Tensor:
+    """int64 [N, H, W] in channels → float32 [N, num_classes, H, W]; UNKNOWN pixels are zero in every channel."""
+    return F.one_hot(label_maps + 1, num_classes + 1)[..., 1:].permute(0, 3, 1, 2).float()

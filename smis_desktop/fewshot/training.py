@@ -1,0 +1,268 @@
+"""The whole few-shot training: photos and labels in, a personal model out.
+
+Photos → inversion → label transfer → pool of (w, pseudo label) → encoder. Every stage leaves what it made in a store, so
+that a training can stop at any moment and go on to the same result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smis_desktop.errors import UserError
+from smis_desktop.fewshot.encoder_training import EncoderTraining
+from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, InvertingShot, OnEvent, ShotInverted
+from smis_desktop.fewshot.frozen import freeze
+from smis_desktop.fewshot.inversion import Inversion, InversionSettings
+from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
+from smis_desktop.fewshot.pool import SamplePool, draws
+from smis_desktop.fewshot.probe import learn_probe
+from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.fewshot.representative_vectors import learn_vectors
+from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
+from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
+from smis_desktop.gan.pixels import to_rgb8
+from smis_desktop.gan.protocol import Generator
+from smis_desktop.labels.palette import Palette
+
+_PICTURE_EVERY = 20
+_CHECKPOINT_EVERY = 8
+"""Rounds between two checkpoints of the encoder."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What decides a training, besides generator, shots and palette.
+
+    top_k and threshold matter to sparse labels only. `samples` pseudo-labelled pictures are made in rounds; after each
+    round the encoder takes `steps_per_round` steps of `batch_size` on all that is there.
+    """
+
+    label_kind: LabelKind = "dense"
+    transfer: TransferKind = "probe"
+    top_k: int = 3
+    threshold: float = 0.5
+    samples: int = 6400
+    round_size: int = 64
+    steps_per_round: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1.5e-3
+    encoder_width: int = 40
+    seed: int = 0
+    inversion: InversionSettings = field(default_factory=InversionSettings)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds `samples` make."""
+        return -(-self.samples // self.round_size)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingShot:
+    """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3], or `ws` where they are known."""
+
+    name: str
+    label_map: np.ndarray
+    picture: np.ndarray | None = None
+    ws: Tensor | None = None
+
+
+class TrainingStore(Protocol):
+    """Where a training keeps what it has made so far, by name."""
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        """What was written under that name, or None."""
+        ...
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Replaces what is under that name, atomically."""
+        ...
+
+
+def train(
+    name: str,
+    generator: Generator,
+    open_perceptual: Callable[[], PerceptualDistance],
+    shots: Sequence[TrainingShot],
+    palette: Palette,
+    settings: TrainingSettings,
+    store: TrainingStore,
+    on_event: OnEvent,
+) -> PersonalModel:
+    """Trains a personal model; goes on from what `store` holds of the same training.
+
+    `open_perceptual` is called only if a photo is to be inverted. Raises UserError when the labels cannot be learned from
+    (no labelled cell is left at the generator's feature resolution).
+    """
+    resolution = generator.feature_resolution
+    for shot in shots:
+        if not bool((layout_channels(shot.label_map, palette, settings.label_kind, resolution) != UNKNOWN).any()):
+            raise UserError(
+                f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
+            )
+    latents = _invert_all(generator, open_perceptual, shots, settings, store, on_event)
+    device = generator.device
+    learned = [
+        LatentShot(
+            shot.name,
+            ws.to(device),
+            layout_channels(shot.label_map, palette, settings.label_kind, resolution).to(device),
+        )
+        for shot, ws in zip(shots, latents, strict=True)
+    ]
+    vectors = learn_vectors(
+        generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
+    )
+    use_probe = settings.transfer == "probe" and settings.label_kind == "dense"
+    probe = learn_probe(generator, learned, palette.num_classes) if use_probe else None
+    held = set(vectors.channels.tolist())
+    missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
+    on_event(ClassesLearned("probe" if use_probe else "vectors", missing))
+
+    model = PersonalModel(
+        name=name,
+        generator_name=generator.name,
+        generator_sha256=generator.weights_sha256,
+        palette=palette,
+        label_kind=settings.label_kind,
+        vectors=vectors,
+        probe=probe,
+        encoder=_new_encoder(generator, palette.num_classes, settings),
+        settings=describe(settings, [shot.name for shot in shots]),
+    )
+    encoder = _train_encoder(generator, model, learned, settings, store, on_event)
+    return dataclasses.replace(model, encoder=encoder)
+
+
+def describe(settings: TrainingSettings, shot_names: Sequence[str]) -> dict[str, Any]:
+    """Settings as JSON-able facts for the model's file, and to tell whether a stored training is the same one."""
+    return {**dataclasses.asdict(settings), "shots": list(shot_names)}
+
+
+def _invert_all(
+    generator: Generator,
+    open_perceptual: Callable[[], PerceptualDistance],
+    shots: Sequence[TrainingShot],
+    settings: TrainingSettings,
+    store: TrainingStore,
+    on_event: OnEvent,
+) -> list[Tensor]:
+    perceptual: PerceptualDistance | None = None
+    found = []
+    for number, shot in enumerate(shots):
+        if shot.ws is not None:
+            found.append(shot.ws)
+            continue
+        done = store.read(f"inverted-{number}")
+        if done is None:
+            perceptual = perceptual or open_perceptual()
+            done = {"ws": _invert(generator, perceptual, shot, number, len(shots), settings, store, on_event)}
+            store.write(f"inverted-{number}", done)
+        found.append(done["ws"])
+    return found
+
+
+def _invert(
+    generator: Generator,
+    perceptual: PerceptualDistance,
+    shot: TrainingShot,
+    number: int,
+    count: int,
+    settings: TrainingSettings,
+    store: TrainingStore,
+    on_event: OnEvent,
+) -> Tensor:
+    started = time.monotonic()
+    if shot.picture is None:
+        raise ValueError(f"shot {shot.name} has neither a picture nor latents")
+    inversion = Inversion(generator, perceptual, shot.picture, settings.inversion)
+    begun = store.read("inverting")
+    if begun is not None and int(begun.pop("number").item()) == number:
+        inversion.restore(begun)
+    while not inversion.done:
+        progress = inversion.step()
+        picture = None
+        if progress.step % _PICTURE_EVERY == 0:
+            picture = to_rgb8(inversion.best_draft())
+            store.write("inverting", {"number": torch.tensor(number), **inversion.state()})
+        on_event(
+            InvertingShot(shot.name, number + 1, count, progress.step, progress.steps, progress.best_loss, picture)
+        )
+    result = inversion.result()
+    on_event(
+        ShotInverted(shot.name, result.perceptual, result.psnr, result.latent_distance, time.monotonic() - started)
+    )
+    return result.ws
+
+
+def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSettings) -> LayoutEncoder:
+    groups = (len(generator.coarse_slots), len(generator.middle_slots), len(generator.fine_slots))
+    shape = EncoderShape(
+        num_classes, generator.num_ws, generator.w_dim, groups, generator.feature_resolution, settings.encoder_width
+    )
+    seed = int(torch.randint(2**31, (1,), generator=draws(settings.seed, "encoder", 0)).item())
+    with torch.random.fork_rng(devices=[]):
+        # torch's layers initialise from the global generator; this is the one place that touches it, and puts it back.
+        torch.manual_seed(seed)
+        encoder = LayoutEncoder(shape)
+    encoder.set_latent_space(generator.w_avg.cpu(), generator.latents.axes.cpu(), generator.latents.std.cpu())
+    return encoder.to(generator.device)
+
+
+def _train_encoder(
+    generator: Generator,
+    model: PersonalModel,
+    learned: Sequence[LatentShot],
+    settings: TrainingSettings,
+    store: TrainingStore,
+    on_event: OnEvent,
+) -> LayoutEncoder:
+    total_steps = settings.rounds * settings.steps_per_round
+    training = EncoderTraining(model.encoder, settings.seed, settings.batch_size, settings.learning_rate, total_steps)
+    pool = SamplePool(generator, model.transfer, settings.seed, settings.round_size, model.palette.num_classes)
+    checkpoint = store.read("encoder")
+    if checkpoint is not None:
+        training.restore(checkpoint)
+    started, first_round = time.monotonic(), training.steps // settings.steps_per_round
+    for number in range(settings.rounds):
+        stored = store.read(f"pool-{number}")
+        if stored is not None:
+            pool.add(stored["w"], stored["labels"])
+        else:
+            w, labels = pool.grow()
+            store.write(f"pool-{number}", {"w": w, "labels": labels})
+        if number < first_round:
+            continue
+        losses = [training.step(pool) for _ in range(settings.steps_per_round)]
+        done, last = number + 1, number + 1 == settings.rounds
+        previews: tuple[np.ndarray, ...] = ()
+        if done % _CHECKPOINT_EVERY == 0 or last:
+            store.write("encoder", training.state())
+            previews = _previews(generator, training.averaged, learned)
+        seconds = time.monotonic() - started
+        on_event(
+            EncoderProgress(
+                samples=len(pool),
+                total_samples=settings.rounds * settings.round_size,
+                steps=training.steps,
+                loss=sum(losses) / len(losses),
+                seconds_left=seconds / (done - first_round) * (settings.rounds - done),
+                samples_per_second=(done - first_round) * settings.round_size / max(seconds, 1e-9),
+                previews=previews,
+            )
+        )
+    return freeze(training.averaged)
+
+
+def _previews(generator: Generator, encoder: LayoutEncoder, learned: Sequence[LatentShot]) -> tuple[np.ndarray, ...]:
+    with torch.inference_mode():
+        layouts = [one_hot(shot.labels[None], encoder.shape.num_classes) for shot in learned]
+        return tuple(to_rgb8(generator.draft(encoder(layout))[0]) for layout in layouts)
