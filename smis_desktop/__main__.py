@@ -1,11 +1,21 @@
 """`python -m smis_desktop`, and the entry point of the frozen program."""
 
 import multiprocessing
+import runpy
 import sys
 
 from smis_desktop.cli import main
 
+
+def _is_asked_for_pip() -> bool:
+    """A frozen program is its own Python: what runs `sys.executable -m pip` comes back here."""
+    return bool(getattr(sys, "frozen", False)) and sys.argv[1:3] == ["-m", "pip"]
+
+
 if __name__ == "__main__":
-    # In a frozen program the training process is this very executable, started anew: it must turn off here.
+    # The same holds for the training process: in a frozen program it turns off here.
     multiprocessing.freeze_support()
+    if _is_asked_for_pip():
+        del sys.argv[1:3]
+        runpy.run_module("pip", run_name="__main__", alter_sys=True)
     sys.exit(main())
