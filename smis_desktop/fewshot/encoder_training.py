@@ -15,13 +15,13 @@ from smis_desktop.gan.encoder import LayoutEncoder
 _WARM_UP_STEPS = 50
 _AVERAGING = 0.99
 _FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
-"""Share of samples in which classes are forgotten, and the chance of each class there: people leave things unpainted."""
+"""Share of samples in which classes are forgotten, and each class's chance there: people leave things unpainted."""
 
 
 class EncoderTraining:
     """An encoder in training: `step(pool)`; the averaged weights in `averaged` are the ones to use.
 
-    A step is a pure function of its number, the seed, the pool and the weights: draws do not depend on what came before.
+    A step is a pure function of its number, the seed, the pool and the weights: no draw depends on earlier ones.
     """
 
     def __init__(

@@ -187,6 +187,6 @@ def _pyramid(picture: Tensor) -> list[Tensor]:
 
 
 def _schedule(t: float) -> float:
-    """Learning-rate factor: short ramp up, cosine ramp down over the last quarter (as in StyleGAN2's projector, appendix D)."""
+    """Learning-rate factor: short ramp up, cosine ramp down over the last quarter (StyleGAN2, appendix D)."""
     ramp_up, ramp_down = min(1.0, t / 0.05 + 0.1), min(1.0, (1 - t) / 0.25)
     return ramp_up * (0.5 - 0.5 * math.cos(ramp_down * math.pi))

@@ -1,4 +1,4 @@
-"""Shift-tolerant LPIPS on AlexNet (Ghildyal & Liu 2022, arXiv 2207.13686; LPIPS: Zhang et al. 2018, arXiv 1801.03924)."""
+"""Shift-tolerant LPIPS on AlexNet (Ghildyal & Liu 2022, arXiv 2207.13686), after LPIPS (arXiv 1801.03924)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class PerceptualDistance(nn.Module):
         self.scale = nn.Parameter(tensors["scaling_layer.scale"])
         positions = ("1.0", "2.5", "3.9", "4.11", "5.13")
         first_blur = tensors["net.slice1.1.filt"]
-        # The first convolution and the blur behind it are both linear: one 13×13 kernel of stride 2 does their work at a
-        # third of the cost. Only the outermost pixels differ (zeros instead of reflection around the picture).
+        # The first convolution and the blur behind it are both linear: one 13×13 kernel of stride 2 does their work at
+        # a third of the cost. Only the outermost pixels differ (zeros instead of reflection around the picture).
         self.first = nn.Parameter(
             F.conv2d(tensors["net.slice1.0.weight"], first_blur[:1].expand(3, -1, -1, -1), padding=2, groups=3)
         )

@@ -36,7 +36,7 @@ class PersonalModel:
 
     @property
     def transfer(self) -> LabelTransfer:
-        """The label transfer that the encoder was trained on: the probe where there is one, else the paper's vectors."""
+        """The label transfer that the encoder was trained on: the probe where there is one, else the vectors."""
         return self.vectors if self.probe is None else self.probe
 
     def require(self, generator: Generator) -> None:

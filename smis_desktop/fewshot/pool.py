@@ -1,4 +1,4 @@
-"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, as many as wanted, without a picture."""
+"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, without a picture being made."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _GENERATOR_BATCH = 2
 
 
 def draws(seed: int, stream: str, index: int) -> torch.Generator:
-    """An independent random stream for each (seed, stream, index): a resumed training draws what it would have drawn."""
+    """An independent random stream for each (seed, stream, index): a resumed training draws the same."""
     entropy = [seed, *stream.encode(), index]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) & 0x7FFF_FFFF_FFFF_FFFF)
 
 
 class SamplePool:
-    """Grows by rounds; round i is a pure function of (seed, i). On the CPU: `w` float32 [N, 512], `labels` int8 [N, r, r]
-    palette channels (int16 from 128 classes up), -1 = unknown."""
+    """Grows by rounds; round i is a pure function of (seed, i). On the CPU: `w` float32 [N, 512], `labels` int8
+    [N, r, r] palette channels (int16 from 128 classes up), -1 = unknown."""
 
     def __init__(
         self, generator: Generator, transfer: LabelTransfer, seed: int, round_size: int, num_classes: int

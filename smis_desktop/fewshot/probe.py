@@ -1,9 +1,9 @@
 """Label transfer by a regularised linear probe over feature maps of several resolutions, for dense labels.
 
-Single mean vectors (the paper's way) lose classes whose pixels are spread over several directions of one layer. A linear
-classifier on the layers from 8² up, fitted to the same shots, reads the same features better (docs/measurements.md).
-Each layer's 1×1 weights are applied at its own side and the scores are upsampled: bilinear upsampling commutes with a 1×1
-convolution, and scores have fewer channels than features.
+Single mean vectors (the paper's way) lose classes whose pixels are spread over several directions of one layer. A
+linear classifier on the layers from 8² up, fitted to the same shots, reads the same features better
+(docs/measurements.md). Each layer's 1×1 weights are applied at its own side and the scores are upsampled: bilinear
+upsampling commutes with a 1×1 convolution, and scores have fewer channels than features.
 """
 
 from __future__ import annotations

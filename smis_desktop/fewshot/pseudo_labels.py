@@ -26,10 +26,10 @@ def dense_pseudo_labels(scores: Tensor, channels: Tensor) -> Tensor:
 
 
 def sparse_pseudo_labels(scores: Tensor, channels: Tensor, top_k: int, threshold: float) -> Tensor:
-    """Each vector claims its `top_k` most alike pixels whose cosine exceeds `threshold`; the highest claim on a pixel wins
-    (of equal ones the lower channel), all other pixels are UNKNOWN. Shapes as above.
+    """Each vector claims its `top_k` most alike pixels whose cosine exceeds `threshold`; the highest claim on a pixel
+    wins (of equal ones the lower channel), all other pixels are UNKNOWN. Shapes as above.
     """
-    n, m, height, width = scores.shape
+    n, _, height, width = scores.shape
     pixels = height * width
     values, places = scores.flatten(2).topk(min(top_k, pixels), dim=2)
     places = places + torch.arange(n, device=scores.device)[:, None, None] * pixels

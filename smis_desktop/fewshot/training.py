@@ -1,7 +1,7 @@
 """The whole few-shot training: photos and labels in, a personal model out.
 
-Photos → inversion → label transfer → pool of (w, pseudo label) → encoder. Every stage leaves what it made in a store, so
-that a training can stop at any moment and go on to the same result.
+Photos → inversion → label transfer → pool of (w, pseudo label) → encoder. Every stage leaves what it made in a store,
+so that a training can stop at any moment and go on to the same result.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, eq=False)
 class TrainingShot:
-    """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3], or `ws` where they are known."""
+    """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3], or `ws` where known."""
 
     name: str
     label_map: np.ndarray
@@ -99,8 +99,8 @@ def train(
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
-    `open_perceptual` is called only if a photo is to be inverted. Raises UserError when the labels cannot be learned from
-    (no labelled cell is left at the generator's feature resolution).
+    `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
+    pixel.
     """
     resolution = generator.feature_resolution
     for shot in shots:

@@ -87,7 +87,7 @@ class LayoutEncoder(nn.Module):
         self.register_buffer("color", torch.eye(shape.w_dim))
 
     def set_latent_space(self, w_avg: Tensor, axes: Tensor, std: Tensor) -> None:
-        """The heads answer in whitened coordinates; these turn them into `w`: w_avg [D], axes [D, D] (rows), std [D]."""
+        """The heads answer in whitened coordinates; w_avg [D], axes [D, D] (rows), std [D] turn them to `w`."""
         self.w_avg.copy_(w_avg)
         self.color.copy_(std[:, None] * axes)
 

@@ -1,4 +1,4 @@
-"""The Haar wavelet step of MobileStyleGAN (Belousov 2021, arXiv 2104.04767, section 3): four bands to a map of twice the side."""
+"""The Haar wavelet step of MobileStyleGAN (Belousov 2021, arXiv 2104.04767, section 3): four bands, twice the side."""
 
 from __future__ import annotations
 

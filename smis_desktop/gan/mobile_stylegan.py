@@ -142,7 +142,7 @@ class MobileStyleGAN(nn.Module):
 
     @classmethod
     def from_weights(cls, name: str, weights_sha256: str, weights: Mapping[str, Tensor]) -> MobileStyleGAN:
-        """Builds the network that fits a state dict. Raises RuntimeError or KeyError when the tensors are not of this family."""
+        """Builds the network that fits a state dict. Raises RuntimeError or KeyError for tensors of another family."""
         blocks = sum(1 for key in weights if key.startswith("blocks.") and key.endswith(".up.weight"))
         channels = [weights["constant"].shape[1], *(weights[f"blocks.{i}.conv2.bias"].shape[0] for i in range(blocks))]
         depth = sum(1 for key in weights if key.startswith("map.") and key.endswith(".weight"))
@@ -169,9 +169,8 @@ class MobileStyleGAN(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def synthesis(self, ws: Tensor) -> Tensor:
-        x = ws
-        for _, x in self._feature_maps(ws):
-            pass
+        last = 4 * 2 ** len(self.blocks)
+        x = self.features(ws, [last])[last]
         picture: Tensor = self.head(x, ws[:, -1])
         return picture
 

@@ -21,6 +21,7 @@ def data_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"The data folder {folder} cannot be made ({error.strerror}); set SMIS_DATA_DIR to a folder you can write to."
+            f"The data folder {folder} cannot be made ({error.strerror}); "
+            "set SMIS_DATA_DIR to a folder you can write to."
         ) from error
     return folder

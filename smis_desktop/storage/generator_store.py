@@ -138,7 +138,7 @@ def _described(path: Path) -> InstalledGenerator:
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the network's own tensors in order of their names: the same on every machine, unlike measured statistics."""
+    """SHA-256 over the network's own tensors by name: the same on every machine, unlike measured statistics."""
     digest = hashlib.sha256()
     for key in sorted(weights):
         digest.update(f"{key}{tuple(weights[key].shape)}".encode())

@@ -41,7 +41,8 @@ class TrainingFolder:
         if told.is_file():
             if not resume:
                 raise UserError(
-                    f"{self.path} holds an unfinished training; add --resume to go on with it, or delete that folder to start anew."
+                    f"{self.path} holds an unfinished training; add --resume to go on with it, "
+                    "or delete that folder to start anew."
                 )
             if told.read_text(encoding="utf-8") != text:
                 raise UserError(
@@ -82,7 +83,7 @@ class TrainingFolder:
 
 
 def shots_digest(arrays: Mapping[str, Any]) -> str:
-    """A fingerprint of the shots' pixels and labels ({name: numpy arrays}), so that a resumed training is the same one."""
+    """A fingerprint of the shots' pixels and labels, {name: numpy arrays}: a resumed training must be the same one."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(name.encode())

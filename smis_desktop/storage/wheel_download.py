@@ -62,7 +62,8 @@ def _download(wheel: PinnedWheel, folder: Path, progress: Progress) -> Path:
     progress(words, 0.0)
     command = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--quiet",
-        "--disable-pip-version-check", "--retries", "1", "--dest", str(folder / "wheel"), f"{wheel.project}=={wheel.version}",
+        "--disable-pip-version-check", "--retries", "1", "--dest", str(folder / "wheel"),
+        f"{wheel.project}=={wheel.version}",
     ]  # fmt: skip
     (folder / "wheel").mkdir()
     environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
@@ -87,8 +88,9 @@ def _download(wheel: PinnedWheel, folder: Path, progress: Progress) -> Path:
             (line for line in reversed(output.splitlines()) if line.startswith("ERROR")), "pip gave no reason"
         )
         raise UserError(
-            f"{wheel.what.capitalize()} could not be fetched ({reason.removeprefix('ERROR: ').rstrip('.')}); connect to a network "
-            f"and try again, or download {wheel.project} {wheel.version} elsewhere and run: smis fetch faces --from FILE.whl"
+            f"{wheel.what.capitalize()} could not be fetched ({reason.removeprefix('ERROR: ').rstrip('.')}); connect "
+            f"to a network and try again, or download {wheel.project} {wheel.version} elsewhere and run: "
+            "smis fetch faces --from FILE.whl"
         )
     progress(words, 1.0)
     return found[0]
