@@ -273,6 +273,8 @@ class PreviewWorker:
             return None
 
     def _urgent_job(self) -> _Job | None:
+        if self._renderer is not None and self._opening is not None and self._saves:
+            return self._saves.popleft()  # asked for with the renderer that is about to go
         if (opening := self._opening) is not None:
             self._opening = None
             return opening

@@ -1,1 +1,1 @@
-"""Everything Qt: the window, the canvas, the docks."""
+"""The window: everything that speaks Qt."""

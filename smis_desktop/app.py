@@ -1,0 +1,203 @@
+"""Puts the window together: model file, generator, preview thread and theme; and what happens without a display."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+from smis_desktop.errors import UserError
+from smis_desktop.jobs.picture_file import write_picture
+from smis_desktop.jobs.preview import OpenRenderer, Renderer
+from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.shots import read_layout
+from smis_desktop.resource_paths import default_model_path, example_layout_path
+from smis_desktop.storage.model_glance import glance_at_palette
+
+if TYPE_CHECKING:
+    from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
+
+log = logging.getLogger(__name__)
+
+EXAMPLE_PICTURE = "smis-example.png"
+"""What is written into the current folder where there is no display."""
+
+_SECONDS_TO_FINISH = 10.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Open the window and stay until it is closed; without a display, render the example layout to a file instead.
+
+    argv: the arguments, without the program's name. Returns the exit code: 0, or 2 when a person has to put something
+    right first.
+    """
+    options = _options(argv)
+    level = logging.INFO if options.verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    if _has_display():
+        return _run_window(options.model, options.layout)
+    try:
+        return _render_without_display(options.model, options.layout)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def open_renderer(model_path: Path) -> OpenRenderer:
+    """How to get from a personal model's file to pictures; a generator that is missing is fetched on the way."""
+
+    def opened(progress: Callable[[str, float], None]) -> Renderer:
+        progress("Waking up the networks", -1.0)
+        # Here and not above: torch takes seconds to import, and the window should be there long before.
+        import torch
+
+        from smis_desktop.storage.generator_store import open_generator
+        from smis_desktop.storage.personal_model_file import read_personal_model
+        from smis_desktop.synthesis import Synthesizer
+
+        # One core is left to the hand that paints. In this thread: the number is not shared between threads.
+        threads = max(1, (os.cpu_count() or 1) - 1)
+        torch.set_num_threads(threads)
+        model = read_personal_model(model_path)
+        generator = open_generator(model.generator_name, progress)
+        if torch.cuda.is_available():
+            generator = generator.to("cuda")
+            device = torch.cuda.get_device_name()
+        else:
+            device = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
+        return _SynthesizerRenderer(
+            model.name, model.palette, device, generator.img_resolution, Synthesizer(generator, model)
+        )
+
+    return opened
+
+
+@dataclass(frozen=True, eq=False)
+class _SynthesizerRenderer:
+    name: str
+    palette: Palette
+    device: str
+    full_size: int
+    synthesizer: Synthesizer
+
+    def render(self, request: PictureRequest) -> PictureResult:
+        return self.synthesizer.render(request)
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="smis", description="Open the painting window.")
+    parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE", help="a personal model")
+    parser.add_argument(
+        "--layout", type=Path, default=example_layout_path(), metavar="FILE", help="a layout to start from (index PNG)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log what the preview does to stderr")
+    return parser.parse_args(argv)
+
+
+def _has_display() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _render_without_display(model: Path, layout: Path) -> int:
+    print(
+        f"There is no display to open a window on, so the example layout is rendered to {EXAMPLE_PICTURE} instead.",
+        file=sys.stderr,
+    )
+    label_map = read_layout(layout).label_map
+    renderer = open_renderer(model)(_print_progress())
+
+    from smis_desktop.synthesis import PictureRequest
+
+    target = Path.cwd() / EXAMPLE_PICTURE
+    write_picture(target, renderer.render(PictureRequest(label_map, size=renderer.full_size)).picture)
+    print(target)
+    return 0
+
+
+def _print_progress() -> Callable[[str, float], None]:
+    said = ""
+
+    def progress(text: str, fraction: float) -> None:
+        nonlocal said
+        if text != said:
+            said = text
+            print(f"{text}…", file=sys.stderr)
+
+    return progress
+
+
+def _run_window(model: Path, layout: Path) -> int:
+    from PySide6.QtCore import QCoreApplication, Qt
+    from PySide6.QtWidgets import QApplication
+
+    from smis_desktop.ui.icons import application_icon
+    from smis_desktop.ui.live_preview import LivePreview
+    from smis_desktop.ui.main_window import MainWindow
+    from smis_desktop.ui.theme import apply_theme
+
+    # Every position of a fast stroke counts, also those that come while Python is busy elsewhere.
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
+    application = QApplication.instance() or QApplication(["smis"])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("SMIS Desktop")
+    application.setDesktopFileName("smis-desktop")
+    application.setWindowIcon(application_icon())
+    apply_theme(application)
+
+    preview = LivePreview(open_renderer(model))
+    window = MainWindow(preview, open_renderer, example_layout_path(), random.Random())
+    window.start(model, layout, glance_at_palette(model))
+    window.show()
+    with _faults_logged(), _interrupt_closes(window.close):
+        code = application.exec()
+    # The window is gone from the screen; a picture that is being computed may take a moment to end.
+    if not preview.close(_SECONDS_TO_FINISH):
+        log.warning("the preview thread has not ended within %.0f s", _SECONDS_TO_FINISH)
+    return code
+
+
+@contextmanager
+def _faults_logged() -> Iterator[None]:
+    """Log what no code has caught, instead of Qt's bare print; the window stays."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("a fault in this program", exc_info=(kind, error, trace))
+
+    sys.excepthook = hook
+    try:
+        yield
+    finally:
+        sys.excepthook = before
+
+
+@contextmanager
+def _interrupt_closes(close: Callable[[], object]) -> Iterator[None]:
+    """Let Ctrl+C in the terminal, or a polite request to end, close the window as its own button would."""
+    from PySide6.QtCore import QTimer
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        close()
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Python runs signal handlers between its own instructions, of which there are none while Qt waits for events.
+    heartbeat = QTimer()
+    heartbeat.timeout.connect(lambda: None)
+    heartbeat.start(250)
+    try:
+        yield
+    finally:
+        heartbeat.stop()
+        for number, previous in before.items():
+            signal.signal(number, previous)

@@ -1,0 +1,137 @@
+"""The window's end of the preview: which session and revision it is at, and what of the answers is news."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal, Slot
+
+from smis_desktop.jobs.preview import (
+    Failed,
+    LoadingProgress,
+    OnScreen,
+    OpenRenderer,
+    PicturePainted,
+    PictureSaved,
+    PreviewMessage,
+    PreviewWorker,
+    Ready,
+    is_news,
+)
+from smis_desktop.ui.style_bar import Style
+
+if TYPE_CHECKING:
+    from smis_desktop.synthesis import PictureRequest
+
+log = logging.getLogger(__name__)
+
+
+class LivePreview(QObject):
+    """Sends layouts to the preview thread and turns its messages into signals of the window's thread."""
+
+    loading = Signal(str, float)
+    ready = Signal(Ready)
+    painted = Signal(PicturePainted)
+    """Only pictures that are news: newer than the one on screen, or better."""
+    saved = Signal(Path)
+    failed = Signal(Failed)
+
+    _arrived = Signal(object)
+
+    def __init__(self, open_renderer: OpenRenderer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        # The thread emits this signal; the connection brings the message into the thread that this object lives in.
+        self._arrived.connect(self._receive)
+        self._worker = PreviewWorker(open_renderer, self._arrived.emit)
+        self._about: Ready | None = None
+        self._session = 0
+        self._revision = 0
+        self._request: PictureRequest | None = None
+        self._shown: OnScreen | None = None
+        self._shown_picture: np.ndarray | None = None
+        self._saves_under_way = 0
+
+    def start(self) -> None:
+        """Start the thread, and with it the opening of the model."""
+        self._worker.start()
+
+    def open(self, open_renderer: OpenRenderer) -> None:
+        """Open another model: `ready` or `failed` follows."""
+        self._worker.open(open_renderer)
+
+    def close(self, timeout: float) -> bool:
+        """Stop; no signal comes after this. True when the thread has ended within `timeout` seconds."""
+        return self._worker.close(timeout)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a model is open."""
+        return self._about is not None
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether a picture that was asked for is not on the disk yet."""
+        return self._saves_under_way > 0
+
+    def request(self, layout: np.ndarray, style: Style, *, pen_is_down: bool = False) -> None:
+        """Something has changed: ask for the picture of `layout` (uint8 [H, H], not to be written to any more).
+
+        Before `ready` nothing is asked for. While the pen is down only drafts are.
+        """
+        if self._about is None:
+            return
+        # Not at the top of the file: it brings torch along, seconds of it; by now the thread has paid for them.
+        from smis_desktop.synthesis import PictureRequest
+
+        self._request = PictureRequest(layout, style.seed, style.mix, size=self._about.full_size)
+        self._revision += 1
+        self._worker.submit(self._session, self._revision, self._request, draft_only=pen_is_down)
+
+    def finish(self) -> None:
+        """The pen is lifted: the latest request deserves its full picture."""
+        if self._request is not None:
+            self._worker.submit(self._session, self._revision, self._request)
+
+    def save(self, path: Path) -> None:
+        """Write the present picture, full size, to `path`: `saved` or `failed` follows.
+
+        Does nothing before the first request.
+        """
+        if self._request is None:
+            return
+        shown = self._shown
+        is_finished = shown == OnScreen(self._session, self._revision, "full")
+        self._saves_under_way += 1
+        self._worker.save(path, self._request, self._shown_picture if is_finished else None)
+
+    @Slot(object)
+    def _receive(self, message: PreviewMessage) -> None:
+        match message:
+            case LoadingProgress():
+                self.loading.emit(message.text, message.fraction)
+            case Ready():
+                self._about = message
+                self._session += 1
+                self._request = None
+                self.ready.emit(message)
+            case PicturePainted():
+                if is_news(message, self._session, self._shown):
+                    self._shown = OnScreen(message.session, message.revision, message.quality)
+                    self._shown_picture = message.result.picture
+                    self.painted.emit(message)
+            case PictureSaved():
+                self._saves_under_way -= 1
+                self.saved.emit(message.path)
+            case Failed():
+                if message.stage == "saving":
+                    self._saves_under_way -= 1
+                log.warning("%s", message.text)
+                self.failed.emit(message)
+
+
+OpenModel = Callable[[Path], OpenRenderer]
+"""How the window opens a personal model file: given by whoever puts the program together."""
