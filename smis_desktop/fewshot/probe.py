@@ -44,8 +44,8 @@ class LinearProbe(nn.Module):
         return self._resolutions
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
-        weights = {r: self.get_buffer(f"weight_{r}") for r in self._resolutions}
-        return _scores(weights, self.bias, features)
+        own = {r: F.conv2d(features[r], self.get_buffer(f"weight_{r}")[:, :, None, None]) for r in self._resolutions}
+        return _combined(own) + self.bias[None, :, None, None]
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
         return self.scores(features).argmax(1)
@@ -60,11 +60,12 @@ def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: 
     resolutions = [r for r in (8, 16, 32, 64) if r <= generator.feature_resolution]
     with torch.no_grad():
         mean, std = _statistics(generator, resolutions)
-        maps: dict[int, list[Tensor]] = {r: [] for r in resolutions}
+        pixels: dict[int, list[Tensor]] = {r: [] for r in resolutions}
         for shot in shots:
             for r, feature_map in generator.features(shot.ws[None], resolutions).items():
-                maps[r].append((feature_map - mean[r]) / std[r])
-        features = {r: torch.cat(found) for r, found in maps.items()}
+                # One pixel a row: fitting is then a few small matrix products a step.
+                pixels[r].append(((feature_map - mean[r]) / std[r]).flatten(2).mT.reshape(r * r, -1))
+        features = {r: torch.cat(found) for r, found in pixels.items()}
         labels = torch.stack([shot.labels for shot in shots])
         counts = torch.bincount(labels[labels != UNKNOWN], minlength=num_classes).float()
         present = counts > 0
@@ -79,7 +80,8 @@ def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: 
     adam = torch.optim.AdamW([*weights.values(), bias], lr=_LEARNING_RATE, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, _STEPS)
     for _ in range(_STEPS):
-        scores = _scores(weights, bias + absent, features)
+        own = {r: (features[r] @ weights[r].T).view(len(shots), r, r, -1).permute(0, 3, 1, 2) for r in resolutions}
+        scores = _combined(own) + (bias + absent)[None, :, None, None]
         loss = F.cross_entropy(scores, labels, class_weights, ignore_index=UNKNOWN)
         penalty = torch.stack([weight.square().sum() for weight in weights.values()]).sum()
         adam.zero_grad()
@@ -92,15 +94,14 @@ def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: 
         return LinearProbe(folded, bias - shift + absent)
 
 
-def _scores(weights: dict[int, Tensor], bias: Tensor, features: dict[int, Tensor]) -> Tensor:
-    side = max(weights)
-    scores = bias[None, :, None, None]
-    for r, weight in weights.items():
-        own = F.conv2d(features[r], weight[:, :, None, None])
-        scores = scores + (
-            own if r == side else F.interpolate(own, size=(side, side), mode="bilinear", align_corners=False)
-        )
-    return scores
+def _combined(own: dict[int, Tensor]) -> Tensor:
+    """Each layer's scores {r: [N, C, r, r]} brought to the largest side and added up."""
+    side = max(own)
+    size = (side, side)
+    upsampled = [
+        x if r == side else F.interpolate(x, size=size, mode="bilinear", align_corners=False) for r, x in own.items()
+    ]
+    return torch.stack(upsampled).sum(0)
 
 
 def _statistics(generator: Generator, resolutions: Sequence[int]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
