@@ -12,6 +12,7 @@ import argparse
 import io
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 from PIL import Image, ImageDraw
@@ -23,6 +24,8 @@ from smis_desktop.storage.atomic import write_bytes
 SIZE = 512
 OVERSAMPLING = 4
 CURVE_STEPS = 8
+SEAM_AREA = 120
+"""Islands of fewer pixels are gaps between outlines that ought to touch; the smallest drawn parts are larger."""
 
 
 class Shape(msgspec.Struct):
@@ -89,7 +92,24 @@ def rasterise(drawing: Drawing, palette: Palette) -> np.ndarray:
         ImageDraw.Draw(canvas).polygon([(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in outline.tolist()], fill=1)
         covered = np.asarray(canvas).reshape(SIZE, OVERSAMPLING, SIZE, OVERSAMPLING).sum((1, 3))
         label_map[covered * 2 >= OVERSAMPLING**2] = ids[shape.class_name]
-    return label_map
+    return close_seams(label_map)
+
+
+def close_seams(label_map: np.ndarray) -> np.ndarray:
+    """uint8 [H, W] → the same with every 4-connected island under SEAM_AREA pixels shared out among its neighbours."""
+    seams = np.zeros(label_map.shape, bool)
+    for class_id in np.unique(label_map):
+        mask = (label_map == class_id).astype(np.uint8)
+        _, islands, statistics, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+        small = statistics[:, cv2.CC_STAT_AREA] < SEAM_AREA
+        seams |= small[islands] & (mask == 1)
+    _, nearest = cv2.distanceTransformWithLabels(
+        seams.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    kept_labels = np.zeros(int(nearest.max()) + 1, np.uint8)
+    kept_labels[nearest[~seams]] = label_map[~seams]
+    closed: np.ndarray = kept_labels[nearest]
+    return closed
 
 
 def closed_curve(points: np.ndarray) -> np.ndarray:
