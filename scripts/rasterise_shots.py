@@ -3,7 +3,8 @@
     python scripts/rasterise_shots.py [--pictures] [FOLDER]
 
 The drawings `shots/NAME.json` are the source: outlines in the coordinates of the 512² picture, painted in their order.
-The pictures `images/NAME.jpg` are the generator's own, from the seeds in `generated.json`.
+`example_layout.json` is drawn likewise and becomes `example_layout.png` beside FOLDER. The pictures `images/NAME.jpg`
+are the generator's own, from the seeds in `generated.json`.
 """
 
 from __future__ import annotations
@@ -72,9 +73,11 @@ def main() -> None:
     palette = _read_palette(folder / "classes.json")
     for subfolder in ("labels", "images"):
         (folder / subfolder).mkdir(exist_ok=True)
-    for path in sorted((folder / "shots").glob("*.json")):
-        drawing = msgspec.json.decode(path.read_bytes(), type=Drawing)
-        write_bytes(folder / "labels" / f"{path.stem}.png", encode_label_map(rasterise(drawing, palette), palette))
+    targets = {path: folder / "labels" / f"{path.stem}.png" for path in sorted((folder / "shots").glob("*.json"))}
+    targets[folder / "example_layout.json"] = folder.parent / "example_layout.png"
+    for source, target in targets.items():
+        drawing = msgspec.json.decode(source.read_bytes(), type=Drawing)
+        write_bytes(target, encode_label_map(rasterise(drawing, palette), palette))
     if arguments.pictures:
         _write_pictures(folder)
 
