@@ -18,9 +18,11 @@ import msgspec
 import numpy as np
 from PIL import Image, ImageDraw
 
+from smis_desktop.labels.classes_json import read_classes
 from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.labels.palette import Palette
 from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.storage.generated_pictures import read_generated_pictures
 
 SIZE = 512
 OVERSAMPLING = 4
@@ -41,36 +43,13 @@ class Drawing(msgspec.Struct):
     shapes: list[Shape]
 
 
-class ClassEntry(msgspec.Struct):
-    id: int
-    name: str
-    color: str
-
-
-class ClassList(msgspec.Struct):
-    classes: list[ClassEntry]
-
-
-class GeneratedPicture(msgspec.Struct):
-    name: str
-    seed: int
-    truncation: float
-
-
-class GeneratedPictures(msgspec.Struct):
-    format_version: int
-    generator: str
-    weights_sha256: str
-    pictures: list[GeneratedPicture]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("resources/faces-shots"))
     parser.add_argument("--pictures", action="store_true", help="also run the generator and write images/")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
-    palette = _read_palette(folder / "classes.json")
+    palette = Palette(tuple(read_classes(folder / "classes.json").values()))
     for subfolder in ("labels", "images"):
         (folder / subfolder).mkdir(exist_ok=True)
     targets = {path: folder / "labels" / f"{path.stem}.png" for path in sorted((folder / "shots").glob("*.json"))}
@@ -138,19 +117,15 @@ def _between(a: np.ndarray, b: np.ndarray, start: float, end: float, t: float) -
     return mixed
 
 
-def _read_palette(path: Path) -> Palette:
-    entries = msgspec.json.decode(path.read_bytes(), type=ClassList).classes
-    colors = [bytes.fromhex(e.color.removeprefix("#")) for e in entries]
-    return Palette(tuple(SemanticClass(e.id, e.name, (c[0], c[1], c[2])) for e, c in zip(entries, colors, strict=True)))
-
-
 def _write_pictures(folder: Path) -> None:
     import torch
 
     from smis_desktop.gan.latents import seeded_z
     from smis_desktop.storage.generator_store import open_generator
 
-    generated = msgspec.json.decode((folder / "generated.json").read_bytes(), type=GeneratedPictures)
+    generated = read_generated_pictures(folder)
+    if generated is None:
+        raise SystemExit(f"{folder} has no generated.json to tell the seeds of its pictures.")
     generator = open_generator(generated.generator)
     if generator.weights_sha256 != generated.weights_sha256:
         raise SystemExit(f"{folder}/generated.json names other weights of {generated.generator} than are installed.")
