@@ -21,7 +21,8 @@ from smis_desktop.gan.protocol import Generator
 
 _STEPS = 300
 _LEARNING_RATE = 0.01
-_DECAY = 0.02
+_DECAY = 1e-5
+"""Weight decay per input channel: the more channels a probe reads, the smaller weights it needs."""
 _STATISTICS_SAMPLES = 24
 
 
@@ -77,6 +78,7 @@ def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: 
     }
     bias = torch.zeros(num_classes, device=labels.device, requires_grad=True)
     absent = torch.where(present, 0.0, -torch.inf)
+    decay = _DECAY * sum(generator.feature_channels(r) for r in resolutions)
     adam = torch.optim.AdamW([*weights.values(), bias], lr=_LEARNING_RATE, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, _STEPS)
     for _ in range(_STEPS):
@@ -85,7 +87,7 @@ def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: 
         loss = F.cross_entropy(scores, labels, class_weights, ignore_index=UNKNOWN)
         penalty = torch.stack([weight.square().sum() for weight in weights.values()]).sum()
         adam.zero_grad()
-        (loss + _DECAY * penalty).backward()
+        (loss + decay * penalty).backward()
         adam.step()
         schedule.step()
     with torch.no_grad():

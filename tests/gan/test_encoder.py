@@ -1,0 +1,23 @@
+"""The layout encoder's contract: shapes, silence where nothing is painted, and its modest size."""
+
+from __future__ import annotations
+
+import torch
+
+from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
+
+
+def test_answers_one_w_per_slot_in_the_latent_space_it_was_given() -> None:
+    shape = EncoderShape(num_classes=5, num_ws=16, w_dim=512, slot_groups=(5, 4, 7))
+    encoder = LayoutEncoder(shape).eval()
+    w_avg = torch.full((512,), 7.0)
+    encoder.set_latent_space(w_avg, torch.eye(512), torch.zeros(512))
+    with torch.inference_mode():
+        ws = encoder(torch.zeros(2, 5, 64, 64))
+    assert ws.shape == (2, 16, 512)
+    assert torch.equal(ws, torch.full_like(ws, 7.0)), "without spread, every answer is the mean"
+
+
+def test_is_far_smaller_than_the_reference() -> None:
+    encoder = LayoutEncoder(EncoderShape(num_classes=19, num_ws=16, w_dim=512, slot_groups=(5, 4, 7)))
+    assert sum(parameter.numel() for parameter in encoder.parameters()) < 267_000_000 / 20

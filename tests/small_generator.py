@@ -1,0 +1,27 @@
+"""A generator of the default one's architecture, small and random: 64² features, 256² pictures, quick everywhere."""
+
+from __future__ import annotations
+
+import torch
+
+from smis_desktop.gan.latents import LatentStatistics, seeded_z
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+
+
+def small_generator(seed: int = 0, channels: tuple[int, ...] = (16, 16, 16, 16, 16, 8), w_dim: int = 24) -> MobileStyleGAN:
+    """Random weights of moderate size, so that activations stay finite and depend on `ws`."""
+    generator = MobileStyleGAN("small", f"small-{seed}", channels, w_dim, mapping_depth=2)
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            parameter.normal_(generator=random)
+            if name.endswith("affine.bias") or name.endswith("up.bias"):
+                parameter.mul_(0.3).add_(1.0)
+            elif parameter.dim() >= 2:
+                parameter.mul_(parameter[0].numel() ** -0.5)
+            else:
+                parameter.mul_(0.1)
+        generator.latents = LatentStatistics.measured(
+            torch.cat([generator.mapping(seeded_z(i, w_dim)) for i in range(200)])
+        )
+    return generator.eval().requires_grad_(False)
