@@ -6,10 +6,10 @@ The program itself knows nothing of it.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import time
-import traceback
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from smis_desktop.labels.brush import Point
 from smis_desktop.ui.main_window import MainWindow
 
 Story = Generator[Callable[[], bool], None, None]
+
+log = logging.getLogger(__name__)
 
 _POLL_MS = 20
 
@@ -141,10 +143,11 @@ class _Player(QObject):
                 self._advance()
             elif time.monotonic() > self._deadline:
                 raise StoryFailed(f"waited {self._patience:.0f} s in vain")
-        except Exception:
+        except Exception as error:
             where = self._running.gi_frame if self._running is not None else None
-            place = f"\nin the story at line {where.f_lineno}" if where is not None else ""
-            self.failure = traceback.format_exc() + place
+            place = f" (line {where.f_lineno} of the story)" if where is not None else ""
+            self.failure = f"{error}{place}"
+            log.exception("the story failed")
             self._end()
 
     def _advance(self) -> None:

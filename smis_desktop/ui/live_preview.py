@@ -73,6 +73,11 @@ class LivePreview(QObject):
         return self._about is not None
 
     @property
+    def is_up_to_date(self) -> bool:
+        """Whether the full picture of the latest request has been painted."""
+        return self._request is not None and self._shown == OnScreen(self._session, self._revision, "full")
+
+    @property
     def is_saving(self) -> bool:
         """Whether a picture that was asked for is not on the disk yet."""
         return self._saves_under_way > 0
@@ -103,10 +108,8 @@ class LivePreview(QObject):
         """
         if self._request is None:
             return
-        shown = self._shown
-        is_finished = shown == OnScreen(self._session, self._revision, "full")
         self._saves_under_way += 1
-        self._worker.save(path, self._request, self._shown_picture if is_finished else None)
+        self._worker.save(path, self._request, self._shown_picture if self.is_up_to_date else None)
 
     @Slot(object)
     def _receive(self, message: PreviewMessage) -> None:

@@ -45,7 +45,9 @@ def test_zooming_keeps_the_point_under_the_cursor(factor: float, x: float, y: fl
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(-2000, 2000), st.floats(-2000, 2000)), max_size=20))
-def test_whatever_is_done_the_scale_stays_sane_and_the_document_in_sight(steps: list[tuple[float, float, float]]) -> None:
+def test_whatever_is_done_the_scale_stays_sane_and_the_document_in_sight(
+    steps: list[tuple[float, float, float]],
+) -> None:
     viewport = view()
     for factor, dx, dy in steps:
         viewport.zoom(factor, 400, 300)

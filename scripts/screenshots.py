@@ -1,0 +1,79 @@
+"""Makes the pictures of the program in docs/images: `python scripts/screenshots.py`.
+
+Needs Xvfb and xdotool (Debian packages of these names). The program is run as it is, with a real mouse, on a display of
+its own.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+from scripts.driven_window import Mouse, Story, middle_of, on_screen, play, save_screen  # noqa: E402
+from smis_desktop.labels.brush import Point  # noqa: E402
+from smis_desktop.ui.main_window import MainWindow  # noqa: E402
+
+PICTURES = CHECKOUT / "docs" / "images"
+WIDTH, HEIGHT = 1440, 900
+
+
+def painting(window: MainWindow) -> Story:
+    """The example layout, with longer hair than it came with and another style: what the README shows."""
+    yield lambda: window.preview.is_up_to_date
+    mouse = Mouse()
+    document = window.easel.document
+    assert document is not None, "a picture was made of nothing"
+    rows = [c.name for c in document.palette.classes]
+    window.classes.choose_row(rows.index("hair"))
+    window.tools.brush_size.set_diameter(document.size // 9)
+    for side in (0.23, 0.77):
+        yield mouse.stroke(on_screen(window, _lock_of_hair(document.size, side)))
+        yield lambda: not window.easel.is_painting
+    yield mouse.move(on_screen(window, [(document.size * 0.5, document.size * 0.12)])[0])
+    yield lambda: window.preview.is_up_to_date
+    save_screen(window, PICTURES / "painting.png")
+    yield mouse.click(middle_of(window.style_bar.new_style_button))
+    yield lambda: window.style_bar.chosen.seed != 0 and window.preview.is_up_to_date
+    save_screen(window, PICTURES / "new-style.png")
+
+
+def _lock_of_hair(size: int, side: float) -> list[Point]:
+    return [(size * (side + 0.02 * math.sin(4 * step / 40)), size * (0.35 + 0.55 * step / 40)) for step in range(41)]
+
+
+@contextmanager
+def virtual_display() -> Iterator[None]:
+    """An X server of our own for as long as this lasts; this process's windows go there."""
+    server = shutil.which("Xvfb")
+    if server is None:
+        sys.exit("Xvfb is missing: install the package xvfb")
+    number_end, server_end = os.pipe()
+    process = subprocess.Popen(
+        [server, "-displayfd", str(server_end), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=[server_end],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(server_end)
+    try:
+        with os.fdopen(number_end) as answer:
+            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
+        os.environ["QT_QPA_PLATFORM"] = "xcb"
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with virtual_display():
+        sys.exit(play(painting, sys.argv[1:]))

@@ -1,0 +1,269 @@
+"""Painting on the canvas, exact to the pixel: in the document and on the screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from smis_desktop.labels.brush import Brush
+from smis_desktop.labels.document import Document
+from smis_desktop.labels.strokes import Stroke
+from smis_desktop.ui.canvas import Canvas
+from smis_desktop.ui.easel import Easel, paintable_size
+from smis_desktop.ui.qimage import qimage_to_picture
+from tests.jobs.paint_by_palette import FACE
+from tests.ui.conftest import SIZE, at
+
+ZOOM = 8
+
+LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
+
+
+@pytest.fixture
+def easel() -> Easel:
+    easel = Easel()
+    easel.place(np.zeros((SIZE, SIZE), np.uint8), FACE)
+    return easel
+
+
+@pytest.fixture
+def canvas(easel: Easel, qtbot: QtBot) -> Canvas:
+    """A canvas on which every layout pixel is 8 × 8 screen pixels, its corner at (20, 20)."""
+    canvas = Canvas(easel)
+    qtbot.addWidget(canvas)
+    easel.place(easel.document.snapshot(), FACE)  # type: ignore[union-attr]
+    canvas.resize(SIZE * ZOOM + 40, SIZE * ZOOM + 40)
+    canvas.show()
+    qtbot.waitExposed(canvas)
+    canvas.viewport.zoom(ZOOM / canvas.viewport.scale, 0, 0)
+    canvas.viewport.pan(20 - canvas.viewport.left, 20 - canvas.viewport.top)
+    canvas.update()
+    canvas.set_class(7)
+    canvas.set_diameter(5)
+    return canvas
+
+
+def drag(
+    canvas: Canvas, points: Sequence[tuple[float, float]], button: Qt.MouseButton = LEFT, lift: bool = True
+) -> list[tuple[float, float]]:
+    """Press at the first layout pixel, move through the others, let go. Returns the exact positions in the layout."""
+    on_view = [at(canvas, *point) for point in points]
+    QTest.mousePress(canvas, button, pos=on_view[0])
+    for point in on_view[1:]:
+        QTest.mouseMove(canvas, point)
+    if lift:
+        QTest.mouseRelease(canvas, button, pos=on_view[-1])
+    return [canvas.viewport.to_document(point.x(), point.y()) for point in on_view]
+
+
+def painted_by_hand(points: list[tuple[float, float]], diameter: float, class_id: int) -> np.ndarray:
+    """What the same stroke does to an empty document without any window."""
+    document = Document.blank(FACE, SIZE, 0)
+    stroke = Stroke(document, Brush(diameter), class_id)
+    stroke.begin(points[0])
+    for point in points[1:]:
+        stroke.extend(point)
+    return document.snapshot()
+
+
+def pixels(easel: Easel) -> np.ndarray:
+    assert easel.document is not None
+    return easel.document.snapshot()
+
+
+def shown(canvas: Canvas) -> np.ndarray:
+    """The colour in the middle of every layout pixel, as it is on the screen: uint8 [size, size, 3]."""
+    QApplication.sendEvent(canvas, QEvent(QEvent.Type.Leave))  # takes the brush's outline away
+    picture = qimage_to_picture(canvas.grab().toImage())
+    left, top = round(canvas.viewport.left), round(canvas.viewport.top)
+    half = ZOOM // 2
+    return picture[top + half : top + SIZE * ZOOM : ZOOM, left + half : left + SIZE * ZOOM : ZOOM]
+
+
+def test_a_stroke_paints_exactly_the_brushs_pixels_in_the_document_and_on_the_screen(
+    canvas: Canvas, easel: Easel
+) -> None:
+    points = drag(canvas, [(10, 10), (30, 14), (30, 50), (5, 60)])
+    expected = painted_by_hand(points, 5, 7)
+    assert 0 < (expected == 7).sum() < SIZE * SIZE / 4
+    np.testing.assert_array_equal(pixels(easel), expected)
+    np.testing.assert_array_equal(shown(canvas), FACE.color_table[expected])
+
+
+def test_the_screen_follows_while_the_pen_is_still_down(canvas: Canvas, easel: Easel) -> None:
+    points = drag(canvas, [(10, 10), (40, 40)], lift=False)
+    np.testing.assert_array_equal(shown(canvas), FACE.color_table[painted_by_hand(points, 5, 7)])
+    QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 40, 40))
+
+
+def test_a_click_leaves_one_dab(canvas: Canvas, easel: Easel) -> None:
+    canvas.set_diameter(1)
+    drag(canvas, [(20, 30)])
+    assert np.argwhere(pixels(easel) == 7).tolist() == [[30, 20]]
+
+
+def test_the_right_button_and_the_eraser_paint_the_ground_class(canvas: Canvas, easel: Easel) -> None:
+    drag(canvas, [(0, 32), (63, 32)])
+    drag(canvas, [(20, 32)], button=RIGHT)
+    assert pixels(easel)[32, 20] == 0
+    canvas.set_erasing(True)
+    drag(canvas, [(40, 32)])
+    assert pixels(easel)[32, 40] == 0
+    assert pixels(easel)[32, 30] == 7
+
+
+def test_undo_and_redo_bring_every_pixel_back_to_document_and_screen(canvas: Canvas, easel: Easel) -> None:
+    drag(canvas, [(10, 10), (50, 10)])
+    first = pixels(easel)
+    canvas.set_class(1)
+    drag(canvas, [(10, 8), (50, 50)])
+    second = pixels(easel)
+    assert (first != second).any()
+    easel.undo()
+    np.testing.assert_array_equal(pixels(easel), first)
+    np.testing.assert_array_equal(shown(canvas), FACE.color_table[first])
+    easel.undo()
+    assert not pixels(easel).any()
+    assert not easel.can_undo
+    easel.redo()
+    easel.redo()
+    np.testing.assert_array_equal(pixels(easel), second)
+    np.testing.assert_array_equal(shown(canvas), FACE.color_table[second])
+    assert not easel.can_redo
+
+
+def test_a_cancelled_stroke_leaves_nothing_behind(canvas: Canvas, easel: Easel, qtbot: QtBot) -> None:
+    drag(canvas, [(10, 10), (50, 10)])
+    before = pixels(easel)
+    drag(canvas, [(10, 5), (50, 60)], lift=False)
+    assert (pixels(easel) != before).any()
+    with qtbot.waitSignal(easel.stroke_ended):
+        easel.cancel_stroke()
+    np.testing.assert_array_equal(pixels(easel), before)
+    np.testing.assert_array_equal(shown(canvas), FACE.color_table[before])
+    QTest.mouseMove(canvas, at(canvas, 60, 60))
+    QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 60, 60))
+    np.testing.assert_array_equal(pixels(easel), before)
+    easel.undo()
+    assert not pixels(easel).any(), "the cancelled stroke became a step of the history"
+
+
+def test_undo_with_the_pen_down_takes_that_stroke_back_and_no_other(canvas: Canvas, easel: Easel) -> None:
+    drag(canvas, [(10, 10), (50, 10)])
+    before = pixels(easel)
+    drag(canvas, [(10, 40), (50, 40)], lift=False)
+    easel.undo()
+    np.testing.assert_array_equal(pixels(easel), before)
+    QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 50, 40))
+    assert easel.can_undo
+
+
+def test_a_second_button_during_a_stroke_changes_nothing(canvas: Canvas, easel: Easel) -> None:
+    drag(canvas, [(10, 10), (20, 10)], lift=False)
+    QTest.mousePress(canvas, RIGHT, pos=at(canvas, 20, 10))
+    QTest.mouseRelease(canvas, RIGHT, pos=at(canvas, 20, 10))
+    assert easel.is_painting
+    assert pixels(easel)[10, 20] == 7
+    QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 20, 10))
+    assert not easel.is_painting
+
+
+def test_a_stroke_that_begins_and_ends_outside_paints_what_it_crosses(canvas: Canvas, easel: Easel) -> None:
+    drag(canvas, [(-2, 20), (65, 20)])
+    assert (pixels(easel)[20] == 7).all()
+
+
+def test_the_middle_button_and_space_move_the_view_and_paint_nothing(canvas: Canvas, easel: Easel) -> None:
+    for press_space, button in ((False, MIDDLE), (True, LEFT)):
+        left, top = canvas.viewport.left, canvas.viewport.top
+        start = QPoint(100, 100)
+        if press_space:
+            QTest.keyPress(canvas, Qt.Key.Key_Space)
+        QTest.mousePress(canvas, button, pos=start)
+        QTest.mouseMove(canvas, start + QPoint(37, -25))
+        QTest.mouseRelease(canvas, button, pos=start + QPoint(37, -25))
+        if press_space:
+            QTest.keyRelease(canvas, Qt.Key.Key_Space)
+        assert (canvas.viewport.left, canvas.viewport.top) == pytest.approx((left + 37, top - 25))
+    assert not pixels(easel).any()
+    drag(canvas, [(30, 30)])
+    assert pixels(easel)[30, 30] == 7, "after the space bar is let go the brush paints again"
+
+
+def test_the_wheel_zooms_about_the_cursor(canvas: Canvas) -> None:
+    cursor = QPointF(at(canvas, 40, 12))
+    before = canvas.viewport.to_document(cursor.x(), cursor.y())
+    scale = canvas.viewport.scale
+    for notch in (120, 120, -120):
+        QApplication.sendEvent(
+            canvas,
+            QWheelEvent(
+                cursor, canvas.mapToGlobal(cursor), QPoint(), QPoint(0, notch), Qt.MouseButton.NoButton,
+                Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+            ),
+        )  # fmt: skip
+    assert canvas.viewport.scale > scale
+    assert canvas.viewport.to_document(cursor.x(), cursor.y()) == pytest.approx(before)
+
+
+def test_the_outline_is_exactly_as_large_as_what_a_dab_paints(canvas: Canvas, easel: Easel) -> None:
+    canvas.set_diameter(21)
+    canvas.set_class(1)
+    middle = at(canvas, 32, 32)
+    QTest.mouseMove(canvas, middle)
+    plain = shown_raw(canvas, hide_outline=True)
+    QTest.mouseMove(canvas, middle + QPoint(1, 0))
+    QTest.mouseMove(canvas, middle)
+    outlined = (shown_raw(canvas, hide_outline=False) != plain).any(axis=2)
+    rows, columns = np.nonzero(outlined)
+    painted = painted_by_hand([canvas.viewport.to_document(middle.x(), middle.y())], 21, 1)
+    painted_rows, painted_columns = np.nonzero(painted)
+    stroke = math.ceil(2.6 / 2) + 1
+    for found, dabbed, corner in (
+        (rows, painted_rows, canvas.viewport.top),
+        (columns, painted_columns, canvas.viewport.left),
+    ):
+        assert abs(found.min() - (corner + dabbed.min() * ZOOM)) <= stroke + ZOOM / 2
+        assert abs(found.max() - (corner + (dabbed.max() + 1) * ZOOM)) <= stroke + ZOOM / 2
+    assert canvas.cursor().shape() == Qt.CursorShape.BlankCursor
+
+
+def shown_raw(canvas: Canvas, hide_outline: bool) -> np.ndarray:
+    if hide_outline:
+        QApplication.sendEvent(canvas, QEvent(QEvent.Type.Leave))
+    return qimage_to_picture(canvas.grab().toImage())
+
+
+def test_what_lies_under_the_cursor_is_told_pixel_by_pixel(canvas: Canvas, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(canvas.hovered) as heard:
+        QTest.mouseMove(canvas, at(canvas, 17, 5))
+    assert heard.args == [17, 5]
+    with qtbot.waitSignal(canvas.left):
+        QTest.mouseMove(canvas, QPoint(3, 3))
+
+
+def test_other_classes_for_the_same_layout_change_its_colours_and_no_id(canvas: Canvas, easel: Easel) -> None:
+    drag(canvas, [(10, 10), (50, 10)])
+    before = pixels(easel)
+    fewer = type(FACE)(FACE.classes[:2])  # class 7 is not among them
+    easel.set_palette(fewer)
+    np.testing.assert_array_equal(pixels(easel), before)
+    np.testing.assert_array_equal(shown(canvas), fewer.color_table[before])
+
+
+@pytest.mark.parametrize("side", [1, 7, 63, 64, 2048, 2050, 3000])
+def test_a_layout_of_any_size_is_brought_to_one_that_can_be_painted(side: int) -> None:
+    label_map = np.random.default_rng(0).choice(np.array([0, 1, 7], np.uint8), (side, side))
+    sized = paintable_size(label_map)
+    assert 64 <= sized.shape[0] == sized.shape[1] <= 2048
+    assert set(np.unique(sized)) <= set(np.unique(label_map))
+    if 64 <= side <= 2048:
+        np.testing.assert_array_equal(sized, label_map)

@@ -1,0 +1,110 @@
+"""The real program: its own process, its own main(), the real default model, a real mouse on a real X server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from smis_desktop.gan.protocol import Generator
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+
+
+def environment(**changes: str) -> dict[str, str]:
+    without_display = {key: value for key, value in os.environ.items() if key != "QT_QPA_PLATFORM"}
+    return {**without_display, "PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "error", **changes}
+
+
+def test_a_stroke_of_the_mouse_changes_the_photograph(faces: Generator, x_display: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / "tests" / "ui" / "stroke_story.py"), str(tmp_path)],
+        env=environment(DISPLAY=x_display, QT_QPA_PLATFORM="xcb"),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    regions = json.loads((tmp_path / "regions.json").read_text())
+    for name in ("canvas", "photograph"):
+        before, after = (screen(tmp_path / f"{moment}.png", regions[name]) for moment in ("before", "after"))
+        assert before.std() > 20, f"there was nothing to see in the {name}"
+        changed = (np.abs(before - after) > 8).any(axis=2).mean()
+        assert changed > 0.03, f"the stroke changed {changed:.1%} of the {name}"
+
+
+def test_without_a_display_the_example_is_rendered_to_a_file(faces: Generator, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from smis_desktop.app import main; sys.exit(main([]))"],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first_line = done.stderr.splitlines()[0]
+    assert "no display" in first_line
+    assert "smis-example.png" in first_line
+    assert [path.name for path in tmp_path.iterdir()] == ["smis-example.png"]
+    with Image.open(tmp_path / "smis-example.png") as image:
+        assert image.size == (1024, 1024)
+        assert np.asarray(image).std() > 20
+
+
+def test_without_a_display_a_missing_model_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable, "-c", "import sys; from smis_desktop.app import main; sys.exit(main(sys.argv[1:]))",
+            "--model", "nowhere.smismodel",
+        ],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "nowhere.smismodel" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_end_while_the_model_is_being_opened_it_closes_cleanly(
+    number: signal.Signals, x_display: str, tmp_path: Path
+) -> None:
+    story = (
+        "import os, sys; from scripts.driven_window import play\n"
+        "def story(window):\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    yield lambda: not window.isVisible()\n"
+        "sys.exit(play(story, []))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", story],
+        env=environment(DISPLAY=x_display, QT_QPA_PLATFORM="xcb"),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def screen(path: Path, region: list[int]) -> np.ndarray:
+    """float32 [h, w, 3] of that part of a picture of the screen."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB").crop(tuple(region)), np.float32)
