@@ -1,0 +1,128 @@
+"""The program's entry: headless commands, or the window when there is none.
+
+Exit codes: 0 done, 1 a fault of the program (with its traceback), 2 bad input (one sentence), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from smis_desktop import __version__
+from smis_desktop.commands import bench, evaluate, fetch, models, render, sample, segment, train
+from smis_desktop.commands.console import Console
+from smis_desktop.errors import UserError
+
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
+
+_COMMANDS = {
+    "fetch": fetch,
+    "models": models,
+    "sample": sample,
+    "train": train,
+    "render": render,
+    "segment": segment,
+    "evaluate": evaluate,
+    "bench": bench,
+}
+_TOP_OPTIONS = ("-h", "--help", "--version")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, or open the window, and return the exit code.
+
+    argv: the words after the program's name (default: the process's own). Faults of the program pass through.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    _print_any_name()
+    try:
+        with _ending_on_sigterm():
+            return _open_window(words) if _asks_for_window(words) else _run_command(words)
+    except UserError as error:
+        print(f"smis: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("smis: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _asks_for_window(words: Sequence[str]) -> bool:
+    """No command: nothing at all, or only options of the window."""
+    return not words or (words[0].startswith("-") and words[0] not in _TOP_OPTIONS)
+
+
+def _open_window(words: Sequence[str]) -> int:
+    from smis_desktop import app  # Qt is loaded for the window alone
+
+    return app.main(words)
+
+
+def _run_command(words: Sequence[str]) -> int:
+    try:
+        arguments = _parser().parse_args(words)
+    except SystemExit as done:  # --help and --version
+        return int(done.code or 0)
+    console = Console(sys.stdout, sys.stderr, arguments.json)
+    try:
+        console.answer(_COMMANDS[arguments.command].run(arguments, console))
+    except KeyboardInterrupt:
+        console.close()
+        print(f"smis: interrupted; {console.if_interrupted}.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        console.close()
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells mistakes like every other bad input: in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="smis",
+        usage="smis [--model FILE] [--layout FILE]\n       smis COMMAND … [--json]",
+        description="Paint what goes where, see a photograph of it. Without a command, the window opens.",
+        epilog="`smis COMMAND --help` tells more about a command. Exit codes: 0 done, 2 bad input, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"SMIS Desktop {__version__}")
+    commands = parser.add_subparsers(prog="smis", dest="command", metavar="COMMAND", required=True)
+    for name, module in _COMMANDS.items():
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
+        module.add_arguments(command)
+        command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    return parser
+
+
+def _print_any_name() -> None:
+    """File names may hold what the terminal's encoding does not: show those characters escaped, never fail."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """While this lasts, SIGTERM unwinds the program like Ctrl-C does, so that half-written files are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

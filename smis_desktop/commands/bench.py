@@ -1,0 +1,129 @@
+"""`smis bench`: how fast this machine paints and learns."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
+from smis_desktop.commands.segment import add_inversion_argument
+from smis_desktop.commands.values import whole
+
+if TYPE_CHECKING:
+    from smis_desktop.synthesis import Synthesizer
+
+HELP = "measure how fast this machine paints and learns"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`smis bench [--paint] [--inversion] [--repeats N] [--no-peer]`."""
+    add_model_argument(parser)
+    parser.add_argument("--paint", action="store_true", help="also a stroke: from pointer event to coloured pixels")
+    parser.add_argument("--inversion", action="store_true", help="also the inversion of three generated faces")
+    add_inversion_argument(parser)
+    parser.add_argument(
+        "--repeats", type=whole(1, 10_000), default=20, metavar="N", help="runs of each measurement (default: 20)"
+    )
+    parser.add_argument(
+        "--no-peer", action="store_true", help="leave out OpenVINO's run of the generator's original files"
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> Answer:
+    """Measure, one thing after another; what is to be compared takes turns."""
+    import torch
+
+    from smis_desktop.commands.measuring import machine, networks
+    from smis_desktop.commands.measuring.timing import figures
+
+    model = open_model(arguments.model)
+    perceptual = open_perceptual(console) if arguments.inversion else None
+    synthesizer = open_synthesizer(model, console)
+    layout = networks.layout_to_measure(synthesizer)
+    facts: dict[str, Any] = {
+        "machine": machine.machine(),
+        "threads": torch.get_num_threads(),
+        "device": machine.device(),
+        "backend": machine.backend(),
+        "generator": synthesizer.generator.name,
+        "img_resolution": synthesizer.generator.img_resolution,
+        "model": model.name,
+        "repeats": arguments.repeats,
+        **_networks(arguments, synthesizer, networks.works(synthesizer, layout), console),
+    }
+    words = "Measuring a refinement step"
+    steps = networks.refine_step(synthesizer, layout, arguments.repeats, lambda f: console.progress(words, f))
+    facts["refine_step"] = figures(steps)
+    facts["samples_per_s"] = networks.samples_per_second(
+        synthesizer, arguments.repeats, lambda f: console.progress("Making training samples", f)
+    )
+    if arguments.paint:
+        from smis_desktop.commands.measuring.painting import stroke_milliseconds
+
+        facts["stroke"] = figures(stroke_milliseconds(model.palette, strokes=arguments.repeats))
+    if perceptual is not None:
+        from smis_desktop.commands.measuring.inverting import inversion_figures
+        from smis_desktop.fewshot.inversion import InversionSettings
+
+        count = arguments.inversion_steps
+        facts["inversion"] = inversion_figures(
+            synthesizer.generator,
+            perceptual,
+            InversionSettings() if count is None else InversionSettings(steps=count),
+            lambda f: console.progress("Inverting generated faces", f),
+        )
+    return Answer(facts, _table(facts))
+
+
+def _networks(
+    arguments: argparse.Namespace, synthesizer: Synthesizer, works: dict[str, Any], console: Console
+) -> dict[str, Any]:
+    """Figures of the networks, of the peer and of the arithmetic limit, all taken in turns."""
+    from smis_desktop.commands.measuring.peer import MATRIX_FLOP, matrix_work, peer_work, synthesis_flop
+    from smis_desktop.commands.measuring.timing import figures, interleaved
+
+    generator = synthesizer.generator
+    peer = "left out by --no-peer" if arguments.no_peer else peer_work(generator, console.progress)
+    # The peer right behind the generator: a machine that slows down or speeds up does it to both.
+    ordered: dict[str, Any] = {}
+    for name, work in works.items():
+        ordered[name] = work
+        if name == "generator_1024":
+            if not isinstance(peer, str):
+                ordered["peer_1024"] = peer
+            ordered["matrix product"] = matrix_work(generator)
+    words = "Measuring encoder, generator and requests"
+    taken = interleaved(ordered, arguments.repeats, lambda f: console.progress(words, f))
+    products = taken.pop("matrix product")
+    flop = synthesis_flop(generator)
+    found: dict[str, Any] = {name: figures(times) for name, times in taken.items()}
+    found["peer_1024"] = found.get("peer_1024")
+    found["peer_reason"] = peer if isinstance(peer, str) else None
+    found["limit_1024"] = figures([taken_ms * flop / MATRIX_FLOP for taken_ms in products])
+    found["generator_1024_gflop"] = round(flop / 1e9, 2)
+    found["matrix_product_gflop_per_s"] = round(MATRIX_FLOP / 1e6 / figures(products)["median"], 1)
+    return found
+
+
+def _table(facts: dict[str, Any]) -> str:
+    machine = facts["machine"]
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores; {facts['device']}, {facts['threads']} threads, "
+        f"{facts['backend']}",
+        f"{'ms':<16}{'median':>10}{'p95':>10}{'p99':>10}",
+    ]
+    timed = {name: value for name, value in facts.items() if isinstance(value, dict) and "median" in value}
+    if "inversion" in facts:
+        timed["inversion step"] = facts["inversion"]["step"]
+    for name, value in timed.items():
+        lines.append(f"{name:<16}" + "".join(f"{value[key]:>10.2f}" for key in ("median", "p95", "p99")))
+    if facts["peer_1024"] is None:
+        lines.append(f"peer_1024: not measured ({facts['peer_reason']})")
+    lines.append(f"training samples a second: {facts['samples_per_s']}")
+    for face in facts.get("inversion", {}).get("faces", []):
+        lines.append(
+            f"inverted face {face['seed']}: {face['psnr']:.1f} dB, perceptual {face['perceptual']:.3f}, "
+            f"{face['seconds']:.0f} s"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""The layouts that a command is given: files, and folders of them, all read and checked before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from smis_desktop.commands.console import Console
+from smis_desktop.errors import UserError
+from smis_desktop.labels.shots import read_layout
+
+if TYPE_CHECKING:
+    from smis_desktop.fewshot.personal_model import PersonalModel
+
+
+@dataclass(frozen=True, eq=False)
+class GivenLayout:
+    """label_map: uint8 [s, s], read-only. unknown_ids: those in it that the model does not know."""
+
+    path: Path
+    label_map: np.ndarray = field(repr=False)
+    unknown_ids: tuple[int, ...]
+
+
+def given_files(paths: Sequence[Path], suffixes: Sequence[str], what: str) -> list[Path]:
+    """The paths, folders replaced by the files in them that end so (not those of folders further down).
+
+    Raises UserError for a folder without such a file, and for two files of one stem, whose results would overwrite
+    each other. `what` names the files in messages.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith("."))
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}); check it.") from error
+        if not inside:
+            raise UserError(f"{path} holds no {what} ({', '.join(suffixes)}); give another folder, or files.")
+        files += inside
+    by_stem: dict[str, Path] = {}
+    for file in files:
+        other = by_stem.setdefault(file.stem, file)
+        if other is not file:
+            raise UserError(f"{other} and {file} have the same name and would give the same file; rename one of them.")
+    return files
+
+
+def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) -> list[GivenLayout]:
+    """Read all of them; cropping is noted, ids that the model does not know are warned about.
+
+    Raises UserError for the first one that cannot be used: unreadable, or without a single class of the model.
+    """
+    from smis_desktop.fewshot.personal_model import unknown_ids
+
+    layouts: list[GivenLayout] = []
+    told: list[str] = []
+    for path in given_files(paths, (".png",), "layouts"):
+        layout = read_layout(path)
+        if not (model.palette.channel_of[layout.label_map] >= 0).any():
+            raise UserError(
+                f"{path} holds none of the classes of the model {model.name!r} ({_listed(model.palette.class_ids)}); "
+                "use a layout in the model's classes."
+            )
+        layout.label_map.setflags(write=False)
+        layouts.append(
+            GivenLayout(path, layout.label_map, tuple(unknown_ids(layout.label_map, model.palette, model.label_kind)))
+        )
+        told += layout.notes
+    for text in told:
+        console.note(text)
+    for given in layouts:
+        if given.unknown_ids:
+            console.warn(
+                f"{given.path} holds ids that the model {model.name!r} does not know ({_listed(given.unknown_ids)}): "
+                "they count as not painted."
+            )
+    return layouts
+
+
+def _listed(ids: Sequence[int]) -> str:
+    return ", ".join(str(i) for i in ids)

@@ -1,0 +1,1 @@
+"""What `smis bench` measures, one subject a module."""

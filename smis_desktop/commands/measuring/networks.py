@@ -1,0 +1,75 @@
+"""How long the networks take: encoder, generator, whole requests, a refinement step, training samples."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from smis_desktop.commands.measuring.timing import Work, interleaved
+from smis_desktop.fewshot.known_latents import latents_of_seed
+from smis_desktop.fewshot.personal_model import layout_channels
+from smis_desktop.fewshot.pool import SamplePool
+from smis_desktop.fewshot.pseudo_labels import one_hot
+from smis_desktop.fewshot.refinement import refine
+from smis_desktop.fewshot.segmentation import segment_latents
+from smis_desktop.synthesis import DRAFT_SIZE, PictureRequest, Synthesizer
+
+_LAYOUT_SIDE = 512
+_REFINE_STEPS = 4
+_SAMPLES = 8
+
+
+def layout_to_measure(synthesizer: Synthesizer) -> np.ndarray:
+    """uint8 [512, 512]: what the model sees in one of the generator's pictures, so that it is a layout like others."""
+    generator = synthesizer.generator
+    layout = segment_latents(generator, synthesizer.model, latents_of_seed(generator, 0, 0.7), _LAYOUT_SIDE)
+    layout.setflags(write=False)
+    return layout
+
+
+def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
+    """What to time, by the name of its figure."""
+    generator, model = synthesizer.generator, synthesizer.model
+    resolution = model.encoder.shape.resolution
+    channels = layout_channels(layout, model.palette, model.label_kind, resolution)[None].to(generator.device)
+    planes = one_hot(channels, model.palette.num_classes)
+    ws = latents_of_seed(generator, 0, 0.7)[None]
+    full = generator.img_resolution
+
+    def without_gradients(call: Callable[[], object]) -> Work:
+        def work() -> None:
+            with torch.inference_mode():
+                call()
+
+        return work
+
+    return {
+        "encoder": without_gradients(lambda: model.encoder(planes)),
+        "generator_256": without_gradients(lambda: generator.draft(ws)),
+        "generator_1024": without_gradients(lambda: generator.synthesis(ws)),
+        "request_256": lambda: synthesizer.render(PictureRequest(layout, size=DRAFT_SIZE, quality="draft")),
+        "request_1024": lambda: synthesizer.render(PictureRequest(layout, size=full)),
+    }
+
+
+def refine_step(
+    synthesizer: Synthesizer, layout: np.ndarray, repeats: int, told: Callable[[float], None]
+) -> list[float]:
+    """Milliseconds of one refinement step, forward and backward; the last scoring is shared out among the steps."""
+    generator, model = synthesizer.generator, synthesizer.model
+    channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
+    channels = channels[None].to(generator.device)
+    ws = latents_of_seed(generator, 1, 0.7)[None]
+    work = {"refine": lambda: refine(generator, model.transfer, ws, channels, _REFINE_STEPS)}
+    return [taken / _REFINE_STEPS for taken in interleaved(work, repeats, told)["refine"]]
+
+
+def samples_per_second(synthesizer: Synthesizer, repeats: int, told: Callable[[float], None]) -> float:
+    """Pseudo-labelled training samples a second (median); without the encoder's own steps."""
+    model = synthesizer.model
+    pool = SamplePool(synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes)
+    taken = interleaved({"samples": pool.grow}, repeats, told)["samples"]
+    return round(1000 * _SAMPLES / statistics.median(taken), 2)

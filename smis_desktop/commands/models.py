@@ -1,0 +1,90 @@
+"""`smis models`: which generators are installed, and which personal models lie in a folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from smis_desktop.commands.console import Answer, Console
+from smis_desktop.errors import UserError
+from smis_desktop.resource_paths import models_folder
+
+HELP = "list the installed generators, and the personal models in a folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`smis models [FOLDER]…`."""
+    parser.add_argument(
+        "folders", nargs="*", type=Path, metavar="FOLDER",
+        help="also look for .smismodel files here (those that come with the program are always listed)",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace, console: Console) -> Answer:
+    """List them. A model file that cannot be read is warned about and left out."""
+    from smis_desktop.storage.generator_store import DEFAULT_GENERATOR, installed_generators
+    from smis_desktop.storage.personal_model_file import SUFFIX
+
+    for folder in arguments.folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder; give folders that hold {SUFFIX} files.")
+    generators = [
+        {
+            "name": g.name,
+            "architecture": g.kind,
+            "img_resolution": g.img_resolution,
+            "num_ws": g.num_ws,
+            "weights_sha256": g.weights_sha256,
+            "path": str(g.path),
+            "source": g.source,
+            "licence": g.licence,
+        }
+        for g in installed_generators()
+    ]
+    installed = {str(g["weights_sha256"]) for g in generators}
+    models = []
+    for folder in dict.fromkeys(path.resolve() for path in (models_folder(), *arguments.folders)):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                models.append(_described(path, installed))
+            except UserError as error:
+                console.warn(str(error))
+    lines = ["Generators", *(_generator_line(g) for g in generators)]
+    if not any(g["name"] == DEFAULT_GENERATOR for g in generators):
+        lines.append(f"  {DEFAULT_GENERATOR}: not installed yet, it is fetched when needed or by: smis fetch faces")
+    lines += ["Personal models", *(line for m in models for line in _model_lines(m))]
+    if not models:
+        lines.append("  none")
+    return Answer({"generators": generators, "models": models}, "\n".join(lines))
+
+
+def _described(path: Path, installed: set[str]) -> dict[str, Any]:
+    from smis_desktop.storage.personal_model_file import palette_of, read_model_facts
+
+    facts = read_model_facts(path)
+    try:
+        return {
+            "name": str(facts["name"]),
+            "path": str(path),
+            "generator": str(facts["generator"]["name"]),
+            "generator_installed": facts["generator"]["weights_sha256"] in installed,
+            "label_kind": str(facts["labels"]["kind"]),
+            "classes": [{"id": c.class_id, "name": c.name} for c in palette_of(facts).classes],
+        }
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path} is damaged (its description is incomplete); train the model again.") from error
+
+
+def _generator_line(generator: dict[str, Any]) -> str:
+    g = generator
+    return f"  {g['name']}: {g['architecture']}, {g['img_resolution']}², {g['licence']}, {g['path']}"
+
+
+def _model_lines(model: dict[str, Any]) -> list[str]:
+    needs = "" if model["generator_installed"] else " (not installed)"
+    classes = ", ".join(f"{c['id']} {c['name']}" for c in model["classes"])
+    return [
+        f"  {model['name']}: {model['label_kind']} labels, generator {model['generator']}{needs}, {model['path']}",
+        f"    classes: {classes}",
+    ]

@@ -1,0 +1,67 @@
+"""Opening generators and personal models, on the accelerator when there is one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smis_desktop.commands.console import Console
+from smis_desktop.resource_paths import default_model_path
+
+if TYPE_CHECKING:
+    from smis_desktop.fewshot.perceptual import PerceptualDistance
+    from smis_desktop.fewshot.personal_model import PersonalModel
+    from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+    from smis_desktop.synthesis import Synthesizer
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """`--model FILE`, the personal model for faces by default."""
+    parser.add_argument(
+        "--model", type=Path, default=default_model_path(), metavar="FILE",
+        help="a personal model (default: the one for faces that comes with the program)",
+    )  # fmt: skip
+
+
+def add_generator_argument(parser: argparse.ArgumentParser) -> None:
+    """`--generator NAME`, the faces by default."""
+    parser.add_argument("--generator", default="faces", metavar="NAME", help="an installed generator (default: faces)")
+
+
+def open_model(path: Path) -> PersonalModel:
+    """Read a personal model, ready for the device that generators are opened on. Raises UserError; writes nothing."""
+    from smis_desktop.storage.personal_model_file import read_personal_model
+
+    model = read_personal_model(path)
+    for network in (model.encoder, model.vectors, model.probe):
+        if network is not None:
+            network.to(_device())
+    return model
+
+
+def open_generator(name: str, console: Console) -> MobileStyleGAN:
+    """Open an installed generator; the default one is fetched on first need. Raises UserError."""
+    from smis_desktop.storage import generator_store
+
+    return generator_store.open_generator(name, console.progress).to(_device())
+
+
+def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
+    """The model together with its generator. Raises UserError when it was trained on other weights."""
+    from smis_desktop.synthesis import Synthesizer
+
+    return Synthesizer(open_generator(model.generator_name, console), model)
+
+
+def open_perceptual(console: Console) -> PerceptualDistance:
+    """The network that compares pictures, fetched on first need. Raises UserError."""
+    from smis_desktop.storage.perceptual_store import open_perceptual_distance
+
+    return open_perceptual_distance(console.progress).to(_device())
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,96 @@
+"""`smis render`: layouts to pictures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.layouts import GivenLayout, read_layouts
+from smis_desktop.commands.opening import add_model_argument, open_model, open_synthesizer
+from smis_desktop.commands.output_folder import check_folder, make_folder
+from smis_desktop.commands.picture_size import add_size_argument, picture_size
+from smis_desktop.commands.values import between, seed, whole
+from smis_desktop.errors import UserError
+
+HELP = "make pictures from layouts with a personal model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`smis render LAYOUT… --model M --out DIR [--seed S] [--mix 0..1] [--refine N] [--size N] [--variations N]`."""
+    parser.add_argument("layouts", nargs="+", type=Path, metavar="LAYOUT", help="index PNGs, or folders of them")
+    add_model_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--seed", type=seed, default=0, help="what colours and textures to give (default: 0)")
+    parser.add_argument(
+        "--mix", type=between(0, 1), default=1.0,
+        help="how much of the seed's style to mix in; 0: the encoder's own (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--refine", type=whole(0, 1000), default=0, metavar="N",
+        help="steps of bringing the picture nearer to the layout (default: 0)",
+    )  # fmt: skip
+    add_size_argument(parser)
+    parser.add_argument(
+        "--variations", type=whole(1, 1000), default=1, metavar="N",
+        help="pictures a layout, with seeds S, S+1 …; more than one are named <layout>-seed-NNNN.png (default: 1)",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace, console: Console) -> Answer:
+    """Write DIR/<stem>.png for each layout, or one a seed with --variations."""
+    out: Path = arguments.out
+    check_folder(out)
+    model = open_model(arguments.model)
+    layouts = read_layouts(arguments.layouts, model, console)
+    tasks = _tasks(layouts, out, range(arguments.seed, arguments.seed + arguments.variations))
+    synthesizer = open_synthesizer(model, console)
+    size = picture_size(arguments.size, synthesizer.generator)
+
+    from smis_desktop.jobs.picture_file import write_picture
+    from smis_desktop.synthesis import PictureRequest
+
+    entries = []
+    words = f"Rendering {len(tasks)} pictures"
+    for done, (target, layout, style_seed) in enumerate(tasks):
+        console.progress(words, done / len(tasks))
+        request = PictureRequest(layout.label_map, style_seed, arguments.mix, size, refine_steps=arguments.refine)
+        result = synthesizer.render(request)
+        make_folder(out)
+        write_picture(target, result.picture)
+        entries.append(
+            {
+                "path": str(target),
+                "layout": str(layout.path),
+                "seed": style_seed,
+                "unknown_ids": list(layout.unknown_ids),
+                "seconds": round(result.seconds, 4),
+            }
+        )
+    console.progress(words, 1.0)
+    facts = {
+        "folder": str(out),
+        "model": model.name,
+        "generator": model.generator_name,
+        "size": size,
+        "mix": arguments.mix,
+        "refine": arguments.refine,
+        "pictures": entries,
+    }
+    return Answer(facts, "\n".join(str(target) for target, _, _ in tasks))
+
+
+def _tasks(layouts: list[GivenLayout], out: Path, seeds: range) -> list[tuple[Path, GivenLayout, int]]:
+    """(file to write, layout, style seed). Raises UserError when two would write the same file, or over a layout."""
+    tasks: dict[Path, tuple[Path, GivenLayout, int]] = {}
+    sources = {layout.path.resolve() for layout in layouts}
+    for layout in layouts:
+        for style_seed in seeds:
+            name = layout.path.stem if len(seeds) == 1 else f"{layout.path.stem}-seed-{style_seed:04d}"
+            target = out / f"{name}.png"
+            if target.resolve() in sources:
+                raise UserError(f"{target} is a layout itself and would be overwritten; choose another --out folder.")
+            if target in tasks:
+                raise UserError(f"Two layouts would give {target}; rename one of them.")
+            tasks[target] = target, layout, style_seed
+    return list(tasks.values())

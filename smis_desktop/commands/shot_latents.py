@@ -1,0 +1,40 @@
+"""Which of the given pictures are the generator's own, by the `generated.json` beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
+from smis_desktop.gan.protocol import Generator
+from smis_desktop.storage.generated_pictures import GeneratedPicture, read_generated_pictures
+
+
+class KnownLatents:
+    """Looks pictures up in the `generated.json` of their folder, or of the shots folder that holds `images/`."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._listed: dict[Path, dict[str, GeneratedPicture]] = {}
+
+    def of(self, path: Path, picture: np.ndarray) -> Tensor | None:
+        """`ws` [num_ws, 512] of a picture (uint8 [S, S, 3], read from `path`); None where it is not this generator's.
+
+        Raises UserError when a `generated.json` cannot be read.
+        """
+        entry = self._list(path.parent).get(path.stem)
+        if entry is None and path.parent.name == "images":
+            entry = self._list(path.parent.parent).get(path.stem)
+        if entry is None:
+            return None
+        ws = latents_of_seed(self._generator, entry.seed, entry.truncation)
+        return ws if is_picture_of(self._generator, ws, picture) else None
+
+    def _list(self, folder: Path) -> dict[str, GeneratedPicture]:
+        if folder not in self._listed:
+            found = read_generated_pictures(folder)
+            own = found is not None and found.weights_sha256 == self._generator.weights_sha256
+            self._listed[folder] = found.by_name() if found is not None and own else {}
+        return self._listed[folder]

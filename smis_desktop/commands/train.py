@@ -1,0 +1,195 @@
+"""`smis train`: a personal model from labelled photos."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.opening import add_generator_argument, open_generator, open_perceptual
+from smis_desktop.commands.output_folder import check_file
+from smis_desktop.commands.segment import add_inversion_argument
+from smis_desktop.commands.values import between, seed, whole
+from smis_desktop.errors import UserError
+
+if TYPE_CHECKING:
+    from smis_desktop.fewshot.perceptual import PerceptualDistance
+    from smis_desktop.fewshot.training import TrainingSettings, TrainingShot
+    from smis_desktop.gan.protocol import Generator
+    from smis_desktop.labels.shots import ShotsFolder
+    from smis_desktop.storage.training_folder import TrainingFolder
+
+HELP = "learn a personal model from one to a few labelled photos"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`smis train SHOTS --out my.smismodel [--generator faces] [--labels dense|sparse] [--resume] …`."""
+    parser.add_argument(
+        "shots", type=Path, metavar="SHOTS",
+        help="a folder with images/NAME.jpg or .png, labels/NAME.png, and optionally classes.json",
+    )  # fmt: skip
+    add_generator_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .smismodel file to write")
+    parser.add_argument(
+        "--labels", choices=("dense", "sparse"), default="dense",
+        help="dense: every pixel is labelled; sparse: scribbles or landmarks, 0 is unknown (default: dense)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--top-k", type=whole(1, 4096), default=3, metavar="K",
+        help="sparse labels: how many pixels each labelled pixel claims in a picture (default: 3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threshold", type=between(-1, 1), default=0.5, metavar="T",
+        help="sparse labels: claims need more than this cosine (default: 0.5)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--transfer", choices=("probe", "vectors"), default="probe",
+        help="dense labels: how labels are carried over to other pictures; vectors is the paper's way (default: probe)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=seed, default=0, help="of all random draws (default: 0)")
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument(
+        "--samples", type=whole(1, 10_000_000), metavar="N", help="pseudo-labelled samples to learn from"
+    )
+    extent.add_argument(
+        "--minutes", type=between(0.1, 10_000), metavar="M",
+        help="learn from as many samples as this machine makes in about M minutes, inversion included",
+    )  # fmt: skip
+    add_inversion_argument(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with a training that was interrupted")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> Answer:
+    """Train, and write the model. An unfinished training is kept beside it; the model file changes only at the end."""
+    import dataclasses
+
+    from smis_desktop.commands.training_progress import TrainingProgress
+    from smis_desktop.fewshot.training import describe, train
+    from smis_desktop.labels.shots import read_shots
+    from smis_desktop.storage.personal_model_file import write_personal_model
+    from smis_desktop.storage.training_folder import TrainingFolder, shots_digest
+
+    out: Path = arguments.out
+    check_file(out)
+    folder = read_shots(arguments.shots, arguments.labels)
+    for note in folder.notes:
+        console.note(note)
+    stages = TrainingFolder.beside(out)
+    generator = open_generator(arguments.generator, console)
+    shots = _training_shots(arguments.shots, folder, generator, console)
+    to_invert = [shot for shot in shots if shot.ws is None]
+    perceptual = open_perceptual(console) if to_invert else None
+    settings = _settings(arguments)
+    if arguments.minutes is not None:
+        settings = dataclasses.replace(
+            settings, samples=_samples_in(arguments, settings, stages, generator, perceptual, len(to_invert), console)
+        )
+    names = [shot.name for shot in shots]
+    description = {
+        **describe(settings, names),
+        "generator_sha256": generator.weights_sha256,
+        "classes": [[c.class_id, c.name, *c.color] for c in folder.palette.classes],
+        "shots_sha256": shots_digest({shot.name: (shot.picture, shot.label_map) for shot in folder.shots}),
+    }
+    goes_on = stages.open(description, arguments.resume)
+    if arguments.resume and not goes_on:
+        console.note(f"There is no unfinished training of {out} to go on with; it begins anew.")
+    console.if_interrupted = "the same command with --resume goes on from here"
+    progress = TrainingProgress(console, stages)
+
+    def loaded_perceptual() -> PerceptualDistance:
+        return perceptual if perceptual is not None else open_perceptual(console)
+
+    model = train(out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell)
+    write_personal_model(out, model)
+    stages.remove()
+    facts = {
+        "model": str(out),
+        "name": model.name,
+        "generator": model.generator_name,
+        "label_kind": model.label_kind,
+        "classes": [{"id": c.class_id, "name": c.name} for c in model.palette.classes],
+        "classes_not_learned": list(progress.missing),
+        "samples": settings.rounds * settings.round_size,
+        "settings": model.settings,
+        "shots": [
+            {"name": shot.name, "inversion": progress.inversions.get(shot.name), "generated": shot.ws is not None}
+            for shot in shots
+        ],
+        "seconds": round(progress.seconds, 1),
+    }
+    learned = f"{model.palette.num_classes} classes from {len(shots)} shots"
+    return Answer(facts, f"{out} is ready: {learned} in {progress.seconds / 60:.1f} minutes.")
+
+
+def _training_shots(path: Path, folder: ShotsFolder, generator: Generator, console: Console) -> list[TrainingShot]:
+    """The folder's shots, with their latents where they are pictures of this generator."""
+    from smis_desktop.commands.shot_latents import KnownLatents
+    from smis_desktop.fewshot.training import TrainingShot
+
+    known = KnownLatents(generator)
+    shots = []
+    for shot in folder.shots:
+        ws = known.of(path / "images" / f"{shot.name}.png", shot.picture)
+        shots.append(TrainingShot(shot.name, shot.label_map, shot.picture, ws))
+    count = sum(shot.ws is not None for shot in shots)
+    if count:
+        console.note(f"{count} of {len(shots)} pictures are the generator's own: they need no inversion.")
+    return shots
+
+
+def _settings(arguments: argparse.Namespace) -> TrainingSettings:
+    from smis_desktop.fewshot.inversion import InversionSettings
+    from smis_desktop.fewshot.training import TrainingSettings
+
+    steps = arguments.inversion_steps
+    defaults = TrainingSettings()
+    samples = arguments.samples or defaults.samples
+    return TrainingSettings(
+        label_kind=arguments.labels,
+        transfer=arguments.transfer,
+        top_k=arguments.top_k,
+        threshold=arguments.threshold,
+        samples=samples,
+        # One round cannot be larger than everything.
+        round_size=min(defaults.round_size, samples),
+        seed=arguments.seed,
+        inversion=InversionSettings() if steps is None else InversionSettings(steps=steps),
+    )
+
+
+def _samples_in(
+    arguments: argparse.Namespace,
+    settings: TrainingSettings,
+    stages: TrainingFolder,
+    generator: Generator,
+    perceptual: PerceptualDistance | None,
+    to_invert: int,
+    console: Console,
+) -> int:
+    """How many samples `--minutes` allow for; a training that goes on keeps the number that it began with."""
+    from smis_desktop.commands.training_pace import measured_pace
+
+    if arguments.resume and (begun := _samples_begun_with(stages)) is not None:
+        return begun
+    console.progress("Measuring how fast this machine is", -1.0)
+    pace = measured_pace(generator, perceptual, settings)
+    inverting = to_invert * settings.inversion.steps * pace.inversion_step
+    rounds = int((arguments.minutes * 60 - inverting) / pace.round)
+    if rounds < 1:
+        least = (inverting + pace.round) / 60
+        raise UserError(f"--minutes {arguments.minutes:g} is too short for these shots; allow {least:.1f} at least.")
+    samples = rounds * settings.round_size
+    console.note(f"About {arguments.minutes:g} minutes are enough for {samples:,} samples.")
+    return samples
+
+
+def _samples_begun_with(stages: TrainingFolder) -> int | None:
+    """How many samples the unfinished training is for; None where there is none (or none that can be gone on with)."""
+    try:
+        samples = json.loads((stages.path / "training.json").read_bytes())["samples"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return samples if isinstance(samples, int) else None

@@ -1,0 +1,81 @@
+"""How fast this machine trains, measured on the real code for a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from smis_desktop.fewshot.encoder_training import EncoderTraining
+from smis_desktop.fewshot.inversion import Inversion
+from smis_desktop.fewshot.known_latents import latents_of_seed
+from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.fewshot.pool import SamplePool
+from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
+from smis_desktop.fewshot.training import TrainingSettings
+from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
+from smis_desktop.gan.pixels import to_rgb8
+from smis_desktop.gan.protocol import Generator
+
+_CLASSES = 12
+_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds: one step of an inversion (0 without a perceptual network), one round of samples and encoder steps."""
+
+    inversion_step: float
+    round: float
+
+
+def measured_pace(generator: Generator, perceptual: PerceptualDistance | None, settings: TrainingSettings) -> Pace:
+    """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw."""
+    inversion_step = 0.0
+    if perceptual is not None:
+        with torch.no_grad():
+            photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None])[0])
+        inversion = Inversion(generator, perceptual, photo, settings.inversion)
+        inversion_step = _seconds(lambda: inversion.step(), generator)
+    pool = _pool(generator, settings)
+    sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
+    training = _training(generator, settings)
+    encoder_step = _seconds(lambda: training.step(pool), generator)
+    return Pace(inversion_step, settings.round_size * sample + settings.steps_per_round * encoder_step)
+
+
+def _pool(generator: Generator, settings: TrainingSettings) -> SamplePool:
+    resolution = generator.feature_resolution
+    draws = torch.Generator().manual_seed(0)
+    vectors = F.normalize(torch.randn(_CLASSES, generator.feature_channels(resolution), generator=draws), dim=1)
+    transfer = RepresentativeVectors(vectors, torch.arange(_CLASSES), _CLASSES, resolution, "dense", 3, 0.5)
+    return SamplePool(generator, transfer.to(generator.device), settings.seed, _SAMPLES, _CLASSES)
+
+
+def _training(generator: Generator, settings: TrainingSettings) -> EncoderTraining:
+    groups = (len(generator.coarse_slots), len(generator.middle_slots), len(generator.fine_slots))
+    shape = EncoderShape(
+        _CLASSES, generator.num_ws, generator.w_dim, groups, generator.feature_resolution, settings.encoder_width
+    )
+    with torch.random.fork_rng(devices=[]):
+        encoder = LayoutEncoder(shape).to(generator.device)
+    return EncoderTraining(encoder, settings.seed, settings.batch_size, settings.learning_rate, total_steps=10)
+
+
+def _seconds(work: Callable[[], object], generator: Generator) -> float:
+    """The mean of two calls, after one to warm up."""
+    work()
+    _finish(generator)
+    started = time.perf_counter()
+    work()
+    work()
+    _finish(generator)
+    return (time.perf_counter() - started) / 2
+
+
+def _finish(generator: Generator) -> None:
+    if generator.device.type == "cuda":
+        torch.cuda.synchronize(generator.device)

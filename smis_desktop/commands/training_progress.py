@@ -1,0 +1,72 @@
+"""What a training tells, brought to the terminal; its pictures go into the folder of its stages."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from smis_desktop.commands.console import Console
+from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, InvertingShot, ShotInverted, TrainingEvent
+from smis_desktop.storage.training_folder import TrainingFolder
+
+
+class TrainingProgress:
+    """Give `tell` to `fewshot.training.train`; afterwards the figures of the inversions are here.
+
+    inversions: {shot name: psnr, perceptual, latent_distance, seconds}. missing: classes that no shot holds.
+    """
+
+    def __init__(self, console: Console, stages: TrainingFolder) -> None:
+        self._console, self._stages = console, stages
+        self._started = time.monotonic()
+        self._told_where = False
+        self.inversions: dict[str, dict[str, float]] = {}
+        self.missing: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Since this was made."""
+        return time.monotonic() - self._started
+
+    def tell(self, event: TrainingEvent) -> None:
+        """Show one event."""
+        if isinstance(event, InvertingShot):
+            words = f"Inverting {event.name} ({event.number} of {event.count})"
+            self._console.progress(words, event.step / event.steps)
+            if event.picture is not None:
+                self._keep(f"inverted-{event.number}.png", event.picture)
+        elif isinstance(event, ShotInverted):
+            figures: dict[str, Any] = {
+                "psnr": round(event.psnr, 2),
+                "perceptual": round(event.perceptual, 4),
+                "latent_distance": round(event.latent_distance, 3),
+                "seconds": round(event.seconds, 1),
+            }
+            self.inversions[event.name] = figures
+            self._console.note(
+                f"{event.name}: found again at {event.psnr:.1f} dB (perceptual distance {event.perceptual:.3f}) "
+                f"in {event.seconds:.0f} s."
+            )
+        elif isinstance(event, ClassesLearned):
+            self.missing = event.missing
+            if event.missing:
+                self._console.warn(f"No shot holds {', '.join(event.missing)}: the model cannot learn it.")
+        else:
+            self._tell_encoder(event)
+
+    def _tell_encoder(self, event: EncoderProgress) -> None:
+        self._console.progress("Training the encoder", event.samples / event.total_samples)
+        if event.previews:
+            self._keep("preview.png", np.concatenate(event.previews, axis=1))
+
+    def _keep(self, name: str, picture: np.ndarray) -> None:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, format="PNG")
+        self._stages.write_picture(name, buffer.getvalue())
+        if not self._told_where:
+            self._told_where = True
+            self._console.note(f"Pictures of how far it has come: {self._stages.path}")

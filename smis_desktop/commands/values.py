@@ -1,0 +1,60 @@
+"""Values of options, checked where they are parsed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+MAX_SEEDS = 10_000
+_MAX_SEED = 2**63 - 1
+
+
+def seeds(text: str) -> list[int]:
+    """`0-7,12` → [0, …, 7, 12], each once, in the order given."""
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        start = seed(first)
+        end = seed(last) if dash else start
+        if end < start:
+            raise argparse.ArgumentTypeError(f"{part.strip()} counts downwards; write it as {end}-{start}")
+        if len(found) + end - start >= MAX_SEEDS:
+            raise argparse.ArgumentTypeError(f"more than {MAX_SEEDS:,} seeds are too many for one run")
+        found |= dict.fromkeys(range(start, end + 1))
+    return list(found)
+
+
+def seed(text: str) -> int:
+    """One seed: a whole number from 0 to 2⁶³ - 1."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= _MAX_SEED):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give whole numbers like 7, or 0-7,12")
+    return int(digits)
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """A number from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        digits = text.strip()
+        is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
+        if not is_number or not low <= int(digits) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high:,}")
+        return int(digits)
+
+    return parse
