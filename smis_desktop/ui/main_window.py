@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QLabel, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
@@ -42,7 +42,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setObjectName("window")
         self.setWindowTitle("SMIS Desktop")
-        self.resize(1440, 900)
+        self.resize(QSize(1440, 900).boundedTo(self.screen().availableSize()))
         self.preview = preview
         preview.setParent(self)
         self._open_model = open_model
@@ -51,6 +51,10 @@ class MainWindow(QMainWindow):
         self._palette: Palette | None = None
         self._waiting_layout: np.ndarray | None = None
         self._closes_when_saved = False
+        self._next_request = QTimer(self)
+        self._next_request.setSingleShot(True)
+        self._next_request.setInterval(0)
+        self._next_request.timeout.connect(self._ask_for_picture)
 
         self.commands = WindowActions(self)
         self.files = FileTasks(self)
@@ -161,7 +165,7 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self._show_under_cursor)
         self.canvas.left.connect(lambda: self.status.show_under_cursor(""))
         self.easel.replaced.connect(self._take_document)
-        self.easel.painted.connect(self._ask_for_picture)
+        self.easel.painted.connect(self._follow_painting)
         self.easel.stroke_ended.connect(self._finish_picture)
         self.style_bar.style_changed.connect(self._ask_for_picture)
         self.panel.retry_wanted.connect(self._retry)
@@ -214,18 +218,31 @@ class MainWindow(QMainWindow):
 
     # Pictures
 
+    def _follow_painting(self) -> None:
+        if self.easel.is_painting:
+            # A fast mouse moves more often than a layout can be copied: ask once for all moves that have come.
+            self._next_request.start()
+        else:
+            self._ask_for_picture()
+
     def _ask_for_picture(self) -> None:
+        self._next_request.stop()
         if self.easel.document is not None:
             self.preview.request(
                 self.easel.document.snapshot(), self.style_bar.chosen, pen_is_down=self.easel.is_painting
             )
-        self.commands.undo.setEnabled(self.easel.can_undo or self.easel.is_painting)
-        self.commands.redo.setEnabled(self.easel.can_redo)
+        self._show_what_can_be_undone()
 
     def _finish_picture(self) -> None:
-        self.commands.undo.setEnabled(self.easel.can_undo)
+        if self._next_request.isActive():
+            self._ask_for_picture()
+        else:
+            self.preview.finish()
+        self._show_what_can_be_undone()
+
+    def _show_what_can_be_undone(self) -> None:
+        self.commands.undo.setEnabled(self.easel.can_undo or self.easel.is_painting)
         self.commands.redo.setEnabled(self.easel.can_redo)
-        self.preview.finish()
 
     def _show_picture(self, painted: PicturePainted) -> None:
         self.panel.show_picture(picture_to_qimage(painted.result.picture))
@@ -239,6 +256,8 @@ class MainWindow(QMainWindow):
 
     def _save_picture(self, path: Path) -> None:
         self.status.tell(self.tr("Saving {name}…").format(name=path.name))
+        if self._next_request.isActive():
+            self._ask_for_picture()
         self.preview.save(path)
 
     def _picture_saved(self, path: Path) -> None:

@@ -26,6 +26,7 @@ from smis_desktop.jobs.preview import (
     Ready,
     is_news,
 )
+from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.synthesis import PictureRequest, PictureResult, Quality
 from tests.jobs.paint_by_palette import PaintByPalette
 
@@ -345,6 +346,21 @@ def test_a_saved_picture_is_the_one_asked_for_whatever_is_painted_meanwhile(tmp_
     assert PictureSaved(target) in told
     expected = renderer.inner.render(request(7, quality="full")).picture
     np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
+
+
+def test_a_picture_is_saved_by_the_model_it_was_asked_for_with(tmp_path: Path) -> None:
+    renderer = Gated()
+    gentle = Palette((SemanticClass(7, "wool", (250, 250, 250)),))
+    with running(lambda progress: renderer) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.submit(1, 1, request(7))
+        renderer.next_entered()
+        worker.save(tmp_path / "portrait.png", request(7))
+        worker.open(lambda progress: PaintByPalette(palette=gentle))
+        renderer.passes.release(2)
+        assert [type(window.next()) for _ in range(3)] == [PicturePainted, PictureSaved, Ready]
+    expected = renderer.inner.render(request(7, quality="full")).picture
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "portrait.png")), expected)
 
 
 def test_a_picture_that_cannot_be_saved_is_said_so_and_nothing_is_left_behind(tmp_path: Path) -> None:
