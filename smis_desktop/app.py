@@ -69,11 +69,12 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         torch.set_num_threads(threads)
         model = read_personal_model(model_path)
         generator = open_generator(model.generator_name, progress)
+        device = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
         if torch.cuda.is_available():
-            generator = generator.to("cuda")
             device = torch.cuda.get_device_name()
-        else:
-            device = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
+            for network in (generator, model.encoder, model.vectors, model.probe):
+                if network is not None:
+                    network.to("cuda")
         return _SynthesizerRenderer(
             model.name, model.palette, device, generator.img_resolution, Synthesizer(generator, model)
         )
