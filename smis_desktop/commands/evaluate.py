@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "layouts": len(layouts),
         "refine": arguments.refine,
         "mix": arguments.mix,
+        "seed": arguments.seed,
         **_obedience(matrix, model.palette),
         "kid": kid,
         "judge": JUDGE,

@@ -97,6 +97,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     if arguments.resume and not goes_on:
         console.note(f"There is no unfinished training of {out} to go on with; it begins anew.")
     console.if_interrupted = "the same command with --resume goes on from here"
+    console.note(f"How far it has come can be looked at in {stages.path}.")
     progress = TrainingProgress(console, stages)
 
     def loaded_perceptual() -> PerceptualDistance:

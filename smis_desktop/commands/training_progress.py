@@ -23,7 +23,6 @@ class TrainingProgress:
     def __init__(self, console: Console, stages: TrainingFolder) -> None:
         self._console, self._stages = console, stages
         self._started = time.monotonic()
-        self._told_where = False
         self.inversions: dict[str, dict[str, float]] = {}
         self.missing: tuple[str, ...] = ()
 
@@ -67,6 +66,3 @@ class TrainingProgress:
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, format="PNG")
         self._stages.write_picture(name, buffer.getvalue())
-        if not self._told_where:
-            self._told_where = True
-            self._console.note(f"Pictures of how far it has come: {self._stages.path}")

@@ -57,11 +57,15 @@ def pixel_accuracy(matrix: np.ndarray) -> float:
 
 
 def picture_features(perceptual: PerceptualDistance, pictures: Tensor) -> Tensor:
-    """Pictures [N, 3, R, R] in [-1, 1] → one vector each, float64 [N, D]; see `KID_FEATURES`."""
+    """Pictures [N, 3, R, R] in [-1, 1] → one vector each, float64 [N, D]; see `KID_FEATURES`.
+
+    Scaled to a mean square of at most 1, so that the products x·y / D that KID works on span a useful range.
+    """
     resized = torch.nn.functional.interpolate(pictures, size=(_SIDE, _SIDE), mode="bilinear", antialias=True)
     with torch.no_grad():
         maps = perceptual.features(resized)
-    return torch.cat([m.mean((2, 3)) for m in maps], 1).double()
+    vectors = torch.cat([m.mean((2, 3)) for m in maps], 1).double()
+    return vectors * (vectors.shape[1] / len(maps)) ** 0.5
 
 
 def kid(features_a: Tensor, features_b: Tensor) -> float:
