@@ -67,7 +67,9 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         # One core is left to the hand that paints. In this thread: the number is not shared between threads.
         threads = max(1, (os.cpu_count() or 1) - 1)
         torch.set_num_threads(threads)
+        progress("Opening the personal model", -1.0)  # also a place to stop at, for a window that is closed already
         model = read_personal_model(model_path)
+        progress("Opening the generator", -1.0)
         generator = open_generator(model.generator_name, progress)
         device = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
         if torch.cuda.is_available():
