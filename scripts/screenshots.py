@@ -6,7 +6,6 @@ its own.
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import subprocess
@@ -27,18 +26,17 @@ WIDTH, HEIGHT = 1440, 900
 
 
 def painting(window: MainWindow) -> Story:
-    """The example layout, with longer hair than it came with and another style: what the README shows."""
+    """The example layout gets a fringe, and then another style: what the README shows."""
     yield lambda: window.preview.is_up_to_date
     mouse = Mouse()
     document = window.easel.document
     assert document is not None, "a picture was made of nothing"
     rows = [c.name for c in document.palette.classes]
     window.classes.choose_row(rows.index("hair"))
-    window.tools.brush_size.set_diameter(document.size // 9)
-    for side in (0.23, 0.77):
-        yield mouse.stroke(on_screen(window, _lock_of_hair(document.size, side)))
-        yield lambda: not window.easel.is_painting
-    yield mouse.move(on_screen(window, [(document.size * 0.5, document.size * 0.12)])[0])
+    window.tools.brush_size.set_diameter(document.size // 8)
+    yield mouse.stroke(on_screen(window, _fringe(document.size)))
+    yield lambda: window.easel.can_undo and not window.easel.is_painting
+    yield mouse.move(on_screen(window, [(document.size * 0.72, document.size * 0.3)])[0])
     yield lambda: window.preview.is_up_to_date
     save_screen(window, PICTURES / "painting.png")
     yield mouse.click(middle_of(window.style_bar.new_style_button))
@@ -46,8 +44,10 @@ def painting(window: MainWindow) -> Story:
     save_screen(window, PICTURES / "new-style.png")
 
 
-def _lock_of_hair(size: int, side: float) -> list[Point]:
-    return [(size * (side + 0.02 * math.sin(4 * step / 40)), size * (0.35 + 0.55 * step / 40)) for step in range(41)]
+def _fringe(size: int) -> list[Point]:
+    """From temple to temple, an arc above the brows."""
+    across = [2 * step / 40 - 1 for step in range(41)]
+    return [(size * (0.505 + 0.185 * t), size * (0.25 + 0.065 * t * t)) for t in across]
 
 
 @contextmanager
