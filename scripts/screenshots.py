@@ -33,7 +33,7 @@ def painting(window: MainWindow) -> Story:
     assert document is not None, "a picture was made of nothing"
     rows = [c.name for c in document.palette.classes]
     window.classes.choose_row(rows.index("hair"))
-    window.tools.brush_size.set_diameter(document.size // 8)
+    window.tools.brush_size.set_diameter(document.size // 7)
     yield mouse.stroke(on_screen(window, _fringe(document.size)))
     yield lambda: window.easel.can_undo and not window.easel.is_painting
     yield mouse.move(on_screen(window, [(document.size * 0.72, document.size * 0.3)])[0])
@@ -47,7 +47,7 @@ def painting(window: MainWindow) -> Story:
 def _fringe(size: int) -> list[Point]:
     """From temple to temple, an arc above the brows."""
     across = [2 * step / 40 - 1 for step in range(41)]
-    return [(size * (0.505 + 0.185 * t), size * (0.25 + 0.065 * t * t)) for t in across]
+    return [(size * (0.505 + 0.185 * t), size * (0.245 + 0.065 * t * t)) for t in across]
 
 
 @contextmanager
