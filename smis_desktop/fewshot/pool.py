@@ -9,8 +9,8 @@ from torch import Tensor
 from smis_desktop.fewshot.transfer import LabelTransfer
 from smis_desktop.gan.protocol import Generator
 
-_GENERATOR_BATCH = 2
-"""Feature maps of two pictures stay in the processor's cache; larger batches were slower on every CPU tried."""
+_GENERATOR_BATCH = 1
+"""Feature maps of one picture stay in the processor's cache; larger batches were slower on the CPU measured."""
 
 
 def draws(seed: int, stream: str, index: int) -> torch.Generator:

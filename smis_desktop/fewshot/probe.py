@@ -19,9 +19,9 @@ from smis_desktop.fewshot.transfer import LatentShot, TransferKind
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.protocol import Generator
 
-_STEPS = 300
-_LEARNING_RATE = 0.01
-_DECAY = 1e-5
+_STEPS = 200
+_LEARNING_RATE = 0.02
+_DECAY = 1e-3
 """Weight decay per input channel: the more channels a probe reads, the smaller weights it needs."""
 _STATISTICS_SAMPLES = 24
 
