@@ -8,14 +8,16 @@ from smis_desktop.gan.latents import LatentStatistics, seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 
 
-def small_generator(seed: int = 0, channels: tuple[int, ...] = (16, 16, 16, 16, 16, 8), w_dim: int = 24) -> MobileStyleGAN:
+def small_generator(
+    seed: int = 0, channels: tuple[int, ...] = (16, 16, 16, 16, 16, 8), w_dim: int = 24
+) -> MobileStyleGAN:
     """Random weights of moderate size, so that activations stay finite and depend on `ws`."""
     generator = MobileStyleGAN("small", f"small-{seed}", channels, w_dim, mapping_depth=2)
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in generator.named_parameters():
             parameter.normal_(generator=random)
-            if name.endswith("affine.bias") or name.endswith("up.bias"):
+            if name.endswith(("affine.bias", "up.bias")):
                 parameter.mul_(0.3).add_(1.0)
             elif parameter.dim() >= 2:
                 parameter.mul_(parameter[0].numel() ** -0.5)

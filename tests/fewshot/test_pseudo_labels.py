@@ -9,11 +9,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from smis_desktop.fewshot.encoder_training import forget_classes
-from smis_desktop.fewshot.pseudo_labels import UNKNOWN, cosine_scores, dense_pseudo_labels, one_hot, sparse_pseudo_labels
+from smis_desktop.fewshot.pseudo_labels import (
+    UNKNOWN,
+    cosine_scores,
+    dense_pseudo_labels,
+    one_hot,
+    sparse_pseudo_labels,
+)
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, dense_vectors, sparse_vectors
 
 
-def random_case(seed: int, classes: int = 4, side: int = 5, channels: int = 6, images: int = 3) -> tuple[Tensor, Tensor]:
+def random_case(
+    seed: int, classes: int = 4, side: int = 5, channels: int = 6, images: int = 3
+) -> tuple[Tensor, Tensor]:
     random = torch.Generator().manual_seed(seed)
     features = torch.randn(images, channels, side, side, generator=random, dtype=torch.float64)
     labels = torch.randint(UNKNOWN, classes, (images, side, side), generator=random)
