@@ -101,7 +101,7 @@ class Console:
         if words != self._words:
             # What was done before (a resumed training) says nothing about the speed of now.
             self._words, self._tenths, self._since, self._from = words, tenths, now, fraction
-            print(words, file=self._err, flush=True)
+            print(words if tenths < 10 else f"{words}: 100 %", file=self._err, flush=True)
         elif tenths > self._tenths:
             self._tenths = tenths
             left = (now - self._since) * (1 - fraction) / (fraction - self._from)

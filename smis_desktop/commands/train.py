@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,7 +181,7 @@ def _samples_in(
     inverting = to_invert * settings.inversion.steps * pace.inversion_step
     rounds = int((arguments.minutes * 60 - inverting) / pace.round)
     if rounds < 1:
-        least = (inverting + pace.round) / 60
+        least = math.ceil((inverting + pace.round) / 6) / 10  # minutes, to the next tenth
         raise UserError(f"--minutes {arguments.minutes:g} is too short for these shots; allow {least:.1f} at least.")
     samples = rounds * settings.round_size
     console.note(f"About {arguments.minutes:g} minutes are enough for {samples:,} samples.")

@@ -13,6 +13,8 @@ from smis_desktop.commands.console import Console
 from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, InvertingShot, ShotInverted, TrainingEvent
 from smis_desktop.storage.training_folder import TrainingFolder
 
+_ENCODER = "Training the encoder"
+
 
 class TrainingProgress:
     """Give `tell` to `fewshot.training.train`; afterwards the figures of the inversions are here.
@@ -54,11 +56,12 @@ class TrainingProgress:
             self.missing = event.missing
             if event.missing:
                 self._console.warn(f"No shot holds {', '.join(event.missing)}: the model cannot learn it.")
+            self._console.progress(_ENCODER, 0.0)
         else:
             self._tell_encoder(event)
 
     def _tell_encoder(self, event: EncoderProgress) -> None:
-        self._console.progress("Training the encoder", event.samples / event.total_samples)
+        self._console.progress(_ENCODER, event.samples / event.total_samples)
         if event.previews:
             self._keep("preview.png", np.concatenate(event.previews, axis=1))
 

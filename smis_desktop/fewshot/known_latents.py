@@ -28,5 +28,6 @@ def is_picture_of(generator: Generator, ws: Tensor, picture: np.ndarray) -> bool
     of a file format aside. Somebody may have put another picture under the name."""
     with torch.no_grad():
         made = F.interpolate(generator.synthesis(ws[None]).clamp(-1, 1), size=(_SIDE, _SIDE), mode="area")
-    error = made - from_rgb8(picture, _SIDE).to(made.device)
+    given = F.interpolate(from_rgb8(picture, len(picture)), size=(_SIDE, _SIDE), mode="area")
+    error = made - given.to(made.device)
     return float(error.square().mean().sqrt()) <= _MAX_RMS

@@ -1,0 +1,56 @@
+"""`smis bench`: the shape of what it tells (figures are the machine's own affair)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from tests.commands.conftest import Smis
+
+NETWORKS = ["encoder", "generator_256", "generator_1024", "request_256", "request_1024", "refine_step", "limit_1024"]
+
+
+def _is_figures(value: dict[str, Any]) -> bool:
+    return set(value) == {"median", "p95", "p99"} and 0 < value["median"] <= value["p95"] <= value["p99"]
+
+
+def test_everything_that_can_be_measured(smis: Smis, small_data: Path, small_model: Path) -> None:
+    words = ["bench", "--model", small_model, "--repeats", 2, "--paint", "--inversion", "--inversion-steps", 2]
+    ended = smis(*words, "--json")
+    facts = ended.facts
+    assert set(facts["machine"]) == {"processor", "cores", "memory_gib", "system", "python"}
+    assert facts["threads"] == torch.get_num_threads()
+    assert facts["backend"].startswith(f"torch {torch.__version__}")
+    assert facts["device"]
+    for name in [*NETWORKS, "stroke"]:
+        assert _is_figures(facts[name]), name
+    assert facts["samples_per_s"] > 0
+    assert facts["peer_1024"] is None
+    assert "small" in facts["peer_reason"]
+    assert _is_figures(facts["inversion"]["step"])
+    assert [face["seed"] for face in facts["inversion"]["faces"]] == [1, 2, 3]
+    assert facts["repeats"] == 2
+
+
+def test_the_table_has_a_line_for_every_figure(smis: Smis, small_data: Path, small_model: Path) -> None:
+    text = smis("bench", "--model", small_model, "--repeats", 1, "--no-peer").out
+    for name in [*NETWORKS, "peer_1024", "training samples a second"]:
+        assert name in text
+    assert "stroke" not in text
+
+
+def test_the_arithmetic_of_the_real_generator(faces: MobileStyleGAN) -> None:
+    """Counted by hand from the layers' shapes: multiply and add are two operations."""
+    from smis_desktop.commands.measuring.peer import synthesis_flop
+
+    sides = [4 * 2**i for i in range(len(faces.channels))]
+    at_side = [(faces.first.weight, 4), (faces.head.weight, sides[-1])]
+    for block, side in zip(faces.blocks, sides[1:], strict=True):
+        for conv in (block.conv1, block.conv2):
+            at_side += [(conv.weight, side), (conv.depthwise, side)]
+    affine = [layer.weight for name, layer in faces.named_modules() if name.endswith((".affine", ".up"))]
+    multiplications = sum(weight.numel() * side**2 for weight, side in at_side) + sum(w.numel() for w in affine)
+    assert synthesis_flop(faces) == 2 * multiplications

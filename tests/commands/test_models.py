@@ -1,0 +1,41 @@
+"""`smis models`: what is installed, and what lies in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from tests.commands.conftest import Smis
+
+
+def test_lists_generators_and_models(smis: Smis, small_data: Path, small_model: Path, small: MobileStyleGAN) -> None:
+    facts = smis("models", small_model.parent, "--json").facts
+    (generator,) = facts["generators"]
+    assert (generator["name"], generator["architecture"]) == ("small", "mobile-stylegan")
+    assert (generator["img_resolution"], generator["num_ws"]) == (256, small.num_ws)
+    (model,) = [m for m in facts["models"] if m["path"] == str(small_model.resolve())]
+    assert model["name"] == "small classes"
+    assert (model["generator"], model["generator_installed"], model["label_kind"]) == ("small", True, "dense")
+    assert model["classes"] == [{"id": 0, "name": "ground"}, {"id": 1, "name": "skin"}, {"id": 7, "name": "hair"}]
+    text = smis("models", small_model.parent).out
+    assert "small classes" in text
+    assert "0 ground, 1 skin, 7 hair" in text
+    assert "faces: not installed yet" in text
+
+
+def test_a_damaged_model_is_warned_about_and_the_rest_is_listed(
+    smis: Smis, small_data: Path, small_model: Path
+) -> None:
+    damaged = small_model.with_name("damaged.smismodel")
+    damaged.write_bytes(small_model.read_bytes()[:1000])
+    ended = smis("models", small_model.parent, "--json")
+    assert str(small_model.resolve()) in [m["path"] for m in ended.facts["models"]]
+    (warning,) = ended.facts["warnings"]
+    assert str(damaged.resolve()) in warning
+
+
+def test_a_model_without_its_generator_says_so(smis: Smis, small_model: Path) -> None:
+    """Here the data folder is the tests' own, where `small` is not installed."""
+    facts = smis("models", small_model.parent, "--json").facts
+    (model,) = [m for m in facts["models"] if m["name"] == "small classes"]
+    assert model["generator_installed"] is False

@@ -1,0 +1,109 @@
+"""`smis render`: layouts to pictures, the same ones that every other door gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.labels.shots import read_layout
+from smis_desktop.storage.personal_model_file import read_personal_model
+from smis_desktop.synthesis import PictureRequest, Synthesizer
+from tests.commands.conftest import Smis, label_map, write_layout
+
+
+def _pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB"))
+
+
+def test_a_layout_becomes_a_face(smis: Smis, tmp_path: Path, faces_model: Path, faces: MobileStyleGAN) -> None:
+    layout = write_layout(tmp_path / "my face.png")
+    facts = smis("render", layout, "--model", faces_model, "--out", tmp_path / "o", "--size", 512, "--json").facts
+    (entry,) = facts["pictures"]
+    assert entry["path"] == str(tmp_path / "o" / "my face.png")
+    assert (entry["layout"], entry["seed"], entry["unknown_ids"]) == (str(layout), 0, [])
+    assert (facts["size"], facts["mix"], facts["refine"]) == (512, 1.0, 0)
+    assert (facts["model"], facts["generator"]) == ("mine", "faces")
+    request = PictureRequest(read_layout(layout).label_map, size=512)
+    expected = Synthesizer(faces, read_personal_model(faces_model)).render(request).picture
+    # Another number of threads may round differently.
+    assert np.abs(_pixels(tmp_path / "o" / "my face.png").astype(int) - expected).max() <= 1
+
+
+def _render(smis: Smis, layout: Path, model: Path, out: Path, *words: object) -> np.ndarray:
+    assert smis("render", layout, "--model", model, "--out", out, *words).code == 0
+    return _pixels(out / layout.name)
+
+
+def test_every_option_matters_and_the_same_call_gives_the_same_picture(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    layout = write_layout(tmp_path / "l.png")
+    plain = _render(smis, layout, small_model, tmp_path / "o")
+    assert plain.shape == (256, 256, 3)
+    np.testing.assert_array_equal(_render(smis, layout, small_model, tmp_path / "again"), plain)
+    for words in (["--seed", 5], ["--mix", 0.25], ["--refine", 3]):
+        assert (_render(smis, layout, small_model, tmp_path / "o", *words) != plain).any(), words
+    without_style = _render(smis, layout, small_model, tmp_path / "o", "--mix", 0)
+    np.testing.assert_array_equal(
+        _render(smis, layout, small_model, tmp_path / "o", "--mix", 0, "--seed", 9), without_style
+    )
+
+
+def test_variations_are_the_pictures_of_their_seeds(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    layout, out = write_layout(tmp_path / "l.png"), tmp_path / "o"
+    words = ["render", layout, "--model", small_model, "--out", out, "--seed", 7, "--variations", 3]
+    ended = smis(*words)
+    assert [Path(line).name for line in ended.out.splitlines()] == [f"l-seed-000{seed}.png" for seed in (7, 8, 9)]
+    np.testing.assert_array_equal(
+        _pixels(out / "l-seed-0008.png"), _render(smis, layout, small_model, tmp_path / "one", "--seed", 8)
+    )
+    clash = write_layout(tmp_path / "l-seed-0008.png")
+    ended = smis("render", layout, clash, "--model", small_model, "--out", tmp_path / "o2", "--variations", 1)
+    assert ended.code == 0, "no clash without variations"
+
+
+def test_a_folder_stands_for_the_layouts_in_it(smis: Smis, tmp_path: Path, small_data: Path, small_model: Path) -> None:
+    for name in ("b.png", "a.PNG", ".hidden.png", "notes.txt", "below/c.png"):
+        write_layout(tmp_path / "layouts" / name)
+    single = write_layout(tmp_path / "z.png")
+    ended = smis("render", tmp_path / "layouts", single, "--model", small_model, "--out", tmp_path / "o")
+    assert ended.code == 0
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["a.png", "b.png", "z.png"]
+
+
+def test_unknown_ids_and_cropping_are_told(smis: Smis, tmp_path: Path, small_data: Path, small_model: Path) -> None:
+    pixels = np.hstack([label_map(), np.full((64, 10), 1, np.uint8)])
+    pixels[:8, 20:40] = 99
+    pixels[8:16, 20:40] = 42
+    layout = write_layout(tmp_path / "odd.png", pixels)
+    ended = smis("render", layout, "--model", small_model, "--out", tmp_path / "o", "--json")
+    (entry,) = ended.facts["pictures"]
+    assert entry["unknown_ids"] == [42, 99]
+    (warning,) = ended.facts["warnings"]
+    assert str(layout) in warning
+    assert "42, 99" in warning
+    (note,) = ended.facts["notes"]
+    assert "74×64" in note
+    assert f"Warning: {warning}\n" in ended.err
+    # What is unknown counts as not painted.
+    blank = np.where(np.isin(pixels, [42, 99]), 255, pixels).astype(np.uint8)
+    expected = _render(smis, write_layout(tmp_path / "blank.png", blank), small_model, tmp_path / "o")
+    np.testing.assert_array_equal(_pixels(tmp_path / "o" / "odd.png"), expected)
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_nothing_but_the_answer_is_on_stdout(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path, words: list[str]
+) -> None:
+    layout = write_layout(tmp_path / "l.png")
+    ended = smis("render", layout, "--model", small_model, "--out", tmp_path / "o", *words)
+    assert ended.out.count("\n") == 1
+    assert ended.err.splitlines() == ["Rendering 1 pictures", "Rendering 1 pictures: 100 %"]
