@@ -65,7 +65,8 @@ def picture_features(perceptual: PerceptualDistance, pictures: Tensor) -> Tensor
     with torch.no_grad():
         maps = perceptual.features(resized)
     vectors = torch.cat([m.mean((2, 3)) for m in maps], 1).double()
-    return vectors * (vectors.shape[1] / len(maps)) ** 0.5
+    scaled: Tensor = vectors * (vectors.shape[1] / len(maps)) ** 0.5
+    return scaled
 
 
 def kid(features_a: Tensor, features_b: Tensor) -> float:
