@@ -104,20 +104,6 @@ def test_the_encoder_learns(generator: MobileStyleGAN, tmp_path: Path) -> None:
     assert losses[-1] < 0.8 * spread, "better than answering the mean of w"
 
 
-def test_the_probe_reads_the_shots_better_than_single_vectors(generator: MobileStyleGAN, tmp_path: Path) -> None:
-    model, _ = run(generator, tmp_path / "t")
-    assert model.probe is not None
-    right = {"probe": 0.0, "vectors": 0.0}
-    for shot in shots(generator):
-        assert shot.ws is not None
-        truth = torch.from_numpy(PALETTE.channel_of[shot.label_map].astype(np.int64))
-        for kind, transfer in (("probe", model.probe), ("vectors", model.vectors)):
-            found = transfer.label(generator.features(shot.ws[None], transfer.resolutions))[0]
-            right[kind] += (found == truth).float().mean().item() / 2
-    assert right["probe"] > right["vectors"]
-    assert right["probe"] > 0.9
-
-
 def test_sparse_labels_train_too(generator: MobileStyleGAN, tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, label_kind="sparse", samples=8, threshold=0.1)
     model, events = run(generator, tmp_path / "t", settings)
