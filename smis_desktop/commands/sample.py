@@ -53,10 +53,10 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         with torch.inference_mode():
             w = generator.mapping(seeded_z(picture.seed, generator.w_dim).to(generator.device), picture.truncation)
             pixels = render_ws(generator, generator.broadcast(w), size)
-        write_picture(make_folder(out) / f"{picture.name}.png", pixels)
-        # After each picture: whatever interrupts the run, no picture lies there that is not listed.
+        # Listed first: whatever interrupts the run, no picture lies there that is not listed.
         generated = generated.with_pictures([picture])
-        write_generated_pictures(out, generated)
+        write_generated_pictures(make_folder(out), generated)
+        write_picture(out / f"{picture.name}.png", pixels)
     console.progress(words, 1.0)
     paths = [str(out / f"{p.name}.png") for p in pictures]
     facts = {

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +79,26 @@ def test_a_folder_of_another_generators_pictures_is_left_alone(smis: Smis, tmp_p
         assert ended.err.count("\n") == 1
         assert json.loads((tmp_path / "generated.json").read_text()) == content | change
         assert not (tmp_path / "seed-0005.png").exists()
+
+
+def test_ctrl_c_leaves_whole_pictures_and_their_list(tmp_path: Path, small_data: Path) -> None:
+    command = [sys.executable, "-m", "smis_desktop", "sample", "--generator", "small", "--seeds", "0-400", "--json"]
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path / "o")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert any("10 %" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        answer, rest = process.communicate()
+    assert process.returncode == 130
+    assert answer == ""
+    assert rest.splitlines()[-1] == "smis: interrupted; files that were not finished are not kept."
+    assert "Traceback" not in rest
+    generated = read_generated_pictures(tmp_path / "o")
+    assert generated is not None
+    found = {path.stem for path in (tmp_path / "o").glob("*.png")}
+    assert found <= generated.by_name().keys()
+    assert 40 <= len(found) < 401
+    for path in (tmp_path / "o").glob("*.png"):
+        assert _pixels(path).shape == (256, 256, 3)
+    assert not list((tmp_path / "o").glob(".*"))
