@@ -108,6 +108,11 @@ class Console:
             print(f"{words}: {tenths * 10} %{_left(left)}", file=self._err, flush=True)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """`counted(1, "picture", "pictures")` → `1 picture`."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def _left(seconds: float) -> str:
     """How long it will still take, where that is long enough to be worth telling."""
     if seconds < 5:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.layouts import GivenLayout, read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
 from smis_desktop.commands.values import between, seed, whole
@@ -101,7 +101,7 @@ def _render_all(
     matrix = np.zeros((model.palette.num_classes, model.palette.num_classes + 1), np.int64)
     ids = np.array([*model.palette.class_ids, EMPTY], np.uint8)  # by channel; -1 (not said) reads the last entry
     features: list[Tensor] = []
-    words = f"Rendering {len(layouts)} layouts"
+    words = f"Rendering {counted(len(layouts), 'layout', 'layouts')}"
     for done, layout in enumerate(layouts):
         console.progress(words, done / len(layouts))
         quality: Quality = "draft" if perceptual is None else "full"  # the picture itself matters to KID alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.layouts import GivenLayout, read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_synthesizer
 from smis_desktop.commands.output_folder import check_folder, make_folder
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     from smis_desktop.synthesis import PictureRequest
 
     entries = []
-    words = f"Rendering {len(tasks)} pictures"
+    words = f"Rendering {counted(len(tasks), 'picture', 'pictures')}"
     for done, (target, layout, style_seed) in enumerate(tasks):
         console.progress(words, done / len(tasks))
         request = PictureRequest(layout.label_map, style_seed, arguments.mix, size, refine_steps=arguments.refine)

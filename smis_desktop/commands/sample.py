@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.opening import add_generator_argument, open_generator
 from smis_desktop.commands.output_folder import check_folder, make_folder
 from smis_desktop.commands.picture_size import add_size_argument, picture_size
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     size = picture_size(arguments.size, generator)
     generated = _listed_so_far(out, generator)
     pictures = [GeneratedPicture(f"seed-{seed:04d}", seed, arguments.truncation) for seed in arguments.seeds]
-    words = f"Making {len(pictures)} pictures"
+    words = f"Making {counted(len(pictures), 'picture', 'pictures')}"
     for done, picture in enumerate(pictures):
         console.progress(words, done / len(pictures))
         with torch.inference_mode():

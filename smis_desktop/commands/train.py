@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smis_desktop.commands.console import Answer, Console
+from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.opening import add_generator_argument, open_generator, open_perceptual
 from smis_desktop.commands.output_folder import check_file
 from smis_desktop.commands.segment import add_inversion_argument
@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         ],
         "seconds": round(progress.seconds, 1),
     }
-    learned = f"{model.palette.num_classes} classes from {len(shots)} shots"
+    learned = f"{counted(model.palette.num_classes, 'class', 'classes')} from {counted(len(shots), 'shot', 'shots')}"
     return Answer(facts, f"{out} is ready: {learned} in {progress.seconds / 60:.1f} minutes.")
 
 

@@ -106,4 +106,4 @@ def test_nothing_but_the_answer_is_on_stdout(
     layout = write_layout(tmp_path / "l.png")
     ended = smis("render", layout, "--model", small_model, "--out", tmp_path / "o", *words)
     assert ended.out.count("\n") == 1
-    assert ended.err.splitlines() == ["Rendering 1 pictures", "Rendering 1 pictures: 100 %"]
+    assert ended.err.splitlines() == ["Rendering 1 picture", "Rendering 1 picture: 100 %"]
