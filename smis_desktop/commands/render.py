@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import zlib
 from pathlib import Path
 
 from smis_desktop.commands.console import Answer, Console, counted
@@ -21,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("layouts", nargs="+", type=Path, metavar="LAYOUT", help="index PNGs, or folders of them")
     add_model_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
-    parser.add_argument("--seed", type=seed, default=0, help="what colours and textures to give (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed,
+        help="one style, colours and textures, for all layouts (default: each its own, drawn from its pixels)",
+    )  # fmt: skip
     parser.add_argument(
         "--mix", type=between(0, 1), default=1.0,
         help="how much of the seed's style to mix in; 0: the encoder's own (default: 1)",
@@ -33,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_size_argument(parser)
     parser.add_argument(
         "--variations", type=whole(1, 1000), default=1, metavar="N",
-        help="pictures a layout, with seeds S, S+1 …; more than one are named <layout>-seed-NNNN.png (default: 1)",
+        help="pictures a layout, with its seed, the next one …; more than one: <layout>-seed-NNNN.png (default: 1)",
     )  # fmt: skip
 
 
@@ -43,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     check_folder(out)
     model = open_model(arguments.model)
     layouts = read_layouts(arguments.layouts, model, console)
-    tasks = _tasks(layouts, out, range(arguments.seed, arguments.seed + arguments.variations))
+    tasks = _tasks(layouts, out, arguments.seed, arguments.variations)
     synthesizer = open_synthesizer(model, console)
     size = picture_size(arguments.size, synthesizer.generator)
 
@@ -80,13 +84,21 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     return Answer(facts, "\n".join(str(target) for target, _, _ in tasks))
 
 
-def _tasks(layouts: list[GivenLayout], out: Path, seeds: range) -> list[tuple[Path, GivenLayout, int]]:
+def own_seed(layout: GivenLayout) -> int:
+    """A layout's own style: the same however and with whichever others it is rendered."""
+    return zlib.crc32(layout.label_map.tobytes()) % 1_000_000
+
+
+def _tasks(
+    layouts: list[GivenLayout], out: Path, seed: int | None, variations: int
+) -> list[tuple[Path, GivenLayout, int]]:
     """(file to write, layout, style seed). Raises UserError when two would write the same file, or over a layout."""
     tasks: dict[Path, tuple[Path, GivenLayout, int]] = {}
     sources = {layout.path.resolve() for layout in layouts}
     for layout in layouts:
-        for style_seed in seeds:
-            name = layout.path.stem if len(seeds) == 1 else f"{layout.path.stem}-seed-{style_seed:04d}"
+        first = own_seed(layout) if seed is None else seed
+        for style_seed in range(first, first + variations):
+            name = layout.path.stem if variations == 1 else f"{layout.path.stem}-seed-{style_seed:04d}"
             target = out / f"{name}.png"
             if target.resolve() in sources:
                 raise UserError(f"{target} is a layout itself and would be overwritten; choose another --out folder.")

@@ -16,5 +16,5 @@ def to_rgb8(picture: Tensor) -> np.ndarray:
 
 def from_rgb8(picture: np.ndarray, side: int) -> Tensor:
     """uint8 [S, S, 3] → float32 [1, 3, side, side] in [-1, 1], antialiased when it shrinks."""
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
     return F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True)

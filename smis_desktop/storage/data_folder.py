@@ -10,13 +10,14 @@ import platformdirs
 from smis_desktop.errors import UserError
 
 
-def data_folder() -> Path:
-    """`$SMIS_DATA_DIR`, else the system's place for a user's program data. Made when missing.
+def data_folder(part: str = "") -> Path:
+    """`$SMIS_DATA_DIR`, else the system's place for a user's program data, or a folder `part` in it. Made when missing.
 
     Raises UserError when it cannot be made.
     """
     chosen = os.environ.get("SMIS_DATA_DIR")
     folder = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("smis-desktop", appauthor=False)
+    folder /= part
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

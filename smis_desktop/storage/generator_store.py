@@ -118,9 +118,7 @@ def open_generator(name: str, progress: Progress | None = None) -> MobileStyleGA
 
 
 def _folder() -> Path:
-    folder = data_folder() / "generators"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return data_folder("generators")
 
 
 def _path(name: str) -> Path:

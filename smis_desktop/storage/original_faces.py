@@ -15,8 +15,7 @@ def original_synthesis_network(progress: Progress, wheel_file: Path | None = Non
 
     Raises UserError as `read_wheel_members` does.
     """
-    folder = data_folder() / "originals"
-    folder.mkdir(exist_ok=True)
+    folder = data_folder("originals")
     xml, weights = folder / "faces-synthesis.xml", folder / "faces-synthesis.bin"
     if not (xml.is_file() and weights.is_file()):
         members = [f"random_face/data/SynthesisNetwork.{end}" for end in ("xml", "bin")]

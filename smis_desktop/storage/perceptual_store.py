@@ -25,8 +25,7 @@ _MEMBER = "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth"
 
 def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None) -> PerceptualDistance:
     """Shift-tolerant LPIPS on AlexNet, frozen, on the CPU. Raises UserError as `read_wheel_members` does."""
-    folder = data_folder() / "networks"
-    folder.mkdir(exist_ok=True)
+    folder = data_folder("networks")
     path = folder / "perceptual-alex.safetensors"
     if not path.is_file():
         (content,) = read_wheel_members(_WHEEL, [_MEMBER], folder, progress, wheel_file)

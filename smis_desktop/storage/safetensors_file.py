@@ -49,9 +49,11 @@ def _read(
             found = facts.get("kind") if isinstance(facts, dict) else None
             if found != kind:
                 raise UserError(f"{path} is not a {kind} file of this program; {remedy}.")
-            if not isinstance(facts.get("format_version"), int) or facts["format_version"] > version:
+            if not isinstance(facts.get("format_version"), int):
+                raise UserError(f"{path} is damaged (it does not say its format); {remedy}.")
+            if facts["format_version"] > version:
                 raise UserError(
-                    f"{path} was written by a newer version of this program (format {facts.get('format_version')}, "
+                    f"{path} was written by a newer version of this program (format {facts['format_version']}, "
                     f"this one reads up to {version}); update the program."
                 )
             tensors = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,13 @@ def read_wheel_members(
 
     Interrupting it leaves nothing behind. Raises UserError when the download fails or the file is not the pinned one.
     """
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=staging_parent) as folder:
+    try:
+        staging = tempfile.TemporaryDirectory(prefix=".fetch-", dir=staging_parent)
+    except OSError as error:
+        raise UserError(
+            f"{staging_parent} cannot be written ({error.strerror}); set SMIS_DATA_DIR to a folder you can write to."
+        ) from error
+    with staging as folder:
         path = local_file if local_file is not None else _download(wheel, Path(folder), progress)
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -87,8 +94,9 @@ def _download(wheel: PinnedWheel, folder: Path, progress: Progress) -> Path:
         reason = next(
             (line for line in reversed(output.splitlines()) if line.startswith("ERROR")), "pip gave no reason"
         )
+        what = wheel.what[:1].upper() + wheel.what[1:]
         raise UserError(
-            f"{wheel.what.capitalize()} could not be fetched ({reason.removeprefix('ERROR: ').rstrip('.')}); connect "
+            f"{what} could not be fetched ({reason.removeprefix('ERROR: ').rstrip('.')}); connect "
             f"to a network and try again, or download {wheel.project} {wheel.version} elsewhere and run: "
             "smis fetch faces --from FILE.whl"
         )
@@ -103,10 +111,9 @@ def _watch(process: subprocess.Popen[bytes], finished: threading.Event) -> None:
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:
-            # pip moves its files about while we look.
-            continue
+    # pip moves files and whole folders about while we look; `os.walk` passes over those that are gone.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
     return total

@@ -26,10 +26,10 @@ def test_a_layout_becomes_a_face(smis: Smis, tmp_path: Path, faces_model: Path, 
     facts = smis("render", layout, "--model", faces_model, "--out", tmp_path / "o", "--size", 512, "--json").facts
     (entry,) = facts["pictures"]
     assert entry["path"] == str(tmp_path / "o" / "my face.png")
-    assert (entry["layout"], entry["seed"], entry["unknown_ids"]) == (str(layout), 0, [])
+    assert (entry["layout"], entry["unknown_ids"]) == (str(layout), [])
     assert (facts["size"], facts["mix"], facts["refine"]) == (512, 1.0, 0)
     assert (facts["model"], facts["generator"]) == ("mine", "faces")
-    request = PictureRequest(read_layout(layout).label_map, size=512)
+    request = PictureRequest(read_layout(layout).label_map, entry["seed"], size=512)
     expected = Synthesizer(faces, read_personal_model(faces_model)).render(request).picture
     # Another number of threads may round differently.
     assert np.abs(_pixels(tmp_path / "o" / "my face.png").astype(int) - expected).max() <= 1
@@ -53,6 +53,23 @@ def test_every_option_matters_and_the_same_call_gives_the_same_picture(
     np.testing.assert_array_equal(
         _render(smis, layout, small_model, tmp_path / "o", "--mix", 0, "--seed", 9), without_style
     )
+
+
+def test_without_a_seed_every_layout_has_a_style_of_its_own(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    layouts = [tmp_path / "a.png", tmp_path / "b.png"]
+    for shade, path in zip((0, 1), layouts, strict=True):
+        painted = label_map()
+        painted[:2] = shade
+        write_layout(path, painted)
+    words = ["--model", small_model, "--json", "--out"]
+    together = smis("render", *layouts, *words, tmp_path / "o").facts["pictures"]
+    alone = smis("render", layouts[1], *words, tmp_path / "alone").facts["pictures"]
+    assert together[0]["seed"] != together[1]["seed"] == alone[0]["seed"]
+    np.testing.assert_array_equal(_pixels(tmp_path / "o" / "b.png"), _pixels(tmp_path / "alone" / "b.png"))
+    one_for_all = smis("render", *layouts, "--seed", 4, *words, tmp_path / "same").facts["pictures"]
+    assert [entry["seed"] for entry in one_for_all] == [4, 4]
 
 
 def test_variations_are_the_pictures_of_their_seeds(
@@ -84,7 +101,7 @@ def test_unknown_ids_and_cropping_are_told(smis: Smis, tmp_path: Path, small_dat
     pixels[:8, 20:40] = 99
     pixels[8:16, 20:40] = 42
     layout = write_layout(tmp_path / "odd.png", pixels)
-    ended = smis("render", layout, "--model", small_model, "--out", tmp_path / "o", "--json")
+    ended = smis("render", layout, "--model", small_model, "--out", tmp_path / "o", "--seed", 0, "--json")
     (entry,) = ended.facts["pictures"]
     assert entry["unknown_ids"] == [42, 99]
     (warning,) = ended.facts["warnings"]
@@ -95,7 +112,7 @@ def test_unknown_ids_and_cropping_are_told(smis: Smis, tmp_path: Path, small_dat
     assert f"Warning: {warning}\n" in ended.err
     # What is unknown counts as not painted.
     blank = np.where(np.isin(pixels, [42, 99]), 255, pixels).astype(np.uint8)
-    expected = _render(smis, write_layout(tmp_path / "blank.png", blank), small_model, tmp_path / "o")
+    expected = _render(smis, write_layout(tmp_path / "blank.png", blank), small_model, tmp_path / "o", "--seed", 0)
     np.testing.assert_array_equal(_pixels(tmp_path / "o" / "odd.png"), expected)
 
 
