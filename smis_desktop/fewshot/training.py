@@ -50,7 +50,7 @@ class TrainingSettings:
     transfer: TransferKind = "probe"
     top_k: int = 3
     threshold: float = 0.5
-    samples: int = 3840
+    samples: int = 3200
     round_size: int = 64
     steps_per_round: int = 10
     batch_size: int = 32
