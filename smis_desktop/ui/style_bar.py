@@ -9,14 +9,11 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSlider, QWidget
 
+from smis_desktop.first_style import FIRST_SEED
 from smis_desktop.ui.icons import ICON_GAP, tool_icon
 
 MAX_SEED = 999_999
 """Seeds that are thrown are short enough to be read aloud; typed ones too."""
-
-
-FIRST_SEED = 4
-"""The style that a window opens with: daylight and natural skin. Seed 0 happens to be a magenta one."""
 
 
 @dataclass(frozen=True)
