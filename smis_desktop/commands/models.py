@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _described(path: Path, installed: set[str]) -> dict[str, Any]:
-    from smis_desktop.storage.personal_model_file import palette_of, read_model_facts
+    from smis_desktop.storage.file_facts import palette_of
+    from smis_desktop.storage.personal_model_file import read_model_facts
 
     facts = read_model_facts(path)
     try:

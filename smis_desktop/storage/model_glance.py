@@ -7,7 +7,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.labels.palette import Palette
+from smis_desktop.storage.file_facts import HEADER_KEY, palette_of
 
 
 def glance_at_palette(path: Path) -> Palette | None:
@@ -17,12 +18,7 @@ def glance_at_palette(path: Path) -> Palette | None:
     """
     try:
         with safe_open(path, "np") as file:
-            facts = json.loads((file.metadata() or {})["smis"])
-        return Palette(tuple(SemanticClass(int(c["id"]), str(c["name"]), _color(c["color"])) for c in facts["palette"]))
+            facts = json.loads((file.metadata() or {})[HEADER_KEY])
+        return palette_of(facts)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _color(channels: list[int]) -> tuple[int, int, int]:
-    red, green, blue = channels
-    return int(red), int(green), int(blue)

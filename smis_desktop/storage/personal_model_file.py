@@ -13,7 +13,7 @@ from smis_desktop.fewshot.personal_model import PersonalModel
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.storage.file_facts import palette_of
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 
 KIND, VERSION = "personal-model", 1
@@ -88,13 +88,3 @@ def read_personal_model(path: Path) -> PersonalModel:
 def read_model_facts(path: Path) -> dict[str, Any]:
     """What the file says of itself, without loading the networks. Raises UserError as `read_personal_model` does."""
     return read_facts(path, KIND, VERSION, _REMEDY)
-
-
-def palette_of(facts: dict[str, Any]) -> Palette:
-    """The palette in a model's facts. Raises KeyError, TypeError or ValueError when it is not one."""
-    return Palette(
-        tuple(
-            SemanticClass(int(c["id"]), str(c["name"]), (int(c["color"][0]), int(c["color"][1]), int(c["color"][2])))
-            for c in facts["palette"]
-        )
-    )

@@ -13,15 +13,14 @@ from torch import Tensor
 
 from smis_desktop.errors import UserError
 from smis_desktop.storage.atomic import write_bytes
-
-_KEY = "smis"
+from smis_desktop.storage.file_facts import HEADER_KEY
 
 
 def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Writes `tensors` with JSON-able `facts`, atomically. Raises UserError when the disk refuses."""
     header = json.dumps({"kind": kind, "format_version": version, **facts}, sort_keys=True, ensure_ascii=True)
     contiguous = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-    write_bytes(path, save(contiguous, {_KEY: header}))
+    write_bytes(path, save(contiguous, {HEADER_KEY: header}))
 
 
 def read_facts(path: Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def _read(
         raise UserError(f"{path} does not exist; {remedy}.")
     try:
         with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+            facts = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
             found = facts.get("kind") if isinstance(facts, dict) else None
             if found != kind:
                 raise UserError(f"{path} is not a {kind} file of this program; {remedy}.")
