@@ -101,7 +101,7 @@ class Synthesizer:
         """What the model sees in the picture of `ws` [num_ws, 512]: uint8 [r, r] class ids, 255 = unknown."""
         transfer = self.model.transfer
         with torch.inference_mode():
-            features = self.generator.features(torch.from_numpy(ws)[None].to(self._device), transfer.resolutions)
+            features = transfer.read(self.generator, torch.from_numpy(ws)[None].to(self._device))
             channels = transfer.label(features)[0].cpu().numpy()
         ids = np.array([*self.palette.class_ids, 255], np.uint8)
         label_map: np.ndarray = ids[channels]

@@ -48,7 +48,7 @@ class SamplePool:
         with torch.inference_mode():
             for batch in z.split(_GENERATOR_BATCH):
                 w = self._generator.mapping(batch.to(self._generator.device))
-                features = self._generator.features(self._generator.broadcast(w), self._transfer.resolutions)
+                features = self._transfer.read(self._generator, self._generator.broadcast(w))
                 found_labels.append(self._transfer.label(features).to("cpu", self._label_dtype))
                 found_w.append(w.cpu())
         new = torch.cat(found_w).clone(), torch.cat(found_labels).clone()

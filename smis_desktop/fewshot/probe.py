@@ -40,9 +40,8 @@ class LinearProbe(nn.Module):
             self.register_buffer(f"weight_{resolution}", weight)
         self.register_buffer("bias", bias)
 
-    @property
-    def resolutions(self) -> Sequence[int]:
-        return self._resolutions
+    def read(self, generator: Generator, ws: Tensor) -> dict[int, Tensor]:
+        return generator.label_features(ws)
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
         own = {r: F.conv2d(features[r], self.get_buffer(f"weight_{r}")[:, :, None, None]) for r in self._resolutions}
@@ -58,12 +57,12 @@ def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: 
     Features are standardised by the generator's own statistics (two dozen random pictures), which also serve a single
     shot well; the scaling is folded into the weights afterwards. Deterministic.
     """
-    resolutions = [r for r in (8, 16, 32, 64) if r <= generator.feature_resolution]
     with torch.no_grad():
-        mean, std = _statistics(generator, resolutions)
+        mean, std = _statistics(generator)
+        resolutions = list(mean)
         pixels: dict[int, list[Tensor]] = {r: [] for r in resolutions}
         for shot in shots:
-            for r, feature_map in generator.features(shot.ws[None], resolutions).items():
+            for r, feature_map in generator.label_features(shot.ws[None]).items():
                 # One pixel a row: fitting is then a few small matrix products a step.
                 pixels[r].append(((feature_map - mean[r]) / std[r]).flatten(2).mT.reshape(r * r, -1))
         features = {r: torch.cat(found) for r, found in pixels.items()}
@@ -106,13 +105,13 @@ def _combined(own: dict[int, Tensor]) -> Tensor:
     return torch.stack(upsampled).sum(0)
 
 
-def _statistics(generator: Generator, resolutions: Sequence[int]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+def _statistics(generator: Generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """Mean and standard deviation of each channel over random pictures, [1, Z_r, 1, 1] each."""
-    found: dict[int, list[Tensor]] = {r: [] for r in resolutions}
+    found: dict[int, list[Tensor]] = {}
     for seed in range(_STATISTICS_SAMPLES):
         z = seeded_z(seed, generator.w_dim).to(generator.device)
-        for r, feature_map in generator.features(generator.broadcast(generator.mapping(z)), resolutions).items():
-            found[r].append(feature_map)
+        for r, feature_map in generator.label_features(generator.broadcast(generator.mapping(z))).items():
+            found.setdefault(r, []).append(feature_map)
     stacked = {r: torch.cat(maps) for r, maps in found.items()}
     mean = {r: maps.mean((0, 2, 3), keepdim=True) for r, maps in stacked.items()}
     std = {r: maps.std((0, 2, 3), keepdim=True).clamp_min(1e-6) for r, maps in stacked.items()}

@@ -39,7 +39,7 @@ def refine(generator: Generator, transfer: LabelTransfer, ws: Tensor, layout: Te
         for step in range(steps + 1):
             w = latents.color(coordinates) + rest
             moved = torch.cat((w[:, None].expand(-1, structural, -1), ws[:, structural:]), 1)
-            scores = transfer.scores(generator.features(moved, transfer.resolutions))
+            scores = transfer.scores(transfer.read(generator, moved))
             loss = F.cross_entropy(scores, layout, ignore_index=UNKNOWN) + _PRIOR * coordinates.square().mean()
             if loss.item() < best_loss:
                 best_loss, best = loss.item(), moved.detach()

@@ -63,9 +63,8 @@ class RepresentativeVectors(nn.Module):
         self.num_classes, self.resolution = num_classes, resolution
         self.label_kind, self.top_k, self.threshold = label_kind, top_k, threshold
 
-    @property
-    def resolutions(self) -> Sequence[int]:
-        return (self.resolution,)
+    def read(self, generator: Generator, ws: Tensor) -> dict[int, Tensor]:
+        return generator.features(ws, [self.resolution])
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
         cosines = cosine_scores(self.vectors, features[self.resolution])

@@ -23,7 +23,7 @@ def segment_latents(generator: Generator, model: PersonalModel, ws: Tensor, size
     """
     transfer = model.transfer
     with torch.inference_mode():
-        features = generator.features(ws[None].to(generator.device), transfer.resolutions)
+        features = transfer.read(generator, ws[None].to(generator.device))
         if model.label_kind == "sparse":
             channels = transfer.label(features)
         else:

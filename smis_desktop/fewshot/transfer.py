@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from torch import Tensor
+
+from smis_desktop.gan.protocol import Generator
 
 LabelKind = Literal["dense", "sparse"]
 TransferKind = Literal["probe", "vectors"]
@@ -27,9 +28,8 @@ class LabelTransfer(Protocol):
 
     kind: TransferKind
 
-    @property
-    def resolutions(self) -> Sequence[int]:
-        """The feature maps it reads."""
+    def read(self, generator: Generator, ws: Tensor) -> dict[int, Tensor]:
+        """The feature maps of `ws` [N, num_ws, 512] that it needs, {r: [N, Z_r, r, r]}; no more is computed."""
         ...
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:

@@ -65,9 +65,13 @@ class Block(nn.Module):
         self.conv2 = StyledConv(w_dim, out_channels, out_channels, resolution, separable=True)
 
     def forward(self, x: Tensor, w_up: Tensor, w_conv2: Tensor) -> Tensor:
-        x = inverse_haar(x * self.up(w_up))
-        x = self.conv2(self.conv1(x, w_up), w_conv2)
+        x = self.conv2(self.first_half(x, w_up), w_conv2)
         return x
+
+    def first_half(self, x: Tensor, w_up: Tensor) -> Tensor:
+        """Upsampling and the first convolution: a fifth of the block's arithmetic."""
+        half: Tensor = self.conv1(inverse_haar(x * self.up(w_up)), w_up)
+        return half
 
 
 class ImageHead(nn.Module):
@@ -189,6 +193,16 @@ class MobileStyleGAN(nn.Module):
             if resolution in wanted:
                 found[resolution] = x
             if len(found) == len(wanted):
+                break
+        return found
+
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        found: dict[int, Tensor] = {}
+        for i, (resolution, x) in enumerate(self._feature_maps(ws)):
+            if resolution >= 8:
+                found[resolution] = x
+            if resolution == self.feature_resolution // 2:
+                found[self.feature_resolution] = self.blocks[i].first_half(x, ws[:, 2 * i + 1])
                 break
         return found
 

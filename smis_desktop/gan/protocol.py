@@ -62,6 +62,13 @@ class Generator(Protocol):
         """Feature maps {r: [N, Z_r, r, r]} of the named resolutions; nothing past the largest is computed."""
         ...
 
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        """The maps that labels are read from, {r: [N, Z_r, r, r]} for r from 8 to `feature_resolution`: the output of
+        each block's last convolution, but of the first one at `feature_resolution`. It says as much of the classes
+        (docs/measurements.md), and the second would take more than half of the whole arithmetic.
+        """
+        ...
+
     def feature_channels(self, resolution: int) -> int:
         """Z_r. Raises KeyError for a resolution that the generator does not have."""
         ...

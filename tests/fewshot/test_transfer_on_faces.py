@@ -41,7 +41,7 @@ def mean_iou(generator: MobileStyleGAN, transfer: LabelTransfer, shots: list[Lat
     truth, found = [], []
     for shot in shots:
         with torch.inference_mode():
-            labels = transfer.label(generator.features(shot.ws[None], transfer.resolutions))[0]
+            labels = transfer.label(transfer.read(generator, shot.ws[None]))[0]
         truth.append(shot.labels.numpy()[shot.labels != UNKNOWN])
         found.append(labels.numpy()[shot.labels != UNKNOWN])
     a, b = np.concatenate(truth), np.concatenate(found)
