@@ -6,6 +6,7 @@ Sizes follow from the tensors, so that any network of this family loads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -202,7 +203,7 @@ class MobileStyleGAN(nn.Module):
             if resolution >= 8:
                 found[resolution] = x
             if resolution == self.feature_resolution // 2:
-                found[self.feature_resolution] = self.blocks[i].first_half(x, ws[:, 2 * i + 1])
+                found[self.feature_resolution] = cast(Block, self.blocks[i]).first_half(x, ws[:, 2 * i + 1])
                 break
         return found
 

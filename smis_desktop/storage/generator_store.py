@@ -150,7 +150,7 @@ def _draft_head(name: str) -> dict[str, Tensor]:
     if not path.is_file():
         return {}
     tensors = load_file(path)
-    return {f"draft_head.{key}": value for key, value in tensors.items()}
+    return {f"draft_head.{key}": value.clone() for key, value in tensors.items()}
 
 
 def _latent_statistics(weights: Mapping[str, Tensor], digest: str) -> dict[str, Tensor]:

@@ -55,7 +55,9 @@ def _read(
                     f"{path} was written by a newer version of this program (format {facts['format_version']}, "
                     f"this one reads up to {version}); update the program."
                 )
-            tensors = {key: file.get_tensor(key) for key in file.keys()} if with_tensors else {}  # noqa: SIM118
+            # Copied out of the mapped file: there tensors lie at any address, and a kernel that takes another path
+            # for an unaligned one rounds differently, so that two copies of the same weights would not agree.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()} if with_tensors else {}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
         raise UserError(f"{path} is damaged or not a {kind} file ({_first_line(error)}); {remedy}.") from error
     return tensors, facts
