@@ -31,7 +31,14 @@ def small_model(generator: MobileStyleGAN, transfer: TransferKind = "probe") -> 
     strongest = generator.features(ws, [64])[64][0, :3].argmax(0).numpy()
     shot = TrainingShot("shot", np.array([0, 3, 7], np.uint8)[strongest], ws=ws[0])
     settings = TrainingSettings(
-        samples=4, round_size=4, steps_per_round=2, batch_size=4, encoder_width=8, transfer=transfer
+        samples=4,
+        round_size=4,
+        steps_per_round=2,
+        batch_size=4,
+        encoder_width=8,
+        transfer=transfer,
+        obedience_steps=2,
+        obedience_batch_size=2,
     )
 
     def no_photo() -> None:

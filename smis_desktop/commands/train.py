@@ -178,10 +178,12 @@ def _samples_in(
         return begun
     console.progress("Measuring how fast this machine is", -1.0)
     pace = measured_pace(generator, perceptual, settings)
-    inverting = to_invert * settings.inversion.steps * pace.inversion_step
-    rounds = int((arguments.minutes * 60 - inverting) / pace.round)
+    fixed = to_invert * settings.inversion.steps * pace.inversion_step
+    if settings.transfer == "probe" and settings.label_kind == "dense":
+        fixed += settings.obedience_steps * pace.obedience_step
+    rounds = int((arguments.minutes * 60 - fixed) / pace.round)
     if rounds < 1:
-        least = math.ceil((inverting + pace.round) / 6) / 10  # minutes, to the next tenth
+        least = math.ceil((fixed + pace.round) / 6) / 10  # minutes, to the next tenth
         raise UserError(f"--minutes {arguments.minutes:g} is too short for these shots; allow {least:.1f} at least.")
     samples = rounds * settings.round_size
     console.note(f"About {arguments.minutes:g} minutes are enough for {samples:,} samples.")

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from smis_desktop.fewshot.encoder_training import EncoderTraining
+from smis_desktop.fewshot.encoder_training import EncoderTraining, LatentObjective
 from smis_desktop.fewshot.inversion import Inversion
 from smis_desktop.fewshot.known_latents import latents_of_seed
+from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.pool import SamplePool
+from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
@@ -26,10 +28,12 @@ _SAMPLES = 8
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: one step of an inversion (0 without a perceptual network), one round of samples and encoder steps."""
+    """Seconds: one step of an inversion (0 without a perceptual network), one round of samples and encoder steps, one
+    step of the training for obedience."""
 
     inversion_step: float
     round: float
+    obedience_step: float
 
 
 def measured_pace(generator: Generator, perceptual: PerceptualDistance | None, settings: TrainingSettings) -> Pace:
@@ -42,9 +46,16 @@ def measured_pace(generator: Generator, perceptual: PerceptualDistance | None, s
         inversion_step = _seconds(lambda: inversion.step(), generator)
     pool = _pool(generator, settings)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
-    training = _training(generator, settings)
+    encoder = _encoder(generator, settings)
+    training = EncoderTraining(encoder, LatentObjective(settings.batch_size), settings.seed, 1e-4, total_steps=10)
     encoder_step = _seconds(lambda: training.step(pool), generator)
-    return Pace(inversion_step, settings.round_size * sample + settings.steps_per_round * encoder_step)
+    weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
+    probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
+    objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)
+    obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, total_steps=10)
+    obedience_step = _seconds(lambda: obeying.step(pool), generator)
+    round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step
+    return Pace(inversion_step, round_seconds, obedience_step)
 
 
 def _pool(generator: Generator, settings: TrainingSettings) -> SamplePool:
@@ -55,14 +66,13 @@ def _pool(generator: Generator, settings: TrainingSettings) -> SamplePool:
     return SamplePool(generator, transfer.to(generator.device), settings.seed, _SAMPLES, _CLASSES)
 
 
-def _training(generator: Generator, settings: TrainingSettings) -> EncoderTraining:
+def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:
     groups = (len(generator.coarse_slots), len(generator.middle_slots), len(generator.fine_slots))
     shape = EncoderShape(
         _CLASSES, generator.num_ws, generator.w_dim, groups, generator.feature_resolution, settings.encoder_width
     )
     with torch.random.fork_rng(devices=[]):
-        encoder = LayoutEncoder(shape).to(generator.device)
-    return EncoderTraining(encoder, settings.seed, settings.batch_size, settings.learning_rate, total_steps=10)
+        return LayoutEncoder(shape).to(generator.device)
 
 
 def _seconds(work: Callable[[], object], generator: Generator) -> float:

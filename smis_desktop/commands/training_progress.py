@@ -10,10 +10,18 @@ import numpy as np
 from PIL import Image
 
 from smis_desktop.commands.console import Console
-from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, InvertingShot, ShotInverted, TrainingEvent
+from smis_desktop.fewshot.events import (
+    ClassesLearned,
+    EncoderProgress,
+    InvertingShot,
+    ObedienceProgress,
+    ShotInverted,
+    TrainingEvent,
+)
 from smis_desktop.storage.training_folder import TrainingFolder
 
 _ENCODER = "Training the encoder"
+_OBEDIENCE = "Teaching it to obey"
 
 
 class TrainingProgress:
@@ -60,8 +68,11 @@ class TrainingProgress:
         else:
             self._tell_encoder(event)
 
-    def _tell_encoder(self, event: EncoderProgress) -> None:
-        self._console.progress(_ENCODER, event.samples / event.total_samples)
+    def _tell_encoder(self, event: EncoderProgress | ObedienceProgress) -> None:
+        if isinstance(event, EncoderProgress):
+            self._console.progress(_ENCODER, event.samples / event.total_samples)
+        else:
+            self._console.progress(_OBEDIENCE, event.step / event.steps)
         if event.previews:
             self._keep("preview.png", np.concatenate(event.previews, axis=1))
 

@@ -1,21 +1,52 @@
-"""Trains the layout encoder on ‖ŵ − w‖² alone (Endo & Kanamori 2021, section 3.3, equation 5)."""
+"""The encoder in training: batches, optimiser, averaged weights. What it is trained for is an `Objective`."""
 
 from __future__ import annotations
 
 import copy
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from smis_desktop.fewshot.layout_variation import forget_classes
 from smis_desktop.fewshot.pool import SamplePool, draws
-from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.gan.encoder import LayoutEncoder
 
-_WARM_UP_STEPS = 50
+_WARM_UP = 0.1
+"""Share of the steps, fifty at most, in which the learning rate rises."""
 _AVERAGING = 0.99
-_FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
-"""Share of samples in which classes are forgotten, and each class's chance there: people leave things unpainted."""
+
+
+class Objective(Protocol):
+    """What an encoder is trained for."""
+
+    stream: str
+    """Names the random stream that its batches are drawn from."""
+
+    def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
+        """A scalar for one random batch, differentiable in the encoder's weights; draws from `random` alone."""
+        ...
+
+
+class LatentObjective:
+    """‖ŵ − w‖² on pseudo-labelled samples, and nothing else (Endo & Kanamori 2021, section 3.3, equation 5)."""
+
+    stream = "batch"
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+
+    def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
+        """Mean squared error per dimension of `w`."""
+        chosen = torch.randint(len(pool), (self._batch_size,), generator=random)
+        device = encoder.w_avg.device
+        num_classes = encoder.shape.num_classes
+        labels = forget_classes(pool.labels[chosen].long(), num_classes, random).to(device)
+        ws = encoder(one_hot(labels, num_classes))
+        loss: Tensor = (ws - pool.w[chosen].to(device)[:, None]).square().mean()
+        return loss
 
 
 class EncoderTraining:
@@ -25,7 +56,7 @@ class EncoderTraining:
     """
 
     def __init__(
-        self, encoder: LayoutEncoder, seed: int, batch_size: int, learning_rate: float, total_steps: int
+        self, encoder: LayoutEncoder, objective: Objective, seed: int, learning_rate: float, total_steps: int
     ) -> None:
         # One-hot layouts come pixel-major, and oneDNN's convolutions are a quarter faster when the weights do too.
         self.encoder = encoder.train()
@@ -33,12 +64,8 @@ class EncoderTraining:
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(encoder).eval().requires_grad_(False)
-        self._seed, self._batch_size, self._learning_rate, self._total_steps = (
-            seed,
-            batch_size,
-            learning_rate,
-            total_steps,
-        )
+        self._objective = objective
+        self._seed, self._learning_rate, self._total_steps = seed, learning_rate, total_steps
         self._parameters = dict(encoder.named_parameters())
         self._adam = torch.optim.AdamW(
             self._parameters.values(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.01
@@ -46,17 +73,11 @@ class EncoderTraining:
         self.steps = 0
 
     def step(self, pool: SamplePool) -> float:
-        """One step on a random batch of the pool; returns the loss: mean squared error per dimension of `w`."""
-        random = draws(self._seed, "batch", self.steps)
-        chosen = torch.randint(len(pool), (self._batch_size,), generator=random)
-        device = self.encoder.w_avg.device
-        num_classes = self.encoder.shape.num_classes
-        labels = forget_classes(pool.labels[chosen].long(), num_classes, random).to(device)
-        w = pool.w[chosen].to(device)
+        """One step on a random batch of the pool; returns the loss."""
+        random = draws(self._seed, self._objective.stream, self.steps)
         for group in self._adam.param_groups:
             group["lr"] = self._learning_rate * self._schedule()
-        ws = self.encoder(one_hot(labels, num_classes))
-        loss = (ws - w[:, None]).square().mean()
+        loss = self._objective.loss(self.encoder, pool, random)
         self._adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
@@ -91,7 +112,7 @@ class EncoderTraining:
 
     def _schedule(self) -> float:
         """Learning-rate factor: linear warm-up, then half a cosine to 2 % at the end."""
-        warm_up = min(1.0, (self.steps + 1) / _WARM_UP_STEPS)
+        warm_up = min(1.0, (self.steps + 1) / min(50.0, max(1.0, _WARM_UP * self._total_steps)))
         return warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.steps / self._total_steps))))
 
     def _average(self) -> None:
@@ -100,11 +121,3 @@ class EncoderTraining:
         with torch.no_grad():
             for name, average in self.averaged.named_parameters():
                 average.lerp_(self._parameters[name], 1 - keep)
-
-
-def forget_classes(labels: Tensor, num_classes: int, random: torch.Generator) -> Tensor:
-    """Turns whole classes of some label maps (int64 [N, H, W]) to UNKNOWN, as a half-painted layout has them."""
-    affected = torch.rand(len(labels), 1, generator=random) < _FORGET_SAMPLE
-    forgotten = (torch.rand(len(labels), num_classes + 1, generator=random) < _FORGET_CLASS) & affected
-    gone = forgotten.gather(1, (labels + 1).flatten(1)).view_as(labels)
-    return labels.masked_fill(gone, UNKNOWN)

@@ -53,6 +53,17 @@ class EncoderProgress:
     previews: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
 
-TrainingEvent = InvertingShot | ShotInverted | ClassesLearned | EncoderProgress
+@dataclass(frozen=True, eq=False)
+class ObedienceProgress:
+    """A step of the training for obedience. `previews` as in `EncoderProgress`, every so often."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds_left: float
+    previews: tuple[np.ndarray, ...] = field(default=(), repr=False)
+
+
+TrainingEvent = InvertingShot | ShotInverted | ClassesLearned | EncoderProgress | ObedienceProgress
 OnEvent = Callable[[TrainingEvent], None]
 """Called in the training's own thread. An exception that it raises stops the training; what was stored stays."""

@@ -1,7 +1,7 @@
 """The whole few-shot training: photos and labels in, a personal model out.
 
-Photos → inversion → label transfer → pool of (w, pseudo label) → encoder. Every stage leaves what it made in a store,
-so that a training can stop at any moment and go on to the same result.
+Photos → inversion → label transfer → pool of (w, pseudo label) → encoder → the same, for obedience. Every stage leaves
+what it made in a store, so that a training can stop at any moment and go on to the same result.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ import torch
 from torch import Tensor
 
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.encoder_training import EncoderTraining
-from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, InvertingShot, OnEvent, ShotInverted
+from smis_desktop.fewshot.encoder_training import EncoderTraining, LatentObjective
+from smis_desktop.fewshot.events import (
+    ClassesLearned,
+    EncoderProgress,
+    InvertingShot,
+    ObedienceProgress,
+    OnEvent,
+    ShotInverted,
+)
 from smis_desktop.fewshot.frozen import freeze
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
+from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
 from smis_desktop.fewshot.pool import SamplePool, draws
@@ -36,6 +44,8 @@ from smis_desktop.labels.palette import Palette
 _PICTURE_EVERY = 20
 _CHECKPOINT_EVERY = 8
 """Rounds between two checkpoints of the encoder."""
+_OBEDIENCE_CHECKPOINT_EVERY = 20
+"""Steps between two checkpoints of the training for obedience."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,8 @@ class TrainingSettings:
     """What decides a training, besides generator, shots and palette.
 
     top_k and threshold matter to sparse labels only. `samples` pseudo-labelled pictures are made in rounds; after each
-    round the encoder takes `steps_per_round` steps of `batch_size` on all that is there.
+    round the encoder takes `steps_per_round` steps of `batch_size` on all that is there. With a probe it is then
+    trained for obedience (see `obedience`) in `obedience_steps`.
     """
 
     label_kind: LabelKind = "dense"
@@ -55,6 +66,9 @@ class TrainingSettings:
     steps_per_round: int = 10
     batch_size: int = 32
     learning_rate: float = 1.5e-3
+    obedience_steps: int = 240
+    obedience_batch_size: int = 8
+    obedience_learning_rate: float = 4e-4
     encoder_width: int = 40
     seed: int = 0
     inversion: InversionSettings = field(default_factory=InversionSettings)
@@ -138,8 +152,12 @@ def train(
         encoder=_new_encoder(generator, palette.num_classes, settings),
         settings=describe(settings, [shot.name for shot in shots]),
     )
-    encoder = _train_encoder(generator, model, learned, settings, store, on_event)
-    return dataclasses.replace(model, encoder=encoder)
+    pool = SamplePool(generator, model.transfer, settings.seed, settings.round_size, palette.num_classes)
+    encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event)
+    if probe is not None and settings.obedience_steps:
+        objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)
+        encoder = _train_for_obedience(generator, encoder, objective, pool, learned, settings, store, on_event)
+    return dataclasses.replace(model, encoder=freeze(encoder))
 
 
 def describe(settings: TrainingSettings, shot_names: Sequence[str]) -> dict[str, Any]:
@@ -220,14 +238,15 @@ def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSetti
 def _train_encoder(
     generator: Generator,
     model: PersonalModel,
+    pool: SamplePool,
     learned: Sequence[LatentShot],
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
 ) -> LayoutEncoder:
     total_steps = settings.rounds * settings.steps_per_round
-    training = EncoderTraining(model.encoder, settings.seed, settings.batch_size, settings.learning_rate, total_steps)
-    pool = SamplePool(generator, model.transfer, settings.seed, settings.round_size, model.palette.num_classes)
+    objective = LatentObjective(settings.batch_size)
+    training = EncoderTraining(model.encoder, objective, settings.seed, settings.learning_rate, total_steps)
     checkpoint = store.read("encoder")
     if checkpoint is not None:
         training.restore(checkpoint)
@@ -259,7 +278,36 @@ def _train_encoder(
                 previews=previews,
             )
         )
-    return freeze(training.averaged)
+    return training.averaged
+
+
+def _train_for_obedience(
+    generator: Generator,
+    encoder: LayoutEncoder,
+    objective: ObedienceObjective,
+    pool: SamplePool,
+    learned: Sequence[LatentShot],
+    settings: TrainingSettings,
+    store: TrainingStore,
+    on_event: OnEvent,
+) -> LayoutEncoder:
+    steps = settings.obedience_steps
+    training = EncoderTraining(
+        encoder.requires_grad_(True), objective, settings.seed, settings.obedience_learning_rate, steps
+    )
+    checkpoint = store.read("obedience")
+    if checkpoint is not None:
+        training.restore(checkpoint)
+    started, first = time.monotonic(), training.steps
+    while training.steps < steps:
+        loss = training.step(pool)
+        previews: tuple[np.ndarray, ...] = ()
+        if training.steps % _OBEDIENCE_CHECKPOINT_EVERY == 0 or training.steps == steps:
+            store.write("obedience", training.state())
+            previews = _previews(generator, training.averaged, learned)
+        pace = (time.monotonic() - started) / (training.steps - first)
+        on_event(ObedienceProgress(training.steps, steps, loss, pace * (steps - training.steps), previews))
+    return training.averaged
 
 
 def _previews(generator: Generator, encoder: LayoutEncoder, learned: Sequence[LatentShot]) -> tuple[np.ndarray, ...]:

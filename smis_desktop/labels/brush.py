@@ -1,9 +1,10 @@
-"""The round brush: which pixels a dab or a drawn segment covers, exactly."""
+"""The brush, round or square: which pixels a dab or a drawn segment covers, exactly."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -13,24 +14,27 @@ Point = tuple[float, float]
 """(x, y) in pixels, x to the right and y down; pixel (column, row) covers column ≤ x < column + 1, likewise in y."""
 
 
+BrushShape = Literal["round", "square"]
+
 _STRIP = 64  # rows
 
 
 @dataclass(frozen=True)
 class Brush:
-    """A hard disc of `diameter` pixels, 1–2048. Labels are never blended: a pixel is covered or it is not."""
+    """A hard disc or square, `diameter` pixels (1–2048) across. Labels are never blended: a pixel is covered or not."""
 
     diameter: float
+    shape: BrushShape = "round"
 
     def __post_init__(self) -> None:
         if not 1 <= self.diameter <= 2048:
             raise ValueError(f"a brush is 1 to 2048 pixels wide, not {self.diameter}")
 
     def segment(self, start: Point, end: Point, size: int) -> tuple[Rect, np.ndarray] | None:
-        """What the disc covers as its centre moves from `start` to `end` (the same point: a dab).
+        """What the brush covers as its centre moves from `start` to `end` (the same point: a dab).
 
-        Covered are the pixels whose centre is at most half a diameter from the segment, and those that hold its ends
-        (so that the thinnest brush leaves a mark too, wherever it is set down). Points may lie outside.
+        Covered are the pixels whose centre is at most half a diameter from the segment (of a square: in both axes),
+        and those that hold its ends, so that the thinnest brush leaves a mark too. Points may lie outside.
 
         Returns a rectangle and its bool mask [height, width], clipped to a document of size × size; None if that is
         missed altogether. Raises ValueError for a point that is not finite.
@@ -43,9 +47,14 @@ class Brush:
         if left >= right or top >= bottom:
             return None
         rect = Rect(left, top, right, bottom)
-        mask = _band(rect, start, end, radius)
-        for point in (start, end):
-            _add_disc(mask, rect, point, radius)
+        if self.shape == "square":
+            mask = _swept_square(rect, start, end, radius)
+            for point in (start, end):
+                _add_pixel(mask, rect, point)
+        else:
+            mask = _band(rect, start, end, radius)
+            for point in (start, end):
+                _add_disc(mask, rect, point, radius)
         return (rect, mask) if mask.any() else None
 
 
@@ -103,5 +112,29 @@ def _add_disc(mask: np.ndarray, rect: Rect, center: Point, radius: float) -> Non
     x = np.arange(left, right) + (0.5 - center[0])
     y = np.arange(top, bottom)[:, None] + (0.5 - center[1])
     mask[top - rect.top : bottom - rect.top, left - rect.left : right - rect.left] |= x * x + y * y <= radius * radius
-    if left <= column < right and top <= row < bottom:
+    _add_pixel(mask, rect, center)
+
+
+def _add_pixel(mask: np.ndarray, rect: Rect, point: Point) -> None:
+    """Mark the pixel that holds the point."""
+    column, row = math.floor(point[0]), math.floor(point[1])
+    if rect.left <= column < rect.right and rect.top <= row < rect.bottom:
         mask[row - rect.top, column - rect.left] = True
+
+
+def _swept_square(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
+    """The pixel centres that an upright square covers on its way: those around which such a square meets the segment
+    (the slab method, one axis after the other)."""
+    enter, leave = np.zeros((1, 1)), np.ones((1, 1))
+    for axis, centers in ((0, np.arange(rect.left, rect.right)[None]), (1, np.arange(rect.top, rect.bottom)[:, None])):
+        offset = centers + (0.5 - start[axis])
+        way = end[axis] - start[axis]
+        if abs(way) < 1e-9:
+            outside = np.abs(offset) > radius
+            enter = np.where(outside, np.inf, enter)
+        else:
+            first, last = (offset - radius) / way, (offset + radius) / way
+            enter = np.maximum(enter, np.minimum(first, last))
+            leave = np.minimum(leave, np.maximum(first, last))
+    covered: np.ndarray = np.broadcast_to(enter <= leave, (rect.height, rect.width)).copy()
+    return covered

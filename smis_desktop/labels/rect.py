@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -42,6 +43,12 @@ class Rect:
             max(self.bottom, other.bottom),
         )
 
+    def common(self, other: Rect) -> Rect | None:
+        """What lies in both; None if nothing does."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Rect(left, top, right, bottom) if left < right and top < bottom else None
+
     def contains(self, other: Rect) -> bool:
         """Whether `other` lies wholly inside."""
         return self.united(other) == self
@@ -49,3 +56,12 @@ class Rect:
     def shifted(self, x: int, y: int) -> Rect:
         """Moved by x to the right and y down."""
         return Rect(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
+
+def united(rects: Iterable[Rect | None]) -> Rect | None:
+    """The smallest rectangle that holds all that are there; None if none is."""
+    whole: Rect | None = None
+    for rect in rects:
+        if rect is not None:
+            whole = rect.united(whole)
+    return whole

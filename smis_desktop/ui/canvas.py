@@ -1,13 +1,14 @@
-"""The canvas: shows the layout in its palette's colours and turns the pointer into strokes."""
+"""The canvas: shows the layout, moves the view, and hands the pointer to the tool in hand."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QEnterEvent,
     QFocusEvent,
     QImage,
     QKeyEvent,
@@ -15,15 +16,31 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPointingDevice,
     QResizeEvent,
+    QTabletEvent,
+    QTransform,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
 
+from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.rect import Rect
+from smis_desktop.ui.canvas_picture import CanvasPicture, UnderlayMode, heat_image
+from smis_desktop.ui.class_names import name_places
 from smis_desktop.ui.easel import Easel
-from smis_desktop.ui.qimage import argb_table, argb_to_qimage
-from smis_desktop.ui.theme import DARK
+from smis_desktop.ui.navigation import Navigation
+from smis_desktop.ui.theme import current_colors
+from smis_desktop.ui.tools.brush import BrushTool
+from smis_desktop.ui.tools.bucket import BucketTool
+from smis_desktop.ui.tools.lasso import LassoTool
+from smis_desktop.ui.tools.move_layer import MoveTool
+from smis_desktop.ui.tools.options import ToolOptions
+from smis_desktop.ui.tools.picker import PickerTool
+from smis_desktop.ui.tools.polygon import PolygonTool
+from smis_desktop.ui.tools.shapes import ShapeTool
+from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
+from smis_desktop.ui.tools.view_tools import PanTool, ZoomTool
 from smis_desktop.ui.viewport import Viewport
 
 _ZOOM_PER_NOTCH = 1.15
@@ -31,58 +48,73 @@ _WHEEL_NOTCH = 120.0
 # Up to this many screen pixels per layout pixel edges look better smoothed; past it, pixels are what one wants to see.
 _SMOOTH_BELOW = 3.0
 _SMALLEST_OUTLINE = 5.0
-
-_PAINTING_BUTTONS = (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton)
+_AXIS_REACH = 6.0
+_ROTATION_STEP = 15.0
 
 
 class Canvas(QWidget):
-    """The layout, with zoom and pan, and the brush in hand.
-
-    The left button paints the current class, the right one (or the eraser) the ground class. Tablets arrive as the
-    mouse events that Qt makes of them.
-    """
+    """The layout with zoom, pan and rotation. The left button uses the tool, the right one erases with it."""
 
     view_changed = Signal(float)
     """The zoom, in screen pixels per layout pixel."""
+    viewport_moved = Signal()
+    """Zoom, place or rotation of the layout changed."""
     hovered = Signal(int, int)
     """Column and row of the layout pixel under the cursor."""
     left = Signal()
     """The cursor is over no layout pixel any more."""
 
-    def __init__(self, easel: Easel, parent: QWidget | None = None) -> None:
+    def __init__(self, easel: Easel, options: ToolOptions | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(self.tr("Layout canvas"))
         self.setAccessibleDescription(self.tr("Paint classes here with the left button, erase with the right one"))
         self.setMinimumSize(240, 240)
         self.setMouseTracking(True)
+        self.setTabletTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.viewport = Viewport(512)
+        self.options = options or ToolOptions(self)
         self._easel = easel
-        self._colors = np.zeros(256, np.uint32)
-        self._image = QImage()
-        self._class_id: int | None = None
-        self._diameter = 1
-        self._is_erasing = False
-        self._stroke_button = Qt.MouseButton.NoButton
-        self._pan_from: QPointF | None = None
-        self._space_is_down = False
+        self._picture = CanvasPicture()
+        self._navigation = Navigation(self.viewport, self._tell_view)
+        bench = Bench(easel, self.options, self.viewport, self.update, self._tell_view)
+        self._tools: dict[str, Tool] = {
+            "brush": BrushTool(bench, erases=False),
+            "eraser": BrushTool(bench, erases=True),
+            "rectangle": ShapeTool(bench, is_ellipse=False),
+            "ellipse": ShapeTool(bench, is_ellipse=True),
+            "polygon": PolygonTool(bench),
+            "lasso": LassoTool(bench),
+            "bucket": BucketTool(bench),
+            "picker": PickerTool(bench),
+            "move": MoveTool(bench),
+            "pan": PanTool(bench),
+            "zoom": ZoomTool(bench),
+        }
+        self._in_hand: Tool | None = None
+        self._button = Qt.MouseButton.NoButton
+        self._drags_axis = False
         self._cursor_at: QPointF | None = None
+        self._shows_names = False
+        self._names: list[tuple[str, float, float]] = []
+        self._name_timer = QTimer(self)
+        self._name_timer.setSingleShot(True)
+        self._name_timer.setInterval(150)
+        self._name_timer.timeout.connect(self._place_names)
         easel.replaced.connect(self._show_document)
+        easel.palette_changed.connect(self._show_document)
         easel.painted.connect(self._show_changes)
+        easel.settings_changed.connect(self.update)
+        easel.layers_changed.connect(self._follow_layers)
+        self.options.changed.connect(self._follow_options)
 
-    def set_class(self, class_id: int) -> None:
-        """What the left button paints."""
-        self._class_id = class_id
+    # What the window asks for
 
-    def set_diameter(self, diameter: int) -> None:
-        """The brush's size in layout pixels."""
-        self._diameter = diameter
-        self.update()
-
-    def set_erasing(self, is_erasing: bool) -> None:
-        """Whether the left button erases too."""
-        self._is_erasing = is_erasing
+    @property
+    def tool(self) -> Tool:
+        """The tool in hand, or the chosen one."""
+        return self._in_hand or self._tools[self.options.tool]
 
     def zoom_in(self) -> None:
         """One step, about the middle of the view."""
@@ -97,43 +129,135 @@ class Canvas(QWidget):
         self.viewport.fit()
         self._tell_view()
 
+    def zoom_to_pixels(self) -> None:
+        """One screen pixel for each layout pixel."""
+        factor = 1 / (self.viewport.scale * self.devicePixelRatioF())
+        self._zoom(factor, QPointF(self.width() / 2, self.height() / 2))
+
+    def rotate_left(self) -> None:
+        self._turn(-_ROTATION_STEP)
+
+    def rotate_right(self) -> None:
+        self._turn(_ROTATION_STEP)
+
+    def reset_rotation(self) -> None:
+        """Upright, not mirrored."""
+        self.viewport.reset_rotation()
+        self._tell_view()
+
+    def mirror_view(self) -> None:
+        """Swap left and right of what is seen; the layout stays as it is."""
+        self.viewport.mirror()
+        self._tell_view()
+
+    def cancel(self) -> None:
+        """Give up what the tool has in hand."""
+        self.tool.cancel()
+        self._in_hand = None
+        self._button = Qt.MouseButton.NoButton
+
+    def set_underlay(self, image: QImage | None) -> None:
+        """A photo, or the preview, to see under or over the layout."""
+        self._picture.underlay = image
+        self.update()
+
+    def set_underlay_mode(self, mode: UnderlayMode) -> None:
+        self._picture.underlay_mode = mode
+        self.update()
+
+    def set_underlay_opacity(self, opacity: float) -> None:
+        """0–1, of what lies on top."""
+        self._picture.underlay_opacity = opacity
+        self.update()
+
+    @property
+    def underlay_mode(self) -> UnderlayMode:
+        return self._picture.underlay_mode
+
+    def set_heat_map(self, heat: np.ndarray | None) -> None:
+        """float32 [h, w], 0–1: where the picture does not follow the layout; None: show none."""
+        self._picture.heat_map = None if heat is None else heat_image(heat)
+        self.update()
+
+    def set_patterns(self, shows_patterns: bool) -> None:
+        """Hatch the classes, so that they can be told apart without colours."""
+        self._picture.shows_patterns = shows_patterns
+        if self._easel.document is not None:
+            self._show_changes(self._easel.document.rect)
+
+    def set_names(self, shows_names: bool) -> None:
+        """Write the classes' names over the layout."""
+        self._shows_names = shows_names
+        self._place_names()
+
     def sizeHint(self) -> QSize:
         return QSize(600, 600)
 
     # Pointer and keys
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        at, button = event.position(), event.button()
-        if self._easel.is_painting or self._pan_from is not None:
+        at, button, modifiers = event.position(), event.button(), event.modifiers()
+        if self._in_hand is not None or self._navigation.is_moving or self._drags_axis:
             return
-        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self._space_is_down):
-            self._pan_from = at
+        if self._navigation.takes(button):
+            self._navigation.begin(at, bool(modifiers & Qt.KeyboardModifier.ShiftModifier))
             self._update_cursor()
-        elif button in _PAINTING_BUTTONS and self._class_id is not None:
-            erases = self._is_erasing or button == Qt.MouseButton.RightButton
-            self._stroke_button = button
-            self._easel.begin_stroke(
-                self._in_layout(at), self._diameter, self._easel.ground_id if erases else self._class_id
-            )
+        elif button == Qt.MouseButton.LeftButton and self._is_on_axis(at):
+            self._drags_axis = True
+        elif button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
+            self._press(self._pen(event), button, modifiers)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
-        if self._pan_from is not None:
-            self.viewport.pan(at.x() - self._pan_from.x(), at.y() - self._pan_from.y())
-            self._pan_from = at
-            self._tell_view()
+        if self._navigation.is_moving:
+            self._navigation.follow(at)
+        elif self._drags_axis:
+            self._move_axis(at)
         else:
-            self._easel.extend_stroke(self._in_layout(at))
+            self.tool.move(self._pen(event))
         self._move_cursor(at)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._easel.is_painting:
-            if event.button() == self._stroke_button:
-                self._easel.extend_stroke(self._in_layout(event.position()))
-                self._easel.end_stroke()
-        elif self._pan_from is not None and event.button() in (Qt.MouseButton.MiddleButton, Qt.MouseButton.LeftButton):
-            self._pan_from = None
+        if self._navigation.is_moving and event.button() != Qt.MouseButton.RightButton:
+            self._navigation.end()
             self._update_cursor()
+        elif self._drags_axis and event.button() == Qt.MouseButton.LeftButton:
+            self._drags_axis = False
+        elif event.button() == self._button:
+            self._release(self._pen(event))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.tool.is_busy and self.options.tool == "polygon":
+            self.tool.double_click(self._pen(event))
+        else:
+            self.mousePressEvent(event)
+
+    def tabletEvent(self, event: QTabletEvent) -> None:
+        """A pen, with its pressure and its eraser end; without this its strokes would come as a mouse's."""
+        kind = event.type()
+        if kind == QEvent.Type.TabletPress and event.button() == Qt.MouseButton.LeftButton:
+            if self._in_hand is None and not self._navigation.is_moving:
+                if self._navigation.takes(event.button()):
+                    self._navigation.begin(
+                        event.position(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+                    )
+                else:
+                    self._press(self._pen(event), event.button(), event.modifiers())
+        elif kind == QEvent.Type.TabletMove:
+            if self._navigation.is_moving:
+                self._navigation.follow(event.position())
+            else:
+                self.tool.move(self._pen(event))
+            self._move_cursor(event.position())
+        elif kind == QEvent.Type.TabletRelease:
+            if self._navigation.is_moving:
+                self._navigation.end()
+            elif event.button() == self._button:
+                self._release(self._pen(event))
+        else:
+            event.ignore()  # a barrel button: Qt makes a mouse event of it
+            return
+        event.accept()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         notches = event.angleDelta().y() / _WHEEL_NOTCH
@@ -142,31 +266,97 @@ class Canvas(QWidget):
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Space:
-            self._space_is_down = True
+        key = event.key()
+        if key == Qt.Key.Key_Space:
+            self._navigation.hold(True)
             self._update_cursor()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.tool.is_busy:
+            self.tool.finish()
+        elif key == Qt.Key.Key_Backspace and self.tool.is_busy:
+            self.tool.step_back()
         else:
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:
             if not event.isAutoRepeat():
-                self._space_is_down = False
+                self._navigation.hold(False)
                 self._update_cursor()
         else:
             super().keyReleaseEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._space_is_down = False  # its release will go to somebody else
+        self._navigation.hold(False)  # its release will go to somebody else
         self._update_cursor()
         super().focusOutEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self._update_cursor()
+        super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         self._move_cursor(None)
         super().leaveEvent(event)
 
+    def _press(self, pen: PenEvent, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> None:
+        tool = self._tools[self.options.tool]
+        if pen.is_eraser_end and self.options.tool == "brush":
+            tool = self._tools["eraser"]
+        wants_pick = modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+        self._in_hand = self._tools["picker"] if tool.picks and wants_pick and not tool.is_busy else tool
+        self._button = button
+        self._in_hand.press(pen)
+
+    def _release(self, pen: PenEvent) -> None:
+        if self._in_hand is not None:
+            self._in_hand.release(pen)
+        self._in_hand = None
+        self._button = Qt.MouseButton.NoButton
+        if self._shows_names:
+            self._name_timer.start()
+
+    def _pen(self, event: QMouseEvent | QTabletEvent) -> PenEvent:
+        pressure, is_eraser_end, erases = 1.0, False, self._button == Qt.MouseButton.RightButton
+        if event.type() == QEvent.Type.MouseButtonPress:
+            erases = event.button() == Qt.MouseButton.RightButton
+        if isinstance(event, QTabletEvent):
+            pressure = event.pressure()
+            is_eraser_end = erases = event.pointerType() == QPointingDevice.PointerType.Eraser
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        return PenEvent(self._in_layout(event.position()), event.position(), pressure, erases, shift, is_eraser_end)
+
     def _in_layout(self, at: QPointF) -> tuple[float, float]:
         return self.viewport.to_document(at.x(), at.y())
+
+    # The mirror axis
+
+    def _axis_line(self) -> tuple[QPointF, QPointF] | None:
+        workbench = self._easel.workbench
+        if workbench is None or workbench.mirror is None:
+            return None
+        size, at = workbench.document.size, workbench.mirror.position
+        overhang = 24 / self.viewport.scale
+        if workbench.mirror.orientation == "vertical":
+            ends = ((at, -overhang), (at, size + overhang))
+        else:
+            ends = ((-overhang, at), (size + overhang, at))
+        return QPointF(*self.viewport.to_view(*ends[0])), QPointF(*self.viewport.to_view(*ends[1]))
+
+    def _is_on_axis(self, at: QPointF) -> bool:
+        """Only its ends, past the layout's edges, can be taken: within it one paints."""
+        line = self._axis_line()
+        if line is None:
+            return False
+        return any(math.hypot(at.x() - end.x(), at.y() - end.y()) <= 2 * _AXIS_REACH for end in line)
+
+    def _move_axis(self, at: QPointF) -> None:
+        workbench = self._easel.workbench
+        if workbench is None or workbench.mirror is None:
+            return
+        x, y = self._in_layout(at)
+        place = x if workbench.mirror.orientation == "vertical" else y
+        place = min(max(math.floor(2 * place + 0.5) / 2, 0.0), float(workbench.document.size))
+        self._easel.set_mirror(MirrorAxis(workbench.mirror.orientation, place))
 
     # View
 
@@ -179,9 +369,14 @@ class Canvas(QWidget):
         self.viewport.zoom(factor, at.x(), at.y())
         self._tell_view()
 
+    def _turn(self, degrees: float) -> None:
+        self.viewport.rotate(degrees)
+        self._tell_view()
+
     def _tell_view(self) -> None:
         self.update()
         self.view_changed.emit(self.viewport.scale)
+        self.viewport_moved.emit()
 
     def _move_cursor(self, at: QPointF | None) -> None:
         if self._cursor_at is not None:
@@ -199,76 +394,137 @@ class Canvas(QWidget):
         self._update_cursor()
 
     def _update_cursor(self) -> None:
-        if self._pan_from is not None:
+        if self._navigation.is_moving:
             shape = Qt.CursorShape.ClosedHandCursor
-        elif self._space_is_down:
+        elif self._navigation.is_held:
             shape = Qt.CursorShape.OpenHandCursor
+        elif self._is_closed_layer() and (self.tool.picks or self.tool.has_outline):
+            shape = Qt.CursorShape.ForbiddenCursor
         elif self._outline_is_visible:
             shape = Qt.CursorShape.BlankCursor
         else:
-            shape = Qt.CursorShape.CrossCursor
+            shape = self.tool.cursor
         if self.cursor().shape() != shape:
             self.setCursor(shape)
+
+    def _is_closed_layer(self) -> bool:
+        document = self._easel.document
+        if document is None:
+            return False
+        entry = document.entry(document.active_id)
+        return entry.locked or not entry.visible
 
     # Painting the widget
 
     def _show_document(self) -> None:
         document = self._easel.document
         assert document is not None, "told of a document that is not there"
-        self._colors = argb_table(document.palette.color_table)
-        if document.size != self._image.width():
-            self._image = QImage(document.size, document.size, QImage.Format.Format_RGB32)
+        is_other_size = document.size != self._picture.size
+        self._picture.follow(document)
+        if is_other_size:
             self.viewport.set_document_size(document.size)
             self._tell_view()
-        self._show_changes(Rect(0, 0, document.size, document.size))
+        self._place_names()
+        self.update()
 
     def _show_changes(self, rect: Rect) -> None:
         """Look the rectangle's colours up anew, and repaint the part of the widget that shows it."""
         document = self._easel.document
         assert document is not None, "told of changes to nothing"
-        painter = QPainter(self._image)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-        painter.drawImage(rect.left, rect.top, argb_to_qimage(self._colors[document.label_map[rect.slices]]))
-        painter.end()
-        left, top = self.viewport.to_view(rect.left, rect.top)
-        right, bottom = self.viewport.to_view(rect.right, rect.bottom)
+        self._picture.update(document, rect)
+        left, top, right, bottom = self.viewport.bounds(rect.left, rect.top, rect.right, rect.bottom)
         # One layout pixel more all around: smoothing reaches across the edge.
         around = math.ceil(self.viewport.scale) + 1
         self.update(
             QRectF(left, top, right - left, bottom - top).toAlignedRect().adjusted(-around, -around, around, around)
         )
+        if self._shows_names and not self._easel.is_painting:
+            self._name_timer.start()
+
+    def _follow_layers(self) -> None:
+        self._update_cursor()
+        if self.options.tool == "move":
+            self.update()
+
+    def _follow_options(self) -> None:
+        chosen = self._tools[self.options.tool]
+        for tool in self._tools.values():
+            if tool is not chosen and tool is not self._in_hand and tool.is_busy:
+                tool.cancel()
+        self._update_cursor()
+        self.update()
+
+    def _place_names(self) -> None:
+        document = self._easel.document
+        self._names = name_places(document.label_map, document.palette) if self._shows_names and document else []
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(event.rect(), QColor(DARK.canvas_ground))
-        if not self._image.isNull():
-            view = self.viewport
-            is_smooth = view.scale * self.devicePixelRatioF() < _SMOOTH_BELOW
+        painter.fillRect(event.rect(), QColor(current_colors().canvas_ground))
+        if self._picture.size:
+            is_smooth = self.viewport.scale * self.devicePixelRatioF() < _SMOOTH_BELOW or self.viewport.angle % 90 != 0
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, is_smooth)
-            side = view.scale * view.document_size
-            painter.drawImage(QRectF(view.left, view.top, side, side), self._image)
+            painter.save()
+            painter.setTransform(QTransform(*self.viewport.matrix), True)
+            self._picture.draw(painter)
+            painter.restore()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._draw_names(painter)
+        self._draw_axis(painter)
+        self.tool.paint(painter)
         if self._cursor_at is not None and self._outline_is_visible:
             self._draw_outline(painter, self._cursor_at)
         painter.end()
 
+    def _draw_names(self, painter: QPainter) -> None:
+        for name, x, y in self._names:
+            at = QPointF(*self.viewport.to_view(x, y))
+            width, height = painter.fontMetrics().horizontalAdvance(name) + 12, painter.fontMetrics().height() + 4
+            box = QRectF(at.x() - width / 2, at.y() - height / 2, width, height)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(0, 0, 0, 150))
+            painter.drawRoundedRect(box, 5, 5)
+            painter.setPen(QColor(255, 255, 255))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
+
+    def _draw_axis(self, painter: QPainter) -> None:
+        line = self._axis_line()
+        if line is None:
+            return
+        for color, width in ((QColor(0, 0, 0, 130), 3.0), (QColor(255, 255, 255, 220), 1.2)):
+            pen = QPen(color, width)
+            pen.setDashPattern([6 / width, 5 / width])
+            painter.setPen(pen)
+            painter.drawLine(*line)
+        painter.setPen(QPen(QColor(0, 0, 0, 160), 1.5))
+        painter.setBrush(QColor(255, 255, 255))
+        for end in line:
+            painter.drawEllipse(end, _AXIS_REACH, _AXIS_REACH)
+
     @property
     def _outline_is_visible(self) -> bool:
-        is_moving_view = self._space_is_down or self._pan_from is not None
-        return not self._image.isNull() and not is_moving_view and self._outline_diameter >= _SMALLEST_OUTLINE
+        shows = self._picture.size and self.tool.has_outline and not self._is_closed_layer()
+        return bool(shows) and not self._navigation.is_held and self._outline_diameter >= _SMALLEST_OUTLINE
 
     @property
     def _outline_diameter(self) -> float:
-        return self._diameter * self.viewport.scale
+        return self.options.diameter * self.viewport.scale
 
     def _outline_area(self, at: QPointF) -> QRect:
-        reach = math.ceil(self._outline_diameter / 2) + 3
+        reach = math.ceil(self._outline_diameter * 0.75) + 3
         return QRect(math.floor(at.x()) - reach, math.floor(at.y()) - reach, 2 * reach + 2, 2 * reach + 2)
 
     def _draw_outline(self, painter: QPainter, at: QPointF) -> None:
-        # Light on dark: one of the two stands out on any class's colour.
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         radius = self._outline_diameter / 2
-        for color, width in ((QColor(0, 0, 0, 150), 2.6), (QColor(255, 255, 255, 235), 1.2)):
-            painter.setPen(QPen(color, width))
-            painter.drawEllipse(at, radius, radius)
+        painter.save()
+        painter.translate(at)
+        painter.rotate(self.viewport.angle)
+        for pen in outline_pens():
+            painter.setPen(pen)
+            if self.options.shape == "square":
+                painter.drawRect(QRectF(-radius, -radius, 2 * radius, 2 * radius))
+            else:
+                painter.drawEllipse(QPointF(0, 0), radius, radius)
+        painter.restore()

@@ -1,121 +1,207 @@
-"""The document being painted, its history, and the stroke in hand: what every view of it agrees on."""
+"""The document being painted, for the window: one workbench, and a signal for each thing that changes on it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.labels.brush import Brush, Point
 from smis_desktop.labels.document import MAX_SIZE, MIN_SIZE, Document
-from smis_desktop.labels.history import Edit, History
-from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.labels.edits import Change
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.rect import Rect
 from smis_desktop.labels.reduce import reduce_label_map
-from smis_desktop.labels.strokes import Stroke
+from smis_desktop.labels.workbench import LayerClosed, Workbench
+
+Operation = Callable[[Workbench], Change | None]
 
 
 class Easel(QObject):
-    """Everything that changes the document goes through here, so that history and views never miss it."""
+    """Everything that changes the document goes through here, so that no view misses it."""
 
     replaced = Signal()
-    """Another document, or other classes for it: look at everything anew."""
+    """Another document: look at everything anew."""
     painted = Signal(Rect)
-    """The document's pixels have changed in that rectangle."""
+    """The composite's pixels have changed in that rectangle."""
+    layers_changed = Signal()
+    """Layers were added, moved or renamed, another is active, or what they show in thumbnails changed."""
+    palette_changed = Signal()
+    """The classes have changed."""
     stroke_ended = Signal()
     """The stroke in hand was finished or cancelled."""
+    history_changed = Signal()
+    """What can be undone, redone or saved may have changed."""
+    settings_changed = Signal()
+    """Mirror axis or preserved classes."""
+    refused = Signal(str)
+    """A sentence: the layer is locked or hidden, and nothing was painted."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._document: Document | None = None
-        self._history = History()
-        self._stroke: Stroke | None = None
+        self._workbench: Workbench | None = None
+
+    @property
+    def workbench(self) -> Workbench | None:
+        """To look at; to change something, `do` it."""
+        return self._workbench
 
     @property
     def document(self) -> Document | None:
         """What is being painted; None as long as nothing is."""
-        return self._document
+        return self._workbench.document if self._workbench else None
 
     @property
     def can_undo(self) -> bool:
-        return self._history.can_undo
+        return self._workbench is not None and self._workbench.can_undo
 
     @property
     def can_redo(self) -> bool:
-        return self._history.can_redo
+        return self._workbench is not None and self._workbench.can_redo
 
     @property
     def is_painting(self) -> bool:
-        """Whether a stroke is in hand."""
-        return self._stroke is not None
+        """Whether a stroke is in hand, or a layer is being moved."""
+        return self._workbench is not None and (self._workbench.is_painting or self._workbench.is_shifting)
 
     @property
-    def ground_id(self) -> int:
-        """What erasing paints: the palette's first class."""
-        classes = self._document.palette.classes if self._document else ()
-        return classes[0].class_id if classes else EMPTY
+    def is_dirty(self) -> bool:
+        """Whether there is something that no project file holds."""
+        return self._workbench is not None and self._workbench.is_dirty
 
-    def place(self, label_map: np.ndarray, palette: Palette) -> None:
-        """Begin with another layout, uint8 [H, H], brought to a size that can be painted; the history is forgotten."""
+    def place(self, document: Document) -> None:
+        """Begin with another document; the history is forgotten."""
         self._give_up_stroke()
-        self._document = Document(paintable_size(label_map), palette)
-        self._history.clear()
+        settings = self._workbench
+        self._workbench = Workbench(document)
+        if settings is not None:
+            self._workbench.preserved = settings.preserved & {*document.palette.class_ids, 255}
         self.replaced.emit()
+        self.history_changed.emit()
+        self.settings_changed.emit()
+
+    def do(self, operation: Operation) -> Change | None:
+        """Do something to the document: `easel.do(lambda w: w.add_layer())`. Nothing without one.
+
+        A layer that is closed is told with `refused`.
+        """
+        if self._workbench is None or self.is_painting:
+            return None
+        try:
+            change = operation(self._workbench)
+        except LayerClosed as error:
+            self.refused.emit(str(error))
+            return None
+        self._tell(change)
+        return change
 
     def set_palette(self, palette: Palette) -> None:
         """The same layout in other classes. Ids stay what they are; those that the palette lacks are shown grey."""
-        if self._document is not None:
-            self._give_up_stroke()
-            self._document.palette = palette
-            self.replaced.emit()
+        self._give_up_stroke()
+        self.do(lambda workbench: workbench.set_palette(palette))
 
-    def begin_stroke(self, point: Point, diameter: int, class_id: int) -> None:
+    def set_mirror(self, axis: object) -> None:
+        """A MirrorAxis to paint on both sides of, or None."""
+        if self._workbench is not None:
+            self._workbench.mirror = axis  # type: ignore[assignment]
+            self.settings_changed.emit()
+
+    def set_preserved(self, class_ids: frozenset[int]) -> None:
+        """Classes that nothing is painted over."""
+        if self._workbench is not None:
+            self._workbench.preserved = class_ids
+            self.settings_changed.emit()
+
+    def activate_layer(self, layer_id: int) -> None:
+        """Paint on that layer from now on."""
+        if self._workbench is not None and not self.is_painting and layer_id != self._workbench.active_id:
+            self._workbench.active_id = layer_id
+            self.layers_changed.emit()
+
+    def mark_saved(self) -> None:
+        """A project file holds the document as it is."""
+        if self._workbench is not None:
+            self._workbench.mark_saved()
+            self.history_changed.emit()
+
+    # The stroke in hand
+
+    def begin_stroke(self, brush: Brush, class_id: int, point: Point, pressure: float, stabilizer: float) -> None:
         """Set the brush down at `point` (x, y in layout pixels)."""
-        if self._document is None or self._stroke is not None:
-            return
-        self._stroke = Stroke(self._document, Brush(diameter), class_id)
-        self._tell(self._stroke.begin(point))
+        self.do(lambda workbench: workbench.begin_stroke(brush, class_id, point, pressure, stabilizer))
 
-    def extend_stroke(self, point: Point) -> None:
+    def extend_stroke(self, point: Point, pressure: float = 1.0) -> None:
         """Draw on to `point`; nothing happens without a stroke in hand."""
-        if self._stroke is not None:
-            self._tell(self._stroke.extend(point))
+        if self._workbench is not None and self._workbench.is_painting:
+            self._tell(self._workbench.extend_stroke(point, pressure))
 
     def end_stroke(self) -> None:
         """Lift the brush: the stroke becomes one step of the history."""
-        if self._stroke is not None:
-            edit = self._stroke.end()
-            self._stroke = None
-            if isinstance(edit, Edit):
-                self._history.push(edit)
-            self.stroke_ended.emit()
+        if self._workbench is not None and self._workbench.is_painting:
+            self._tell(self._workbench.end_stroke())
+            self._tell_end()
 
     def cancel_stroke(self) -> None:
-        """Take the stroke in hand back, without a trace in the history."""
-        if self._stroke is not None:
-            rect = self._stroke.cancel()
-            self._stroke = None
-            self._tell(rect)
-            self.stroke_ended.emit()
+        """Take the stroke in hand back, without a trace in the history; likewise a layer that is being moved."""
+        if self._workbench is None or not self.is_painting:
+            return
+        self._tell(self._workbench.cancel_stroke() if self._workbench.is_painting else self._workbench.cancel_shift())
+        self._tell_end()
+
+    # A layer that is being moved
+
+    def begin_shift(self) -> None:
+        """Take hold of the active layer."""
+
+        def begin(workbench: Workbench) -> None:
+            workbench.begin_shift(workbench.active_id)
+
+        self.do(begin)
+
+    def extend_shift(self, dx: int, dy: int) -> None:
+        """Move it there from where it was taken."""
+        if self._workbench is not None and self._workbench.is_shifting:
+            self._tell(self._workbench.extend_shift(dx, dy))
+
+    def end_shift(self) -> None:
+        """Let it go."""
+        if self._workbench is not None and self._workbench.is_shifting:
+            self._tell(self._workbench.end_shift())
+            self._tell_end()
+
+    # History
 
     def undo(self) -> None:
         """One step back; with a stroke in hand, that stroke."""
-        if self._stroke is not None:
+        if self.is_painting:
             self.cancel_stroke()
-        elif self._document is not None:
-            self._tell(self._history.undo(self._document))
+        elif self._workbench is not None:
+            self._tell(self._workbench.undo())
 
     def redo(self) -> None:
         """One step forward again."""
-        if self._stroke is None and self._document is not None:
-            self._tell(self._history.redo(self._document))
+        if self._workbench is not None and not self.is_painting:
+            self._tell(self._workbench.redo())
 
-    def _tell(self, rect: Rect | None) -> None:
-        if rect is not None:
-            self.painted.emit(rect)
+    def _tell(self, change: Change | None) -> None:
+        if change is None:
+            return
+        if change.palette:
+            self.palette_changed.emit()
+        if change.rect is not None:
+            self.painted.emit(change.rect)
+        if change.layers:
+            self.layers_changed.emit()
+        if not self.is_painting:
+            self.history_changed.emit()
+
+    def _tell_end(self) -> None:
+        self.stroke_ended.emit()
+        self.history_changed.emit()
 
     def _give_up_stroke(self) -> None:
-        if self._stroke is not None:
+        if self.is_painting:
             self.cancel_stroke()
 
 

@@ -16,7 +16,7 @@ from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.shots import read_layout
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.ui.icons import plain_icon
-from smis_desktop.ui.theme import DARK
+from smis_desktop.ui.theme import current_colors
 
 
 class FileTasks(QObject):
@@ -79,7 +79,7 @@ class FileTasks(QObject):
     def complain(self, sentence: str) -> None:
         """A dialog that says what went wrong and waits for nobody."""
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("SMIS Desktop"), sentence, parent=self._window)
-        box.setIconPixmap(plain_icon("warning", DARK.danger).pixmap(32, 32))
+        box.setIconPixmap(plain_icon("warning", current_colors().danger).pixmap(32, 32))
         box.setStandardButtons(QMessageBox.StandardButton.Ok)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()

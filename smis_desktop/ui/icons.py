@@ -9,7 +9,7 @@ from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from smis_desktop.resource_paths import resources_folder
-from smis_desktop.ui.theme import DARK, ThemeColors
+from smis_desktop.ui.theme import ThemeColors, current_colors
 
 ICON_SIZE = QSize(20, 20)
 
@@ -19,8 +19,9 @@ ICON_GAP = " "
 _SCALES = (1.0, 1.25, 1.5, 2.0, 3.0)
 
 
-def tool_icon(name: str, colors: ThemeColors = DARK) -> QIcon:
+def tool_icon(name: str, colors: ThemeColors | None = None) -> QIcon:
     """The icon `resources/icons/<name>.svg`, in the text colour, accented when checked, faint when disabled."""
+    colors = colors or current_colors()
     icon = QIcon()
     for mode, state, color in (
         (QIcon.Mode.Normal, QIcon.State.Off, colors.text),
@@ -35,7 +36,7 @@ def plain_icon(name: str, color: str) -> QIcon:
     """The icon in that colour, faint when disabled."""
     icon = QIcon()
     _add_pixmaps(icon, name, color, QIcon.Mode.Normal, QIcon.State.Off)
-    _add_pixmaps(icon, name, DARK.faint, QIcon.Mode.Disabled, QIcon.State.Off)
+    _add_pixmaps(icon, name, current_colors().faint, QIcon.Mode.Disabled, QIcon.State.Off)
     return icon
 
 

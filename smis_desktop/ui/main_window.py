@@ -12,11 +12,11 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QLabel, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from smis_desktop.jobs.preview import Failed, PicturePainted, Ready
-from smis_desktop.labels.document import DEFAULT_SIZE
+from smis_desktop.labels.document import Document
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.actions import WindowActions
 from smis_desktop.ui.canvas import Canvas
-from smis_desktop.ui.easel import Easel
+from smis_desktop.ui.easel import Easel, paintable_size
 from smis_desktop.ui.file_tasks import FileTasks
 from smis_desktop.ui.help_dialogs import AboutDialog, ShortcutsDialog
 from smis_desktop.ui.live_preview import LivePreview, OpenModel
@@ -142,8 +142,8 @@ class MainWindow(QMainWindow):
         do.quit.triggered.connect(self.close)
         do.undo.triggered.connect(self.easel.undo)
         do.redo.triggered.connect(self.easel.redo)
-        do.brush.triggered.connect(lambda: self.canvas.set_erasing(False))
-        do.eraser.triggered.connect(lambda: self.canvas.set_erasing(True))
+        do.brush.triggered.connect(lambda: self.canvas.options.set_tool("brush"))
+        do.eraser.triggered.connect(lambda: self.canvas.options.set_tool("eraser"))
         do.larger_brush.triggered.connect(self.tools.brush_size.grow)
         do.smaller_brush.triggered.connect(self.tools.brush_size.shrink)
         do.cancel_stroke.triggered.connect(self.easel.cancel_stroke)
@@ -159,8 +159,7 @@ class MainWindow(QMainWindow):
 
     def _connect_parts(self) -> None:
         self.classes.class_chosen.connect(self._choose_class)
-        self.tools.brush_size.diameter_changed.connect(self.canvas.set_diameter)
-        self.canvas.set_diameter(self.tools.brush_size.diameter)
+        self.tools.brush_size.diameter_changed.connect(self.canvas.options.set_diameter)
         self.canvas.view_changed.connect(self.status.show_zoom)
         self.canvas.hovered.connect(self._show_under_cursor)
         self.canvas.left.connect(lambda: self.status.show_under_cursor(""))
@@ -187,7 +186,7 @@ class MainWindow(QMainWindow):
         if self._palette is None:
             self._waiting_layout = label_map  # its colours and classes come with the model
         else:
-            self.easel.place(label_map, self._palette)
+            self.easel.place(Document.of_label_map(paintable_size(label_map), self._palette))
         for note in notes:
             self.status.tell(note)
 
@@ -204,7 +203,7 @@ class MainWindow(QMainWindow):
             self.files.ask_where_to_save_layout(self.easel.document.snapshot(), self.easel.document.palette)
 
     def _choose_class(self, class_id: int) -> None:
-        self.canvas.set_class(class_id)
+        self.canvas.options.choose_class(class_id)
         self.commands.brush.trigger()  # whoever picks a colour wants to paint with it, not to erase
 
     def _show_under_cursor(self, column: int, row: int) -> None:
@@ -286,8 +285,7 @@ class MainWindow(QMainWindow):
         if model.palette != self._palette:
             self._take_palette(model.palette)
         if self.easel.document is None:  # the layout to start from could not be read
-            ground = np.full((DEFAULT_SIZE, DEFAULT_SIZE), model.palette.class_ids[0], np.uint8)
-            self.easel.place(ground, model.palette)
+            self.easel.place(Document.blank(model.palette))
         self._ask_for_picture()
 
     def _take_palette(self, palette: Palette) -> None:
@@ -295,7 +293,7 @@ class MainWindow(QMainWindow):
         self.classes.set_palette(palette)
         if self._waiting_layout is not None:
             layout, self._waiting_layout = self._waiting_layout, None
-            self.easel.place(layout, palette)
+            self.easel.place(Document.of_label_map(paintable_size(layout), palette))
         else:
             self.easel.set_palette(palette)
 

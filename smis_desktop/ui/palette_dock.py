@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.pane import Pane
-from smis_desktop.ui.theme import DARK, ThemeColors
+from smis_desktop.ui.theme import current_colors
 
 NUMBER_KEYS = "123456789"
 """The key in position n chooses the class in position n of the list."""
@@ -44,7 +44,7 @@ class PaletteDock(QDockWidget):
 
         self._list = QListWidget()
         self._list.setAccessibleName(self.tr("Classes to paint with"))
-        self._list.setItemDelegate(_ClassDelegate(DARK, self._list))
+        self._list.setItemDelegate(_ClassDelegate(self._list))
         self._list.setMouseTracking(True)
         self._list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -93,28 +93,25 @@ class PaletteDock(QDockWidget):
 class _ClassDelegate(QStyledItemDelegate):
     """One row: swatch, name, and its key in a little cap."""
 
-    def __init__(self, colors: ThemeColors, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._colors = colors
-
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(160, 38)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
+        colors = current_colors()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         row = QRectF(option.rect).adjusted(6, 2, -6, -2)
         state = option.state
         is_current = bool(state & QStyle.StateFlag.State_Selected)
         if is_current:
-            painter.setPen(QPen(QColor(self._colors.accent_line), 1))
-            painter.setBrush(QColor(self._colors.accent_soft))
+            painter.setPen(QPen(QColor(colors.accent_line), 1))
+            painter.setBrush(QColor(colors.accent_soft))
             painter.drawRoundedRect(row.adjusted(0.5, 0.5, -0.5, -0.5), 7, 7)
         elif state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(self._colors.raised))
+            painter.setBrush(QColor(colors.raised))
             painter.drawRoundedRect(row, 7, 7)
 
         swatch = QRectF(row.left() + 8, row.center().y() - 9, 18, 18)
@@ -125,7 +122,7 @@ class _ClassDelegate(QStyledItemDelegate):
         font = QFont(option.font)
         font.setWeight(QFont.Weight.DemiBold if is_current else QFont.Weight.Normal)
         painter.setFont(font)
-        painter.setPen(QColor(self._colors.text))
+        painter.setPen(QColor(colors.text))
         words = QRectF(swatch.right() + 11, row.top(), row.right() - swatch.right() - 44, row.height())
         name = painter.fontMetrics().elidedText(
             str(index.data(Qt.ItemDataRole.DisplayRole)), Qt.TextElideMode.ElideRight, int(words.width())
@@ -136,7 +133,7 @@ class _ClassDelegate(QStyledItemDelegate):
             font.setWeight(QFont.Weight.Normal)
             font.setPixelSize(11)
             painter.setFont(font)
-            painter.setPen(QColor(self._colors.accent if is_current else self._colors.muted))
+            painter.setPen(QColor(colors.accent if is_current else colors.muted))
             cap = QRectF(row.right() - 26, row.center().y() - 9, 18, 18)
             painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, str(key))
         painter.restore()

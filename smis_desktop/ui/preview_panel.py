@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from smis_desktop.ui.icons import plain_icon
 from smis_desktop.ui.progress_line import ProgressLine
-from smis_desktop.ui.theme import DARK
+from smis_desktop.ui.theme import current_colors
 
 _MARGIN = 16
 _CORNER = 6.0
@@ -66,12 +66,12 @@ class PreviewPanel(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(DARK.canvas_ground))
+        painter.fillRect(self.rect(), QColor(current_colors().canvas_ground))
         rect = self.picture_rect()
         corners = QPainterPath()
         corners.addRoundedRect(rect, _CORNER, _CORNER)
         if self._picture is None:
-            painter.fillPath(corners, QColor(DARK.surface))
+            painter.fillPath(corners, QColor(current_colors().surface))
         else:
             painter.setClipPath(corners)
             painter.drawImage(rect.topLeft(), self._scaled_picture(self._picture, rect.size()))
@@ -130,7 +130,7 @@ class _FailureCard(QFrame):
         super().__init__(parent)
         self.setObjectName("banner")
         sign = QLabel()
-        sign.setPixmap(plain_icon("warning", DARK.danger).pixmap(20, 20))
+        sign.setPixmap(plain_icon("warning", current_colors().danger).pixmap(20, 20))
         sign.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._text = QLabel()
         self._text.setWordWrap(True)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEasingCurve, QRectF, QSize, Qt, QVariantAnimation
 from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from smis_desktop.ui.theme import DARK
+from smis_desktop.ui.theme import current_colors
 
 _THICKNESS = 6
 _LIGHT = 0.28
@@ -56,7 +56,7 @@ class ProgressLine(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         track = QRectF(self.rect())
         round_end = track.height() / 2
-        painter.setBrush(QColor(DARK.hover))
+        painter.setBrush(QColor(current_colors().hover))
         painter.drawRoundedRect(track, round_end, round_end)
         if self._fraction < 0:
             # In at the left end, out at the right one.
@@ -65,7 +65,7 @@ class ProgressLine(QWidget):
         else:
             left, right = 0.0, self._fraction
         if right > left:
-            painter.setBrush(QColor(DARK.accent))
+            painter.setBrush(QColor(current_colors().accent))
             width = max((right - left) * track.width(), track.height())
             painter.drawRoundedRect(
                 QRectF(min(left * track.width(), track.width() - width), 0, width, track.height()), round_end, round_end

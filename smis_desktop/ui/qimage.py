@@ -31,6 +31,13 @@ def argb_to_qimage(argb: np.ndarray) -> QImage:
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
 
 
+def transparent_argb_to_qimage(argb: np.ndarray) -> QImage:
+    """uint32 [H, W] of `0xAARRGGBB`, colours premultiplied → a QImage of its own, translucent."""
+    height, width = argb.shape
+    pixels = np.ascontiguousarray(argb, np.uint32)
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
+
+
 def argb_table(color_table: np.ndarray) -> np.ndarray:
     """uint8 [256, 3] sRGB (a palette's `color_table`) → uint32 [256] of `0xffRRGGBB`, to look label maps up in."""
     red, green, blue = (color_table[:, channel].astype(np.uint32) for channel in range(3))

@@ -51,6 +51,34 @@ DARK = ThemeColors(
     canvas_ground="#121316",
 )
 
+LIGHT = ThemeColors(
+    window="#e9eaed",
+    surface="#f8f8fa",
+    raised="#e2e4e9",
+    hover="#d3d6dd",
+    border="#cfd2d9",
+    text="#1b1d22",
+    muted="#50555f",
+    faint="#8a909c",
+    accent="#8a4f00",
+    accent_bright="#a86300",
+    accent_soft="#f5e3c8",
+    accent_line="#c99a55",
+    accent_text="#ffffff",
+    danger="#a82312",
+    canvas_ground="#c4c7ce",
+)
+
+THEMES = {"dark": DARK, "light": LIGHT}
+
+_current = DARK
+
+
+def current_colors() -> ThemeColors:
+    """The colours that the application is dressed in."""
+    return _current
+
+
 # Whichever of these the system has; all are drawn for screens.
 _FONT_FAMILIES = ["Inter", "SF Pro Text", "Segoe UI", "Cantarell", "Noto Sans", "Ubuntu", "DejaVu Sans"]
 _FONT_PIXELS = 13
@@ -58,6 +86,8 @@ _FONT_PIXELS = 13
 
 def apply_theme(application: QApplication, colors: ThemeColors = DARK) -> None:
     """Dress the whole application, windows that are already open too."""
+    global _current
+    _current = colors
     application.setStyle("Fusion")
     application.setPalette(_qt_palette(colors))
     font = QFont()

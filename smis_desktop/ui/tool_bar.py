@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSl
 
 from smis_desktop.ui.actions import WindowActions
 from smis_desktop.ui.icons import ICON_GAP, ICON_SIZE, plain_icon
-from smis_desktop.ui.theme import DARK
+from smis_desktop.ui.theme import current_colors
 
 MAX_DIAMETER = 256
 DEFAULT_DIAMETER = 36
@@ -89,7 +89,9 @@ class ToolBar(QToolBar):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
 
         self.brush_size = BrushSize()
-        self.save_button = QPushButton(plain_icon("save", DARK.accent_text), ICON_GAP + self.tr("Save picture"))
+        self.save_button = QPushButton(
+            plain_icon("save", current_colors().accent_text), ICON_GAP + self.tr("Save picture")
+        )
         self.save_button.setProperty("role", "primary")
         self.save_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.save_button.setToolTip(self.tr("Save the photograph at full size (Ctrl+S)"))

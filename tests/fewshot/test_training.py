@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, TrainingEvent
+from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, ObedienceProgress, TrainingEvent
 from smis_desktop.fewshot.personal_model import PersonalModel
+from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, describe, train
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
@@ -20,7 +21,15 @@ from smis_desktop.storage.training_folder import TrainingFolder
 from tests.small_generator import small_generator
 
 PALETTE = Palette(tuple(SemanticClass(i, f"class {i}", (i, i, i)) for i in (0, 3, 7, 9)))
-SETTINGS = TrainingSettings(samples=40, round_size=4, steps_per_round=3, batch_size=4, encoder_width=8)
+SETTINGS = TrainingSettings(
+    samples=40,
+    round_size=4,
+    steps_per_round=3,
+    batch_size=4,
+    encoder_width=8,
+    obedience_steps=6,
+    obedience_batch_size=2,
+)
 
 
 class Stop(Exception):
@@ -72,9 +81,13 @@ def test_tells_its_progress_and_the_classes_no_shot_holds(generator: MobileStyle
     assert [e.samples for e in rounds] == list(range(4, 41, 4))
     assert rounds[-1].seconds_left == 0
     assert rounds[-1].previews[0].shape == (256, 256, 3)
+    obeying = [e for e in events if isinstance(e, ObedienceProgress)]
+    assert [e.step for e in obeying] == [1, 2, 3, 4, 5, 6]
+    assert obeying[-1].seconds_left == 0
+    assert obeying[-1].previews[0].shape == (256, 256, 3)
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 5, 9, 10])
+@pytest.mark.parametrize("stop_after", [1, 2, 5, 9, 10, 13, 17])
 def test_a_stopped_training_resumes_to_the_same_weights(
     generator: MobileStyleGAN, tmp_path: Path, stop_after: int
 ) -> None:
@@ -82,7 +95,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(
     with pytest.raises(Stop):
         run(generator, tmp_path / "parts", stop_after=stop_after)
     resumed, events = run(generator, tmp_path / "parts")
-    assert len(events) < 11 if stop_after > 9 else events
+    assert len(events) < 17 if stop_after > 9 else events
     for name, tensor in weights(undisturbed).items():
         assert torch.equal(tensor, weights(resumed)[name]), name
 
@@ -102,6 +115,24 @@ def test_the_encoder_learns(generator: MobileStyleGAN, tmp_path: Path) -> None:
     losses = [e.loss for e in events if isinstance(e, EncoderProgress)]
     spread = generator.latents.std.square().mean().item()
     assert losses[-1] < 0.8 * spread, "better than answering the mean of w"
+
+
+def test_training_for_obedience_makes_pictures_follow_layouts(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    """By the probe's own reading, on layouts of pictures that no training has seen."""
+    settings = dataclasses.replace(SETTINGS, samples=200, round_size=20, steps_per_round=8, batch_size=16)
+
+    def obedience(steps: int) -> float:
+        model, _ = run(generator, tmp_path / str(steps), dataclasses.replace(settings, obedience_steps=steps))
+        assert model.probe is not None
+        right = 0.0
+        for seed in range(500, 516):
+            ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim)))
+            layout = model.probe.label(model.probe.read(generator, ws))
+            found = model.encoder(one_hot(layout, PALETTE.num_classes))
+            right += (model.probe.label(model.probe.read(generator, found)) == layout).float().mean().item() / 16
+        return right
+
+    assert obedience(60) > obedience(0)
 
 
 def test_sparse_labels_train_too(generator: MobileStyleGAN, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from smis_desktop.labels.brush import Brush
 from smis_desktop.labels.document import Document
-from smis_desktop.labels.strokes import Stroke
+from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.labels.workbench import Workbench
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel, paintable_size
 from smis_desktop.ui.qimage import qimage_to_picture
@@ -30,7 +31,7 @@ LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.
 @pytest.fixture
 def easel() -> Easel:
     easel = Easel()
-    easel.place(np.zeros((SIZE, SIZE), np.uint8), FACE)
+    easel.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
     return easel
 
 
@@ -39,15 +40,15 @@ def canvas(easel: Easel, qtbot: QtBot) -> Canvas:
     """A canvas on which every layout pixel is 8 × 8 screen pixels, its corner at (20, 20)."""
     canvas = Canvas(easel)
     qtbot.addWidget(canvas)
-    easel.place(easel.document.snapshot(), FACE)  # type: ignore[union-attr]
+    easel.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
     canvas.resize(SIZE * ZOOM + 40, SIZE * ZOOM + 40)
     canvas.show()
     qtbot.waitExposed(canvas)
     canvas.viewport.zoom(ZOOM / canvas.viewport.scale, 0, 0)
     canvas.viewport.pan(20 - canvas.viewport.left, 20 - canvas.viewport.top)
     canvas.update()
-    canvas.set_class(7)
-    canvas.set_diameter(5)
+    canvas.options.choose_class(7)
+    canvas.options.set_diameter(5)
     return canvas
 
 
@@ -66,12 +67,11 @@ def drag(
 
 def painted_by_hand(points: list[tuple[float, float]], diameter: float, class_id: int) -> np.ndarray:
     """What the same stroke does to an empty document without any window."""
-    document = Document.blank(FACE, SIZE, 0)
-    stroke = Stroke(document, Brush(diameter), class_id)
-    stroke.begin(points[0])
+    workbench = Workbench(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
+    workbench.begin_stroke(Brush(diameter), class_id, points[0])
     for point in points[1:]:
-        stroke.extend(point)
-    return document.snapshot()
+        workbench.extend_stroke(point)
+    return workbench.document.snapshot()
 
 
 def pixels(easel: Easel) -> np.ndarray:
@@ -105,25 +105,26 @@ def test_the_screen_follows_while_the_pen_is_still_down(canvas: Canvas, easel: E
 
 
 def test_a_click_leaves_one_dab(canvas: Canvas, easel: Easel) -> None:
-    canvas.set_diameter(1)
+    canvas.options.set_diameter(1)
     drag(canvas, [(20, 30)])
     assert np.argwhere(pixels(easel) == 7).tolist() == [[30, 20]]
 
 
-def test_the_right_button_and_the_eraser_paint_the_ground_class(canvas: Canvas, easel: Easel) -> None:
+def test_the_right_button_and_the_eraser_empty_the_layer(canvas: Canvas, easel: Easel) -> None:
     drag(canvas, [(0, 32), (63, 32)])
     drag(canvas, [(20, 32)], button=RIGHT)
-    assert pixels(easel)[32, 20] == 0
-    canvas.set_erasing(True)
+    assert pixels(easel)[32, 20] == EMPTY
+    canvas.options.set_tool("eraser")
+    canvas.options.set_diameter(5)
     drag(canvas, [(40, 32)])
-    assert pixels(easel)[32, 40] == 0
+    assert pixels(easel)[32, 40] == EMPTY
     assert pixels(easel)[32, 30] == 7
 
 
 def test_undo_and_redo_bring_every_pixel_back_to_document_and_screen(canvas: Canvas, easel: Easel) -> None:
     drag(canvas, [(10, 10), (50, 10)])
     first = pixels(easel)
-    canvas.set_class(1)
+    canvas.options.choose_class(1)
     drag(canvas, [(10, 8), (50, 50)])
     second = pixels(easel)
     assert (first != second).any()
@@ -215,8 +216,8 @@ def test_the_wheel_zooms_about_the_cursor(canvas: Canvas) -> None:
 
 
 def test_the_outline_is_exactly_as_large_as_what_a_dab_paints(canvas: Canvas, easel: Easel) -> None:
-    canvas.set_diameter(21)
-    canvas.set_class(1)
+    canvas.options.set_diameter(21)
+    canvas.options.choose_class(1)
     middle = at(canvas, 32, 32)
     QTest.mouseMove(canvas, middle)
     plain = shown_raw(canvas, hide_outline=True)

@@ -1,0 +1,65 @@
+"""Training for obedience: the encoder's own pictures, read by the label transfer, are to say what the layout says.
+
+‖ŵ − w‖² weighs all directions of `w` alike, and few of them move an outline. So a second, shorter phase looks at the
+result: cross-entropy between the layout and the classes that the features of G(E(layout)) show. It needs no `w`, so
+layouts may be changed as people would paint them. What keeps the pictures real: samples that were not changed are still
+pulled to their own `w`, and all to the mean, in units of the latents' own spread (docs/measurements.md).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from smis_desktop.fewshot.layout_variation import coarsened, forget_classes, moved
+from smis_desktop.fewshot.pool import SamplePool
+from smis_desktop.fewshot.probe import LinearProbe
+from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.gan.encoder import LayoutEncoder
+from smis_desktop.gan.protocol import Generator
+
+_PRIOR = 0.02
+_ANCHOR = 1.0
+_RARITY = 0.3
+"""Classes weigh by their area to the power of minus this: eyes and brows count, and skin is not given up for them."""
+_LEAST_SHARE = 1e-4
+
+
+class ObedienceObjective:
+    """Cross-entropy of the picture's classes, half of each batch on moved layouts."""
+
+    stream = "obedience"
+
+    def __init__(self, generator: Generator, probe: LinearProbe, batch_size: int) -> None:
+        self._generator, self._probe, self._batch_size = generator, probe, batch_size
+
+    def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
+        num_classes, device = encoder.shape.num_classes, encoder.w_avg.device
+        chosen = torch.randint(len(pool), (self._batch_size,), generator=random)
+        labels = pool.labels[chosen].long()
+        changed = self._batch_size // 2
+        labels[:changed] = coarsened(moved(labels[:changed], random), num_classes, random)
+        layouts = forget_classes(labels, num_classes, random).to(device)
+        ws = encoder(one_hot(layouts, num_classes))
+        scores = self._probe.scores(self._probe.read(self._generator, ws))
+        learned = torch.isfinite(self._probe.bias)
+        asked = torch.where(learned[layouts.clamp_min(0)], layouts, UNKNOWN)
+        weights = torch.where(learned, self._class_weights(pool, num_classes).to(device), 0.0)
+        obedience = F.cross_entropy(scores, asked, weights, ignore_index=UNKNOWN)
+        w = pool.w[chosen[changed:]].to(device)
+        anchor = (ws[changed:] - w[:, None]).square().mean()
+        total: Tensor = obedience + _ANCHOR * anchor + _PRIOR * self._spread(ws)
+        return total
+
+    def _class_weights(self, pool: SamplePool, num_classes: int) -> Tensor:
+        counts = torch.bincount(pool.labels.flatten().long() + 1, minlength=num_classes + 1)[1:].float()
+        weights = counts.clamp_min(_LEAST_SHARE * counts.sum()) ** -_RARITY
+        scaled: Tensor = weights * (counts.sum() / (weights * counts).sum())
+        return scaled
+
+    def _spread(self, ws: Tensor) -> Tensor:
+        """Mean square of the whitened latents, one for each group of slots (slots of a group are equal)."""
+        groups = (self._generator.coarse_slots, self._generator.middle_slots, self._generator.fine_slots)
+        latents = torch.stack([ws[:, group.start] for group in groups if len(group)], 1)
+        return self._generator.latents.whiten(latents.flatten(0, 1)).square().mean()

@@ -1,0 +1,1 @@
+"""The tools of the canvas: what the pointer does, one file each."""
