@@ -19,9 +19,9 @@ from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.gan.encoder import LayoutEncoder
 from smis_desktop.gan.protocol import Generator
 
-_PRIOR = 0.02
-_ANCHOR = 1.0
-_RARITY = 0.3
+_PRIOR = 1.0
+_ANCHOR = 15.0
+_RARITY = 0.1
 """Classes weigh by their area to the power of minus this: eyes and brows count, and skin is not given up for them."""
 _LEAST_SHARE = 1e-4
 
@@ -59,7 +59,6 @@ class ObedienceObjective:
         return scaled
 
     def _spread(self, ws: Tensor) -> Tensor:
-        """Mean square of the whitened latents, one for each group of slots (slots of a group are equal)."""
-        groups = (self._generator.coarse_slots, self._generator.middle_slots, self._generator.fine_slots)
-        latents = torch.stack([ws[:, group.start] for group in groups if len(group)], 1)
+        """Mean square of the whitened latents, structural and fine ones alike (slots of a group are equal)."""
+        latents = torch.stack((ws[:, 0], ws[:, -1]), 1)
         return self._generator.latents.whiten(latents.flatten(0, 1)).square().mean()

@@ -66,7 +66,7 @@ class TrainingSettings:
     steps_per_round: int = 10
     batch_size: int = 32
     learning_rate: float = 1.5e-3
-    obedience_steps: int = 240
+    obedience_steps: int = 160
     obedience_batch_size: int = 8
     obedience_learning_rate: float = 4e-4
     encoder_width: int = 40

@@ -28,6 +28,8 @@ class EncoderShape:
     """How many slots are coarse, middle and fine; they sum to `num_ws`."""
     resolution: int = 64
     width: int = 40
+    structural_axes: int = 128
+    """How many principal axes of `w`, the widest, coarse and middle slots move along; 0 = all."""
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able."""
@@ -65,7 +67,11 @@ class _Head(nn.Module):
 
 
 class LayoutEncoder(nn.Module):
-    """One-hot layout [N, num_classes, R, R] (zero where nothing is said) → `ws` [N, num_ws, w_dim]."""
+    """One-hot layout [N, num_classes, R, R] (zero where nothing is said) → `ws` [N, num_ws, w_dim].
+
+    Coarse and middle slots, which decide the layout together, share one `w`, as all slots of a real picture do, on the
+    widest principal axes: separate ones obeyed no better and looked less real (docs/measurements.md).
+    """
 
     w_avg: Tensor
     color: Tensor
@@ -100,8 +106,16 @@ class LayoutEncoder(nn.Module):
         _, fine, middle, coarse = maps
         middle = middle + F.interpolate(self.lateral[1](coarse), scale_factor=2.0)
         fine = fine + F.interpolate(self.lateral[0](middle), scale_factor=2.0)
-        slots = [
-            head(level)[:, None].expand(-1, count, -1)
-            for head, level, count in zip(self.heads, (coarse, middle, fine), self.shape.slot_groups, strict=True)
-        ]
-        return self.w_avg + torch.cat(slots, 1) @ self.color
+        coordinates = [head(level) for head, level in zip(self.heads, (coarse, middle, fine), strict=True)]
+        structural = (coordinates[0] + coordinates[1]) / 2
+        axes = self.shape.structural_axes or self.shape.w_dim
+        w_structural = self.w_avg + structural[:, :axes] @ self.color[:axes]
+        w_fine = self.w_avg + coordinates[2] @ self.color
+        coarse_count, middle_count, fine_count = self.shape.slot_groups
+        return torch.cat(
+            (
+                w_structural[:, None].expand(-1, coarse_count + middle_count, -1),
+                w_fine[:, None].expand(-1, fine_count, -1),
+            ),
+            1,
+        )

@@ -16,6 +16,8 @@ PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 95}),
+    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
 """File name endings → pillow's format name and options. Full chroma: skin against hair shows subsampling first."""
 
@@ -27,7 +29,9 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     """
     known = PICTURE_FORMATS.get(path.suffix.lower())
     if known is None:
-        raise UserError(f"{path} does not say which kind of picture to write: end the name in .png, .jpg or .webp.")
+        raise UserError(
+            f"{path} does not say which kind of picture to write: end the name in .png, .jpg, .webp or .tif."
+        )
     format_name, options = known
     with atomic_file(path) as temporary:
         Image.fromarray(picture).save(temporary, format=format_name, **options)

@@ -16,7 +16,8 @@ from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.storage.file_facts import palette_of
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 
-KIND, VERSION = "personal-model", 1
+KIND, VERSION = "personal-model", 2
+"""2: labels are read from the first convolution at the feature resolution; coarse and middle slots share one `w`."""
 SUFFIX = ".smismodel"
 _REMEDY = "choose a .smismodel file, or train the model again"
 
@@ -49,6 +50,8 @@ def read_personal_model(path: Path) -> PersonalModel:
     Raises UserError when the file is missing, damaged, not a personal model, or of a newer format.
     """
     tensors, facts = read_tensors(path, KIND, VERSION, _REMEDY)
+    if facts["format_version"] < VERSION:
+        raise UserError(f"{path} was made by an older version of this program; train the model again.")
 
     def part(prefix: str) -> dict[str, torch.Tensor]:
         return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

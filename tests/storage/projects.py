@@ -1,0 +1,77 @@
+"""Random projects for the tests of files."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from smis_desktop.labels.document import DocumentState
+from smis_desktop.labels.layers import Layer
+from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.storage.project_file import KeptPicture, Project, Style
+
+# Two classes share a colour on purpose: colours must not be what ids are saved as.
+PALETTE = Palette(
+    (
+        SemanticClass(0, "ground", (10, 20, 30)),
+        SemanticClass(3, "Haar 髪", (200, 20, 30)),
+        SemanticClass(7, "skin", (200, 20, 30)),
+        SemanticClass(254, "sky", (0, 0, 255)),
+    )
+)
+IDS = np.array([0, 3, 7, 254, 255], np.uint8)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> DocumentState:
+    """64 pixels, one to four layers, some reaching outside, some empty."""
+    layers = []
+    for layer_id in draw(st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True)):
+        random = np.random.default_rng(draw(st.integers(0, 2**32)))
+        height, width = draw(st.tuples(st.integers(0, 40), st.integers(0, 40)))
+        pixels = random.choice(IDS, (height, width)).astype(np.uint8)
+        layers.append(
+            Layer(
+                layer_id,
+                draw(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)),
+                draw(st.booleans()),
+                draw(st.booleans()),
+                draw(st.integers(-30, 70)),
+                draw(st.integers(-30, 70)),
+                pixels,
+            ).trimmed()
+        )
+    active = draw(st.sampled_from([layer.layer_id for layer in layers]))
+    return DocumentState(64, PALETTE, tuple(layers), active)
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> Project:
+    """With and without latents, kept pictures and a model."""
+    ws = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32) if draw(st.booleans()) else None
+    style = Style(draw(st.integers(0, 10**6)), draw(st.sampled_from([0.0, 0.25, 1.0])), {"pin": [1, "x"]}, ws)
+    kept = tuple(
+        KeptPicture(b"png" + bytes([n]), draw(documents()), Style(n, 0.5)) for n in range(draw(st.integers(0, 2)))
+    )
+    model = draw(st.sampled_from([(None, None, None), ("Gesichter", "ab" * 32, "/tmp/faces.smismodel")]))
+    return Project(draw(documents()), style, *model, kept)
+
+
+def same_style(a: Style, b: Style) -> bool:
+    if (a.seed, a.mix, dict(a.extras)) != (b.seed, b.mix, dict(b.extras)) or (a.ws is None) != (b.ws is None):
+        return False
+    return a.ws is None or b.ws is None or np.array_equal(a.ws, b.ws)
+
+
+def same_project(a: Project, b: Project) -> bool:
+    """To the last pixel and number."""
+    return (
+        a.document.equals(b.document)
+        and same_style(a.style, b.style)
+        and (a.model_name, a.model_sha256, a.model_path) == (b.model_name, b.model_sha256, b.model_path)
+        and len(a.kept) == len(b.kept)
+        and all(
+            x.png == y.png and x.document.equals(y.document) and same_style(x.style, y.style)
+            for x, y in zip(a.kept, b.kept, strict=True)
+        )
+    )
