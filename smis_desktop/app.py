@@ -22,6 +22,7 @@ from smis_desktop.jobs.preview import OpenRenderer, Renderer
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.shots import read_layout
 from smis_desktop.resource_paths import default_model_path, example_layout_path
+from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.model_glance import glance_at_palette
 
 if TYPE_CHECKING:
@@ -45,9 +46,13 @@ def main(argv: Sequence[str]) -> int:
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     if _has_display():
-        return _run_window(options.model, options.layout)
+        try:
+            return _run_window(options.model, options.layout)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return 2
     try:
-        return _render_without_display(options.model, options.layout)
+        return _render_without_display(options.model, options.layout or example_layout_path())
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -101,7 +106,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="smis", description="Open the painting window.")
     parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE", help="a personal model")
     parser.add_argument(
-        "--layout", type=Path, default=example_layout_path(), metavar="FILE", help="a layout to start from (index PNG)"
+        "--layout", type=Path, metavar="FILE", help="a painting or layout to begin with, instead of the start page"
     )
     parser.add_argument("--verbose", action="store_true", help="log what the preview does to stderr")
     return parser.parse_args(argv)
@@ -141,14 +146,14 @@ def _print_progress() -> Callable[[str, float], None]:
     return progress
 
 
-def _run_window(model: Path, layout: Path) -> int:
-    from PySide6.QtCore import QCoreApplication, Qt
+def _run_window(model: Path, layout: Path | None) -> int:
+    from PySide6.QtCore import QCoreApplication, QSettings, Qt
     from PySide6.QtWidgets import QApplication
 
     from smis_desktop.ui.icons import application_icon
     from smis_desktop.ui.live_preview import LivePreview
     from smis_desktop.ui.main_window import MainWindow
-    from smis_desktop.ui.theme import apply_theme
+    from smis_desktop.ui.theme import THEMES, apply_theme
 
     # Every position of a fast stroke counts, also those that come while Python is busy elsewhere.
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
@@ -157,10 +162,13 @@ def _run_window(model: Path, layout: Path) -> int:
     application.setApplicationName("SMIS Desktop")
     application.setDesktopFileName("smis-desktop")
     application.setWindowIcon(application_icon())
-    apply_theme(application)
+    settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
+    apply_theme(application, THEMES.get(str(settings.value("window/theme")), THEMES["dark"]))
 
     preview = LivePreview(open_renderer(model))
-    window = MainWindow(preview, open_renderer, example_layout_path(), random.Random())
+    window = MainWindow(
+        preview, open_renderer, example_layout_path(), random.Random(), settings, data_folder("paintings")
+    )
     window.start(model, layout, glance_at_palette(model))
     window.show()
     with _faults_logged(), _interrupt_closes(window.close):

@@ -22,6 +22,8 @@ import numpy as np
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.picture_file import write_picture
 from smis_desktop.labels.palette import Palette
+from smis_desktop.storage.project_file import Project
+from smis_desktop.storage.recipe_png import write_recipe_png
 
 if TYPE_CHECKING:  # synthesis imports torch, which takes seconds: only the thread itself waits for that
     from smis_desktop.synthesis import PictureRequest, PictureResult, Quality
@@ -169,6 +171,7 @@ class _Saving:
     path: Path
     request: PictureRequest
     picture: np.ndarray | None
+    project: Project | None
 
 
 _Job = _Opening | _Painting | _Saving
@@ -227,13 +230,16 @@ class PreviewWorker:
             self._newest = _Submission(session, revision, request, draft_only, time.monotonic())
             self._changed.notify()
 
-    def save(self, path: Path, request: PictureRequest, picture: np.ndarray | None = None) -> None:
+    def save(
+        self, path: Path, request: PictureRequest, picture: np.ndarray | None = None, project: Project | None = None
+    ) -> None:
         """Write the full-size picture of `request` to `path`, whatever is painted meanwhile; then `PictureSaved`.
 
-        picture: uint8 [size, size, 3], when it is known already; else it is made first.
+        picture: uint8 [size, size, 3], when it is known already; else it is made first. project: the recipe that a PNG
+        is to carry.
         """
         with self._changed:
-            self._saves.append(_Saving(path, request, picture))
+            self._saves.append(_Saving(path, request, picture, project))
             self._changed.notify()
 
     def close(self, timeout: float) -> bool:
@@ -328,7 +334,10 @@ class PreviewWorker:
         picture = job.picture
         if picture is None:
             picture = self._render(replace(job.request, quality="full")).picture
-        write_picture(job.path, picture)
+        if job.project is not None and job.path.suffix.lower() == ".png":
+            write_recipe_png(job.path, picture, job.project)
+        else:
+            write_picture(job.path, picture)
         self._tell(PictureSaved(job.path))
 
     def _render(self, request: PictureRequest) -> PictureResult:

@@ -1,47 +1,11 @@
-"""The two dialogs of the Help menu."""
+"""What this program is, and whose work it stands on."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
 import smis_desktop
 from smis_desktop.ui.icons import application_icon
-
-
-class ShortcutsDialog(QDialog):
-    """A sheet of all keys and of what the mouse does on the canvas."""
-
-    def __init__(self, keys: list[tuple[str, str]], parent: QWidget | None = None) -> None:
-        """keys: `(what it does, its keys)`."""
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Keys and mouse"))
-        mouse = [
-            (self.tr("Paint"), self.tr("Left button")),
-            (self.tr("Erase to the ground"), self.tr("Right button")),
-            (self.tr("Move the view"), self.tr("Middle button · Space and drag")),
-            (self.tr("Zoom"), self.tr("Wheel")),
-            (self.tr("Choose a class"), self.tr("1 – 9")),
-        ]
-        columns = QGridLayout()
-        columns.setHorizontalSpacing(20)
-        columns.setVerticalSpacing(9)
-        rows = [*mouse, *keys]
-        half = (len(rows) + 1) // 2
-        for position, (what, key) in enumerate(rows):
-            side, row = divmod(position, half)
-            cap = QLabel(key)
-            cap.setProperty("role", "key")
-            columns.addWidget(QLabel(what), row, 3 * side)
-            columns.addWidget(cap, row, 3 * side + 1, Qt.AlignmentFlag.AlignLeft)
-        columns.setColumnMinimumWidth(2, 24)
-
-        column = QVBoxLayout(self)
-        column.setContentsMargins(28, 24, 28, 20)
-        column.setSpacing(18)
-        column.addWidget(_title(self.tr("Keys and mouse")))
-        column.addLayout(columns)
-        column.addWidget(_close_button(self))
 
 
 class AboutDialog(QDialog):

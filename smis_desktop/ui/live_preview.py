@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from smis_desktop.jobs.preview import (
     Ready,
     is_news,
 )
+from smis_desktop.storage.project_file import Project
 from smis_desktop.ui.style_bar import Style
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class LivePreview(QObject):
         self._request: PictureRequest | None = None
         self._shown: OnScreen | None = None
         self._shown_picture: np.ndarray | None = None
+        self._shown_ws: np.ndarray | None = None
         self._saves_under_way = 0
 
     def start(self) -> None:
@@ -101,15 +104,24 @@ class LivePreview(QObject):
         if self._request is not None:
             self._worker.submit(self._session, self._revision, self._request)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, project: Project | None = None, style: Style | None = None) -> None:
         """Write the present picture, full size, to `path`: `saved` or `failed` follows.
 
-        Does nothing before the first request.
+        project: what a PNG carries as its recipe. style: another than the present one. Does nothing before the first
+        request.
         """
         if self._request is None:
             return
+        request, picture = self._request, self._shown_picture if self.is_up_to_date else None
+        if style is not None:
+            request, picture = replace(request, style_seed=style.seed, mix=style.mix), None
         self._saves_under_way += 1
-        self._worker.save(path, self._request, self._shown_picture if self.is_up_to_date else None)
+        self._worker.save(path, request, picture, project)
+
+    @property
+    def shown_ws(self) -> np.ndarray | None:
+        """float32 [num_ws, D], the latents of the picture on screen; None unless that is of what is painted now."""
+        return self._shown_ws if self.is_up_to_date else None
 
     @Slot(object)
     def _receive(self, message: PreviewMessage) -> None:
@@ -125,6 +137,7 @@ class LivePreview(QObject):
                 if is_news(message, self._session, self._shown):
                     self._shown = OnScreen(message.session, message.revision, message.quality)
                     self._shown_picture = message.result.picture
+                    self._shown_ws = message.result.ws
                     self.painted.emit(message)
             case PictureSaved():
                 self._saves_under_way -= 1

@@ -1,139 +1,227 @@
-"""The classes to paint with: colour, name and number key of each."""
+"""The classes to paint with: colour, name, number key, and a lock that preserves what is painted of them."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QColorDialog,
     QDockWidget,
-    QListWidget,
+    QHBoxLayout,
+    QLineEdit,
     QListWidgetItem,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
+    QMenu,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from smis_desktop.labels.class_colors import default_color
 from smis_desktop.labels.palette import Palette
+from smis_desktop.ui.class_row import CLASS_ID, COLOR, KEY, PRESERVED, ClassDelegate, ClassList
+from smis_desktop.ui.easel import Easel
+from smis_desktop.ui.icons import ICON_SIZE
 from smis_desktop.ui.pane import Pane
-from smis_desktop.ui.theme import current_colors
+from smis_desktop.ui.shortcuts import Shortcuts
 
 NUMBER_KEYS = "123456789"
 """The key in position n chooses the class in position n of the list."""
-
-_COLOR_ROLE = Qt.ItemDataRole.UserRole
-_ID_ROLE = Qt.ItemDataRole.UserRole + 1
-_KEY_ROLE = Qt.ItemDataRole.UserRole + 2
+_SEARCH_FROM = 13
+"""With so many classes there is a field to search them."""
 
 
 class PaletteDock(QDockWidget):
-    """A list to choose the class from that the brush paints."""
+    """A list to choose the class from that the tools paint."""
 
     class_chosen = Signal(int)
     """The class id that is now current."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, easel: Easel, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("palette")
         self.setWindowTitle(self.tr("Classes"))
-        self.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         self.setTitleBarWidget(QWidget())  # the pane has a heading of its own
-        self.setMinimumWidth(196)
+        self.setMinimumWidth(216)
+        self._easel, self._shortcuts = easel, shortcuts
+        self._is_filling = False
+        self._search = QLineEdit()
+        self._search.setPlaceholderText(self.tr("Search classes"))
+        self._search.setAccessibleName(self.tr("Search classes"))
+        self._search.setClearButtonEnabled(True)
+        self._search.textChanged.connect(self._filter)
+        self._search.returnPressed.connect(self._choose_first_found)
+        self._search.hide()
 
-        self._list = QListWidget()
-        self._list.setAccessibleName(self.tr("Classes to paint with"))
-        self._list.setItemDelegate(_ClassDelegate(self._list))
-        self._list.setMouseTracking(True)
-        self._list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.currentItemChanged.connect(self._tell_choice)
-        self._pane = Pane(self.tr("Classes"), self._list)
+        self.list = ClassList()
+        self.list.setAccessibleName(self.tr("Classes to paint with"))
+        self.list.setItemDelegate(ClassDelegate(self.list))
+        self.list.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.list.currentItemChanged.connect(self._tell_choice)
+        self.list.itemChanged.connect(self._rename)
+        self.list.swatch_double_clicked.connect(self.ask_color)
+        self.list.lock_clicked.connect(self.toggle_preserved)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
 
+        body = QWidget()
+        inner = QVBoxLayout(body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(0)
+        search_row = QWidget()
+        row = QHBoxLayout(search_row)
+        row.setContentsMargins(10, 0, 10, 6)
+        row.addWidget(self._search)
+        self._search_row = search_row
+        search_row.hide()
+        inner.addWidget(search_row)
+        inner.addWidget(self.list)
+        self._pane = Pane(self.tr("Classes"), body, self._buttons())
         margin = QWidget()
         column = QVBoxLayout(margin)
-        column.setContentsMargins(14, 0, 0, 0)
+        column.setContentsMargins(8, 0, 0, 8)
         column.addWidget(self._pane)
         self.setWidget(margin)
+        easel.palette_changed.connect(self._follow_document)
+        easel.settings_changed.connect(self._show_preserved)
 
     def set_palette(self, palette: Palette) -> None:
-        """Show these classes; the first that is not the ground becomes current."""
-        self._list.clear()
+        """Show these classes; the current one stays, else the first that is not the ground becomes current."""
+        chosen = self.current_class_id
+        self._is_filling = True
+        self.list.clear()
         for row, semantic_class in enumerate(palette.classes):
             item = QListWidgetItem(semantic_class.name)
-            item.setData(_COLOR_ROLE, QColor(*semantic_class.color))
-            item.setData(_ID_ROLE, semantic_class.class_id)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            item.setData(COLOR, QColor(*semantic_class.color))
+            item.setData(CLASS_ID, semantic_class.class_id)
             key = NUMBER_KEYS[row] if row < len(NUMBER_KEYS) else ""
-            item.setData(_KEY_ROLE, key)
+            item.setData(KEY, key)
             tip = self.tr("{name} (class {class_id})").format(
                 name=semantic_class.name, class_id=semantic_class.class_id
             )
             item.setToolTip(tip + (self.tr(" · key {key}").format(key=key) if key else ""))
-            self._list.addItem(item)
+            self.list.addItem(item)
+        self._is_filling = False
+        self._search_row.setVisible(palette.num_classes >= _SEARCH_FROM)
+        self._search.setVisible(palette.num_classes >= _SEARCH_FROM)
+        self._search.clear()
+        self._show_preserved()
         self._pane.set_detail(str(palette.num_classes))
-        self.choose_row(min(1, palette.num_classes - 1))
+        if chosen is None or not self.choose_class(chosen):
+            self.choose_row(min(1, palette.num_classes - 1))
 
     def choose_row(self, row: int) -> None:
         """Make the class in that position current, if there is one."""
-        if 0 <= row < self._list.count():
-            self._list.setCurrentRow(row)
+        if 0 <= row < self.list.count():
+            self.list.setCurrentRow(row)
+
+    def choose_class(self, class_id: int) -> bool:
+        """Make the class of that id current. Returns whether there is one."""
+        for row in range(self.list.count()):
+            if self.list.item(row).data(CLASS_ID) == class_id:
+                self.list.setCurrentRow(row)
+                return True
+        return False
 
     @property
     def current_class_id(self) -> int | None:
         """The chosen class id; None as long as no palette is known."""
-        item = self._list.currentItem()
-        return None if item is None else int(item.data(_ID_ROLE))
+        item = self.list.currentItem()
+        return None if item is None else int(item.data(CLASS_ID))
+
+    def add_class(self) -> None:
+        """A further class, for labelling work; its name can be typed at once."""
+        document = self._easel.document
+        if document is None:
+            return
+        number = document.palette.num_classes + 1
+        color = default_color(max((*document.palette.class_ids, -1)) + 1 if number < 200 else 0)
+        if self._easel.do(lambda workbench: workbench.add_class(self.tr("class {n}").format(n=number), color)):
+            self.list.setCurrentRow(self.list.count() - 1)
+            self.list.editItem(self.list.item(self.list.count() - 1))
+
+    def ask_color(self, class_id: int) -> None:
+        """A dialog for the class's colour."""
+        document = self._easel.document
+        if document is None:
+            return
+        dialog = QColorDialog(QColor(*document.palette.by_id(class_id).color), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def take(color: QColor) -> None:
+            rgb = (color.red(), color.green(), color.blue())
+            self._easel.do(lambda workbench: workbench.recolor_class(class_id, rgb))
+
+        dialog.colorSelected.connect(take)
+        dialog.open()
+
+    def toggle_preserved(self, class_id: int) -> None:
+        """Whether painting spares what is of that class."""
+        workbench = self._easel.workbench
+        if workbench is not None:
+            self._easel.set_preserved(workbench.preserved ^ {class_id})
+
+    def _buttons(self) -> QWidget:
+        foot = QWidget()
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.setSpacing(2)
+        for name, icon in (("classes.swap", ""), ("classes.add", "")):
+            button = QToolButton()
+            button.setDefaultAction(self._shortcuts[name])
+            button.setText({"classes.swap": self.tr("Swap"), "classes.add": self.tr("Add class")}[name] + icon)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+            button.setIconSize(ICON_SIZE)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            row.addWidget(button)
+        row.addStretch(1)
+        return foot
+
+    def _follow_document(self) -> None:
+        if self._easel.document is not None:
+            self.set_palette(self._easel.document.palette)
+
+    def _show_preserved(self) -> None:
+        preserved = self._easel.workbench.preserved if self._easel.workbench else frozenset()
+        self._is_filling = True
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            item.setData(PRESERVED, item.data(CLASS_ID) in preserved)
+        self._is_filling = False
 
     def _tell_choice(self, item: QListWidgetItem | None) -> None:
-        if item is not None:
-            self.class_chosen.emit(int(item.data(_ID_ROLE)))
+        if item is not None and not self._is_filling:
+            self.class_chosen.emit(int(item.data(CLASS_ID)))
 
+    def _rename(self, item: QListWidgetItem) -> None:
+        if not self._is_filling:
+            class_id, name = int(item.data(CLASS_ID)), item.text()
+            if self._easel.do(lambda workbench: workbench.rename_class(class_id, name)) is None:
+                self._follow_document()
 
-class _ClassDelegate(QStyledItemDelegate):
-    """One row: swatch, name, and its key in a little cap."""
+    def _filter(self, text: str) -> None:
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            item.setHidden(text.casefold() not in item.text().casefold())
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, 38)
+    def _choose_first_found(self) -> None:
+        for row in range(self.list.count()):
+            if not self.list.item(row).isHidden():
+                self.list.setCurrentRow(row)
+                self._search.clearFocus()
+                return
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        colors = current_colors()
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        row = QRectF(option.rect).adjusted(6, 2, -6, -2)
-        state = option.state
-        is_current = bool(state & QStyle.StateFlag.State_Selected)
-        if is_current:
-            painter.setPen(QPen(QColor(colors.accent_line), 1))
-            painter.setBrush(QColor(colors.accent_soft))
-            painter.drawRoundedRect(row.adjusted(0.5, 0.5, -0.5, -0.5), 7, 7)
-        elif state & QStyle.StateFlag.State_MouseOver:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.raised))
-            painter.drawRoundedRect(row, 7, 7)
-
-        swatch = QRectF(row.left() + 8, row.center().y() - 9, 18, 18)
-        painter.setPen(QPen(QColor(255, 255, 255, 46), 1))
-        painter.setBrush(index.data(_COLOR_ROLE))
-        painter.drawRoundedRect(swatch.adjusted(0.5, 0.5, -0.5, -0.5), 5, 5)
-
-        font = QFont(option.font)
-        font.setWeight(QFont.Weight.DemiBold if is_current else QFont.Weight.Normal)
-        painter.setFont(font)
-        painter.setPen(QColor(colors.text))
-        words = QRectF(swatch.right() + 11, row.top(), row.right() - swatch.right() - 44, row.height())
-        name = painter.fontMetrics().elidedText(
-            str(index.data(Qt.ItemDataRole.DisplayRole)), Qt.TextElideMode.ElideRight, int(words.width())
-        )
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
-
-        if key := index.data(_KEY_ROLE):
-            font.setWeight(QFont.Weight.Normal)
-            font.setPixelSize(11)
-            painter.setFont(font)
-            painter.setPen(QColor(colors.accent if is_current else colors.muted))
-            cap = QRectF(row.right() - 26, row.center().y() - 9, 18, 18)
-            painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, str(key))
-        painter.restore()
+    def _show_menu(self) -> None:
+        item = self.list.currentItem()
+        if item is None or self._easel.document is None:
+            return
+        class_id = int(item.data(CLASS_ID))
+        menu = QMenu(self.list)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.tr("Rename"), lambda: self.list.editItem(item))
+        menu.addAction(self.tr("Change colour…"), lambda: self.ask_color(class_id))
+        preserve = menu.addAction(self.tr("Preserve: never paint over it"), lambda: self.toggle_preserved(class_id))
+        preserve.setCheckable(True)
+        preserve.setChecked(bool(item.data(PRESERVED)))
+        menu.popup(self.list.cursor().pos())

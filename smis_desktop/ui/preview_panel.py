@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QTransform,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from smis_desktop.ui.icons import plain_icon
@@ -25,6 +35,9 @@ class PreviewPanel(QWidget):
         self.setMinimumSize(240, 240)
         self._picture: QImage | None = None
         self._scaled: QImage | None = None  # for the present size and screen only
+        self._before: QImage | None = None
+        self._wipe = 0.5
+        self._tied: QTransform | None = None
 
         self._progress = _ProgressCard(self)
         self._failure = _FailureCard(self)
@@ -58,6 +71,25 @@ class PreviewPanel(QWidget):
         self._failure.show()
         self._place_cards()
 
+    def set_comparison(self, before: QImage | None) -> None:
+        """Another picture, shown left of a line that can be dragged; None: none."""
+        self._before = before
+        self.setCursor(Qt.CursorShape.SplitHCursor if before is not None else Qt.CursorShape.ArrowCursor)
+        self.update()
+
+    def set_tied_view(self, transform: QTransform | None) -> None:
+        """Show the picture as the canvas shows the layout: `transform` takes the unit square to this widget; None:
+        whole."""
+        self._tied = transform
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._drag_wipe(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._drag_wipe(event)
+
     def picture_rect(self) -> QRect:
         """Where the picture is drawn: the largest centred square, in logical pixels."""
         side = max(1, min(self.width(), self.height()) - 2 * _MARGIN)
@@ -73,9 +105,41 @@ class PreviewPanel(QWidget):
         if self._picture is None:
             painter.fillPath(corners, QColor(current_colors().surface))
         else:
-            painter.setClipPath(corners)
-            painter.drawImage(rect.topLeft(), self._scaled_picture(self._picture, rect.size()))
+            if self._tied is None:
+                painter.setClipPath(corners)
+            self._draw_picture(painter, rect, self._picture)
         painter.end()
+
+    def _draw_picture(self, painter: QPainter, rect: QRect, picture: QImage) -> None:
+        if self._tied is not None:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.save()
+            painter.setTransform(self._tied, True)
+            painter.drawImage(QRectF(0, 0, 1, 1), picture)
+            painter.restore()
+        else:
+            painter.drawImage(rect.topLeft(), self._scaled_picture(picture, rect.size()))
+        if self._before is None:
+            return
+        line = rect.left() + round(self._wipe * rect.width())
+        painter.save()
+        painter.setClipRect(QRect(0, 0, line, self.height()), Qt.ClipOperation.IntersectClip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        if self._tied is not None:
+            painter.setTransform(self._tied, True)
+            painter.drawImage(QRectF(0, 0, 1, 1), self._before)
+        else:
+            painter.drawImage(rect, self._before)
+        painter.restore()
+        for color, width in ((QColor(0, 0, 0, 120), 4.0), (QColor(255, 255, 255), 1.6)):
+            painter.setPen(QPen(color, width))
+            painter.drawLine(line, rect.top(), line, rect.bottom())
+
+    def _drag_wipe(self, event: QMouseEvent) -> None:
+        if self._before is not None:
+            rect = self.picture_rect()
+            self._wipe = min(max((event.position().x() - rect.left()) / max(rect.width(), 1), 0.0), 1.0)
+            self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

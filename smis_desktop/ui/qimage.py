@@ -50,3 +50,10 @@ def qimage_to_picture(image: QImage) -> np.ndarray:
     # until the copy is made.
     held = image.convertToFormat(QImage.Format.Format_RGB32)
     return np.array(qimage2ndarray.rgb_view(held), np.uint8, copy=True)
+
+
+def rgba_to_qimage(rgba: np.ndarray) -> QImage:
+    """uint8 [H, W, 4], not premultiplied → a QImage of its own."""
+    height, width, _ = rgba.shape
+    pixels = np.ascontiguousarray(rgba, np.uint8)
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()

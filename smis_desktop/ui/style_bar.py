@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSlider, QWidget
 
@@ -84,6 +84,21 @@ class StyleBar(QWidget):
     def chosen(self) -> Style:
         """What the controls say now."""
         return Style(self._seed, self._mix.value() / 100)
+
+    def show_style(self, style: Style) -> None:
+        """A style that was kept or stored; `style_changed` follows if it is another."""
+        changed = style != self.chosen
+        with QSignalBlocker(self._mix):
+            self._mix.setValue(round(100 * style.mix))
+        self._show_mix(self._mix.value())
+        self._seed = style.seed
+        self._seed_field.setText(str(style.seed))
+        if changed:
+            self.style_changed.emit()
+
+    def redraw_icons(self) -> None:
+        """In the colours of the present theme."""
+        self.new_style_button.setIcon(tool_icon("new_style"))
 
     def throw_seed(self) -> None:
         """Draw another style."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, QSettings
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.jobs.preview import OpenRenderer
@@ -36,17 +36,20 @@ def example_layout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_window(qtbot: QtBot, example_layout: Path) -> Iterator[MakeWindow]:
+def make_window(qtbot: QtBot, example_layout: Path, tmp_path: Path) -> Iterator[MakeWindow]:
     """Opens windows whose model is opened by `open_first`, and further ones by `open_model(path)`."""
     opened: list[MainWindow] = []
 
     def make(
         open_first: OpenRenderer = lambda progress: PaintByPalette(),
         open_model: Callable[[Path], OpenRenderer] = lambda path: lambda progress: PaintByPalette(),
-        layout: Path = example_layout,
+        layout: Path | None = example_layout,
         palette: object = FACE,
     ) -> MainWindow:
-        window = MainWindow(LivePreview(open_first), open_model, example_layout, random.Random(1))
+        settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+        window = MainWindow(
+            LivePreview(open_first), open_model, example_layout, random.Random(1), settings, tmp_path / "data"
+        )
         qtbot.addWidget(window)
         opened.append(window)
         window.resize(1200, 800)
@@ -57,6 +60,7 @@ def make_window(qtbot: QtBot, example_layout: Path) -> Iterator[MakeWindow]:
 
     yield make
     for window in opened:
+        window.files.close()
         assert window.preview.close(30.0), "the preview thread did not end"
 
 
