@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication
 
 
-def QT_TRANSLATE_NOOP(context: str, text: str) -> str:  # noqa: N802 - the name that Qt's translation tools look for
+def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
     """Marks a text for translation where it is used later; PySide's own says no more than `object` of its result."""
     return text
 
@@ -68,7 +68,6 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "file.export_picture", FILE, QT_TRANSLATE_NOOP("Command", "&Export photograph…"), ("Ctrl+E",), "export",
-        needs_document=True,
     ),
     Command(
         "file.export_layout", FILE, QT_TRANSLATE_NOOP("Command", "Export &layout…"), ("Ctrl+Shift+E",),

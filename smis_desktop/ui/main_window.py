@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -44,7 +44,7 @@ from smis_desktop.ui.palette_dock import PaletteDock
 from smis_desktop.ui.pane import Pane
 from smis_desktop.ui.preview_history import PreviewHistory
 from smis_desktop.ui.preview_panel import PreviewPanel
-from smis_desktop.ui.qimage import picture_to_qimage, qimage_to_picture
+from smis_desktop.ui.qimage import picture_to_qimage, qimage_to_picture, qimage_to_png
 from smis_desktop.ui.shortcuts import Shortcuts
 from smis_desktop.ui.small_dialogs import NewDialog, RecoveryDialog
 from smis_desktop.ui.start_page import StartPage
@@ -125,6 +125,8 @@ class MainWindow(QMainWindow):
         self._connect_parts()
         self._connect_preview()
         self._restore_places()
+        self.commands["file.export_picture"].setEnabled(False)
+        self._show_what_can_be_undone()
         self._show_title()
 
     def start(self, model: Path, layout: Path | None, palette: Palette | None) -> None:
@@ -507,6 +509,7 @@ class MainWindow(QMainWindow):
         self._picture = picture_to_qimage(painted.result.picture)
         self.panel.show_picture(self._picture)
         self.underlay.set_picture(self._picture)
+        self.commands["file.export_picture"].setEnabled(True)
         if painted.quality == "draft":
             self._picture_pane.set_detail(self.tr("draft"))
             self.status.show_latency(painted.latency)
@@ -520,11 +523,9 @@ class MainWindow(QMainWindow):
     def _keep_picture(self) -> None:
         if self._picture is None or self.easel.document is None:
             return
-        buffer = QBuffer()
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         smooth = Qt.TransformationMode.SmoothTransformation
-        self._picture.scaled(_KEPT_SIDE, _KEPT_SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth).save(buffer, b"PNG")
-        png = bytes(buffer.data().data())
+        small = self._picture.scaled(_KEPT_SIDE, _KEPT_SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+        png = qimage_to_png(small)
         self.history.keep(KeptPicture(png, self.easel.document.state(), self._stored_style()))
 
     def _return_to(self, kept: KeptPicture) -> None:

@@ -7,9 +7,11 @@ millisecond.
 
 from __future__ import annotations
 
+import io
 import os
 
 import numpy as np
+from PIL import Image
 from PySide6.QtGui import QImage
 
 # qimage2ndarray asks this before it chooses a binding, and would take any other that is installed.
@@ -57,3 +59,10 @@ def rgba_to_qimage(rgba: np.ndarray) -> QImage:
     height, width, _ = rgba.shape
     pixels = np.ascontiguousarray(rgba, np.uint8)
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
+
+
+def qimage_to_png(image: QImage) -> bytes:
+    """Any QImage → the bytes of a PNG; transparency is dropped."""
+    buffer = io.BytesIO()
+    Image.fromarray(qimage_to_picture(image)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -95,7 +95,9 @@ def apply_theme(application: QApplication, colors: ThemeColors = DARK) -> None:
     font.setPixelSize(_FONT_PIXELS)
     application.setFont(font)
     sheet = (resources_folder() / "theme.qss").read_text(encoding="utf-8")
-    application.setStyleSheet(Template(sheet).substitute(asdict(colors)))
+    application.setStyleSheet(
+        Template(sheet).substitute(asdict(colors), icons=(resources_folder() / "icons").as_posix())
+    )
 
 
 def _qt_palette(colors: ThemeColors) -> QPalette:
