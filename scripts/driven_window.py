@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from smis_desktop import app
 from smis_desktop.labels.brush import Point
@@ -164,5 +164,8 @@ class _Player(QObject):
         self._timer.stop()
         if self._window is not None:
             self._window.close()
+            box = self._window.findChild(QMessageBox)
+            if box is not None:  # the story painted, and nobody wants to keep that
+                box.button(QMessageBox.StandardButton.Discard).click()
         else:
             QApplication.exit(1)

@@ -1,4 +1,4 @@
-"""Make the recordings of painting in `tests/recordings/`: plausible movements of a hand, drawn from a fixed seed.
+"""Make the recordings of painting in `resources/recordings/`: plausible movements of a hand, drawn from a fixed seed.
 
 The recordings are fixtures: once written they are kept, and their SHA-256 pins what painting does to the last pixel.
 Run again only when painting is meant to change; say so in the commit.
@@ -27,7 +27,7 @@ from smis_desktop.labels.recording import (
     replay,
 )
 
-FOLDER = Path(__file__).parent.parent / "tests" / "recordings"
+FOLDER = Path(__file__).parent.parent / "resources" / "recordings"
 
 
 def hand(draws: np.random.Generator, size: int, points: int, speed: float) -> list[tuple[float, float, float]]:

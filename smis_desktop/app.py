@@ -27,6 +27,7 @@ from smis_desktop.storage.model_glance import glance_at_palette
 
 if TYPE_CHECKING:
     from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
+    from smis_desktop.ui.painting_times import PaintingTimes
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,20 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         )
 
     return opened
+
+
+def measure_painting(model: Path, recording: Path) -> PaintingTimes:
+    """Plays a recorded painting in a window with that model's preview running; where there is no display, in memory."""
+    if not _has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from PySide6.QtWidgets import QApplication
+
+    from smis_desktop.ui import painting_times
+
+    application = QApplication.instance() or QApplication(["smis"])
+    times = painting_times.measure_painting(open_renderer(model), recording)
+    application.processEvents()
+    return times
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -64,11 +65,19 @@ def _open_window(words: Sequence[str]) -> int:
     return app.main(words)
 
 
+def _paint_in_window(model: Path, recording: Path) -> object:
+    from smis_desktop import app
+
+    return app.measure_painting(model, recording)
+
+
 def _run_command(words: Sequence[str]) -> int:
     try:
         arguments = _parser().parse_args(words)
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
+    if arguments.command == "bench":
+        arguments.paint_in_window = _paint_in_window  # commands know no window
     console = Console(sys.stdout, sys.stderr, arguments.json)
     try:
         console.answer(_COMMANDS[arguments.command].run(arguments, console))

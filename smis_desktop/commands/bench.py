@@ -19,7 +19,8 @@ HELP = "measure how fast this machine paints and learns"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`smis bench [--paint] [--inversion] [--repeats N] [--no-peer]`."""
     add_model_argument(parser)
-    parser.add_argument("--paint", action="store_true", help="also a stroke: from pointer event to coloured pixels")
+    parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
+    parser.set_defaults(paint_in_window=lambda model, recording: None)  # the composition root puts the window's here
     parser.add_argument("--inversion", action="store_true", help="also the inversion of three generated faces")
     add_inversion_argument(parser)
     parser.add_argument(
@@ -59,9 +60,14 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         synthesizer, arguments.repeats, lambda f: console.progress("Making training samples", f)
     )
     if arguments.paint:
-        from smis_desktop.commands.measuring.painting import stroke_milliseconds
+        from smis_desktop.commands.measuring.painting import painting_recording, stroke_milliseconds
 
-        facts["stroke"] = figures(stroke_milliseconds(model.palette, strokes=arguments.repeats))
+        facts["stroke"] = figures(stroke_milliseconds(repeats=3))
+        console.progress("Painting in a window while the preview runs", -1.0)
+        painted = arguments.paint_in_window(arguments.model, painting_recording())
+        if painted is not None:
+            facts["event_to_canvas"] = figures(painted.to_canvas)
+            facts["event_to_preview"] = figures(painted.to_preview)
     if perceptual is not None:
         from smis_desktop.commands.measuring.inverting import inversion_figures
         from smis_desktop.fewshot.inversion import InversionSettings

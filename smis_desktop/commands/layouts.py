@@ -11,7 +11,9 @@ import numpy as np
 
 from smis_desktop.commands.console import Console
 from smis_desktop.errors import UserError
-from smis_desktop.labels.shots import read_layout
+from smis_desktop.labels.shots import Layout, read_layout
+from smis_desktop.storage.project_file import SUFFIX, read_project
+from smis_desktop.storage.recipe_png import read_recipe
 
 if TYPE_CHECKING:
     from smis_desktop.fewshot.personal_model import PersonalModel
@@ -61,8 +63,8 @@ def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) 
 
     layouts: list[GivenLayout] = []
     told: list[str] = []
-    for path in given_files(paths, (".png",), "layouts"):
-        layout = read_layout(path)
+    for path in given_files(paths, (".png", SUFFIX), "layouts"):
+        layout = _read(path)
         if not (model.palette.channel_of[layout.label_map] >= 0).any():
             raise UserError(
                 f"{path} holds none of the classes of the model {model.name!r} ({_listed(model.palette.class_ids)}); "
@@ -82,6 +84,14 @@ def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) 
                 "they count as not painted."
             )
     return layouts
+
+
+def _read(path: Path) -> Layout:
+    """A layout, or what shows of a painting: a project, or a picture that carries its recipe."""
+    project = read_project(path) if path.suffix.lower() == SUFFIX else None
+    if project is None and path.is_file():
+        project = read_recipe(path)
+    return read_layout(path) if project is None else Layout(project.document.label_map(), ())
 
 
 def _listed(ids: Sequence[int]) -> str:

@@ -9,8 +9,9 @@ import pytest
 
 from smis_desktop.errors import UserError
 from smis_desktop.labels.recording import read_recording, replay
+from smis_desktop.resource_paths import resources_folder
 
-RECORDINGS = sorted((Path(__file__).parent.parent / "recordings").glob("*.json"))
+RECORDINGS = sorted((resources_folder() / "recordings").glob("*.json"))
 
 
 def test_there_are_recordings() -> None:

@@ -13,13 +13,15 @@ from pathlib import Path
 from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QWidget
 
-from scripts.driven_window import Mouse, Story, on_screen, play, save_screen
+from scripts.driven_window import Mouse, Story, middle_of, on_screen, play, save_screen
 from smis_desktop.ui.main_window import MainWindow
 
 
 def story(window: MainWindow, folder: Path) -> Story:
-    yield lambda: window.preview.is_ready and window.preview.is_up_to_date
     mouse = Mouse()
+    yield lambda: window.start_page.isVisible()
+    yield mouse.click(middle_of(window.start_page.paint_button))
+    yield lambda: window.preview.is_ready and window.preview.is_up_to_date
     size = window.canvas.viewport.document_size
     start, end = (size * 0.2, size * 0.12), (size * 0.8, size * 0.2)
     hair = next(row for row, c in enumerate(window.easel.document.palette.classes) if c.name == "hair")  # type: ignore[union-attr]

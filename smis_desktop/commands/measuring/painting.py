@@ -1,44 +1,33 @@
-"""From a pointer event to coloured pixels, without a window: recorded strokes → workbench → composite → colours."""
+"""From a pointer event to coloured pixels, without a window: a recorded painting → workbench → composite → colours."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
-import numpy as np
-
-from smis_desktop.labels.brush import Brush
-from smis_desktop.labels.document import Document
-from smis_desktop.labels.palette import Palette
-from smis_desktop.labels.workbench import Workbench
-
-SIDE = 1024
-DIAMETER = 40
-_EVENTS = 60
-_REACH = 30
-"""How far a quick hand moves between two events, in pixels (standard deviation)."""
+from smis_desktop.labels.recording import read_recording, replay
+from smis_desktop.resource_paths import resources_folder
 
 
-def stroke_milliseconds(palette: Palette, strokes: int) -> list[float]:
-    """The time of every pointer event of `strokes` random strokes on a document of 1024²: the brush, the changed
-    pixels, and their colours in the picture that a canvas would show."""
-    draws = np.random.default_rng(0)
-    workbench = Workbench(Document.blank(palette, SIDE))
-    colors = palette.color_table
-    label_map = workbench.document.label_map
-    composite = colors[label_map]
+def painting_recording() -> Path:
+    """The recording of a painting at 1024² that ships with the program."""
+    return resources_folder() / "recordings" / "painting-1024.json"
+
+
+def stroke_milliseconds(repeats: int) -> list[float]:
+    """The time of every pointer event of the recording, `repeats` times over: the brush, the changed pixels, and their
+    colours in the picture that a canvas would show."""
+    recording = read_recording(painting_recording())
     taken = []
-    for number in range(strokes):
-        class_id = palette.class_ids[number % palette.num_classes]
-        steps = draws.normal(0, _REACH, (_EVENTS, 2))
-        points = np.clip(draws.uniform(0, SIDE, 2) + steps.cumsum(0), 0, SIDE - 1)
-        for k, (x, y) in enumerate(points.tolist()):
-            started = time.perf_counter()
-            if k == 0:
-                change = workbench.begin_stroke(Brush(DIAMETER), class_id, (x, y))
-            else:
-                change = workbench.extend_stroke((x, y))
+    for _ in range(repeats):
+        workbench = recording.new_workbench()
+        label_map, colors = workbench.document.label_map, workbench.document.palette.color_table
+        composite = colors[label_map]
+        started = time.perf_counter()
+        for change in replay(recording, workbench):
             if change is not None and change.rect is not None:
                 composite[change.rect.slices] = colors[label_map[change.rect.slices]]
-            taken.append(1000 * (time.perf_counter() - started))
-        workbench.end_stroke()
+            now = time.perf_counter()
+            taken.append(1000 * (now - started))
+            started = now
     return taken

@@ -1,0 +1,116 @@
+"""How long painting takes in a real window: a recording played as mouse events, with the preview running."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
+
+from smis_desktop.jobs.preview import OpenRenderer, PicturePainted
+from smis_desktop.labels.document import Document
+from smis_desktop.labels.recording import StrokeStep, read_recording
+from smis_desktop.ui.canvas import Canvas
+from smis_desktop.ui.easel import Easel
+from smis_desktop.ui.live_preview import LivePreview
+from smis_desktop.ui.style_bar import Style
+
+_PATIENCE = 300.0
+_MOST_STROKES = 12
+
+
+@dataclass(frozen=True)
+class PaintingTimes:
+    """Milliseconds: from each pointer event to the canvas's painted pixels, and from changes of the layout to the first
+    picture that shows them."""
+
+    to_canvas: list[float]
+    to_preview: list[float]
+
+
+class _Paints(QObject):
+    """Counts the paint events of a widget."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTimes:
+    """Plays the recording's first strokes at the pace of the hand that made them. An application must exist."""
+    found = read_recording(recording)
+    preview, easel = LivePreview(open_renderer), Easel()
+    canvas = Canvas(easel)
+    canvas.resize(900, 900)
+    palettes: list[Document] = []
+    preview.ready.connect(lambda ready: palettes.append(Document.blank(ready.palette, found.size)))
+    preview.start()
+    _wait(lambda: bool(palettes))
+    easel.place(palettes[0])
+    canvas.show()
+    paints = _Paints()
+    canvas.installEventFilter(paints)
+    to_canvas, to_preview = [], []
+
+    def told(painted: PicturePainted) -> None:
+        if painted.quality == "draft":
+            to_preview.append(1000 * painted.latency)
+
+    preview.painted.connect(told)
+    easel.painted.connect(lambda: preview.request(_document(easel).snapshot(), Style(), pen_is_down=easel.is_painting))
+    class_ids = palettes[0].palette.class_ids
+    strokes = [step for step in found.steps if isinstance(step, StrokeStep)][:_MOST_STROKES]
+    for step in strokes:
+        canvas.options.set_diameter(round(step.diameter))
+        canvas.options.choose_class(class_ids[step.class_id % len(class_ids)])
+        for number, (x, y, _) in enumerate(step.points):
+            kind = QEvent.Type.MouseButtonPress if number == 0 else QEvent.Type.MouseMove
+            to_canvas.append(_send(canvas, kind, (x, y), paints))
+            _idle(step.interval / 1000)
+        _send(canvas, QEvent.Type.MouseButtonRelease, step.points[-1][:2], paints)
+    _wait(lambda: preview.is_up_to_date or bool(to_preview))
+    preview.close(_PATIENCE)
+    canvas.close()
+    return PaintingTimes(to_canvas, to_preview)
+
+
+def _send(canvas: Canvas, kind: QEvent.Type, at: tuple[float, float], paints: _Paints) -> float:
+    """Milliseconds from the event to the end of the painting that it led to."""
+    place = QPointF(*canvas.viewport.to_view(*at))
+    button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
+    event = QMouseEvent(
+        kind, place, canvas.mapToGlobal(place), button, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    before, started = paints.count, time.perf_counter()
+    QApplication.sendEvent(canvas, event)
+    QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+    if paints.count == before:
+        canvas.repaint()
+    return 1000 * (time.perf_counter() - started)
+
+
+def _document(easel: Easel) -> Document:
+    assert easel.document is not None
+    return easel.document
+
+
+def _idle(seconds: float) -> None:
+    """What the window does between two events of a hand."""
+    until = time.perf_counter() + seconds
+    while (left := until - time.perf_counter()) > 0:
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, int(1000 * left)))
+        time.sleep(min(left, 0.001))
+
+
+def _wait(condition: object) -> None:
+    until = time.perf_counter() + _PATIENCE
+    assert callable(condition)
+    while not condition() and time.perf_counter() < until:
+        _idle(0.02)
