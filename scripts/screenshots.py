@@ -19,6 +19,7 @@ sys.path.insert(0, str(CHECKOUT))
 
 from scripts.driven_window import Mouse, Story, middle_of, on_screen, play, save_screen  # noqa: E402
 from smis_desktop.labels.brush import Point  # noqa: E402
+from smis_desktop.ui.key_dialogs import CheatSheet  # noqa: E402
 from smis_desktop.ui.main_window import MainWindow  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"
@@ -26,9 +27,14 @@ WIDTH, HEIGHT = 1440, 900
 
 
 def painting(window: MainWindow) -> Story:
-    """The example layout gets a fringe, and then another style: what the README shows."""
-    yield lambda: window.preview.is_up_to_date
+    """Start page; then the example layout gets a fringe on a layer of its own, and another style; then in light."""
     mouse = Mouse()
+    yield lambda: window.start_page.isVisible() and window.preview.is_ready
+    save_screen(window, PICTURES / "start.png")
+    yield mouse.click(middle_of(window.start_page.paint_button))
+    yield lambda: window.preview.is_up_to_date
+    window.commands["picture.keep"].trigger()
+    window.commands["layers.add"].trigger()
     document = window.easel.document
     assert document is not None, "a picture was made of nothing"
     rows = [c.name for c in document.palette.classes]
@@ -42,6 +48,17 @@ def painting(window: MainWindow) -> Story:
     yield mouse.click(middle_of(window.style_bar.new_style_button))
     yield lambda: window.style_bar.chosen.seed != 0 and window.preview.is_up_to_date
     save_screen(window, PICTURES / "new-style.png")
+    window.commands["view.light"].setChecked(True)
+    window.commands["edit.mirror"].setChecked(True)
+    window.options.set_tool("bucket")
+    yield mouse.move(on_screen(window, [(document.size * 0.9, document.size * 0.1)])[0])
+    save_screen(window, PICTURES / "light.png")
+    window.commands["help.shortcuts"].trigger()
+    yield lambda: window.findChild(CheatSheet) is not None
+    sheet = window.findChild(CheatSheet)
+    sheet.grab().save(str(PICTURES / "keys.png"))
+    sheet.reject()
+    window.commands["view.light"].setChecked(False)
 
 
 def _fringe(size: int) -> list[Point]:

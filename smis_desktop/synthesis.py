@@ -46,11 +46,15 @@ class PictureRequest:
 
 @dataclass(frozen=True, eq=False)
 class PictureResult:
-    """picture: uint8 [size, size, 3] sRGB; ws: float32 [num_ws, 512], the latents it was made from."""
+    """picture: uint8 [size, size, 3] sRGB; ws: float32 [num_ws, 512], the latents it was made from.
+
+    seen: uint8 [r, r], the classes that the model sees in a full picture; 255 = unknown. None for drafts.
+    """
 
     picture: np.ndarray = field(repr=False)
     ws: np.ndarray = field(repr=False)
     seconds: float = 0.0
+    seen: np.ndarray | None = field(default=None, repr=False)
 
 
 class Synthesizer:
@@ -83,7 +87,9 @@ class Synthesizer:
                 picture = to_rgb8(self.generator.draft(ws)[0])
             else:
                 picture = render_ws(self.generator, ws, request.size)
-        return PictureResult(picture, ws[0].detach().cpu().numpy(), time.perf_counter() - started)
+        latents = ws[0].detach().cpu().numpy()
+        seen = self.segment(latents) if request.quality == "full" else None
+        return PictureResult(picture, latents, time.perf_counter() - started, seen)
 
     def latents(self, request: PictureRequest) -> Tensor:
         """`ws` [1, num_ws, 512] of a layout: encoder, refinement, style mixing."""

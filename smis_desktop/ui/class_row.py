@@ -20,6 +20,8 @@ COLOR = Qt.ItemDataRole.UserRole
 CLASS_ID = Qt.ItemDataRole.UserRole + 1
 KEY = Qt.ItemDataRole.UserRole + 2
 PRESERVED = Qt.ItemDataRole.UserRole + 3
+FOLLOWED = Qt.ItemDataRole.UserRole + 4
+"""How well the photograph follows the class, 0–1, or nothing."""
 
 
 class ClassList(QListWidget):
@@ -98,11 +100,23 @@ class ClassDelegate(QStyledItemDelegate):
         )
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
         self._draw_key(painter, option.rect, str(index.data(KEY) or ""), font, is_current)
+        self._draw_hint(painter, option.rect, index.data(FOLLOWED))
         preserved = bool(index.data(PRESERVED))
         if preserved or is_hovered:
             icon = plain_icon("lock" if preserved else "unlock", colors.accent if preserved else colors.faint)
             icon.paint(painter, _lock_rect(option.rect).adjusted(3, 3, -3, -3))
         painter.restore()
+
+    def _draw_hint(self, painter: QPainter, row: QRect, followed: object) -> None:
+        """A bar under the name, as long as the class is followed."""
+        if not isinstance(followed, float):
+            return
+        words = _name_rect(row)
+        track = QRectF(words.left(), row.bottom() - 6, min(words.width(), 64), 2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.fillRect(track, QColor(current_colors().hover))
+        track.setWidth(track.width() * followed)
+        painter.fillRect(track, QColor(current_colors().muted))
 
     def _draw_key(self, painter: QPainter, row: QRect, key: str, font: QFont, is_current: bool) -> None:
         font.setWeight(QFont.Weight.Normal)

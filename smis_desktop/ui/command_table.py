@@ -135,6 +135,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.mirror", VIEW, QT_TRANSLATE_NOOP("Command", "&Mirror view"), ("M",)),
     Command("view.patterns", VIEW, QT_TRANSLATE_NOOP("Command", "&Hatch classes"), (), None, True),
     Command("view.names", VIEW, QT_TRANSLATE_NOOP("Command", "Show class &names"), (), None, True),
+    Command(
+        "view.obedience", VIEW, QT_TRANSLATE_NOOP("Command", "Show where the &photograph does not follow"), ("Ctrl+H",),
+        None, True,
+    ),
     Command("view.panels", VIEW, QT_TRANSLATE_NOOP("Command", "Hide &panels"), ("Tab",), None, True, on_canvas=True),
     Command("view.light", VIEW, QT_TRANSLATE_NOOP("Command", "&Light theme"), (), None, True),
     Command("picture.new_style", PICTURE, QT_TRANSLATE_NOOP("Command", "&New style"), ("N",), "new_style"),

@@ -24,6 +24,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.jobs.preview import Failed, PicturePainted, Ready
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.mirror import MirrorAxis
+from smis_desktop.labels.obedience import Obedience, compare
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.workbench import Workbench
 from smis_desktop.storage import project_file
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         self._closes_when_saved = False
         self._may_close = False
         self._picture: QImage | None = None
+        self._obedience: Obedience | None = None
         self._next_request = QTimer(self)
         self._next_request.setSingleShot(True)
         self._next_request.setInterval(0)
@@ -319,6 +321,7 @@ class MainWindow(QMainWindow):
             ("edit.mirror", self._set_mirror),
             ("view.patterns", canvas.set_patterns),
             ("view.names", canvas.set_names),
+            ("view.obedience", lambda _: self._show_heat()),
             ("view.panels", self._hide_panels),
             ("view.light", self._set_theme),
             ("picture.compare", lambda _: self._show_comparison()),
@@ -395,6 +398,8 @@ class MainWindow(QMainWindow):
         self.classes.set_palette(document.palette)
         self.history.show_kept(())
         self.commands.set_document_actions(True)
+        self._obedience = None
+        self._show_heat()
         self.commands["edit.mirror"].setChecked(False)
         self._ask_for_picture()
 
@@ -516,6 +521,20 @@ class MainWindow(QMainWindow):
         else:
             size = painted.result.picture.shape[0]
             self._picture_pane.set_detail(self.tr("{width} × {height}").format(width=size, height=size))
+            self._show_obedience(painted)
+
+    def _show_obedience(self, painted: PicturePainted) -> None:
+        document, seen = self.easel.document, painted.result.seen
+        if document is None or seen is None:
+            return
+        self._obedience = compare(document.snapshot(), seen, document.palette)
+        self.status.show_obedience(self._obedience.overall)
+        self.classes.show_followed(self._obedience.by_class)
+        self._show_heat()
+
+    def _show_heat(self) -> None:
+        is_shown = self.commands["view.obedience"].isChecked() and self._obedience is not None
+        self.canvas.set_heat_map(self._obedience.heat if is_shown and self._obedience else None)
 
     def _picture_pixels(self) -> np.ndarray | None:
         return None if self._picture is None else qimage_to_picture(self._picture)

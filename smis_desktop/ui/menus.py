@@ -28,7 +28,8 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
                      _LINE, "picture.underlay_photo")),
     ("&View", (
         "view.zoom_in", "view.zoom_out", "view.zoom_fit", "view.zoom_100", _LINE, "view.rotate_left",
-        "view.rotate_right", "view.reset_rotation", "view.mirror", _LINE, "view.patterns", "view.names", _LINE,
+        "view.rotate_right", "view.reset_rotation", "view.mirror", _LINE, "view.patterns", "view.names",
+        "view.obedience", _LINE,
         "view.panels", "view.light",
     )),
     ("&Help", ("help.shortcuts", "help.about")),

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.labels.class_colors import default_color
 from smis_desktop.labels.palette import Palette
-from smis_desktop.ui.class_row import CLASS_ID, COLOR, KEY, PRESERVED, ClassDelegate, ClassList
+from smis_desktop.ui.class_row import CLASS_ID, COLOR, FOLLOWED, KEY, PRESERVED, ClassDelegate, ClassList
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.icons import ICON_SIZE
 from smis_desktop.ui.pane import Pane
@@ -110,6 +110,20 @@ class PaletteDock(QDockWidget):
         self._pane.set_detail(str(palette.num_classes))
         if chosen is None or not self.choose_class(chosen):
             self.choose_row(min(1, palette.num_classes - 1))
+
+    def show_followed(self, by_class: dict[int, float]) -> None:
+        """How well the photograph follows each class, 0–1, by id: a hint in the row, words in the tooltip."""
+        self._is_filling = True
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            value = by_class.get(int(item.data(CLASS_ID)))
+            item.setData(FOLLOWED, value)
+            tip = str(item.data(Qt.ItemDataRole.ToolTipRole)).split("\n")[0]
+            if value is not None:
+                words = self.tr("The photograph follows it to {percent} %, as far as the model sees.")
+                tip += "\n" + words.format(percent=round(100 * value))
+            item.setToolTip(tip)
+        self._is_filling = False
 
     def choose_row(self, row: int) -> None:
         """Make the class in that position current, if there is one."""

@@ -16,7 +16,12 @@ class StatusBar(QStatusBar):
         self._device = QLabel()
         self._latency = QLabel()
         self._zoom = QLabel()
+        self._obedience = QLabel()
         for label, tip in (
+            (
+                self._obedience,
+                self.tr("How much of the layout the photograph follows, as far as the model itself can see"),
+            ),
             (self._device, self.tr("What computes the photograph")),
             (self._latency, self.tr("From the last change to its first picture")),
             (self._zoom, self.tr("Zoom of the layout")),
@@ -32,6 +37,11 @@ class StatusBar(QStatusBar):
     def show_latency(self, seconds: float) -> None:
         """From the last change to its draft."""
         self._latency.setText(self.tr("Preview {ms} ms").format(ms=round(1000 * seconds)))
+
+    def show_obedience(self, overall: float | None) -> None:
+        """0–1; None when nothing is painted."""
+        words = "" if overall is None else self.tr("Follows {percent} %").format(percent=round(100 * overall))
+        self._obedience.setText(words)
 
     def show_zoom(self, scale: float) -> None:
         """Screen pixels per layout pixel."""

@@ -25,7 +25,7 @@ def test_everything_that_can_be_measured(smis: Smis, small_data: Path, small_mod
     assert facts["threads"] == torch.get_num_threads()
     assert facts["backend"].startswith(f"torch {torch.__version__}")
     assert facts["device"]
-    for name in [*NETWORKS, "stroke"]:
+    for name in [*NETWORKS, "stroke", "event_to_canvas", "event_to_preview"]:
         assert _is_figures(facts[name]), name
     assert facts["samples_per_s"] > 0
     assert facts["peer_1024"] is None

@@ -26,7 +26,9 @@ from smis_desktop.storage.safetensors_file import read_tensors
 from tests.commands.conftest import Smis, files_below, label_map, write_layout, write_photo
 
 QUICK = ["--samples", 8, "--inversion-steps", 2]
-SMALL_ENCODER = {"encoder_width": 8, "steps_per_round": 2, "batch_size": 4}
+SMALL_ENCODER = {
+    "encoder_width": 8, "steps_per_round": 2, "batch_size": 4, "obedience_steps": 2, "obedience_batch_size": 2,
+}  # fmt: skip
 """Smaller than anybody would want: what it learns is tested elsewhere."""
 
 PROGRAM = f"""
@@ -136,9 +138,9 @@ def test_cropping_is_noted(smis: Smis, tmp_path: Path, small_data: Path, shots: 
 def test_minutes_choose_the_samples(
     smis: Smis, tmp_path: Path, small_data: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_pace, "measured_pace", lambda *_: Pace(inversion_step=0.5, round=2.0))
+    monkeypatch.setattr(training_pace, "measured_pace", lambda *_: Pace(0.5, 1.5, obedience_step=0.5))
     words = ["train", shots, "--generator", "small", "--json", "--out", tmp_path / "m", "--minutes", 0.1]
-    # Six seconds: two photos of two steps take two of them, and two rounds of 64 samples the rest.
+    # Six seconds: two photos of two steps take two of them, two steps for obedience one, two rounds the rest.
     facts = smis(*words, "--inversion-steps", 2).facts
     assert facts["samples"] == 128
     assert any("128 samples" in note for note in facts["notes"])
@@ -156,6 +158,7 @@ def test_the_pace_is_measured_on_the_real_code(small: MobileStyleGAN) -> None:
     pace = measured_pace(small, open_perceptual_distance(lambda words, fraction: None), settings)
     assert pace.inversion_step > 0
     assert pace.round > 0
+    assert pace.obedience_step > 0
     assert measured_pace(small, None, settings).inversion_step == 0
 
 

@@ -33,4 +33,7 @@ class PaintByPalette:
         plain = self.palette.color_table[request.layout[np.ix_(rows, columns)]].astype(np.float32)
         tint = np.random.default_rng(request.style_seed).uniform(0.5, 1.0, 3)
         styled = plain * (1 - request.mix + request.mix * tint)
-        return PictureResult(styled.astype(np.uint8), np.zeros((16, 512), np.float32), seconds=0.001)
+        picture, ws = styled.astype(np.uint8), np.zeros((16, 512), np.float32)
+        # Everything is followed: the model sees what was asked.
+        seen = request.layout if request.quality == "full" else None
+        return PictureResult(picture, ws, 0.001, seen)

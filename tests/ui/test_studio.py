@@ -22,7 +22,7 @@ from smis_desktop.ui.shortcuts import Shortcuts
 from smis_desktop.ui.small_dialogs import NewDialog, RecoveryDialog
 from smis_desktop.ui.theme import THEMES, ThemeColors
 from tests.ui.conftest import MakeWindow, is_finished
-from tests.ui.test_main_window import WAIT, answer_file_dialog, pixels, stroke
+from tests.ui.test_main_window import WAIT, answer_file_dialog, pixels, stroke, texts
 
 
 def button(window: MainWindow, which: QMessageBox.StandardButton, qtbot: QtBot) -> None:
@@ -277,6 +277,14 @@ class TestPictures:
         assert window.panel.grab().toImage() != after
         window.commands["picture.compare"].setChecked(False)
         assert window.panel.grab().toImage() == after
+
+    def test_the_meter_tells_what_the_photograph_does_not_follow(self, window: MainWindow, qtbot: QtBot) -> None:
+        qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
+        assert "Follows 100 %" in texts(window.status)
+        plain = window.canvas.grab().toImage()
+        window.commands["view.obedience"].setChecked(True)
+        assert window.canvas.grab().toImage() == plain, "all is followed"
+        assert "100 %" in window.classes.list.item(0).toolTip()
 
     def test_the_tied_picture_follows_the_canvas(self, window: MainWindow, qtbot: QtBot) -> None:
         qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)

@@ -1,0 +1,40 @@
+"""The obedience meter against counting by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smis_desktop.labels.obedience import compare
+from tests.labels.conftest import PALETTE
+
+
+def test_what_is_followed_and_what_is_not() -> None:
+    layout = np.full((16, 16), 255, np.uint8)
+    layout[:8] = 3
+    layout[8:12] = 7
+    layout[15] = 99  # no class of the palette: asks for nothing
+    seen = np.full((16, 16), 200, np.uint8)
+    seen[:6] = 3
+    seen[6:12] = 7
+    found = compare(layout, seen, PALETTE)
+    assert found.overall == pytest.approx(10 / 12)
+    assert found.by_class == {3: pytest.approx(6 / 8), 7: pytest.approx(4 / 6)}
+    expected = np.zeros((16, 16), np.float32)
+    expected[6:8] = 1
+    np.testing.assert_array_equal(found.heat, expected)
+
+
+def test_strokes_thinner_than_a_cell_are_not_held_against_the_picture_with_certainty() -> None:
+    layout = np.zeros((64, 64), np.uint8)
+    layout[10:12, 8:40] = 3  # two of the eight rows of a cell
+    found = compare(layout, np.zeros((8, 8), np.uint8), PALETTE)
+    assert found.heat.max() == 0.5
+    assert (found.heat > 0).sum() >= 1
+
+
+def test_nothing_asked_is_nothing_to_follow() -> None:
+    found = compare(np.full((64, 64), 255, np.uint8), np.zeros((8, 8), np.uint8), PALETTE)
+    assert found.overall is None
+    assert found.by_class == {}
+    assert not found.heat.any()
