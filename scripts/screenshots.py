@@ -24,13 +24,14 @@ from smis_desktop.ui.main_window import MainWindow  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"
 WIDTH, HEIGHT = 1440, 900
+SCALE = int(os.environ.get("QT_SCALE_FACTOR", "1"))
 
 
 def painting(window: MainWindow) -> Story:
     """Start page; then the example layout gets a fringe on a layer of its own, and another style; then in light."""
     mouse = Mouse()
     yield lambda: window.start_page.isVisible() and window.preview.is_ready
-    save_screen(window, PICTURES / "start.png")
+    save_screen(window, _picture("start"))
     yield mouse.click(middle_of(window.start_page.paint_button))
     yield lambda: window.preview.is_up_to_date
     window.commands["picture.keep"].trigger()
@@ -44,21 +45,26 @@ def painting(window: MainWindow) -> Story:
     yield lambda: window.easel.can_undo and not window.easel.is_painting
     yield mouse.move(on_screen(window, [(document.size * 0.72, document.size * 0.3)])[0])
     yield lambda: window.preview.is_up_to_date
-    save_screen(window, PICTURES / "painting.png")
+    save_screen(window, _picture("painting"))
     yield mouse.click(middle_of(window.style_bar.new_style_button))
     yield lambda: window.style_bar.chosen.seed != 0 and window.preview.is_up_to_date
-    save_screen(window, PICTURES / "new-style.png")
+    save_screen(window, _picture("new-style"))
     window.commands["view.light"].setChecked(True)
     window.commands["edit.mirror"].setChecked(True)
     window.options.set_tool("bucket")
     yield mouse.move(on_screen(window, [(document.size * 0.9, document.size * 0.1)])[0])
-    save_screen(window, PICTURES / "light.png")
+    save_screen(window, _picture("light"))
     window.commands["help.shortcuts"].trigger()
     yield lambda: window.findChild(CheatSheet) is not None
     sheet = window.findChild(CheatSheet)
-    sheet.grab().save(str(PICTURES / "keys.png"))
+    sheet.grab().save(str(_picture("keys")))
     sheet.reject()
     window.commands["view.light"].setChecked(False)
+
+
+def _picture(name: str) -> Path:
+    """Where a picture goes: `name.png`, on a screen of double density `name@2x.png`."""
+    return PICTURES / (f"{name}.png" if SCALE == 1 else f"{name}@{SCALE}x.png")
 
 
 def _fringe(size: int) -> list[Point]:
@@ -75,7 +81,17 @@ def virtual_display() -> Iterator[None]:
         sys.exit("Xvfb is missing: install the package xvfb")
     number_end, server_end = os.pipe()
     process = subprocess.Popen(
-        [server, "-displayfd", str(server_end), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp", "-noreset"],
+        [
+            server,
+            "-displayfd",
+            str(server_end),
+            "-screen",
+            "0",
+            f"{WIDTH * SCALE}x{HEIGHT * SCALE}x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ],
         pass_fds=[server_end],
         stderr=subprocess.DEVNULL,
     )
@@ -92,5 +108,7 @@ def virtual_display() -> Iterator[None]:
 
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
+    if SCALE == 1:
+        subprocess.run([sys.executable, __file__], env={**os.environ, "QT_SCALE_FACTOR": "2"}, check=True)
     with virtual_display():
         sys.exit(play(painting, sys.argv[1:]))

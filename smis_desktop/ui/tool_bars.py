@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -108,8 +108,6 @@ class OptionsBar(QToolBar):
 class BrushSize(QWidget):
     """The diameter in layout pixels, 1–512, on a slider that has room for the small ones."""
 
-    diameter_changed = Signal(int)
-
     def __init__(self, options: ToolOptions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._options = options
@@ -118,6 +116,7 @@ class BrushSize(QWidget):
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, _SLIDER_STEPS)
         self._slider.setFixedWidth(130)
+        name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self._slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._slider.setAccessibleName(self.tr("Brush size"))
         self._slider.setToolTip(self.tr("Size in layout pixels; [ and ] change it too, and Shift-drag on the canvas"))
@@ -134,6 +133,7 @@ class BrushSize(QWidget):
         row.setSpacing(8)
         for widget in (name, self._slider, self._value):
             row.addWidget(widget)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         options.changed.connect(self._show_size)
         self._show_size()
 
