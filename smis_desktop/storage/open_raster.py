@@ -85,8 +85,8 @@ def read_ora(path: Path, palette: Palette) -> DocumentState:
                     return decode_project(_get(archive, _EXACT), str(path)).document
             return _from_colors(root, found, palette)
     except (
-        zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, OSError, MemoryError,
-        RuntimeError, ElementTree.ParseError, RecursionError, Image.DecompressionBombError,
+        zipfile.BadZipFile, zlib.error, LookupError, ValueError, EOFError, NotImplementedError, OSError, MemoryError,
+        RuntimeError, SyntaxError, ElementTree.ParseError, RecursionError, Image.DecompressionBombError,
     ) as error:  # fmt: skip
         words = str(error).splitlines()[0].strip("'\"") if str(error) else type(error).__name__
         raise UserError(f"{path} is no OpenRaster file of one square picture ({words}); export it again.") from error

@@ -28,7 +28,7 @@ _MARK = b"smis"
 _DIGEST = 32
 _DAMAGED = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, EOFError, MemoryError,
-    RecursionError, NotImplementedError, struct.error, Image.DecompressionBombError,
+    RecursionError, NotImplementedError, SyntaxError, struct.error, Image.DecompressionBombError,
 )  # fmt: skip
 """All that psd-tools has been seen to raise on damaged files."""
 

@@ -133,7 +133,7 @@ def decode_project(data: bytes, name: str) -> Project:
             )
     except (
         zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, OSError, MemoryError,
-        RuntimeError, msgspec.DecodeError, RecursionError, Image.DecompressionBombError,
+        RuntimeError, SyntaxError, msgspec.DecodeError, RecursionError, Image.DecompressionBombError,
     ) as error:  # fmt: skip
         raise UserError(
             f"{name} is no project of this program, or is damaged ({_words(error)}); {_DAMAGED}."

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
+import signal
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -23,8 +26,11 @@ from smis_desktop.storage.project_file import Project, encode_project, read_proj
 from smis_desktop.storage.recipe_png import encode_recipe_png, read_recipe
 from tests.storage.projects import IDS, PALETTE
 
-ROUNDS = int(os.environ.get("SMIS_FUZZ_ROUNDS", "150"))
-"""Mutants of each kind of file."""
+ROUNDS = int(os.environ.get("SMIS_FUZZ_ROUNDS", "5000"))
+"""Mutants of each kind of file; a hundred thousand take an hour."""
+MOST_SECONDS = 2.0
+"""Of processor time that one file may take: nothing may hang, and a busy machine does not matter."""
+MOST_MEMORY_KB = 600_000
 
 LABELS = np.random.default_rng(3).choice(IDS, (64, 64)).astype(np.uint8)
 DOCUMENT = DocumentState(64, PALETTE, (Layer(1, "a", pixels=LABELS), Layer(2, "b", left=5, pixels=LABELS[:9])), 2)
@@ -57,6 +63,14 @@ READ: dict[str, Callable[[Path], object]] = {
 }
 
 
+def _inside(whole: bytes, name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """An entry of a zip, and how to put another in its place, with a checksum that fits: damage that no checksum
+    finds."""
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    return entries[name], lambda data: _zip({**entries, name: data})
+
+
 def _mutant(data: bytes, draws: np.random.Generator) -> bytes:
     mutant = bytearray(data)
     kind = draws.integers(5)
@@ -82,7 +96,7 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path: Path, kind: s
     data = WHOLE[kind](tmp_path)
     draws = np.random.default_rng(len(data))
     path = tmp_path / "file"
-    refused = 0
+    refused, memory = 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(ROUNDS):
         path.write_bytes(_mutant(data, draws))
         told = _told(READ[kind], path)
@@ -90,14 +104,24 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(tmp_path: Path, kind: s
         assert told is None or ("\n" not in told and str(path) in told)
         assert [p.name for p in tmp_path.iterdir()] == ["file"]
     assert refused > ROUNDS // 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < MOST_MEMORY_KB
 
 
 def _told(read: Callable[[Path], object], path: Path) -> str | None:
     """The sentence of a refusal; None where the mutation did no harm."""
+
+    def hung(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"reading took more than {MOST_SECONDS} s of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, hung)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
     try:
         read(path)
     except UserError as error:
         return str(error)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
     return None
 
 
@@ -107,6 +131,29 @@ def _zip(entries: dict[str, bytes]) -> bytes:
         for name, data in entries.items():
             archive.writestr(name, data)
     return buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        ("project", "project.json"),
+        ("project", "document/layer-1.png"),
+        ("ora", "stack.xml"),
+        ("ora", "data/layer0.png"),
+    ],
+)
+def test_damage_behind_the_checksums_is_found_too(tmp_path: Path, kind: str, entry: str) -> None:
+    data, wrapped = _inside(WHOLE[kind](tmp_path), entry)
+    draws = np.random.default_rng(len(data))
+    path = tmp_path / "file"
+    refused = 0
+    for _ in range(ROUNDS // 2):
+        path.write_bytes(wrapped(_mutant(data, draws)))
+        told = _told(READ[kind], path)
+        refused += told is not None
+        assert told is None or ("\n" not in told and str(path) in told)
+    assert refused > ROUNDS // 20
 
 
 def test_bombs_and_paths_are_harmless(tmp_path: Path) -> None:
