@@ -35,6 +35,8 @@ EXAMPLE_PICTURE = "smis-example.png"
 """What is written into the current folder where there is no display."""
 
 _SECONDS_TO_FINISH = 10.0
+_REFINE_AT_REST = 12
+"""Refinement steps when the hand rests: more than that moves little (docs/measurements.md)."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -180,7 +182,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
     settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
     apply_theme(application, THEMES.get(str(settings.value("window/theme")), THEMES["dark"]))
 
-    preview = LivePreview(open_renderer(model))
+    preview = LivePreview(open_renderer(model), refine_steps=_REFINE_AT_REST)
     window = MainWindow(
         preview, open_renderer, example_layout_path(), random.Random(), settings, data_folder("paintings")
     )

@@ -34,6 +34,8 @@ class PictureRequest:
     size: side of the picture in pixels, at most the generator's `img_resolution`, which it divides.
     quality: "draft" is quick and approximate (256 only), "full" is the generator's own picture, downsampled.
     refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
+    start_ws: float32 [num_ws, 512], read-only: whose structural slots to start from instead of the encoder's answer, to
+        go on with an earlier refinement of the same layout.
     """
 
     layout: np.ndarray = field(repr=False)
@@ -42,6 +44,7 @@ class PictureRequest:
     size: int = 256
     quality: Quality = "full"
     refine_steps: int = 0
+    start_ws: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,10 @@ class Synthesizer:
         with torch.no_grad():
             ws: Tensor = model.encoder(one_hot(layout, model.palette.num_classes))
             style = self.generator.mapping(seeded_z(request.style_seed, self.generator.w_dim).to(self._device))
+        if request.start_ws is not None:
+            structural = self.generator.fine_slots.start
+            begun = torch.from_numpy(np.array(request.start_ws, np.float32)).to(self._device)
+            ws = torch.cat((begun[None, :structural], ws[:, structural:]), 1)
         if request.refine_steps > 0:
             ws = refine(self.generator, model.transfer, ws, self._learned(layout), request.refine_steps)
         return mix_styles(self.generator, ws, style, request.mix)

@@ -74,3 +74,21 @@ def test_segments_in_the_palette_s_ids(synthesizer: Synthesizer) -> None:
 def test_another_generator_is_refused(synthesizer: Synthesizer) -> None:
     with pytest.raises(UserError, match="another generator"):
         Synthesizer(small_generator(seed=1), synthesizer.model)
+
+
+def test_refinement_goes_on_from_earlier_latents_and_style_stays_free(synthesizer: Synthesizer) -> None:
+    request = PictureRequest(layout(), style_seed=4, size=128)
+    first = synthesizer.render(dataclasses.replace(request, refine_steps=4))
+    again = synthesizer.render(dataclasses.replace(request, start_ws=first.ws))
+    np.testing.assert_allclose(again.ws, first.ws, atol=1e-6)
+    other_style = synthesizer.render(dataclasses.replace(request, start_ws=first.ws, style_seed=9))
+    structural = GENERATOR.fine_slots.start
+    np.testing.assert_allclose(other_style.ws[:structural], first.ws[:structural], atol=1e-6)
+    assert not np.allclose(other_style.ws[structural:], first.ws[structural:])
+
+
+def test_a_full_picture_tells_what_the_model_sees_in_it(synthesizer: Synthesizer) -> None:
+    result = synthesizer.render(PictureRequest(layout(), size=128))
+    assert result.seen is not None
+    np.testing.assert_array_equal(result.seen, synthesizer.segment(result.ws))
+    assert synthesizer.render(PictureRequest(layout(), quality="draft")).seen is None

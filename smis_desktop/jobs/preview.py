@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 DRAFT_SIZE = 256
 """Side in pixels of the quick picture."""
 
+_STEPS_AT_ONCE = 6
+"""Refinement steps between two looks whether the hand still rests: a third of a second on two cores."""
+
 Stage = Literal["opening", "painting", "saving"]
 
 
@@ -88,13 +91,15 @@ class Ready:
 
 @dataclass(frozen=True, eq=False)
 class PicturePainted:
-    """The answer to one submitted request. `latency` is the seconds from `submit` to now."""
+    """The answer to one submitted request. `latency` is the seconds from `submit` to now. `refined`: its latents were
+    moved towards the layout since the picture before."""
 
     session: int
     revision: int
     quality: Quality
     result: PictureResult
     latency: float
+    refined: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,7 @@ class OnScreen:
     session: int
     revision: int
     quality: Quality
+    refined: bool = False
 
 
 def is_news(painted: PicturePainted, session: int, shown: OnScreen | None) -> bool:
@@ -139,7 +145,7 @@ def is_news(painted: PicturePainted, session: int, shown: OnScreen | None) -> bo
     if shown is None or shown.session != session:
         return True
     if painted.revision == shown.revision:
-        return painted.quality == "full" and shown.quality == "draft"
+        return (painted.quality == "full", painted.refined) > (shown.quality == "full", shown.refined)
     return painted.revision > shown.revision
 
 
@@ -167,6 +173,15 @@ class _Painting:
 
 
 @dataclass(frozen=True, eq=False)
+class _Refining:
+    """The hand rests: so many steps are left for the picture whose latents these are."""
+
+    submission: _Submission
+    ws: np.ndarray
+    steps_left: int
+
+
+@dataclass(frozen=True, eq=False)
 class _Saving:
     path: Path
     request: PictureRequest
@@ -174,7 +189,7 @@ class _Saving:
     project: Project | None
 
 
-_Job = _Opening | _Painting | _Saving
+_Job = _Opening | _Painting | _Refining | _Saving
 
 
 class _Closed(Exception):
@@ -186,6 +201,8 @@ class PreviewWorker:
 
     open_renderer: opens the first renderer, in the thread, as soon as `start` is called.
     deliver: receives every message, in the thread; must return quickly. Never called again once `close` has been.
+    refine_steps: when the hand rests, the picture is refined by so many gradient steps, a few at a time, and shown
+        again; whatever is asked for meanwhile goes first.
     settle_seconds: how long the newest request must have stood before its full-size picture is begun, so that a hand
         that is still painting is not kept waiting by it.
     """
@@ -195,10 +212,13 @@ class PreviewWorker:
         open_renderer: OpenRenderer,
         deliver: Callable[[PreviewMessage], None],
         *,
+        refine_steps: int = 0,
         settle_seconds: float = 0.15,
     ) -> None:
         self._deliver = deliver
         self._settle_seconds = settle_seconds
+        self._refine_steps = refine_steps
+        self._resting: _Refining | None = None
         self._changed = threading.Condition()
         self._delivery = threading.Lock()
         self._opening: _Opening | None = _Opening(open_renderer)
@@ -262,6 +282,8 @@ class PreviewWorker:
                 self._attempt("opening", partial(self._open, job))
             elif isinstance(job, _Painting):
                 self._attempt("painting", partial(self._paint, job))
+            elif isinstance(job, _Refining):
+                self._attempt("painting", partial(self._refine, job))
             else:
                 self._attempt("saving", partial(self._save, job))
 
@@ -271,6 +293,9 @@ class PreviewWorker:
             while not self._closing:
                 if (job := self._urgent_job()) is not None:
                     return job
+                if self._resting is not None:
+                    resting, self._resting = self._resting, None
+                    return resting
                 if self._renderer is None or self._drafted is None or self._drafted.draft_only:
                     self._changed.wait()
                 elif not self._changed.wait_for(self._is_disturbed, self._settle_seconds):
@@ -282,12 +307,12 @@ class PreviewWorker:
         if self._renderer is not None and self._opening is not None and self._saves:
             return self._saves.popleft()  # asked for with the renderer that is about to go
         if (opening := self._opening) is not None:
-            self._opening = None
+            self._opening = self._resting = None
             return opening
         if self._renderer is None:
             return None
         if (newest := self._newest) is not None:
-            self._newest = None
+            self._newest = self._resting = None
             is_drafted = newest.continues(self._drafted)
             self._drafted = newest
             if not is_drafted:
@@ -329,6 +354,26 @@ class PreviewWorker:
         latency = time.monotonic() - submission.since
         log.info("revision %d %s in %.2f s", submission.revision, job.quality, result.seconds)
         self._tell(PicturePainted(submission.session, submission.revision, job.quality, result, latency))
+        if job.quality == "full" and self._refine_steps > 0:
+            self._rest(_Refining(submission, result.ws, self._refine_steps))
+
+    def _refine(self, job: _Refining) -> None:
+        submission = job.submission
+        steps = min(job.steps_left, _STEPS_AT_ONCE)
+        request = replace(submission.request, start_ws=job.ws)
+        if steps:
+            result = self._render(replace(request, refine_steps=steps, quality="draft", size=DRAFT_SIZE))
+            self._rest(_Refining(submission, result.ws, job.steps_left - steps))
+            return
+        result = self._render(replace(request, quality="full"))
+        latency = time.monotonic() - submission.since
+        self._tell(PicturePainted(submission.session, submission.revision, "full", result, latency, refined=True))
+
+    def _rest(self, job: _Refining) -> None:
+        """To go on with when nothing else is asked for."""
+        with self._changed:
+            if self._newest is None and self._opening is None:
+                self._resting = job
 
     def _save(self, job: _Saving) -> None:
         picture = job.picture

@@ -44,11 +44,12 @@ class LivePreview(QObject):
 
     _arrived = Signal(object)
 
-    def __init__(self, open_renderer: OpenRenderer, parent: QObject | None = None) -> None:
+    def __init__(self, open_renderer: OpenRenderer, refine_steps: int = 0, parent: QObject | None = None) -> None:
+        """refine_steps: how far pictures are refined when the hand rests."""
         super().__init__(parent)
         # The thread emits this signal; the connection brings the message into the thread that this object lives in.
         self._arrived.connect(self._receive)
-        self._worker = PreviewWorker(open_renderer, self._arrived.emit)
+        self._worker = PreviewWorker(open_renderer, self._arrived.emit, refine_steps=refine_steps)
         self._about: Ready | None = None
         self._session = 0
         self._revision = 0
@@ -78,7 +79,12 @@ class LivePreview(QObject):
     @property
     def is_up_to_date(self) -> bool:
         """Whether the full picture of the latest request has been painted."""
-        return self._request is not None and self._shown == OnScreen(self._session, self._revision, "full")
+        shown = self._shown
+        return (
+            self._request is not None
+            and shown is not None
+            and (shown.session, shown.revision, shown.quality) == (self._session, self._revision, "full")
+        )
 
     @property
     def is_saving(self) -> bool:
@@ -135,7 +141,7 @@ class LivePreview(QObject):
                 self.ready.emit(message)
             case PicturePainted():
                 if is_news(message, self._session, self._shown):
-                    self._shown = OnScreen(message.session, message.revision, message.quality)
+                    self._shown = OnScreen(message.session, message.revision, message.quality, message.refined)
                     self._shown_picture = message.result.picture
                     self._shown_ws = message.result.ws
                     self.painted.emit(message)

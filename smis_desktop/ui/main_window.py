@@ -520,7 +520,8 @@ class MainWindow(QMainWindow):
             self.status.show_latency(painted.latency)
         else:
             size = painted.result.picture.shape[0]
-            self._picture_pane.set_detail(self.tr("{width} × {height}").format(width=size, height=size))
+            words = self.tr("{width} × {height}, refined") if painted.refined else self.tr("{width} × {height}")
+            self._picture_pane.set_detail(words.format(width=size, height=size))
             self._show_obedience(painted)
 
     def _show_obedience(self, painted: PicturePainted) -> None:

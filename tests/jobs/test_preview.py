@@ -78,9 +78,9 @@ class Window:
 
 
 @contextmanager
-def running(open_renderer: Callable[..., object]) -> Iterator[tuple[PreviewWorker, Window]]:
+def running(open_renderer: Callable[..., object], refine_steps: int = 0) -> Iterator[tuple[PreviewWorker, Window]]:
     window = Window()
-    worker = PreviewWorker(open_renderer, window.messages.put, settle_seconds=0.0)  # type: ignore[arg-type]
+    worker = PreviewWorker(open_renderer, window.messages.put, refine_steps=refine_steps, settle_seconds=0.0)  # type: ignore[arg-type]
     worker.start()
     try:
         yield worker, window
@@ -372,3 +372,35 @@ def test_a_picture_that_cannot_be_saved_is_said_so_and_nothing_is_left_behind(tm
     assert (failed.is_bug, failed.stage) == (False, "saving")
     assert "portrait.bmp" in failed.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_when_the_hand_rests_the_picture_is_refined_step_by_step_and_shown_again() -> None:
+    gated = Gated()
+    with running(lambda progress: gated, refine_steps=8) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        gated.passes.release(10)
+        worker.submit(1, 1, request())
+        assert [window.next_painted(), window.next_painted()] == [(1, 1, "draft"), (1, 1, "full")]
+        better = window.next()
+        assert isinstance(better, PicturePainted)
+        assert (better.quality, better.refined) == ("full", True)
+        assert is_news(better, 1, OnScreen(1, 1, "full"))
+        assert not is_news(better, 1, OnScreen(1, 1, "full", refined=True))
+        asked = [gated.next_entered() for _ in range(5)]
+        assert [(r.quality, r.refine_steps, r.start_ws is not None) for r in asked] == [
+            ("draft", 0, False), ("full", 0, False), ("draft", 6, True), ("draft", 2, True), ("full", 0, True),
+        ]  # fmt: skip
+
+
+def test_a_new_stroke_comes_before_any_further_refinement() -> None:
+    gated = Gated()
+    with running(lambda progress: gated, refine_steps=600) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        gated.passes.release(2)
+        worker.submit(1, 1, request())
+        assert [window.next_painted(), window.next_painted()] == [(1, 1, "draft"), (1, 1, "full")]
+        assert [gated.next_entered().refine_steps for _ in range(3)] == [0, 0, 6]
+        worker.submit(1, 2, request(1), draft_only=True)  # while the first steps are under way
+        gated.passes.release(2)
+        assert window.next_painted() == (1, 2, "draft")
+        assert gated.next_entered().refine_steps == 0
