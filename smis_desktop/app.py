@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from smis_desktop.errors import UserError
 from smis_desktop.first_style import FIRST_SEED
 from smis_desktop.jobs.picture_file import write_picture
-from smis_desktop.jobs.preview import OpenRenderer, Renderer
+from smis_desktop.jobs.preview import STEPS_AT_REST, OpenRenderer, Renderer
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.shots import read_layout
 from smis_desktop.resource_paths import default_model_path, example_layout_path
@@ -35,8 +35,6 @@ EXAMPLE_PICTURE = "smis-example.png"
 """What is written into the current folder where there is no display."""
 
 _SECONDS_TO_FINISH = 10.0
-_REFINE_AT_REST = 12
-"""Refinement steps when the hand rests: more than that moves little (docs/measurements.md)."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -182,7 +180,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
     settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
     apply_theme(application, THEMES.get(str(settings.value("window/theme")), THEMES["dark"]))
 
-    preview = LivePreview(open_renderer(model), refine_steps=_REFINE_AT_REST)
+    preview = LivePreview(open_renderer(model), refine_steps=STEPS_AT_REST)
     window = MainWindow(
         preview, open_renderer, example_layout_path(), random.Random(), settings, data_folder("paintings")
     )

@@ -12,7 +12,7 @@ import numpy as np
 from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.layouts import GivenLayout, read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
-from smis_desktop.commands.values import between, seed, whole
+from smis_desktop.commands.values import between, refinement, seed, whole
 from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ _FIRST_SAMPLE_SEED = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis evaluate LAYOUTS_DIR --model M [--refine N] [--limit N] [--seed S] [--mix 0..1] [--kid-samples N]`."""
+    """`smis evaluate LAYOUTS_DIR --model M [--refine N|auto] [--limit N] [--seed S] [--mix 0..1] [--kid-samples N]`."""
     parser.add_argument("layouts", type=Path, metavar="LAYOUTS_DIR", help="a folder of layouts (index PNGs)")
     add_model_argument(parser)
     parser.add_argument(
-        "--refine", type=whole(0, 1000), default=0, metavar="N", help="refinement steps a picture (default: 0)"
+        "--refine", type=refinement, default=0, metavar="N|auto", help="refinement steps a picture (default: 0)"
     )
     parser.add_argument("--limit", type=whole(1, 1_000_000), metavar="N", help="only the first N layouts, by name")
     parser.add_argument(

@@ -11,15 +11,21 @@ from smis_desktop.commands.layouts import GivenLayout, read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_synthesizer
 from smis_desktop.commands.output_folder import check_folder, make_folder
 from smis_desktop.commands.picture_size import add_size_argument, picture_size
-from smis_desktop.commands.values import between, seed, whole
+from smis_desktop.commands.values import between, refinement, seed, whole
 from smis_desktop.errors import UserError
 
 HELP = "make pictures from layouts with a personal model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis render LAYOUT… --model M --out DIR [--seed S] [--mix 0..1] [--refine N] [--size N] [--variations N]`."""
-    parser.add_argument("layouts", nargs="+", type=Path, metavar="LAYOUT", help="index PNGs, or folders of them")
+    """`smis render LAYOUT… --model M --out DIR [--seed S] [--mix 0..1] [--refine N|auto] [--size N] …`."""
+    parser.add_argument(
+        "layouts",
+        nargs="+",
+        type=Path,
+        metavar="LAYOUT",
+        help="index PNGs, projects (.smis), pictures that carry their project, or folders of them",
+    )
     add_model_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument(
@@ -31,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of the seed's style to mix in; 0: the encoder's own (default: 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--refine", type=whole(0, 1000), default=0, metavar="N",
+        "--refine", type=refinement, default=0, metavar="N|auto",
         help="steps of bringing the picture nearer to the layout (default: 0)",
     )  # fmt: skip
     add_size_argument(parser)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from smis_desktop.jobs.preview import STEPS_AT_REST
+
 MAX_SEEDS = 10_000
 _MAX_SEED = 2**63 - 1
 
@@ -45,6 +47,11 @@ def between(low: float, high: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def refinement(text: str) -> int:
+    """Refinement steps: a whole number to 1,000, or `auto` for as many as the window takes when the hand rests."""
+    return STEPS_AT_REST if text.strip() == "auto" else whole(0, 1000)(text)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 DRAFT_SIZE = 256
 """Side in pixels of the quick picture."""
 
+STEPS_AT_REST = 12
+"""Refinement steps when the hand rests: more moves little (docs/measurements.md)."""
+
 _STEPS_AT_ONCE = 6
 """Refinement steps between two looks whether the hand still rests: a third of a second on two cores."""
 

@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.labels.document import Document
 from smis_desktop.labels.shots import read_layout
 from smis_desktop.storage.personal_model_file import read_personal_model
+from smis_desktop.storage.project_file import Project, write_project
+from smis_desktop.storage.recipe_png import write_recipe_png
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.commands.conftest import Smis, label_map, write_layout
 
@@ -35,6 +38,22 @@ def test_a_layout_becomes_a_face(smis: Smis, tmp_path: Path, faces_model: Path, 
     assert np.abs(_pixels(tmp_path / "o" / "my face.png").astype(int) - expected).max() <= 1
 
 
+def test_projects_and_pictures_with_a_recipe_are_layouts_too(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    plain = _render(smis, write_layout(tmp_path / "l.png"), small_model, tmp_path / "o")
+    palette = read_personal_model(small_model).palette
+    project = Project(Document.of_label_map(read_layout(tmp_path / "l.png").label_map, palette).state())
+    write_project(tmp_path / "p.smis", project)
+    write_recipe_png(tmp_path / "r.png", np.zeros((8, 8, 3), np.uint8), project)
+    for name in ("p.smis", "r.png"):
+        assert smis("render", tmp_path / name, "--model", small_model, "--out", tmp_path / "o", "--seed", 0).code == 0
+    seeded = _render(smis, tmp_path / "l.png", small_model, tmp_path / "o", "--seed", 0)
+    assert plain.shape == seeded.shape
+    np.testing.assert_array_equal(_pixels(tmp_path / "o" / "p.png"), seeded)
+    np.testing.assert_array_equal(_pixels(tmp_path / "o" / "r.png"), seeded)
+
+
 def _render(smis: Smis, layout: Path, model: Path, out: Path, *words: object) -> np.ndarray:
     assert smis("render", layout, "--model", model, "--out", out, *words).code == 0
     return _pixels(out / layout.name)
@@ -47,7 +66,7 @@ def test_every_option_matters_and_the_same_call_gives_the_same_picture(
     plain = _render(smis, layout, small_model, tmp_path / "o")
     assert plain.shape == (256, 256, 3)
     np.testing.assert_array_equal(_render(smis, layout, small_model, tmp_path / "again"), plain)
-    for words in (["--seed", 5], ["--mix", 0.25], ["--refine", 3]):
+    for words in (["--seed", 5], ["--mix", 0.25], ["--refine", 3], ["--refine", "auto"]):
         assert (_render(smis, layout, small_model, tmp_path / "o", *words) != plain).any(), words
     without_style = _render(smis, layout, small_model, tmp_path / "o", "--mix", 0)
     np.testing.assert_array_equal(
