@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 DRAFT_SIZE = 256
 """Side in pixels of the quick picture."""
 
-STEPS_AT_REST = 12
+STEPS_AT_REST = 6
 """Refinement steps when the hand rests: more moves little (docs/measurements.md)."""
 
 _STEPS_AT_ONCE = 6
