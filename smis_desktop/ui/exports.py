@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.picture_file import PICTURE_FORMATS, write_picture
+from smis_desktop.labels.document import DocumentState
 from smis_desktop.labels.index_png import encode_label_map
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.class_masks import write_class_masks
@@ -32,6 +33,7 @@ class Exports(QObject):
     told = Signal(str)
     """A passing message."""
     _sheet_done = Signal(str, str)
+    _layout_done = Signal(str, str)
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Exports(QObject):
         self._sheet: list[Path] = []
         preview.saved.connect(self._follow_saved)
         self._sheet_done.connect(self._tell_sheet)
+        self._layout_done.connect(self._tell_layout)
 
     def ask_for_picture(self) -> None:
         """The photograph at full size; a PNG carries the whole project."""
@@ -76,21 +79,35 @@ class Exports(QObject):
         )
 
     def save_layout(self, path: Path) -> None:
+        """In the background: Photoshop's format takes seconds for a large painting. `told`, or a dialog, says the rest."""
         document = self._easel.document
         if document is None:
             return
+        self.told.emit(self.tr("Saving {name}…").format(name=path.name))
+        work = (path, document.state(), document.snapshot(), self._preview_picture())
+        threading.Thread(target=self._write_layout, args=work, name="export").start()
+
+    def _write_layout(
+        self, path: Path, state: DocumentState, label_map: np.ndarray, picture: np.ndarray | None
+    ) -> None:
         try:
             suffix = path.suffix.lower()
             if suffix == ".ora":
-                write_ora(path, document.state(), self._preview_picture())
+                write_ora(path, state, picture)
             elif suffix == ".psd":
-                write_psd(path, document.state(), self._preview_picture())
+                write_psd(path, state, picture)
             elif suffix == ".png":
-                write_bytes(path, encode_label_map(document.snapshot(), document.palette))
+                write_bytes(path, encode_label_map(label_map, state.palette))
             else:
                 raise UserError(f"{path} does not say which kind of file to write: end the name in .png, .ora or .psd.")
         except UserError as error:
-            self._dialogs.complain(str(error))
+            self._layout_done.emit(str(path), str(error))
+        else:
+            self._layout_done.emit(str(path), "")
+
+    def _tell_layout(self, path: str, failure: str) -> None:
+        if failure:
+            self._dialogs.complain(failure)
         else:
             self.told.emit(self.tr("Saved {path}").format(path=path))
 

@@ -240,9 +240,9 @@ def test_a_picture_that_cannot_be_written_is_said_so(window: MainWindow, qtbot: 
 def test_a_saved_layout_opens_again_id_for_id(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     stroke(window, (4, 56), (60, 56))
     painted = pixels(window)
-    with qtbot.waitSignal(window.exports.told, timeout=WAIT):
-        window.commands["file.export_layout"].trigger()
-        answer_file_dialog(window, tmp_path / "mine.png", qtbot)
+    window.commands["file.export_layout"].trigger()
+    answer_file_dialog(window, tmp_path / "mine.png", qtbot)
+    qtbot.waitUntil((tmp_path / "mine.png").exists, timeout=WAIT)
     np.testing.assert_array_equal(read_label_map(tmp_path / "mine.png"), painted)
     window.easel.undo()
     assert (pixels(window) != painted).any()

@@ -229,10 +229,13 @@ class TestFiles:
         assert (pixels(window) == 1).all()
 
     @pytest.mark.parametrize("name", ["layers.ora", "layers.psd", "index.png"])
-    def test_layouts_are_exported_and_opened_again(self, window: MainWindow, tmp_path: Path, name: str) -> None:
+    def test_layouts_are_exported_and_opened_again(
+        self, window: MainWindow, qtbot: QtBot, tmp_path: Path, name: str
+    ) -> None:
         stroke(window, (4, 56), (60, 56))
         painted = pixels(window)
         window.exports.save_layout(tmp_path / name)
+        qtbot.waitUntil((tmp_path / name).exists, timeout=WAIT)
         window.easel.undo()
         window.files.open(tmp_path / name)
         np.testing.assert_array_equal(pixels(window), painted)
