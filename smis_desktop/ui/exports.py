@@ -79,7 +79,7 @@ class Exports(QObject):
         )
 
     def save_layout(self, path: Path) -> None:
-        """In the background: Photoshop's format takes seconds for a large painting. `told`, or a dialog, says the rest."""
+        """In the background: Photoshop files of large paintings take seconds. `told` or a dialog says how it went."""
         document = self._easel.document
         if document is None:
             return
