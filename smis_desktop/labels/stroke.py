@@ -29,10 +29,6 @@ class StrokePath:
         self._before: Point | None = None
         self._last: PenPoint | None = None
 
-    @property
-    def is_begun(self) -> bool:
-        return self._last is not None
-
     def to(self, point: PenPoint) -> Iterator[tuple[Rect, np.ndarray]]:
         """What the brush covers from where it was to `point`, or where it is set down."""
         yield from self._draw(self._stabilizer.push(point))

@@ -14,7 +14,6 @@ from smis_desktop.labels.document import Document, Entry, Structure
 from smis_desktop.labels.edits import Change, PixelEdit, StructureEdit, take
 from smis_desktop.labels.history import History
 from smis_desktop.labels.index_png import EMPTY
-from smis_desktop.labels.layers import Layer
 from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.labels.rect import Rect, united
@@ -115,7 +114,7 @@ class Workbench:
         path = StrokePath(brush, self.document.size, Stabilizer(stabilizer))
         entry = self.document.entry(self.document.active_id)
         name = "Erase" if class_id == EMPTY else "Brush stroke"
-        self._stroke = _Stroke(name, path, class_id, _Painting(self, entry, class_id))
+        self._stroke = _Stroke(name, path, _Painting(self, entry, class_id))
         return self._stroke.painting.apply(path.to(PenPoint(point, pressure)))
 
     def extend_stroke(self, point: Point, pressure: float = 1.0) -> Change | None:
@@ -252,12 +251,6 @@ class Workbench:
         layer_id = self.document.new_layer_id()
         entry = Entry(layer_id, name or self._free_name("Layer"), Sheet())
         return self._insert_above_active(entry, "Add layer")
-
-    def insert_layer(self, layer: Layer) -> Change | None:
-        """A copy of `layer` above the active one, with an id of this document: pasted or imported."""
-        sheet = Sheet(layer.pixels, layer.left, layer.top)
-        entry = Entry(self.document.new_layer_id(), layer.name, sheet, layer.visible, layer.locked)
-        return self._insert_above_active(entry, "Insert layer")
 
     def delete_layer(self, layer_id: int) -> Change | None:
         """The last layer that is left cannot be deleted."""
@@ -515,8 +508,8 @@ class _Painting:
 
 
 class _Stroke:
-    def __init__(self, name: str, path: StrokePath, class_id: int, painting: _Painting) -> None:
-        self.name, self.path, self.class_id, self.painting = name, path, class_id, painting
+    def __init__(self, name: str, path: StrokePath, painting: _Painting) -> None:
+        self.name, self.path, self.painting = name, path, painting
 
 
 class _Shift:
