@@ -14,46 +14,9 @@ from torch.nn import functional as F
 
 from smis_desktop.gan.haar import inverse_haar
 from smis_desktop.gan.latents import LatentStatistics
+from smis_desktop.gan.styled_conv import LEAK, Affine, StyledConv
 
-_LEAK = 0.2
 _DRAFT_FEATURES = 128
-
-
-class Affine(nn.Module):
-    """`w` [N, 512] → channel scales [N, C, 1, 1]: StyleGAN's learned affine transform A."""
-
-    def __init__(self, w_dim: int, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels, w_dim))
-        self.bias = nn.Parameter(torch.empty(channels))
-
-    def forward(self, w: Tensor) -> Tensor:
-        return F.linear(w, self.weight, self.bias)[:, :, None, None]
-
-
-class StyledConv(nn.Module):
-    """Modulate, convolve (full 3×3, or depthwise 3×3 and pointwise 1×1), add constant noise and bias, LeakyReLU.
-
-    The demodulation is a constant of the network, folded into the weights.
-    """
-
-    def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int, separable: bool) -> None:
-        super().__init__()
-        self.affine = Affine(w_dim, in_channels)
-        self.depthwise = nn.Parameter(torch.empty(in_channels, 1, 3, 3)) if separable else None
-        kernel = 1 if separable else 3
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
-        self.bias = nn.Parameter(torch.empty(out_channels))
-        self.noise = nn.Parameter(torch.empty(1, 1, resolution, resolution))
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = x * self.affine(w)
-        if self.depthwise is None:
-            x = F.conv2d(x, self.weight, self.bias, padding=1)
-        else:
-            x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
-            x = F.conv2d(x, self.weight, self.bias)
-        return F.leaky_relu(x + self.noise, _LEAK)
 
 
 class Block(nn.Module):
@@ -110,7 +73,7 @@ class MappingNetwork(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
         for layer in self.layers:
-            w = F.leaky_relu(layer(w), _LEAK) * 2**0.5
+            w = F.leaky_relu(layer(w), LEAK) * 2**0.5
         return w
 
 
@@ -209,6 +172,10 @@ class MobileStyleGAN(nn.Module):
 
     def feature_channels(self, resolution: int) -> int:
         return dict(zip(self._sides(), self.channels, strict=True))[resolution]
+
+    def block_at(self, resolution: int) -> int:
+        """The index of the block that brings features to that side. Raises ValueError when none does."""
+        return self._sides().index(resolution, 1) - 1
 
     def _sides(self) -> list[int]:
         return [4 * 2**i for i in range(len(self.channels))]
