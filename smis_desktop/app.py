@@ -16,7 +16,6 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from smis_desktop.errors import UserError
-from smis_desktop.first_style import FIRST_SEED
 from smis_desktop.jobs.picture_file import write_picture
 from smis_desktop.jobs.preview import STEPS_AT_REST, OpenRenderer, Renderer
 from smis_desktop.labels.palette import Palette
@@ -144,7 +143,7 @@ def _render_without_display(model: Path, layout: Path) -> int:
     from smis_desktop.synthesis import PictureRequest
 
     target = Path.cwd() / EXAMPLE_PICTURE
-    write_picture(target, renderer.render(PictureRequest(label_map, FIRST_SEED, size=renderer.full_size)).picture)
+    write_picture(target, renderer.render(PictureRequest(label_map, size=renderer.full_size)).picture)
     print(target)
     return 0
 

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from smis_desktop import __version__
-from smis_desktop.commands import bench, evaluate, fetch, models, render, sample, segment, train
+from smis_desktop.commands import bench, evaluate, fetch, models, morph, render, sample, segment, train
 from smis_desktop.commands.console import Console
 from smis_desktop.errors import UserError
 
@@ -29,6 +29,7 @@ _COMMANDS = {
     "sample": sample,
     "train": train,
     "render": render,
+    "morph": morph,
     "segment": segment,
     "evaluate": evaluate,
     "bench": bench,

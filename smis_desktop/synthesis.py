@@ -15,13 +15,19 @@ from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.style_mixing import mix_styles
+from smis_desktop.errors import UserError
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator
+from smis_desktop.gan.regions import Regions
 from smis_desktop.labels.palette import Palette
+from smis_desktop.style import Look, Style
 
 Quality = Literal["draft", "full"]
 DRAFT_SIZE = 256
+_MASK_SIDE = 256
+_FEATHER = 2
+"""Pixels of `_MASK_SIDE` that the looks of two classes fade into each other on either side of their border."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,22 +35,23 @@ class PictureRequest:
     """Everything that decides a picture, besides the generator and the personal model.
 
     layout: uint8 [H, H], class ids, read-only; ids that the model does not know count as "not said".
-    style_seed: seed of the random `w` whose fine slots are mixed in.
-    mix: 0–1, strength of that mixing (0 = the encoder's own style).
+    style: whose look is mixed in, how strongly and where.
     size: side of the picture in pixels, at most the generator's `img_resolution`, which it divides.
-    quality: "draft" is quick and approximate (256 only), "full" is the generator's own picture, downsampled.
+    quality: "draft" is quick and approximate, "full" is the generator's own picture, downsampled.
     refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
-    start_ws: float32 [num_ws, 512], read-only: whose structural slots to start from instead of the encoder's answer, to
+    start_ws: float32 [num_ws, D], read-only: whose structural slots to start from instead of the encoder's answer, to
         go on with an earlier refinement of the same layout.
+    exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but where
+        classes wear other looks.
     """
 
     layout: np.ndarray = field(repr=False)
-    style_seed: int = 0
-    mix: float = 1.0
+    style: Style = field(default_factory=Style)
     size: int = 256
     quality: Quality = "full"
     refine_steps: int = 0
     start_ws: np.ndarray | None = field(default=None, repr=False)
+    exact_ws: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,29 +93,59 @@ class Synthesizer:
         started = time.perf_counter()
         with torch.inference_mode(request.refine_steps == 0):
             ws = self.latents(request)
+            styles, regions = self._dressed(ws, request)
             if request.quality == "draft":
-                picture = to_rgb8(self.generator.draft(ws)[0])
+                picture = to_rgb8(self.generator.draft(styles, request.size, regions)[0])
             else:
-                picture = render_ws(self.generator, ws, request.size)
+                picture = render_ws(self.generator, styles, request.size, regions)
         latents = ws[0].detach().cpu().numpy()
         seen = self.segment(latents) if request.quality == "full" else None
         return PictureResult(picture, latents, time.perf_counter() - started, seen)
 
     def latents(self, request: PictureRequest) -> Tensor:
-        """`ws` [1, num_ws, 512] of a layout: encoder, refinement, style mixing."""
-        model = self.model
+        """`ws` [1, num_ws, D] of a layout: encoder, structural mixing, refinement, mixing of the fine slots."""
+        model, style = self.model, request.style
+        if request.exact_ws is not None:
+            return self._on_device(request.exact_ws)[None]
         layout = layout_channels(request.layout, model.palette, model.label_kind, model.encoder.shape.resolution)
         layout = layout[None].to(self._device)
+        structural = self.generator.fine_slots.start
         with torch.no_grad():
             ws: Tensor = model.encoder(one_hot(layout, model.palette.num_classes))
-            style = self.generator.mapping(seeded_z(request.style_seed, self.generator.w_dim).to(self._device))
-        if request.start_ws is not None:
-            structural = self.generator.fine_slots.start
-            begun = torch.from_numpy(np.array(request.start_ws, np.float32)).to(self._device)
-            ws = torch.cat((begun[None, :structural], ws[:, structural:]), 1)
+            look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
+            mixed = mix_styles(self.generator, ws, look, style)
+            if request.start_ws is not None:
+                begun = self._on_device(request.start_ws)[None]
+                mixed = torch.cat((begun[:, :structural], mixed[:, structural:]), 1)
         if request.refine_steps > 0:
-            ws = refine(self.generator, model.transfer, ws, self._learned(layout), request.refine_steps)
-        return mix_styles(self.generator, ws, style, request.mix)
+            return refine(self.generator, model.transfer, mixed, self._learned(layout), request.refine_steps)
+        return mixed
+
+    def _dressed(self, ws: Tensor, request: PictureRequest) -> tuple[Tensor, Regions | None]:
+        """`ws` and, behind it, what each class wears that wears something of its own, [K, num_ws, D]; and where."""
+        worn = [(class_id, look) for class_id, look in request.style.class_looks if (request.layout == class_id).any()]
+        fine = self.generator.fine_slots
+        if not worn or len(fine) == 0:
+            return ws, None
+        everyone = Style(fine=1.0)
+        with torch.no_grad():
+            dressed = [mix_styles(self.generator, ws, self._look(look), everyone) for _, look in worn]
+            masks = np.stack([request.layout == class_id for class_id, _ in worn]).astype(np.float32)
+            own = F.adaptive_avg_pool2d(torch.from_numpy(masks)[:, None], min(masks.shape[-1], _MASK_SIDE))
+            own = F.avg_pool2d(F.pad(own, (_FEATHER,) * 4, mode="replicate"), 2 * _FEATHER + 1, 1).to(self._device)
+            return torch.cat((ws, *dressed)), Regions(torch.cat((1 - own.sum(0, keepdim=True), own)))
+
+    def _look(self, look: Look) -> Tensor:
+        """`ws` [1, num_ws, D] of a seed or a picture. Raises UserError when it is another generator's picture."""
+        generator = self.generator
+        if look.ws is None:
+            return generator.broadcast(generator.mapping(seeded_z(look.seed, generator.w_dim).to(self._device)))
+        if look.ws.shape != (generator.num_ws, generator.w_dim):
+            raise UserError(f"The look “{look.name}” was made by another generator than {generator.name}; choose another.")
+        return self._on_device(look.ws)[None]
+
+    def _on_device(self, numbers: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.array(numbers, np.float32)).to(self._device)
 
     def segment(self, ws: np.ndarray) -> np.ndarray:
         """What the model sees in the picture of `ws` [num_ws, 512]: uint8 [r, r] class ids, 255 = unknown."""
@@ -127,9 +164,12 @@ class Synthesizer:
         return torch.where(learned[layout], layout, UNKNOWN)
 
 
-def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
-    """`ws` [1, num_ws, 512] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
-    picture = generator.synthesis(ws)
+def render_ws(generator: Generator, ws: Tensor, size: int, regions: Regions | None = None) -> np.ndarray:
+    """`ws` [1, num_ws, D] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares.
+
+    With regions, `ws` [K, num_ws, D] holds the style of each.
+    """
+    picture = generator.synthesis(ws, regions)
     if size != generator.img_resolution:
         picture = F.interpolate(picture.clamp(-1, 1), size=(size, size), mode="area")
     return to_rgb8(picture[0])

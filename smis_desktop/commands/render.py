@@ -13,6 +13,7 @@ from smis_desktop.commands.output_folder import check_folder, make_folder
 from smis_desktop.commands.picture_size import add_size_argument, picture_size
 from smis_desktop.commands.values import between, refinement, seed, whole
 from smis_desktop.errors import UserError
+from smis_desktop.style import Style
 
 HELP = "make pictures from layouts with a personal model"
 
@@ -64,7 +65,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     words = f"Rendering {counted(len(tasks), 'picture', 'pictures')}"
     for done, (target, layout, style_seed) in enumerate(tasks):
         console.progress(words, done / len(tasks))
-        request = PictureRequest(layout.label_map, style_seed, arguments.mix, size, refine_steps=arguments.refine)
+        style = Style.of_seed(style_seed, arguments.mix)
+        request = PictureRequest(layout.label_map, style, size, refine_steps=arguments.refine)
         result = synthesizer.render(request)
         make_folder(out)
         write_picture(target, result.picture)

@@ -41,7 +41,7 @@ def measured_pace(generator: Generator, perceptual: PerceptualDistance | None, s
     inversion_step = 0.0
     if perceptual is not None:
         with torch.no_grad():
-            photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None])[0])
+            photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
         inversion = Inversion(generator, perceptual, photo, settings.inversion)
         inversion_step = _seconds(lambda: inversion.step(), generator)
     pool = _pool(generator, settings)

@@ -21,6 +21,8 @@ from smis_desktop.gan.pixels import from_rgb8
 from smis_desktop.gan.protocol import Generator
 
 _SIDE = 256
+_NEAR = 0.4
+"""Standard deviations from the mean at which another try begins."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.3
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
+    start: int = 0
+    """0 begins at the mean; any other number is the seed of a place near it, for another try."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ class Inversion:
         self._target_pyramid = _pyramid(self._target)
         with torch.no_grad():
             self._target_features = perceptual.features(self._target)
-        self._coordinates = torch.zeros(generator.num_ws, generator.w_dim, device=generator.device, requires_grad=True)
+        begin = torch.zeros(1, generator.w_dim)
+        if settings.start:
+            begin = _NEAR * torch.randn(begin.shape, generator=torch.Generator().manual_seed(settings.start))
+        self._coordinates = begin.repeat(generator.num_ws, 1).to(generator.device).requires_grad_()
         self._adam = torch.optim.Adam([self._coordinates], lr=settings.learning_rate, betas=(0.9, 0.99))
         self._step = 0
         self._best_loss = math.inf
@@ -87,7 +94,7 @@ class Inversion:
     def best_draft(self) -> Tensor:
         """The picture of the best latents so far, [3, 256, 256]."""
         with torch.no_grad():
-            return self.generator.draft(self.best_ws[None])[0]
+            return self.generator.draft(self.best_ws[None], _SIDE)[0]
 
     def step(self) -> InversionProgress:
         """One Adam step; keeps the best latents seen."""
@@ -113,7 +120,7 @@ class Inversion:
     def result(self) -> InversionResult:
         """Figures of the best latents so far."""
         with torch.no_grad():
-            picture = self.generator.draft(self.best_ws[None])
+            picture = self.generator.draft(self.best_ws[None], _SIDE)
             perceptual = self.perceptual(self.perceptual.features(picture), self._target_features).item()
             error = (picture.clamp(-1, 1) - self._target).square().mean().item()
         return InversionResult(
@@ -150,7 +157,7 @@ class Inversion:
             self._adam.load_state_dict(template)
 
     def _loss(self, coordinates: Tensor) -> Tensor:
-        picture = self.generator.draft(self.generator.latents.color(coordinates)[None])
+        picture = self.generator.draft(self.generator.latents.color(coordinates)[None], _SIDE)
         reconstruction = torch.stack(
             [(a - b).square().mean() for a, b in zip(_pyramid(picture), self._target_pyramid, strict=True)]
         ).mean()

@@ -30,6 +30,7 @@ def refine(generator: Generator, transfer: LabelTransfer, ws: Tensor, layout: Te
     structural = generator.fine_slots.start
     latents = generator.latents
     start = ws[:, :structural].mean(1)
+    apart = ws[:, :structural] - start[:, None]  # what styles mixed into single groups have moved them by
     origin = latents.whiten(start)[:, :_AXES]
     rest = start - latents.color(origin)
     coordinates = origin.clone().requires_grad_()
@@ -38,7 +39,7 @@ def refine(generator: Generator, transfer: LabelTransfer, ws: Tensor, layout: Te
     with torch.enable_grad():
         for step in range(steps + 1):
             w = latents.color(coordinates) + rest
-            moved = torch.cat((w[:, None].expand(-1, structural, -1), ws[:, structural:]), 1)
+            moved = torch.cat((w[:, None] + apart, ws[:, structural:]), 1)
             scores = transfer.scores(transfer.read(generator, moved))
             loss = F.cross_entropy(scores, layout, ignore_index=UNKNOWN) + _PRIOR * coordinates.square().mean()
             if loss.item() < best_loss:

@@ -6,13 +6,17 @@ import torch
 from torch import Tensor
 
 from smis_desktop.gan.protocol import Generator
+from smis_desktop.style import Style
 
 
-def mix_styles(generator: Generator, ws: Tensor, style_w: Tensor, mix: float) -> Tensor:
-    """`ws` [N, num_ws, 512] with its fine slots moved towards `style_w` [N or 1, 512] by `mix`, 0 to 1."""
-    if mix == 0.0 or len(generator.fine_slots) == 0:
-        return ws
-    fine = generator.fine_slots
-    mixed = ws.clone()
-    mixed[:, fine.start : fine.stop] = torch.lerp(ws[:, fine.start : fine.stop], style_w[:, None], mix)
-    return mixed
+def mix_styles(generator: Generator, ws: Tensor, look: Tensor, style: Style) -> Tensor:
+    """`ws` [N, num_ws, D] moved towards `look` [N or 1, num_ws, D] by the style's strengths, each group of slots by its
+    own."""
+    strength = torch.zeros(generator.num_ws, 1, device=ws.device)
+    for slots, fader in (
+        (generator.coarse_slots, style.coarse),
+        (generator.middle_slots, style.middle),
+        (generator.fine_slots, style.fine),
+    ):
+        strength[slots.start : slots.stop] = style.mix * fader
+    return torch.lerp(ws, look.expand_as(ws), strength)

@@ -313,4 +313,4 @@ def _train_for_obedience(
 def _previews(generator: Generator, encoder: LayoutEncoder, learned: Sequence[LatentShot]) -> tuple[np.ndarray, ...]:
     with torch.inference_mode():
         layouts = [one_hot(shot.labels[None], encoder.shape.num_classes) for shot in learned]
-        return tuple(to_rgb8(generator.draft(encoder(layout))[0]) for layout in layouts)
+        return tuple(to_rgb8(generator.draft(encoder(layout), 256)[0]) for layout in layouts)

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 
 from smis_desktop.gan.haar import inverse_haar
 from smis_desktop.gan.latents import LatentStatistics
+from smis_desktop.gan.picture_head import PictureHead
+from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import LEAK, Affine, StyledConv
 
-_DRAFT_FEATURES = 128
 
 
 class Block(nn.Module):
@@ -28,13 +29,13 @@ class Block(nn.Module):
         self.conv1 = StyledConv(w_dim, in_channels // 4, out_channels, resolution, separable=True)
         self.conv2 = StyledConv(w_dim, out_channels, out_channels, resolution, separable=True)
 
-    def forward(self, x: Tensor, w_up: Tensor, w_conv2: Tensor) -> Tensor:
-        x = self.conv2(self.first_half(x, w_up), w_conv2)
+    def forward(self, x: Tensor, w_up: Tensor, w_conv2: Tensor, regions: Regions | None = None) -> Tensor:
+        x = self.conv2(self.first_half(x, w_up, regions), w_conv2, regions)
         return x
 
-    def first_half(self, x: Tensor, w_up: Tensor) -> Tensor:
+    def first_half(self, x: Tensor, w_up: Tensor, regions: Regions | None = None) -> Tensor:
         """Upsampling and the first convolution: a fifth of the block's arithmetic."""
-        half: Tensor = self.conv1(inverse_haar(x * self.up(w_up)), w_up)
+        half: Tensor = self.conv1(inverse_haar(modulated(x, self.up(w_up), regions)), w_up, regions)
         return half
 
 
@@ -47,20 +48,8 @@ class ImageHead(nn.Module):
         self.weight = nn.Parameter(torch.empty(12, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.empty(12))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return inverse_haar(F.conv2d(x * self.affine(w), self.weight, self.bias))
-
-
-class DraftHead(nn.Module):
-    """Linear reading of the 128² features as a 256² picture: 1×1 convolution, inverse Haar step."""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(12, in_channels, 1, 1))
-        self.bias = nn.Parameter(torch.empty(12))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return inverse_haar(F.conv2d(x, self.weight, self.bias))
+    def forward(self, x: Tensor, w: Tensor, regions: Regions | None = None) -> Tensor:
+        return inverse_haar(F.conv2d(modulated(x, self.affine(w), regions), self.weight, self.bias))
 
 
 class MappingNetwork(nn.Module):
@@ -105,7 +94,7 @@ class MobileStyleGAN(nn.Module):
         self.first = StyledConv(w_dim, channels[0], channels[0], 4, separable=False)
         self.blocks = nn.ModuleList(Block(w_dim, channels[i], channels[i + 1], 4 * 2 ** (i + 1)) for i in range(blocks))
         self.head = ImageHead(w_dim, channels[-1])
-        self.draft_head: DraftHead | None = None
+        self.heads = nn.ModuleDict()
         self.latents = LatentStatistics(w_dim)
 
     @classmethod
@@ -116,8 +105,8 @@ class MobileStyleGAN(nn.Module):
         depth = sum(1 for key in weights if key.startswith("map.") and key.endswith(".weight"))
         with torch.device("meta"):
             generator = cls(name, weights_sha256, channels, weights["first.affine.weight"].shape[1], depth)
-            if "draft_head.weight" in weights:
-                generator.draft_head = DraftHead(generator.feature_channels(_DRAFT_FEATURES))
+            for side in sorted({int(key.split(".")[1]) for key in weights if key.startswith("heads.")}):
+                generator.heads[str(side)] = generator.blank_head(side, _head_widths(weights, side))
         generator.load_state_dict(dict(weights), assign=True)
         return generator.eval().requires_grad_(False)
 
@@ -136,16 +125,26 @@ class MobileStyleGAN(nn.Module):
     def broadcast(self, w: Tensor) -> Tensor:
         return w[:, None].expand(-1, self.num_ws, -1)
 
-    def synthesis(self, ws: Tensor) -> Tensor:
-        last = 4 * 2 ** len(self.blocks)
-        x = self.features(ws, [last])[last]
-        picture: Tensor = self.head(x, ws[:, -1])
+    @property
+    def draft_sizes(self) -> tuple[int, ...]:
+        return (*(int(side) for side in self.heads), self.img_resolution)
+
+    def synthesis(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
+        *_, (_, x) = self._feature_maps(ws, regions)
+        picture: Tensor = self.head(x, ws[:, -1], regions)
         return picture
 
-    def draft(self, ws: Tensor) -> Tensor:
-        if self.draft_head is None:
-            return F.interpolate(self.synthesis(ws), size=(256, 256), mode="bilinear", antialias=True)
-        picture: Tensor = self.draft_head(self.features(ws, [_DRAFT_FEATURES])[_DRAFT_FEATURES])
+    def draft(self, ws: Tensor, size: int, regions: Regions | None = None) -> Tensor:
+        side = min(known for known in self.draft_sizes if known >= size)
+        if str(side) in self.heads:
+            index = self.block_at(side)
+            x = self._before_block(ws, index, regions)
+            x = cast(Block, self.blocks[index]).first_half(x, ws[:, 2 * index + 1], regions)
+            picture: Tensor = self.heads[str(side)](x, ws, regions)
+        else:
+            picture = self.synthesis(ws, regions)
+        if size != side:
+            picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
         return picture
 
     def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:
@@ -177,13 +176,36 @@ class MobileStyleGAN(nn.Module):
         """The index of the block that brings features to that side. Raises ValueError when none does."""
         return self._sides().index(resolution, 1) - 1
 
+    def blank_head(self, side: int, widths: Sequence[int]) -> PictureHead:
+        """One that reads this generator at `side`; widths: channels after each of its convolutions."""
+        index = self.block_at(side)
+        slots = range(2 * index + 2, self.num_ws)
+        return PictureHead(self.w_dim, side, slots, (self.channels[index + 1], *widths))
+
     def _sides(self) -> list[int]:
         return [4 * 2**i for i in range(len(self.channels))]
 
-    def _feature_maps(self, ws: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """(side, second convolution's output) from coarse to fine, each computed only when asked for."""
-        x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0])
+    def _feature_maps(self, ws: Tensor, regions: Regions | None = None) -> Iterator[tuple[int, Tensor]]:
+        """(side, second convolution's output) from coarse to fine, each computed only when asked for.
+
+        With regions the K styles of `ws` share the structural slots of the first, and act each in its own past them.
+        """
+        shared = ws if regions is None else ws[:1]
+        x: Tensor = self.first(self.constant.expand(len(shared), -1, -1, -1), shared[:, 0])
         yield 4, x
         for i, block in enumerate(self.blocks):
-            x = block(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2])
+            if 2 * i + 1 < self.fine_slots.start:
+                x = block(x, shared[:, 2 * i + 1], shared[:, 2 * i + 2])
+            else:
+                x = block(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2], regions)
             yield 8 * 2**i, x
+
+    def _before_block(self, ws: Tensor, index: int, regions: Regions | None) -> Tensor:
+        """What block `index` reads."""
+        x = next(x for side, x in self._feature_maps(ws, regions) if side == self._sides()[index])
+        return x
+
+
+def _head_widths(weights: Mapping[str, Tensor], side: int) -> list[int]:
+    convs = sum(1 for key in weights if key.startswith(f"heads.{side}.convs.") and key.endswith(".depthwise"))
+    return [weights[f"heads.{side}.convs.{i}.bias"].shape[0] for i in range(convs)]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import Affine, StyledConv
 
 
@@ -34,11 +35,11 @@ class PictureHead(nn.Module):
         self.to_rgb_affine = Affine(w_dim, widths[-1])
         self.to_rgb = nn.Conv2d(widths[-1], 3, 1)
 
-    def forward(self, x: Tensor, ws: Tensor) -> Tensor:
+    def forward(self, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
         *conv_slots, last = self.slots
         for conv, slot in zip(self.convs, conv_slots, strict=True):
-            x = conv(x, ws[:, slot])
-        picture: Tensor = self.to_rgb(x * self.to_rgb_affine(ws[:, last]))
+            x = conv(x, ws[:, slot], regions)
+        picture: Tensor = self.to_rgb(modulated(x, self.to_rgb_affine(ws[:, last]), regions))
         return picture
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from smis_desktop.gan.latents import LatentStatistics
+from smis_desktop.gan.regions import Regions
 
 
 class Generator(Protocol):
@@ -50,12 +51,20 @@ class Generator(Protocol):
         """`w` [N, 512] → `ws` [N, num_ws, 512]."""
         ...
 
-    def synthesis(self, ws: Tensor) -> Tensor:
-        """`ws` → pictures [N, 3, img_resolution, img_resolution]."""
+    def synthesis(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
+        """`ws` → pictures [N, 3, img_resolution, img_resolution].
+
+        regions: one picture of the K styles in `ws` [K, num_ws, D], each past the structural slots in its own region.
+        """
         ...
 
-    def draft(self, ws: Tensor) -> Tensor:
-        """`ws` → quick approximate pictures [N, 3, 256, 256], from an early feature map. Good enough to steer by."""
+    @property
+    def draft_sizes(self) -> tuple[int, ...]:
+        """Sides of the pictures that are made without the layers past them, ascending; the last is the full one."""
+        ...
+
+    def draft(self, ws: Tensor, size: int, regions: Regions | None = None) -> Tensor:
+        """`ws` → pictures [N, 3, size, size] as near to the averaged full ones as is quick; regions as above."""
         ...
 
     def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:

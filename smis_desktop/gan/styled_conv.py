@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.regions import Regions, modulated
+
 LEAK = 0.2
 """Slope of the LeakyReLU below zero."""
 
@@ -37,8 +39,8 @@ class StyledConv(nn.Module):
         self.bias = nn.Parameter(torch.empty(out_channels))
         self.noise = nn.Parameter(torch.empty(1, 1, resolution, resolution))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = x * self.affine(w)
+    def forward(self, x: Tensor, w: Tensor, regions: Regions | None = None) -> Tensor:
+        x = modulated(x, self.affine(w), regions)
         if self.depthwise is None:
             x = F.conv2d(x, self.weight, self.bias, padding=1)
         else:

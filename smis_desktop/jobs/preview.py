@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from smis_desktop.errors import UserError
+from smis_desktop.jobs.filming import Filming
+from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.jobs.picture_file import write_picture
 from smis_desktop.labels.palette import Palette
 from smis_desktop.storage.project_file import Project
@@ -124,7 +126,23 @@ class Failed:
     stage: Stage
 
 
-PreviewMessage = LoadingProgress | Ready | PicturePainted | PictureSaved | Failed
+@dataclass(frozen=True, eq=False)
+class AsidePainted:
+    """The answer to `paint_aside`."""
+
+    ticket: int
+    result: PictureResult
+
+
+@dataclass(frozen=True)
+class FilmProgress:
+    """A film is being made. `fraction` is 0–1; 1: it is safely on the disk."""
+
+    path: Path
+    fraction: float
+
+
+PreviewMessage = LoadingProgress | Ready | PicturePainted | PictureSaved | AsidePainted | FilmProgress | Failed
 
 
 @dataclass(frozen=True)
@@ -192,7 +210,13 @@ class _Saving:
     project: Project | None
 
 
-_Job = _Opening | _Painting | _Refining | _Saving
+@dataclass(frozen=True, eq=False)
+class _Aside:
+    ticket: int
+    request: PictureRequest
+
+
+_Job = _Opening | _Painting | _Refining | _Saving | _Aside | Filming
 
 
 class _Closed(Exception):
@@ -228,6 +252,8 @@ class PreviewWorker:
         self._newest: _Submission | None = None
         self._drafted: _Submission | None = None
         self._saves: deque[_Saving] = deque()
+        self._asides: deque[_Aside] = deque()
+        self._films: deque[Filming] = deque()
         self._renderer: Renderer | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
@@ -265,6 +291,30 @@ class PreviewWorker:
             self._saves.append(_Saving(path, request, picture, project))
             self._changed.notify()
 
+    def paint_aside(self, ticket: int, request: PictureRequest) -> None:
+        """A picture for elsewhere, whenever nothing is waited for in front: `AsidePainted` brings it."""
+        with self._changed:
+            self._asides.append(_Aside(ticket, request))
+            self._changed.notify()
+
+    def drop_asides(self) -> None:
+        """Nobody waits for pictures asked for with `paint_aside` any more."""
+        with self._changed:
+            self._asides.clear()
+
+    def film(self, path: Path, keyframes: Sequence[PictureRequest], settings: FilmSettings) -> None:
+        """Write a film from picture to picture, a frame at a time between everything else: `FilmProgress` follows."""
+        with self._changed:
+            self._films.append(Filming(path, tuple(keyframes), settings))
+            self._changed.notify()
+
+    def cancel_films(self) -> None:
+        """Make no film any further; nothing is written."""
+        with self._changed:
+            for film in self._films:
+                film.give_up()
+            self._films.clear()
+
     def close(self, timeout: float) -> bool:
         """Stop after the call that is being computed; no message comes after this. True when the thread has ended.
 
@@ -287,6 +337,10 @@ class PreviewWorker:
                 self._attempt("painting", partial(self._paint, job))
             elif isinstance(job, _Refining):
                 self._attempt("painting", partial(self._refine, job))
+            elif isinstance(job, _Aside):
+                self._attempt("painting", partial(self._paint_aside, job))
+            elif isinstance(job, Filming):
+                self._attempt("saving", partial(self._go_on_filming, job))
             else:
                 self._attempt("saving", partial(self._save, job))
 
@@ -296,14 +350,14 @@ class PreviewWorker:
             while not self._closing:
                 if (job := self._urgent_job()) is not None:
                     return job
-                if self._resting is not None:
-                    resting, self._resting = self._resting, None
-                    return resting
-                if self._renderer is None or self._drafted is None or self._drafted.draft_only:
+                if self._renderer is not None and self._drafted is not None and not self._drafted.draft_only:
+                    if not self._changed.wait_for(self._is_disturbed, self._settle_seconds):
+                        drafted, self._drafted = self._drafted, None
+                        return _Painting(drafted, "full")
+                elif (job := self._patient_job()) is not None:
+                    return job
+                else:
                     self._changed.wait()
-                elif not self._changed.wait_for(self._is_disturbed, self._settle_seconds):
-                    drafted, self._drafted = self._drafted, None
-                    return _Painting(drafted, "full")
             return None
 
     def _urgent_job(self) -> _Job | None:
@@ -321,6 +375,17 @@ class PreviewWorker:
             if not is_drafted:
                 return _Painting(newest, "draft")
         return self._saves.popleft() if self._saves else None
+
+    def _patient_job(self) -> _Job | None:
+        """What is done when the picture in front is: its refinement, pictures for elsewhere, films."""
+        if self._resting is not None:
+            resting, self._resting = self._resting, None
+            return resting
+        if self._renderer is None:
+            return None
+        if self._asides:
+            return self._asides.popleft()
+        return self._films[0] if self._films else None
 
     def _is_disturbed(self) -> bool:
         return self._closing or self._opening is not None or self._newest is not None or bool(self._saves)
@@ -377,6 +442,24 @@ class PreviewWorker:
         with self._changed:
             if self._newest is None and self._opening is None:
                 self._resting = job
+
+    def _paint_aside(self, job: _Aside) -> None:
+        self._tell(AsidePainted(job.ticket, self._render(job.request)))
+
+    def _go_on_filming(self, job: Filming) -> None:
+        try:
+            fraction = job.go_on(self._render)
+        except BaseException:
+            self._end_film(job)
+            raise
+        if fraction == 1.0:
+            self._end_film(job)
+        self._tell(FilmProgress(job.path, fraction))
+
+    def _end_film(self, job: Filming) -> None:
+        with self._changed:
+            if job in self._films:
+                self._films.remove(job)
 
     def _save(self, job: _Saving) -> None:
         picture = job.picture

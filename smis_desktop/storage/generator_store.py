@@ -110,7 +110,7 @@ def open_generator(name: str, progress: Progress | None = None) -> MobileStyleGA
         fetch_faces(progress or _silent)
     remedy = f"delete it and run: smis fetch {DEFAULT_GENERATOR}"
     weights, facts = read_tensors(path, _KIND, _VERSION, remedy)
-    weights |= _draft_head(name)
+    weights |= _heads(name)
     try:
         return MobileStyleGAN.from_weights(name, facts["weights_sha256"], weights)
     except (RuntimeError, KeyError) as error:
@@ -144,13 +144,13 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _draft_head(name: str) -> dict[str, Tensor]:
-    """The head that ships for that generator, if one does; it is no part of the generator's own weights."""
-    path = models_folder() / f"{name}-draft-head.safetensors"
+def _heads(name: str) -> dict[str, Tensor]:
+    """The picture heads that ship for that generator, if any do; they are no part of the generator's own weights."""
+    path = models_folder() / f"{name}-heads.safetensors"
     if not path.is_file():
         return {}
     tensors = load_file(path)
-    return {f"draft_head.{key}": value.clone() for key, value in tensors.items()}
+    return {f"heads.{key}": value.clone() for key, value in tensors.items()}
 
 
 def _latent_statistics(weights: Mapping[str, Tensor], digest: str) -> dict[str, Tensor]:

@@ -19,12 +19,14 @@ from smis_desktop.labels.document import MAX_SIZE, MIN_SIZE, DocumentState
 from smis_desktop.labels.layers import Layer
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.style import Look, Style, look_facts, look_from_facts, style_facts, style_from_facts
 
 SUFFIX = ".smis"
 VERSION = 1
 _MIMETYPE = b"application/x-smis-project"
 _MAX_LAYERS = 1000
 _MAX_KEPT = 500
+_MAX_PINS = 500
 _MAX_SIDE = 4 * MAX_SIZE
 _MAX_UNPACKED = 1 << 30
 _REACH = 1 << 20
@@ -33,14 +35,14 @@ _DAMAGED = "open another copy, or the backup with the same name and a ~ at its e
 
 
 @dataclass(frozen=True, eq=False)
-class Style:
-    """How a picture was chosen. `mix` 0–1; `extras`: JSON-able facts that later versions add, kept as they are;
-    `ws`: float32 [num_ws, D], the latents themselves, where they are known."""
+class KeptStyle:
+    """How a picture was chosen. `extras`: JSON-able facts that later versions add, kept as they are; `ws`: float32
+    [num_ws, D], the picture's own latents, where they are known; `pins`: looks laid aside for later."""
 
-    seed: int = 0
-    mix: float = 1.0
+    style: Style = field(default_factory=Style)
     extras: Mapping[str, Any] = field(default_factory=dict)
     ws: np.ndarray | None = field(default=None, repr=False)
+    pins: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class KeptPicture:
 
     png: bytes = field(repr=False)
     document: DocumentState
-    style: Style
+    style: KeptStyle
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Project:
     """A painting. `model_sha256` (hex) and `model_path` say which personal model it was painted for, where known."""
 
     document: DocumentState
-    style: Style = field(default_factory=Style)
+    style: KeptStyle = field(default_factory=KeptStyle)
     model_name: str | None = None
     model_sha256: str | None = None
     model_path: str | None = None
@@ -133,7 +135,7 @@ def decode_project(data: bytes, name: str) -> Project:
             )
     except (
         zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, OSError, MemoryError,
-        RuntimeError, SyntaxError, msgspec.DecodeError, RecursionError, Image.DecompressionBombError,
+        RuntimeError, SyntaxError, TypeError, msgspec.DecodeError, RecursionError, Image.DecompressionBombError,
     ) as error:  # fmt: skip
         raise UserError(
             f"{name} is no project of this program, or is damaged ({_words(error)}); {_DAMAGED}."
@@ -173,6 +175,8 @@ class _StyleFacts(msgspec.Struct):
     extras: dict[str, Any]
     ws: str | None = None
     ws_shape: tuple[int, int] | None = None
+    style: dict[str, Any] | None = None
+    pins: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 class _ModelFacts(msgspec.Struct):
@@ -263,15 +267,18 @@ def _get_layer(read: Callable[[str], bytes], facts: _LayerFacts) -> Layer:
     return Layer(facts.id, facts.name, facts.visible, facts.locked, facts.left, facts.top, pixels)
 
 
-def _put_style(put: Callable[[str, bytes], None], folder: str, style: Style) -> _StyleFacts:
+def _put_style(put: Callable[[str, bytes], None], folder: str, style: KeptStyle) -> _StyleFacts:
     entry, shape = None, None
     if style.ws is not None:
         entry, shape = f"{folder}/ws.f32", (int(style.ws.shape[0]), int(style.ws.shape[1]))
         put(entry, np.ascontiguousarray(style.ws, "<f4").tobytes())
-    return _StyleFacts(style.seed, style.mix, dict(style.extras), entry, shape)
+    return _StyleFacts(
+        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, style_facts(style.style),
+        [look_facts(look) for look in style.pins],
+    )  # fmt: skip
 
 
-def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> Style:
+def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> KeptStyle:
     ws = None
     if facts.ws is not None and facts.ws_shape is not None:
         ws = np.frombuffer(read(facts.ws), "<f4").reshape(facts.ws_shape).astype(np.float32)
@@ -279,7 +286,11 @@ def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> Style:
             raise ValueError("latents that are not finite")
     if not 0 <= facts.mix <= 1:
         raise ValueError(f"a mixing strength of {facts.mix}")
-    return Style(facts.seed, facts.mix, facts.extras, ws)
+    plain = Style.of_seed(facts.seed, facts.mix)  # what versions before faders knew
+    style = plain if facts.style is None else style_from_facts(facts.style)
+    if len(facts.pins) > _MAX_PINS:
+        raise ValueError(f"{len(facts.pins)} pinned looks")
+    return KeptStyle(style, facts.extras, ws, tuple(look_from_facts(pin) for pin in facts.pins))
 
 
 def _put_kept(put: Callable[[str, bytes], None], folder: str, kept: KeptPicture) -> _KeptFacts:

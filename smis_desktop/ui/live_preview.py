@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
+from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.jobs.preview import (
+    AsidePainted,
     Failed,
+    FilmProgress,
     LoadingProgress,
     OnScreen,
     OpenRenderer,
@@ -24,7 +27,7 @@ from smis_desktop.jobs.preview import (
     is_news,
 )
 from smis_desktop.storage.project_file import Project
-from smis_desktop.ui.style_bar import Style
+from smis_desktop.style import Style
 
 if TYPE_CHECKING:
     from smis_desktop.synthesis import PictureRequest
@@ -41,6 +44,9 @@ class LivePreview(QObject):
     """Only pictures that are news: newer than the one on screen, or better."""
     saved = Signal(Path)
     failed = Signal(Failed)
+    aside_painted = Signal(AsidePainted)
+    """A picture asked for with `paint_aside`."""
+    film_progress = Signal(FilmProgress)
 
     _arrived = Signal(object)
 
@@ -101,7 +107,7 @@ class LivePreview(QObject):
         # Not at the top of the file: it brings torch along, seconds of it; by now the thread has paid for them.
         from smis_desktop.synthesis import PictureRequest
 
-        self._request = PictureRequest(layout, style.seed, style.mix, size=self._about.full_size)
+        self._request = PictureRequest(layout, style, size=self._about.full_size)
         self._revision += 1
         self._worker.submit(self._session, self._revision, self._request, draft_only=pen_is_down)
 
@@ -120,9 +126,39 @@ class LivePreview(QObject):
             return
         request, picture = self._request, self._shown_picture if self.is_up_to_date else None
         if style is not None:
-            request, picture = replace(request, style_seed=style.seed, mix=style.mix), None
+            request, picture = replace(request, style=style), None
         self._saves_under_way += 1
         self._worker.save(path, request, picture, project)
+
+    def paint_aside(self, ticket: int, style: Style, size: int = 256) -> None:
+        """The present layout in another style, when nothing else is to be done: `aside_painted` brings it."""
+        if self._request is not None:
+            request = replace(self._request, style=style, quality="draft", size=size)
+            self._worker.paint_aside(ticket, request)
+
+    def drop_asides(self) -> None:
+        """Nobody waits for them any more."""
+        self._worker.drop_asides()
+
+    def film(
+        self, path: Path, keyframes: Sequence[tuple[np.ndarray, Style, np.ndarray | None]], settings: FilmSettings
+    ) -> None:
+        """A film from picture to picture; keyframes: layout, style and, where known, latents. `film_progress` follows,
+        or `failed`."""
+        if self._about is None:
+            return
+        from smis_desktop.synthesis import PictureRequest
+
+        requests = [
+            PictureRequest(layout, style, size=settings.size, exact_ws=ws) for layout, style, ws in keyframes
+        ]
+        self._saves_under_way += 1
+        self._worker.film(path, requests, settings)
+
+    @property
+    def full_size(self) -> int:
+        """Side of the generator's own pictures; 0 before `ready`."""
+        return 0 if self._about is None else self._about.full_size
 
     @property
     def shown_ws(self) -> np.ndarray | None:
@@ -148,6 +184,12 @@ class LivePreview(QObject):
             case PictureSaved():
                 self._saves_under_way -= 1
                 self.saved.emit(message.path)
+            case AsidePainted():
+                self.aside_painted.emit(message)
+            case FilmProgress():
+                if message.fraction == 1.0:
+                    self._saves_under_way -= 1
+                self.film_progress.emit(message)
             case Failed():
                 if message.stage == "saving":
                     self._saves_under_way -= 1

@@ -48,7 +48,7 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
     return {
         "encoder": without_gradients(lambda: model.encoder(planes)),
-        "generator_256": without_gradients(lambda: generator.draft(ws)),
+        "generator_256": without_gradients(lambda: generator.draft(ws, DRAFT_SIZE)),
         "generator_1024": without_gradients(lambda: generator.synthesis(ws)),
         "request_256": lambda: synthesizer.render(PictureRequest(layout, size=DRAFT_SIZE, quality="draft")),
         "request_1024": lambda: synthesizer.render(PictureRequest(layout, size=full)),

@@ -1,0 +1,79 @@
+"""From a photo to latents, in a process of its own, with the growing picture to watch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from smis_desktop.jobs.spawned import Inbox, Send, Spawned
+
+_SECONDS_BETWEEN_PICTURES = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Inverting:
+    """Under way. `fraction` 0–1; `picture`: uint8 [256, 256, 3], the best reconstruction so far, now and then."""
+
+    fraction: float
+    picture: np.ndarray | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Inverted:
+    """Done: float32 [num_ws, D], the reconstruction uint8 [256, 256, 3], and how near it is.
+
+    psnr in dB at 256²; perceptual: distance by a network's features, 0 for equal; below about 0.3 the same person is
+    recognised.
+    """
+
+    ws: np.ndarray = field(repr=False)
+    picture: np.ndarray = field(repr=False)
+    psnr: float
+    perceptual: float
+
+
+def photo_inversion(
+    photo: np.ndarray, generator_name: str, deliver: Callable[[Any], None], start: int = 0, steps: int | None = None
+) -> Spawned:
+    """Not started yet. photo: uint8 [S, S, 3]. start: another number, another place to begin from.
+
+    deliver: `Inverting`, then `Inverted`, or `WorkFailed`; at last `WorkEnded`.
+    """
+    return Spawned(invert_photo, (photo, generator_name, start, steps), deliver)
+
+
+def invert_photo(
+    send: Send, inbox: Inbox, photo: np.ndarray, generator_name: str, start: int, steps: int | None
+) -> None:
+    """The work itself. Raises UserError when the generator or the comparing network cannot be had."""
+    import torch
+
+    from smis_desktop.fewshot.inversion import Inversion, InversionProgress, InversionSettings, invert
+    from smis_desktop.gan.pixels import to_rgb8
+    from smis_desktop.storage.generator_store import open_generator
+    from smis_desktop.storage.perceptual_store import open_perceptual_distance
+
+    torch.set_num_threads(max(1, os.cpu_count() or 1))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    generator = open_generator(generator_name).to(device)
+    perceptual = open_perceptual_distance(lambda words, fraction: None).to(device)
+    shown = time.monotonic()
+
+    def told(progress: InversionProgress, inversion: Inversion) -> None:
+        nonlocal shown
+        picture = None
+        if time.monotonic() - shown > _SECONDS_BETWEEN_PICTURES:
+            picture = to_rgb8(inversion.best_draft())
+            shown = time.monotonic()
+        send(Inverting(progress.step / progress.steps, picture))
+
+    settings = InversionSettings(start=start) if steps is None else InversionSettings(steps=steps, start=start)
+    result = invert(generator, perceptual, photo, settings, told)
+    with torch.inference_mode():
+        picture = to_rgb8(generator.draft(result.ws[None].to(device), 256)[0])
+    send(Inverted(result.ws.numpy(), picture, result.psnr, result.perceptual))

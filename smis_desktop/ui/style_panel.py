@@ -1,0 +1,230 @@
+"""Everything about the style: strengths, whose look, between which looks, looks laid aside, classes in looks of their
+own."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.style import Look
+from smis_desktop.ui.blend_pad import BlendPad
+from smis_desktop.ui.chosen_style import ChosenStyle
+from smis_desktop.ui.easel import Easel
+from smis_desktop.ui.icons import plain_icon
+from smis_desktop.ui.look_menu import LookSources, TakeLook, fill_look_menu, look_words
+from smis_desktop.ui.pane import Pane
+from smis_desktop.ui.percent_slider import PercentSlider
+from smis_desktop.ui.theme import current_colors
+
+_SMALL = QSize(14, 14)
+
+
+class StylePanel(QDockWidget):
+    """A view of the chosen style; every change goes through it."""
+
+    def __init__(
+        self, chosen: ChosenStyle, easel: Easel, sources: LookSources, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("style")
+        self.setWindowTitle(self.tr("Style"))
+        self.setTitleBarWidget(QWidget())
+        self._chosen, self._easel, self._sources = chosen, easel, sources
+
+        self.faders = {
+            "coarse": PercentSlider(
+                self.tr("Pose, shape"), self.tr("How much of the look's pose and shape: it pulls against your layout")
+            ),
+            "middle": PercentSlider(
+                self.tr("Features"), self.tr("How much of the look's eyes, mouth, hair: it pulls against your layout")
+            ),
+            "fine": PercentSlider(self.tr("Colours"), self.tr("How much of the look's colours, light and texture")),
+        }
+        width = max(fader.name_label.sizeHint().width() for fader in self.faders.values())
+        for name, fader in self.faders.items():
+            fader.name_label.setFixedWidth(width)
+            fader.moved.connect(lambda fraction, name=name: chosen.change(**{name: fraction}))
+
+        self.look_button = self._menu_button(self.tr("Whose look"), self._fill_look)
+        self.pin_button = self._icon_button("pin", self.tr("Lay this look aside, to come back to it"))
+        self.pin_button.clicked.connect(lambda: chosen.pin(chosen.style.look))
+        self.second_button = self._menu_button(self.tr("Second look"), self._fill_second)
+        self.pad = BlendPad()
+        self.pad.moved.connect(lambda blend, mix: chosen.change(blend=blend, mix=mix))
+        self._pins = QVBoxLayout()
+        self._pins.setSpacing(2)
+        self._pins_name = self._name(self.tr("Looks laid aside"))
+        self.dress_button = self._menu_button(self.tr("A look of its own"), self._fill_dress)
+        self.dress_button.setText(self.tr("Choose a class"))
+        self._dressed = QVBoxLayout()
+        self._dressed.setSpacing(2)
+
+        column = QVBoxLayout()
+        column.setContentsMargins(14, 2, 12, 12)
+        column.setSpacing(6)
+        for fader in self.faders.values():
+            column.addWidget(fader)
+        column.addSpacing(6)
+        column.addWidget(self._name(self.tr("Whose look")))
+        column.addLayout(_row(self.look_button, self.pin_button))
+        column.addWidget(self._pins_name)
+        column.addLayout(self._pins)
+        column.addSpacing(6)
+        column.addWidget(self._name(self.tr("Between two looks")))
+        column.addWidget(self.second_button)
+        column.addWidget(self.pad)
+        column.addSpacing(6)
+        column.addWidget(self._name(self.tr("A class in a look of its own")))
+        column.addLayout(self._dressed)
+        column.addWidget(self.dress_button)
+        column.addStretch(1)
+        contents = QWidget()
+        contents.setLayout(column)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(contents)
+        margin = QWidget()
+        around = QVBoxLayout(margin)
+        around.setContentsMargins(8, 0, 0, 8)
+        around.addWidget(Pane(self.tr("Style"), scroll))
+        self.setWidget(margin)
+        chosen.changed.connect(self._show)
+        chosen.pins_changed.connect(self._show_pins)
+        easel.palette_changed.connect(self._show)
+        easel.replaced.connect(self._show)
+        self._show()
+        self._show_pins()
+
+    def redraw_icons(self) -> None:
+        """In the colours of the present theme."""
+        self.pin_button.setIcon(plain_icon("pin", current_colors().text))
+        self._show()
+        self._show_pins()
+
+    def _show(self) -> None:
+        style = self._chosen.style
+        for name, fader in self.faders.items():
+            fader.show_fraction(getattr(style, name))
+        self.look_button.setText(look_words(style.look))
+        self.second_button.setText(look_words(style.second) if style.second else self.tr("Choose a second look"))
+        self.pad.setVisible(style.second is not None)
+        if style.second is not None:
+            self.pad.show_place(style.blend, style.mix, look_words(style.look), look_words(style.second))
+        _empty(self._dressed)
+        names = self._class_names()
+        for class_id, look in style.class_looks:
+            words = self.tr("{name}: {look}").format(name=names.get(class_id, str(class_id)), look=look_words(look))
+            self._dressed.addWidget(
+                self._line(words, self.tr("No look of its own any more"), lambda c=class_id: self._dress(c, None))
+            )
+
+    def _show_pins(self) -> None:
+        _empty(self._pins)
+        self._pins_name.setVisible(bool(self._chosen.pins))
+        for look in self._chosen.pins:
+            words = look_words(look)
+            line = self._line(words, self.tr("Forget this look"), lambda look=look: self._chosen.unpin(look))
+            button = QPushButton(words)
+            button.setProperty("role", "link")
+            button.setToolTip(self.tr("Wear this look"))
+            button.clicked.connect(lambda _=False, look=look: self._chosen.wear(look))
+            layout = line.layout()
+            assert isinstance(layout, QHBoxLayout)
+            label = layout.itemAt(0).widget()
+            layout.replaceWidget(label, button)
+            label.deleteLater()
+            self._pins.addWidget(line)
+
+    def _fill_look(self, menu: QMenu) -> None:
+        fill_look_menu(menu, self._sources, self._chosen.wear)
+
+    def _fill_second(self, menu: QMenu) -> None:
+        def take(look: Look) -> None:
+            self._chosen.change(second=look, blend=0.5)
+
+        fill_look_menu(menu, self._sources, take)
+        if self._chosen.style.second is not None:
+            menu.addAction(self.tr("No second look"), lambda: self._chosen.change(second=None, blend=0.0))
+
+    def _fill_dress(self, menu: QMenu) -> None:
+        for class_id, name in self._class_names().items():
+            fill_look_menu(menu.addMenu(name), self._sources, self._taker(class_id))
+
+    def _taker(self, class_id: int) -> TakeLook:
+        return lambda look: self._dress(class_id, look)
+
+    def _dress(self, class_id: int, look: Look | None) -> None:
+        self._chosen.set_style(self._chosen.style.with_class_look(class_id, look))
+
+    def _class_names(self) -> dict[int, str]:
+        document = self._easel.document
+        return {} if document is None else {c.class_id: c.name for c in document.palette.classes}
+
+    def _name(self, words: str) -> QLabel:
+        label = QLabel(words)
+        label.setProperty("role", "lead")
+        return label
+
+    def _menu_button(self, name: str, fill: object) -> QPushButton:
+        button = QPushButton()
+        button.setAccessibleName(name)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        menu = QMenu(button)
+
+        def refill() -> None:
+            menu.clear()
+            fill(menu)  # type: ignore[operator]
+
+        menu.aboutToShow.connect(refill)
+        button.setMenu(menu)
+        return button
+
+    def _icon_button(self, icon: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(plain_icon(icon, current_colors().text))
+        button.setIconSize(_SMALL)
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        return button
+
+    def _line(self, words: str, remove_tip: str, remove: object) -> QWidget:
+        line = QWidget()
+        label = QLabel(words)
+        label.setProperty("role", "value")
+        button = self._icon_button("delete", remove_tip)
+        button.clicked.connect(lambda: remove())  # type: ignore[operator]
+        row = QHBoxLayout(line)
+        row.setContentsMargins(2, 0, 0, 0)
+        row.addWidget(label, 1)
+        row.addWidget(button)
+        return line
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(6)
+    row.addWidget(widgets[0], 1)
+    for widget in widgets[1:]:
+        row.addWidget(widget)
+    return row
+
+
+def _empty(layout: QVBoxLayout) -> None:
+    while layout.count():
+        widget = layout.takeAt(0).widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
