@@ -84,7 +84,7 @@ def open_renderer(model_path: Path) -> OpenRenderer:
                 if network is not None:
                     network.to("cuda")
         return _SynthesizerRenderer(
-            model.name, model.palette, device, generator.img_resolution, Synthesizer(generator, model)
+            model.name, model.palette, device, generator.img_resolution, generator.name, Synthesizer(generator, model)
         )
 
     return opened
@@ -110,6 +110,7 @@ class _SynthesizerRenderer:
     palette: Palette
     device: str
     full_size: int
+    generator_name: str
     synthesizer: Synthesizer
 
     def render(self, request: PictureRequest) -> PictureResult:

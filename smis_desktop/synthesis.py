@@ -26,8 +26,6 @@ from smis_desktop.style import Look, Style
 Quality = Literal["draft", "full"]
 DRAFT_SIZE = 256
 _MASK_SIDE = 256
-_FEATHER = 2
-"""Pixels of `_MASK_SIDE` that the looks of two classes fade into each other on either side of their border."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +39,8 @@ class PictureRequest:
     refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
     start_ws: float32 [num_ws, D], read-only: whose structural slots to start from instead of the encoder's answer, to
         go on with an earlier refinement of the same layout.
-    exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but where
-        classes wear other looks.
+    exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but what
+        classes wear that wear looks of their own.
     """
 
     layout: np.ndarray = field(repr=False)
@@ -123,17 +121,18 @@ class Synthesizer:
 
     def _dressed(self, ws: Tensor, request: PictureRequest) -> tuple[Tensor, Regions | None]:
         """`ws` and, behind it, what each class wears that wears something of its own, [K, num_ws, D]; and where."""
-        worn = [(class_id, look) for class_id, look in request.style.class_looks if (request.layout == class_id).any()]
-        fine = self.generator.fine_slots
-        if not worn or len(fine) == 0:
+        looks = [(class_id, look) for class_id, look in request.style.class_looks if class_id in self.palette.class_ids]
+        if not looks or len(self.generator.fine_slots) == 0:
             return ws, None
         everyone = Style(fine=1.0)
         with torch.no_grad():
-            dressed = [mix_styles(self.generator, ws, self._look(look), everyone) for _, look in worn]
-            masks = np.stack([request.layout == class_id for class_id, _ in worn]).astype(np.float32)
-            own = F.adaptive_avg_pool2d(torch.from_numpy(masks)[:, None], min(masks.shape[-1], _MASK_SIDE))
-            own = F.avg_pool2d(F.pad(own, (_FEATHER,) * 4, mode="replicate"), 2 * _FEATHER + 1, 1).to(self._device)
-            return torch.cat((ws, *dressed)), Regions(torch.cat((1 - own.sum(0, keepdim=True), own)))
+            # Where the picture shows the class, not where the layout asks for it: else a look ends in mid-air.
+            seen = self.model.transfer.label(self.model.transfer.read(self.generator, ws))
+            channels = [self.palette.class_ids.index(class_id) for class_id, _ in looks]
+            masks = torch.cat([(seen == channel)[:, None].float() for channel in channels])
+            masks = F.interpolate(masks, size=(_MASK_SIDE, _MASK_SIDE), mode="bilinear", align_corners=False)
+            dressed = [mix_styles(self.generator, ws, self._look(look), everyone) for _, look in looks]
+            return torch.cat((ws, *dressed)), Regions(torch.cat((1 - masks.sum(0, keepdim=True), masks)))
 
     def _look(self, look: Look) -> Tensor:
         """`ws` [1, num_ws, D] of a seed or a picture. Raises UserError when it is another generator's picture."""
@@ -141,7 +140,9 @@ class Synthesizer:
         if look.ws is None:
             return generator.broadcast(generator.mapping(seeded_z(look.seed, generator.w_dim).to(self._device)))
         if look.ws.shape != (generator.num_ws, generator.w_dim):
-            raise UserError(f"The look “{look.name}” was made by another generator than {generator.name}; choose another.")
+            raise UserError(
+                f"The look “{look.name}” was made by another generator than {generator.name}; choose another."
+            )
         return self._on_device(look.ws)[None]
 
     def _on_device(self, numbers: np.ndarray) -> Tensor:

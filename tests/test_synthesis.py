@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from smis_desktop.errors import UserError
+from smis_desktop.style import Look, Style
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.small_generator import small_generator
 from tests.small_model import small_model
@@ -28,20 +29,25 @@ def layout(split: int = 60) -> np.ndarray:
 
 
 def test_a_picture_is_a_function_of_its_request(synthesizer: Synthesizer) -> None:
-    request = PictureRequest(layout(), style_seed=4, mix=0.7, size=128)
+    request = PictureRequest(layout(), Style.of_seed(4, 0.7), size=128)
     first, again = synthesizer.render(request), synthesizer.render(request)
     assert first.picture.shape == (128, 128, 3)
     assert first.picture.dtype == np.uint8
     assert np.array_equal(first.picture, again.picture)
     assert np.array_equal(first.ws, again.ws)
-    for change in ({"layout": layout(20)}, {"style_seed": 5}, {"mix": 0.0}, {"refine_steps": 3}):
+    for change in (
+        {"layout": layout(20)},
+        {"style": Style.of_seed(5, 0.7)},
+        {"style": Style.of_seed(4, 0.0)},
+        {"refine_steps": 3},
+    ):
         other = synthesizer.render(dataclasses.replace(request, **change))
         assert not np.array_equal(first.ws, other.ws), change
 
 
 def test_without_mixing_the_seed_means_nothing(synthesizer: Synthesizer) -> None:
-    a = synthesizer.render(PictureRequest(layout(), style_seed=1, mix=0.0))
-    b = synthesizer.render(PictureRequest(layout(), style_seed=2, mix=0.0))
+    a = synthesizer.render(PictureRequest(layout(), Style.of_seed(1, 0.0)))
+    b = synthesizer.render(PictureRequest(layout(), Style.of_seed(2, 0.0)))
     assert np.array_equal(a.picture, b.picture)
 
 
@@ -77,11 +83,11 @@ def test_another_generator_is_refused(synthesizer: Synthesizer) -> None:
 
 
 def test_refinement_goes_on_from_earlier_latents_and_style_stays_free(synthesizer: Synthesizer) -> None:
-    request = PictureRequest(layout(), style_seed=4, size=128)
+    request = PictureRequest(layout(), Style.of_seed(4), size=128)
     first = synthesizer.render(dataclasses.replace(request, refine_steps=4))
     again = synthesizer.render(dataclasses.replace(request, start_ws=first.ws))
     np.testing.assert_allclose(again.ws, first.ws, atol=1e-6)
-    other_style = synthesizer.render(dataclasses.replace(request, start_ws=first.ws, style_seed=9))
+    other_style = synthesizer.render(dataclasses.replace(request, start_ws=first.ws, style=Style.of_seed(9)))
     structural = GENERATOR.fine_slots.start
     np.testing.assert_allclose(other_style.ws[:structural], first.ws[:structural], atol=1e-6)
     assert not np.allclose(other_style.ws[structural:], first.ws[structural:])
@@ -92,3 +98,72 @@ def test_a_full_picture_tells_what_the_model_sees_in_it(synthesizer: Synthesizer
     assert result.seen is not None
     np.testing.assert_array_equal(result.seen, synthesizer.segment(result.ws))
     assert synthesizer.render(PictureRequest(layout(), quality="draft")).seen is None
+
+
+def test_each_fader_moves_its_own_slots(synthesizer: Synthesizer) -> None:
+    groups = {"coarse": GENERATOR.coarse_slots, "middle": GENERATOR.middle_slots, "fine": GENERATOR.fine_slots}
+    still = synthesizer.render(PictureRequest(layout(), Style(fine=0.0))).ws
+    for name, slots in groups.items():
+        moved = synthesizer.render(PictureRequest(layout(), Style(**{"fine": 0.0, name: 0.5}))).ws
+        changed = {slot for slot in range(len(still)) if not np.allclose(still[slot], moved[slot])}
+        assert changed == set(slots), name
+
+
+def test_the_look_of_a_picture_at_full_strength_is_that_picture(synthesizer: Synthesizer) -> None:
+    kept = synthesizer.render(PictureRequest(layout(20), Style.of_seed(7)))
+    style = Style(Look.of_latents(kept.ws, "kept"), coarse=1.0, middle=1.0)
+    again = synthesizer.render(PictureRequest(layout(), style))
+    np.testing.assert_allclose(again.ws, kept.ws, atol=1e-6)
+    exact = synthesizer.render(PictureRequest(layout(), exact_ws=kept.ws))
+    assert np.array_equal(exact.picture, kept.picture)
+
+
+def test_a_second_look_is_reached_by_degrees(synthesizer: Synthesizer) -> None:
+    def fine(blend: float) -> np.ndarray:
+        style = Style(Look(1), second=Look(2), blend=blend)
+        return synthesizer.render(PictureRequest(layout(), style)).ws[GENERATOR.fine_slots.start :]
+
+    np.testing.assert_allclose(fine(0.25), 0.75 * fine(0.0) + 0.25 * fine(1.0), atol=1e-5)
+    second = synthesizer.render(PictureRequest(layout(), Style.of_seed(2))).ws[GENERATOR.fine_slots.start :]
+    np.testing.assert_allclose(fine(1.0), second, atol=1e-6)
+
+
+def test_a_class_wears_its_own_look_and_the_rest_stays(synthesizer: Synthesizer) -> None:
+    plain = PictureRequest(layout(), Style.of_seed(1), size=512)
+    one, other = (synthesizer.render(dataclasses.replace(plain, style=Style.of_seed(seed))).picture for seed in (1, 2))
+    seen = synthesizer.render(plain).seen
+    assert seen is not None
+    class_id = int(np.bincount(seen[seen != 255]).argmax())
+    style = Style.of_seed(1).with_class_look(class_id, Look(2))
+    dressed = synthesizer.render(dataclasses.replace(plain, style=style)).picture
+    worn = (seen == class_id).repeat(8, 0).repeat(8, 1)
+    inside = worn & ~_near_a_border(worn)
+    outside = ~worn & ~_near_a_border(worn)
+
+    def distance(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+        return float(np.abs(a[where].astype(float) - b[where]).mean())
+
+    assert distance(dressed, other, inside) < 0.2 * distance(one, other, inside)
+    assert distance(dressed, one, outside) < 0.2 * distance(one, other, outside)
+    undressed = style.with_class_look(class_id, None)
+    assert np.array_equal(synthesizer.render(dataclasses.replace(plain, style=undressed)).picture, one)
+
+
+def test_a_class_that_is_not_the_model_s_dresses_nobody(synthesizer: Synthesizer) -> None:
+    request = PictureRequest(layout(), Style.of_seed(1), size=128)
+    dressed = dataclasses.replace(request, style=request.style.with_class_look(200, Look(2)))
+    assert np.array_equal(synthesizer.render(dressed).picture, synthesizer.render(request).picture)
+
+
+def test_the_look_of_another_generator_s_picture_is_refused(synthesizer: Synthesizer) -> None:
+    foreign = Look.of_latents(np.zeros((3, 8)), "cat.jpg")
+    with pytest.raises(UserError, match="cat.jpg"):
+        synthesizer.render(PictureRequest(layout(), Style(foreign)))
+
+
+def _near_a_border(mask: np.ndarray, reach: int = 24) -> np.ndarray:
+    near = np.zeros_like(mask)
+    for axis in (0, 1):
+        for shift in (-reach, reach):
+            near |= mask != np.roll(mask, shift, axis)
+    return near

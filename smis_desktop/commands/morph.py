@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=whole(1, 60), default=25, metavar="N", help="pictures a second (default: 25)")
     parser.add_argument("--once", action="store_true", help="end with the last picture; else back to the first")
     parser.add_argument(
-        "--seed", type=seed, default=FIRST_SEED, help=f"style of the first; each next takes the next (default: {FIRST_SEED})"
+        "--seed",
+        type=seed,
+        default=FIRST_SEED,
+        help=f"style of the first; each next takes the next (default: {FIRST_SEED})",
     )
     parser.add_argument("--same-style", action="store_true", help="one style for all")
     parser.add_argument("--mix", type=between(0, 1), default=1.0, help="as in `smis render` (default: 1)")

@@ -19,7 +19,6 @@ from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import LEAK, Affine, StyledConv
 
 
-
 class Block(nn.Module):
     """Doubles the side: modulated inverse Haar step (C → C/4), then two styled separable convolutions."""
 

@@ -63,6 +63,11 @@ class Renderer(Protocol):
         ...
 
     @property
+    def generator_name(self) -> str:
+        """The installed generator that makes the pictures."""
+        ...
+
+    @property
     def full_size(self) -> int:
         """Side of the generator's own pictures in pixels."""
         ...
@@ -92,6 +97,7 @@ class Ready:
     palette: Palette
     device: str
     full_size: int
+    generator_name: str = "faces"
 
 
 @dataclass(frozen=True, eq=False)
@@ -413,7 +419,7 @@ class PreviewWorker:
         with self._changed:
             self._renderer = renderer
             self._drafted = None
-        self._tell(Ready(renderer.name, renderer.palette, renderer.device, renderer.full_size))
+        self._tell(Ready(renderer.name, renderer.palette, renderer.device, renderer.full_size, renderer.generator_name))
 
     def _paint(self, job: _Painting) -> None:
         submission = job.submission

@@ -135,6 +135,8 @@ def _run(connection: Connection, work: Callable[..., None], arguments: tuple[Any
     except Exception as error:
         logging.basicConfig()
         log.exception("a fault in work in the background")
-        send(WorkFailed(f"It failed because of a fault in this program ({type(error).__name__}: {error}).", is_bug=True))
+        send(
+            WorkFailed(f"It failed because of a fault in this program ({type(error).__name__}: {error}).", is_bug=True)
+        )
     finally:
         connection.close()

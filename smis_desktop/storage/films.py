@@ -83,7 +83,9 @@ class _GifWriter:
         self._frames: list[Image.Image] = []
 
     def add(self, frame: np.ndarray) -> None:
-        self._frames.append(Image.fromarray(frame).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG))
+        self._frames.append(
+            Image.fromarray(frame).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        )
 
     def encoded(self) -> bytes:
         buffer = io.BytesIO()

@@ -139,9 +139,17 @@ COMMANDS: tuple[Command, ...] = (
         "view.obedience", VIEW, QT_TRANSLATE_NOOP("Command", "Show where the &photograph does not follow"), ("Ctrl+H",),
         None, True,
     ),
+    Command("view.style", VIEW, QT_TRANSLATE_NOOP("Command", "&Style panel"), ("Y",), "faders", True),
     Command("view.panels", VIEW, QT_TRANSLATE_NOOP("Command", "Hide &panels"), ("Tab",), None, True, on_canvas=True),
     Command("view.light", VIEW, QT_TRANSLATE_NOOP("Command", "&Light theme"), (), None, True),
     Command("picture.new_style", PICTURE, QT_TRANSLATE_NOOP("Command", "&New style"), ("N",), "new_style"),
+    Command(
+        "picture.wall", PICTURE, QT_TRANSLATE_NOOP("Command", "&Wall of variations"), ("W",), "wall",
+        needs_document=True,
+    ),
+    Command("picture.lock_style", PICTURE, QT_TRANSLATE_NOOP("Command", "&Lock style"), ("Shift+N",), "lock", True),
+    Command("picture.pin", PICTURE, QT_TRANSLATE_NOOP("Command", "Lay the look &aside"), ("Shift+K",), "pin"),
+    Command("picture.film", PICTURE, QT_TRANSLATE_NOOP("Command", "&Film from kept pictures…"), ("Ctrl+Shift+F",)),
     Command(
         "picture.keep", PICTURE, QT_TRANSLATE_NOOP("Command", "&Keep picture"),
         ("K",), "keep", needs_document=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ from smis_desktop.storage.contact_sheet import contact_sheet
 from smis_desktop.storage.open_raster import write_ora
 from smis_desktop.storage.photoshop import write_psd
 from smis_desktop.storage.project_file import Project
+from smis_desktop.style import Look
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.live_preview import LivePreview
 from smis_desktop.ui.small_dialogs import VariationsDialog
-from smis_desktop.ui.style_bar import Style
 
 
 class Exports(QObject):
@@ -142,11 +143,12 @@ class Exports(QObject):
     def save_variations(self, folder: Path, count: int) -> None:
         """The layout in `count` styles, and a contact sheet of them, in the background."""
         project = self._collect()
-        first = project.style.seed
+        style = project.style.style
+        first = style.look.seed
         self._sheet = [folder / f"{self._stem()}-{first + n}.png" for n in range(count)]
         self._waiting = dict.fromkeys(self._sheet, folder)
         for number, path in enumerate(list(self._sheet)):
-            self._preview.save(path, project, Style(first + number, project.style.mix))
+            self._preview.save(path, project, replace(style, look=Look(first + number)))
         self.told.emit(self.tr("Making {count} variations…").format(count=count))
 
     def _follow_saved(self, path: Path) -> None:

@@ -149,11 +149,14 @@ class LivePreview(QObject):
             return
         from smis_desktop.synthesis import PictureRequest
 
-        requests = [
-            PictureRequest(layout, style, size=settings.size, exact_ws=ws) for layout, style, ws in keyframes
-        ]
+        requests = [PictureRequest(layout, style, size=settings.size, exact_ws=ws) for layout, style, ws in keyframes]
         self._saves_under_way += 1
         self._worker.film(path, requests, settings)
+
+    @property
+    def generator_name(self) -> str | None:
+        """The installed generator that makes the pictures; None before `ready`."""
+        return None if self._about is None else self._about.generator_name
 
     @property
     def full_size(self) -> int:

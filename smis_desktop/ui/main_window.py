@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,8 +28,7 @@ from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.obedience import Obedience, compare
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.workbench import Workbench
-from smis_desktop.storage import project_file
-from smis_desktop.storage.project_file import KeptPicture, Project
+from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
 from smis_desktop.storage.recent_files import RecentFiles
 from smis_desktop.storage.recovery import RecoveryFolder
 from smis_desktop.ui.canvas import Canvas
@@ -50,7 +50,7 @@ from smis_desktop.ui.shortcuts import Shortcuts
 from smis_desktop.ui.small_dialogs import NewDialog, RecoveryDialog
 from smis_desktop.ui.start_page import StartPage
 from smis_desktop.ui.status import StatusBar
-from smis_desktop.ui.style_bar import Style, StyleBar
+from smis_desktop.ui.style_desk import StyleDesk
 from smis_desktop.ui.theme import THEMES, apply_theme
 from smis_desktop.ui.tool_bars import OptionsBar, ToolsBar
 from smis_desktop.ui.tools.options import ToolOptions
@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         self.commands.add_canvas_actions(self.canvas)
         self.panel = PreviewPanel()
         self.history = PreviewHistory()
-        self.style_bar = StyleBar(seeds)
+        self.style_desk = StyleDesk(self.easel, preview, self.history, self.dialogs, seeds, self)
         self.tools = OptionsBar(self.commands, self.options)
         self.classes = PaletteDock(self.easel, self.commands)
         self.layers = LayersPanel(self.easel, self.commands)
@@ -210,7 +210,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.panel, 1)
         column.addWidget(self.history)
-        self._picture_pane = Pane(self.tr("Photograph"), photograph, self.style_bar)
+        self._picture_pane = Pane(self.tr("Photograph"), photograph, self.style_desk.bar)
         self._stack = QStackedWidget()
         for page in (self._layout_pane, self.start_page):
             self._stack.addWidget(page)
@@ -233,6 +233,8 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.classes)
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.layers)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.photograph_dock)
+        self.splitDockWidget(self.photograph_dock, self.style_desk.panel, Qt.Orientation.Horizontal)
+        self.style_desk.panel.hide()
         width = self.width()
         self.resizeDocks(
             [self.classes, self.photograph_dock],
@@ -305,7 +307,10 @@ class MainWindow(QMainWindow):
                 "view.rotate_right": canvas.rotate_right,
                 "view.reset_rotation": canvas.reset_rotation,
                 "view.mirror": canvas.mirror_view,
-                "picture.new_style": self.style_bar.throw_seed,
+                "picture.new_style": self.style_desk.chosen.throw_seed,
+                "picture.wall": self.style_desk.show_wall,
+                "picture.pin": lambda: self.style_desk.chosen.pin(self.style_desk.chosen.style.look),
+                "picture.film": self.style_desk.ask_for_film,
                 "picture.keep": self._keep_picture,
                 "picture.copy": self._copy_picture,
                 "help.shortcuts": lambda: self._show_dialog(CheatSheet(self.commands, self)),
@@ -323,9 +328,11 @@ class MainWindow(QMainWindow):
             ("view.names", canvas.set_names),
             ("view.obedience", lambda _: self._show_heat()),
             ("view.panels", self._hide_panels),
+            ("view.style", self.style_desk.panel.setVisible),
             ("view.light", self._set_theme),
             ("picture.compare", lambda _: self._show_comparison()),
             ("picture.tie", lambda _: self._tie_view()),
+            ("picture.lock_style", self.style_desk.chosen.lock),
         ):
             self.commands[command_id].toggled.connect(follow)
 
@@ -346,7 +353,11 @@ class MainWindow(QMainWindow):
         self.easel.stroke_ended.connect(self._finish_picture)
         self.easel.history_changed.connect(self._show_what_can_be_undone)
         self.easel.refused.connect(self.status.tell)
-        self.style_bar.style_changed.connect(self._ask_for_picture)
+        self.style_desk.chosen.changed.connect(self._ask_for_picture)
+        self.style_desk.chosen.lock_changed.connect(self.commands["picture.lock_style"].setChecked)
+        self.style_desk.told.connect(self.status.tell)
+        self.style_desk.panel.visibilityChanged.connect(self.commands["view.style"].setChecked)
+        self.style_desk.bar.add_panel_button(self.commands["view.style"])
         self.panel.retry_wanted.connect(self._retry)
         self.history.returned.connect(self._return_to)
         self.history.changed.connect(self.files.touch)
@@ -405,7 +416,8 @@ class MainWindow(QMainWindow):
 
     def _take_project(self, project: Project) -> None:
         self.history.show_kept(project.kept)
-        self.style_bar.show_style(Style(project.style.seed, project.style.mix))
+        self.style_desk.chosen.follow(project.style.style)
+        self.style_desk.chosen.set_pins(project.style.pins)
         known = Path(project.model_path) if project.model_path else None
         if self._model is not None and project.model_name not in (None, self._model.name):
             if known is not None and known.is_file():
@@ -423,16 +435,15 @@ class MainWindow(QMainWindow):
         assert document is not None, "there is nothing to save"
         return Project(
             document.state(),
-            self._stored_style(),
+            replace(self._stored_style(), pins=self.style_desk.chosen.pins),
             None if self._model is None else self._model.name,
             None,
             None if self._model_path is None else str(self._model_path.absolute()),
             self.history.kept,
         )
 
-    def _stored_style(self) -> project_file.Style:
-        style = self.style_bar.chosen
-        return project_file.Style(style.seed, style.mix, {}, self.preview.shown_ws)
+    def _stored_style(self) -> KeptStyle:
+        return KeptStyle(self.style_desk.chosen.style, {}, self.preview.shown_ws)
 
     def _close_for_good(self) -> None:
         self._may_close = True
@@ -499,7 +510,7 @@ class MainWindow(QMainWindow):
         self._next_request.stop()
         if self.easel.document is not None:
             self.preview.request(
-                self.easel.document.snapshot(), self.style_bar.chosen, pen_is_down=self.easel.is_painting
+                self.easel.document.snapshot(), self.style_desk.chosen.style, pen_is_down=self.easel.is_painting
             )
         self._show_what_can_be_undone()
 
@@ -554,7 +565,7 @@ class MainWindow(QMainWindow):
         def back() -> None:
             self.files.place(Document.from_state(kept.document), path)
             self.history.show_kept(pictures)
-            self.style_bar.show_style(Style(kept.style.seed, kept.style.mix))
+            self.style_desk.chosen.follow(kept.style.style)
             self.files.touch()
 
         # What is painted now would be lost: it is kept first, unless it is kept already.
@@ -617,7 +628,8 @@ class MainWindow(QMainWindow):
         assert isinstance(application, QApplication)
         apply_theme(application, THEMES[name])
         self.commands.redraw_icons()
-        self.style_bar.redraw_icons()
+        self.style_desk.bar.redraw_icons()
+        self.style_desk.panel.redraw_icons()
 
     # Models
 

@@ -24,13 +24,13 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("&Layers", ("layers.add", "layers.duplicate", "layers.merge", "layers.delete", _LINE, "layers.rename",
                  "layers.raise", "layers.lower", _LINE, "layers.flip", "layers.clear")),
-    ("&Photograph", ("picture.new_style", _LINE, "picture.keep", "picture.copy", "picture.compare", "picture.tie",
-                     _LINE, "picture.underlay_photo")),
+    ("&Photograph", ("picture.new_style", "picture.wall", "picture.lock_style", "picture.pin", _LINE, "picture.keep", "picture.copy", "picture.compare", "picture.tie", _LINE,
+                      "picture.film", _LINE, "picture.underlay_photo")),
     ("&View", (
         "view.zoom_in", "view.zoom_out", "view.zoom_fit", "view.zoom_100", _LINE, "view.rotate_left",
         "view.rotate_right", "view.reset_rotation", "view.mirror", _LINE, "view.patterns", "view.names",
         "view.obedience", _LINE,
-        "view.panels", "view.light",
+        "view.style", "view.panels", "view.light",
     )),
     ("&Help", ("help.shortcuts", "help.about")),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from smis_desktop.labels.recording import StrokeStep, read_recording
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.live_preview import LivePreview
-from smis_desktop.ui.style_bar import Style
+from smis_desktop.style import Style
 
 _PATIENCE = 300.0
 _MOST_STROKES = 12

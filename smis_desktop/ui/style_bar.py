@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIntValidator
+from PySide6.QtGui import QAction, QIntValidator
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
 from smis_desktop.style import Look
@@ -47,7 +47,7 @@ class StyleBar(QWidget):
         self._source.setProperty("role", "value")
 
         self.mix = PercentSlider(
-            self.tr("Style mixing"), self.tr("How much of the style is mixed in: 0 % is the layout's own look")
+            self.tr("Mixing"), self.tr("How much of the style is mixed in: 0 % is the layout's own look")
         )
         self.mix.moved.connect(lambda fraction: chosen.change(mix=fraction))
 
@@ -59,7 +59,7 @@ class StyleBar(QWidget):
         chosen.lock_changed.connect(self._show_lock)
         chosen.changed.connect(self._show)
 
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 14, 0)
         row.setSpacing(8)
         for widget in (self.new_style_button, self.wall_button):
@@ -72,6 +72,13 @@ class StyleBar(QWidget):
         row.addWidget(self.lock_button)
         self._show()
         self._show_lock(chosen.is_locked)
+
+    def add_panel_button(self, action: QAction) -> None:
+        """What opens and closes the panel with everything else."""
+        button = QToolButton()
+        button.setDefaultAction(action)
+        button.setIconSize(QSize(18, 18))
+        self._row.addWidget(button)
 
     def redraw_icons(self) -> None:
         """In the colours of the present theme."""

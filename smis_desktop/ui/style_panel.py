@@ -28,14 +28,13 @@ from smis_desktop.ui.percent_slider import PercentSlider
 from smis_desktop.ui.theme import current_colors
 
 _SMALL = QSize(14, 14)
+_WIDTH = 252
 
 
 class StylePanel(QDockWidget):
     """A view of the chosen style; every change goes through it."""
 
-    def __init__(
-        self, chosen: ChosenStyle, easel: Easel, sources: LookSources, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, chosen: ChosenStyle, easel: Easel, sources: LookSources, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("style")
         self.setWindowTitle(self.tr("Style"))
@@ -71,7 +70,7 @@ class StylePanel(QDockWidget):
         self._dressed.setSpacing(2)
 
         column = QVBoxLayout()
-        column.setContentsMargins(14, 2, 12, 12)
+        column.setContentsMargins(14, 2, 14, 12)
         column.setSpacing(6)
         for fader in self.faders.values():
             column.addWidget(fader)
@@ -98,8 +97,9 @@ class StylePanel(QDockWidget):
         scroll.setWidget(contents)
         margin = QWidget()
         around = QVBoxLayout(margin)
-        around.setContentsMargins(8, 0, 0, 8)
+        around.setContentsMargins(0, 0, 8, 8)
         around.addWidget(Pane(self.tr("Style"), scroll))
+        margin.setMinimumWidth(_WIDTH)
         self.setWidget(margin)
         chosen.changed.connect(self._show)
         chosen.pins_changed.connect(self._show_pins)

@@ -62,9 +62,7 @@ class VariationsWall(QDialog):
         self.pin_button.setToolTip(self.tr("Lay the chosen look aside, to come back to it"))
         self.pin_button.setEnabled(False)
         self.pin_button.clicked.connect(self._pin)
-        self.list.itemSelectionChanged.connect(
-            lambda: self.pin_button.setEnabled(bool(self.list.selectedItems()))
-        )
+        self.list.itemSelectionChanged.connect(lambda: self.pin_button.setEnabled(bool(self.list.selectedItems())))
         row = QHBoxLayout()
         row.addWidget(hint, 1)
         row.addWidget(self.pin_button)

@@ -26,14 +26,18 @@ class PaintByPalette:
     palette: Palette = FACE
     device: str = "paper"
     full_size: int = 512
+    generator_name: str = "paper"
 
     def render(self, request: PictureRequest) -> PictureResult:
         rows = np.arange(request.size) * request.layout.shape[0] // request.size
         columns = np.arange(request.size) * request.layout.shape[1] // request.size
         plain = self.palette.color_table[request.layout[np.ix_(rows, columns)]].astype(np.float32)
-        tint = np.random.default_rng(request.style_seed).uniform(0.5, 1.0, 3)
-        styled = plain * (1 - request.mix + request.mix * tint)
-        picture, ws = styled.astype(np.uint8), np.zeros((16, 512), np.float32)
+        tint = np.random.default_rng(request.style.look.seed).uniform(0.5, 1.0, 3)
+        styled = plain * (1 - request.style.mix + request.style.mix * tint)
+        ws = np.full((16, 512), styled.mean() / 255, np.float32)
+        if request.exact_ws is not None:  # latents know no more than how bright the picture is
+            ws, styled = request.exact_ws, np.full_like(styled, 255 * request.exact_ws.mean())
+        picture = styled.astype(np.uint8)
         # Everything is followed: the model sees what was asked.
         seen = request.layout if request.quality == "full" else None
         return PictureResult(picture, ws, 0.001, seen)

@@ -9,14 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from smis_desktop.errors import UserError
+from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.jobs.preview import (
     DRAFT_SIZE,
+    AsidePainted,
     Failed,
+    FilmProgress,
     LoadingProgress,
     OnScreen,
     PicturePainted,
@@ -27,6 +31,7 @@ from smis_desktop.jobs.preview import (
     is_news,
 )
 from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.style import Style
 from smis_desktop.synthesis import PictureRequest, PictureResult, Quality
 from tests.jobs.paint_by_palette import PaintByPalette
 
@@ -91,15 +96,15 @@ def running(open_renderer: Callable[..., object], refine_steps: int = 0) -> Iter
 def test_a_request_is_answered_by_a_draft_and_then_by_the_full_picture() -> None:
     renderer = PaintByPalette()
     with running(lambda progress: renderer) as (worker, window):
-        assert window.next() == Ready("Three colours", renderer.palette, "paper", 512)
-        worker.submit(3, 8, request(7, style_seed=5))
+        assert window.next() == Ready("Three colours", renderer.palette, "paper", 512, "paper")
+        worker.submit(3, 8, request(7, style=Style.of_seed(5)))
         draft, full = window.next(), window.next()
     assert isinstance(draft, PicturePainted)
     assert isinstance(full, PicturePainted)
     assert (draft.session, draft.revision, draft.quality) == (3, 8, "draft")
     assert (full.session, full.revision, full.quality) == (3, 8, "full")
-    expected_draft = renderer.render(request(7, style_seed=5, size=DRAFT_SIZE, quality="draft"))
-    expected_full = renderer.render(request(7, style_seed=5, quality="full"))
+    expected_draft = renderer.render(request(7, style=Style.of_seed(5), size=DRAFT_SIZE, quality="draft"))
+    expected_full = renderer.render(request(7, style=Style.of_seed(5), quality="full"))
     np.testing.assert_array_equal(draft.result.picture, expected_draft.picture)
     np.testing.assert_array_equal(full.result.picture, expected_full.picture)
     assert 0 <= draft.latency <= full.latency
@@ -404,3 +409,92 @@ def test_a_new_stroke_comes_before_any_further_refinement() -> None:
         gated.passes.release(2)
         assert window.next_painted() == (1, 2, "draft")
         assert gated.next_entered().refine_steps == 0
+
+
+def test_pictures_for_elsewhere_come_after_the_one_in_front_and_can_be_dropped() -> None:
+    renderer = Gated()
+    with running(lambda progress: renderer) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.submit(1, 1, request(0))
+        renderer.next_entered()
+        for ticket in range(4):
+            worker.paint_aside(ticket, request(9, quality="draft", style=Style.of_seed(ticket)))
+        renderer.passes.release(2)
+        assert window.next_painted() == (1, 1, "draft")
+        assert window.next_painted() == (1, 1, "full")
+        renderer.passes.release()
+        aside = window.next()
+        assert isinstance(aside, AsidePainted)
+        assert aside.ticket == 0
+        renderer.next_entered()  # the full picture
+        renderer.next_entered()  # ticket 0
+        assert renderer.next_entered().style == Style.of_seed(1)
+        worker.drop_asides()
+        worker.submit(1, 2, request(1))
+        renderer.passes.release(10)
+        last = window.next()
+        assert isinstance(last, AsidePainted)
+        assert last.ticket == 1
+        assert window.next_painted() == (1, 2, "draft")
+        assert window.next_painted() == (1, 2, "full")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webp", ".gif"])
+def test_a_film_goes_from_picture_to_picture_and_back(tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"film{suffix}"
+    settings = FilmSettings(seconds=0.5, fps=10, size=64)
+    with running(lambda progress: PaintByPalette()) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.film(target, [request(0), request(7)], settings)
+        told = [window.next()]
+        while not (isinstance(told[-1], FilmProgress) and told[-1].fraction == 1.0):
+            assert isinstance(told[-1], FilmProgress)
+            told.append(window.next())
+    frames = read_film(target)
+    assert settings.frames(2) == 10
+    assert len(frames) == 10
+    for frame, class_id in ((0, 0), (5, 7)):
+        wanted = PaintByPalette().render(request(class_id)).picture.mean()
+        assert abs(frames[frame].mean() - wanted) < 6, frame  # films are compressed
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_film_that_is_given_up_leaves_no_trace(tmp_path: Path) -> None:
+    renderer = Gated()
+    with running(lambda progress: renderer) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.film(tmp_path / "film.mp4", [request(0), request(7)], FilmSettings(seconds=1.0, fps=10, size=64))
+        renderer.passes.release(5)
+        for _ in range(5):
+            assert isinstance(window.next(), FilmProgress)
+        for _ in range(6):
+            renderer.next_entered()
+        worker.cancel_films()
+        renderer.passes.release(10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_of_an_unknown_kind_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with running(lambda progress: PaintByPalette()) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.film(tmp_path / "film.avi", [request(0), request(7)], FilmSettings(size=64))
+        told = [window.next()]
+        while not isinstance(told[-1], Failed):
+            told.append(window.next())
+    assert "film.avi" in told[-1].text
+    assert not told[-1].is_bug
+    assert list(tmp_path.iterdir()) == []
+
+
+def read_film(path: Path) -> list[np.ndarray]:
+    with av.open(path) as container:
+        if path.suffix == ".mp4":
+            return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with Image.open(path) as image:
+        found = []
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()  # only now WebP knows how long it is shown
+            times = round(image.info["duration"] / 100)  # frames that hardly differ are stored once, for longer
+            found.extend([np.array(image.convert("RGB"))] * times)
+        return found

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from smis_desktop.labels.document import DocumentState
 from smis_desktop.labels.layers import Layer
 from smis_desktop.labels.palette import Palette, SemanticClass
-from smis_desktop.storage.project_file import KeptPicture, Project, Style
+from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
+from smis_desktop.style import Look, Style
 
 # Two classes share a colour on purpose: colours must not be what ids are saved as.
 PALETTE = Palette(
@@ -46,19 +47,42 @@ def documents(draw: st.DrawFn) -> DocumentState:
 
 
 @st.composite
+def looks(draw: st.DrawFn) -> Look:
+    """Of seeds and of pictures."""
+    seed = draw(st.integers(0, 2**62))
+    if draw(st.booleans()):
+        return Look(seed)
+    ws = np.random.default_rng(draw(st.integers(0, 99))).normal(size=(3, 4))
+    return Look.of_latents(ws, draw(st.sampled_from(["Foto ä", "Kept picture 1"])), seed)
+
+
+@st.composite
+def styles(draw: st.DrawFn) -> Style:
+    """Any strengths, with and without a second look and classes in looks of their own."""
+    fraction = st.floats(0, 1)
+    classes = draw(st.lists(st.integers(0, 255), max_size=2, unique=True))
+    second = draw(st.none() | looks())
+    return Style(
+        draw(looks()), draw(fraction), draw(fraction), draw(fraction), draw(fraction), second, draw(fraction),
+        tuple((class_id, draw(looks())) for class_id in classes),
+    )  # fmt: skip
+
+
+@st.composite
 def projects(draw: st.DrawFn) -> Project:
     """With and without latents, kept pictures and a model."""
     ws = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32) if draw(st.booleans()) else None
-    style = Style(draw(st.integers(0, 10**6)), draw(st.sampled_from([0.0, 0.25, 1.0])), {"pin": [1, "x"]}, ws)
+    style = KeptStyle(draw(styles()), {"later": [1, "x"]}, ws, tuple(draw(st.lists(looks(), max_size=2))))
     kept = tuple(
-        KeptPicture(b"png" + bytes([n]), draw(documents()), Style(n, 0.5)) for n in range(draw(st.integers(0, 2)))
+        KeptPicture(b"png" + bytes([n]), draw(documents()), KeptStyle(Style.of_seed(n, 0.5)))
+        for n in range(draw(st.integers(0, 2)))
     )
     model = draw(st.sampled_from([(None, None, None), ("Gesichter", "ab" * 32, "/tmp/faces.smismodel")]))
     return Project(draw(documents()), style, *model, kept)
 
 
-def same_style(a: Style, b: Style) -> bool:
-    if (a.seed, a.mix, dict(a.extras)) != (b.seed, b.mix, dict(b.extras)) or (a.ws is None) != (b.ws is None):
+def same_style(a: KeptStyle, b: KeptStyle) -> bool:
+    if (a.style, a.pins, dict(a.extras)) != (b.style, b.pins, dict(b.extras)) or (a.ws is None) != (b.ws is None):
         return False
     return a.ws is None or b.ws is None or np.array_equal(a.ws, b.ws)
 

@@ -178,13 +178,13 @@ def test_choosing_a_class_takes_the_brush_in_hand_again(window: MainWindow) -> N
 
 
 def test_a_new_style_changes_the_picture_and_typing_its_seed_brings_it_back(window: MainWindow, qtbot: QtBot) -> None:
-    first, first_seed = picture_on_screen(window), window.style_bar.chosen.seed
-    QTest.mouseClick(window.style_bar.new_style_button, Qt.MouseButton.LeftButton)
+    first, first_seed = picture_on_screen(window), window.style_desk.chosen.style.look.seed
+    QTest.mouseClick(window.style_desk.bar.new_style_button, Qt.MouseButton.LeftButton)
     wait_until_finished(window, qtbot)
-    assert window.style_bar.chosen.seed != first_seed
+    assert window.style_desk.chosen.style.look.seed != first_seed
     assert (picture_on_screen(window) != first).any()
-    field = window.style_bar.findChild(QLineEdit)
-    assert field.text() == str(window.style_bar.chosen.seed)
+    field = window.style_desk.bar.findChild(QLineEdit)
+    assert field.text() == str(window.style_desk.chosen.style.look.seed)
     field.setFocus()
     field.selectAll()
     chosen = window.classes.current_class_id
@@ -193,24 +193,24 @@ def test_a_new_style_changes_the_picture_and_typing_its_seed_brings_it_back(wind
     field.selectAll()
     QTest.keyClicks(field, str(first_seed))
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert window.style_bar.chosen.seed == first_seed
+    assert window.style_desk.chosen.style.look.seed == first_seed
     wait_until_finished(window, qtbot)
     np.testing.assert_array_equal(picture_on_screen(window), first)
 
 
 def test_the_mixing_slider_changes_the_picture(window: MainWindow, qtbot: QtBot) -> None:
     first = picture_on_screen(window)
-    window.style_bar.findChild(QSlider).setValue(0)
+    window.style_desk.bar.findChild(QSlider).setValue(0)
     wait_until_finished(window, qtbot)
-    assert window.style_bar.chosen.mix == 0.0
+    assert window.style_desk.chosen.style.mix == 0.0
     assert (picture_on_screen(window) != first).any()
 
 
 def test_throwing_a_style_never_throws_the_present_one(window: MainWindow) -> None:
-    seen = [window.style_bar.chosen.seed]
+    seen = [window.style_desk.chosen.style.look.seed]
     for _ in range(50):
-        window.style_bar.throw_seed()
-        seen.append(window.style_bar.chosen.seed)
+        window.style_desk.chosen.throw_seed()
+        seen.append(window.style_desk.chosen.style.look.seed)
     assert all(a != b for a, b in pairwise(seen))
 
 
@@ -218,7 +218,7 @@ def test_saving_the_picture_writes_the_full_picture_of_what_is_painted(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     stroke(window, (4, 56), (60, 56))
-    expected = PaintByPalette().render(PictureRequest(pixels(window), window.style_bar.chosen.seed, size=512)).picture
+    expected = PaintByPalette().render(PictureRequest(pixels(window), window.style_desk.chosen.style, size=512)).picture
     window.commands["file.export_picture"].trigger()  # most likely only the draft is there yet
     with qtbot.waitSignal(window.preview.saved, timeout=WAIT):
         answer_file_dialog(window, tmp_path / "portrait.png", qtbot)

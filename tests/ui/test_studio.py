@@ -258,13 +258,13 @@ class TestFiles:
 class TestPictures:
     def test_kept_pictures_bring_their_layout_and_style_back(self, window: MainWindow, qtbot: QtBot) -> None:
         qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
-        first, seed = pixels(window), window.style_bar.chosen.seed
+        first, seed = pixels(window), window.style_desk.chosen.style.look.seed
         window.commands["picture.keep"].trigger()
         stroke(window, (4, 56), (60, 56))
         window.commands["picture.new_style"].trigger()
         window.history.itemClicked.emit(window.history.item(0))
         np.testing.assert_array_equal(pixels(window), first)
-        assert window.style_bar.chosen.seed == seed
+        assert window.style_desk.chosen.style.look.seed == seed
         assert len(window.history.kept) == 2, "what was painted since is kept too"
 
     def test_the_picture_is_copied_and_compared(self, window: MainWindow, qtbot: QtBot) -> None:

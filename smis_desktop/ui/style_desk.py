@@ -1,0 +1,151 @@
+"""The style's corner of the window: one chosen style, its bar, its panel, the wall, looks of photos, films."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from smis_desktop.errors import UserError
+from smis_desktop.jobs.preview import AsidePainted, FilmProgress
+from smis_desktop.labels.document import Document
+from smis_desktop.labels.pictures import read_picture
+from smis_desktop.storage.films import FILM_SUFFIXES
+from smis_desktop.storage.project_file import KeptPicture
+from smis_desktop.style import Look, Style
+from smis_desktop.ui.chosen_style import MAX_SEED, ChosenStyle
+from smis_desktop.ui.easel import Easel
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.film_dialog import FilmDialog
+from smis_desktop.ui.live_preview import LivePreview
+from smis_desktop.ui.look_menu import TakeLook
+from smis_desktop.ui.photo_look import PhotoLook
+from smis_desktop.ui.preview_history import PreviewHistory
+from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.style_bar import StyleBar
+from smis_desktop.ui.style_panel import StylePanel
+from smis_desktop.ui.variations_wall import VariationsWall
+
+
+class StyleDesk(QObject):
+    """Also the `LookSources` of the menus."""
+
+    told = Signal(str)
+
+    def __init__(
+        self,
+        easel: Easel,
+        preview: LivePreview,
+        history: PreviewHistory,
+        dialogs: FileDialogs,
+        seeds: random.Random,
+        window: QWidget,
+    ) -> None:
+        """seeds: where new styles are drawn from."""
+        super().__init__(window)
+        self._easel, self._preview, self._history, self._dialogs = easel, preview, history, dialogs
+        self._seeds, self._window = seeds, window
+        self.chosen = ChosenStyle(seeds, self)
+        self.bar = StyleBar(self.chosen)
+        self.panel = StylePanel(self.chosen, easel, self)
+        self.wall: VariationsWall | None = None
+        self.bar.variations_wanted.connect(self.show_wall)
+        preview.aside_painted.connect(self._hang)
+        preview.film_progress.connect(self._tell_film)
+        easel.stroke_ended.connect(self._paint_wall_again)
+        easel.replaced.connect(self._paint_wall_again)
+
+    # What looks can be taken from
+
+    def kept_pictures(self) -> tuple[KeptPicture, ...]:
+        return self._history.kept
+
+    def pinned_looks(self) -> tuple[Look, ...]:
+        return self.chosen.pins
+
+    def another_seed(self) -> Look:
+        return Look(self._seeds.randrange(MAX_SEED))
+
+    def take_from_photo(self, take: TakeLook) -> None:
+        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
+        self._dialogs.ask_to_open(self.tr("Look of a photo"), words, lambda path: self.look_of_photo(path, take))
+
+    def look_of_photo(self, path: Path, take: TakeLook) -> None:
+        """Find the look of that photo; `take` hears of it in a minute."""
+        name = self._preview.generator_name
+        if name is None:
+            return
+        try:
+            photo = read_picture(path)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        dialog = PhotoLook(photo, path.name, name, self._window)
+        dialog.found.connect(take)
+        dialog.failed.connect(self._dialogs.complain)
+        dialog.show()
+        dialog.start()
+
+    # The wall
+
+    def show_wall(self) -> None:
+        """Many looks of the present layout."""
+        if self.wall is None:
+            self.wall = VariationsWall(self._seeds, self._window)
+            self.wall.wanted.connect(self._paint_for_wall)
+            self.wall.taken.connect(self.chosen.wear)
+            self.wall.pinned.connect(self.chosen.pin)
+            self.wall.closed.connect(self._preview.drop_asides)
+        self.wall.show()
+        self.wall.raise_()
+        self._preview.drop_asides()
+        self.wall.throw()
+
+    def _paint_for_wall(self, number: int, look: Look) -> None:
+        style = self.chosen.style
+        mix = style.mix or 1.0  # a wall of one and the same picture helps nobody
+        self._preview.paint_aside(number, Style(look, mix, style.coarse, style.middle, style.fine))
+
+    def _hang(self, painted: AsidePainted) -> None:
+        if self.wall is not None:
+            self.wall.show_picture(painted.ticket, picture_to_qimage(painted.result.picture))
+
+    def _paint_wall_again(self) -> None:
+        if self.wall is not None and self.wall.isVisible():
+            self._preview.drop_asides()
+            self.wall.paint_again()
+
+    # Films
+
+    def ask_for_film(self) -> None:
+        """Of which kept pictures, and where to."""
+        kept = self._history.kept
+        if len(kept) < 2:
+            self.told.emit(self.tr("Keep two pictures first (K): the film goes from one to the next."))
+            return
+        dialog = FilmDialog(kept, self._preview.full_size, self._window)
+
+        def take() -> None:
+            chosen, settings = dialog.chosen, dialog.settings
+
+            def write(path: Path) -> None:
+                self._preview.film(
+                    path,
+                    [(Document.from_state(k.document).snapshot(), k.style.style, k.style.ws) for k in chosen],
+                    settings,
+                )
+
+            words = self.tr("Films (*.mp4 *.webp *.gif)")
+            self._dialogs.ask_to_save(self.tr("Save film"), "film" + FILM_SUFFIXES[0], words, write)
+
+        dialog.accepted.connect(take)
+        dialog.open()
+
+    def _tell_film(self, progress: FilmProgress) -> None:
+        if progress.fraction == 1.0:
+            self.told.emit(self.tr("Saved {path}").format(path=progress.path))
+        else:
+            percent = round(100 * progress.fraction)
+            self.told.emit(self.tr("Making the film… {percent} %").format(percent=percent))

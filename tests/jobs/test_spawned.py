@@ -1,0 +1,84 @@
+"""Work in a process of its own: what it sends arrives, and its end is always told."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+
+import pytest
+
+from smis_desktop.errors import UserError
+from smis_desktop.jobs.spawned import Inbox, Send, Spawned, WorkEnded, WorkFailed
+
+PATIENCE = 60.0
+
+
+def count(send: Send, inbox: Inbox, upto: int) -> None:
+    for number in range(upto):
+        send(number)
+    assert inbox.take() is None
+
+
+def echo(send: Send, inbox: Inbox) -> None:
+    send("ready")
+    while (message := inbox.take(wait=True)) != "stop":
+        send(message)
+
+
+def refuse(send: Send, inbox: Inbox) -> None:
+    raise UserError("There is no such photo; choose another.")
+
+
+def stumble(send: Send, inbox: Inbox) -> None:
+    raise ZeroDivisionError
+
+
+def run(work: object, *arguments: object) -> tuple[Spawned, queue.Queue[object]]:
+    told: queue.Queue[object] = queue.Queue()
+    spawned = Spawned(work, arguments, told.put)  # type: ignore[arg-type]
+    spawned.start()
+    return spawned, told
+
+
+def test_messages_arrive_in_order_and_the_end_last() -> None:
+    spawned, told = run(count, 3)
+    assert [told.get(timeout=PATIENCE) for _ in range(4)] == [0, 1, 2, WorkEnded()]
+    assert spawned.join(PATIENCE)
+
+
+def test_it_can_be_told_things() -> None:
+    spawned, told = run(echo)
+    assert told.get(timeout=PATIENCE) == "ready"
+    spawned.tell("hello")
+    assert told.get(timeout=PATIENCE) == "hello"
+    spawned.tell("stop")
+    assert told.get(timeout=PATIENCE) == WorkEnded()
+
+
+def test_bad_input_is_a_sentence_and_a_fault_a_bug() -> None:
+    _, told = run(refuse)
+    assert told.get(timeout=PATIENCE) == WorkFailed("There is no such photo; choose another.", is_bug=False)
+    _, told = run(stumble)
+    failure = told.get(timeout=PATIENCE)
+    assert isinstance(failure, WorkFailed)
+    assert failure.is_bug
+    assert "ZeroDivisionError" in failure.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+def test_a_process_that_is_killed_is_told_of() -> None:
+    spawned, told = run(echo)
+    assert told.get(timeout=PATIENCE) == "ready"
+    assert spawned.pid is not None
+    os.kill(spawned.pid, signal.SIGKILL)
+    assert told.get(timeout=PATIENCE) == WorkEnded(killed_by=9)
+
+
+def test_after_cancel_nothing_comes() -> None:
+    spawned, told = run(echo)
+    assert told.get(timeout=PATIENCE) == "ready"
+    spawned.cancel()
+    assert spawned.join(PATIENCE)
+    assert told.empty()
