@@ -66,6 +66,7 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         # Here and not above: torch takes seconds to import, and the window should be there long before.
         import torch
 
+        from smis_desktop.storage.backend_choice import open_chosen_pictures
         from smis_desktop.storage.generator_store import open_generator
         from smis_desktop.storage.personal_model_file import read_personal_model
         from smis_desktop.synthesis import Synthesizer
@@ -83,8 +84,14 @@ def open_renderer(model_path: Path) -> OpenRenderer:
             for network in (generator, model.encoder, model.vectors, model.probe):
                 if network is not None:
                     network.to("cuda")
+        pictures = open_chosen_pictures(generator, threads, progress)
         return _SynthesizerRenderer(
-            model.name, model.palette, device, generator.img_resolution, generator.name, Synthesizer(generator, model)
+            model.name,
+            model.palette,
+            f"{device}, {pictures.name}",
+            generator.img_resolution,
+            generator.name,
+            Synthesizer(generator, model, pictures),
         )
 
     return opened

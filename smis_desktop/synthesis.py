@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,8 +19,10 @@ from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.style_mixing import mix_styles
 from smis_desktop.errors import UserError
 from smis_desktop.gan.latents import seeded_z
+from smis_desktop.gan.encoder import LayoutEncoder
+from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.pixels import to_rgb8
-from smis_desktop.gan.protocol import Generator
+from smis_desktop.gan.protocol import Generator, Structure
 from smis_desktop.gan.regions import Regions
 from smis_desktop.labels.palette import Palette
 from smis_desktop.style import Look, Style
@@ -26,6 +30,8 @@ from smis_desktop.style import Look, Style
 Quality = Literal["draft", "full"]
 DRAFT_SIZE = 256
 _MASK_SIDE = 256
+_REMEMBERED = 6
+"""Pictures: the draft and the full one of what is painted, and some that were looked at just before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +74,25 @@ class PictureResult:
 class Synthesizer:
     """A generator and a personal model that fits it. `render` is a pure function of its request."""
 
-    def __init__(self, generator: Generator, model: PersonalModel) -> None:
-        """Raises UserError when the model belongs to another generator."""
+    def __init__(self, generator: Generator, model: PersonalModel, pictures: Pictures | None = None) -> None:
+        """pictures: the backend (default: torch). Raises UserError when the model belongs to another generator."""
         model.require(generator)
         self.generator, self.model = generator, model
+        self.pictures = pictures or TorchPictures(generator)
         self._device = generator.device
+        self._encoded: tuple[bytes, Tensor] | None = None
+        self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
+
+    def replace_encoder(self, encoder: LayoutEncoder) -> None:
+        """A better one for the same classes, in the middle of painting."""
+        self.model = replace(self.model, encoder=encoder)
+        self._encoded = None
+        self._results.clear()
+
+    @property
+    def backend(self) -> str:
+        """What computes the pictures, for people."""
+        return self.pictures.name
 
     @property
     def palette(self) -> Palette:
@@ -87,18 +107,38 @@ class Synthesizer:
         return f"{self._device.type.upper()}, {torch.get_num_threads()} threads"
 
     def render(self, request: PictureRequest) -> PictureResult:
-        """The picture of a layout."""
+        """The picture of a layout. What was asked for lately is not computed again."""
+        key = _key(request)
+        found = self._results.pop(key, None) or self._render(request)
+        self._results[key] = found
+        if len(self._results) > _REMEMBERED:
+            self._results.popitem(last=False)
+        return found
+
+    def _render(self, request: PictureRequest) -> PictureResult:
         started = time.perf_counter()
-        with torch.inference_mode(request.refine_steps == 0):
-            ws = self.latents(request)
-            styles, regions = self._dressed(ws, request)
-            if request.quality == "draft":
-                picture = to_rgb8(self.generator.draft(styles, request.size, regions)[0])
-            else:
-                picture = render_ws(self.generator, styles, request.size, regions)
-        latents = ws[0].detach().cpu().numpy()
-        seen = self.segment(latents) if request.quality == "full" else None
-        return PictureResult(picture, latents, time.perf_counter() - started, seen)
+        ws = self.latents(request).detach()
+        with torch.inference_mode():
+            structure = self.pictures.structure(ws)
+            styles, regions = self._dressed(ws, structure, request.style)
+            picture = self._picture(structure, styles, regions, request)
+        seen = self._ids(structure) if request.quality == "full" else None
+        return PictureResult(to_rgb8(picture), ws[0].cpu().numpy(), time.perf_counter() - started, seen)
+
+    def _picture(
+        self, structure: Structure, styles: Tensor, regions: Regions | None, request: PictureRequest
+    ) -> Tensor:
+        """[3, size, size]: the smallest that is large enough, brought to size; averaged if it has to be exact."""
+        sides = self.generator.draft_sizes
+        is_draft = request.quality == "draft"
+        side = min(known for known in sides if known >= request.size) if is_draft else sides[-1]
+        picture = self.pictures.finish(structure, styles, side, regions)
+        if side == request.size:
+            return picture[0]
+        size = (request.size, request.size)
+        if is_draft:
+            return F.interpolate(picture, size, mode="bilinear", antialias=True)[0]
+        return F.interpolate(picture.clamp(-1, 1), size, mode="area")[0]
 
     def latents(self, request: PictureRequest) -> Tensor:
         """`ws` [1, num_ws, D] of a layout: encoder, structural mixing, refinement, mixing of the fine slots."""
@@ -109,7 +149,7 @@ class Synthesizer:
         layout = layout[None].to(self._device)
         structural = self.generator.fine_slots.start
         with torch.no_grad():
-            ws: Tensor = model.encoder(one_hot(layout, model.palette.num_classes))
+            ws = self._encode(layout)
             look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
             mixed = mix_styles(self.generator, ws, look, style)
             if request.start_ws is not None:
@@ -119,15 +159,23 @@ class Synthesizer:
             return refine(self.generator, model.transfer, mixed, self._learned(layout), request.refine_steps)
         return mixed
 
-    def _dressed(self, ws: Tensor, request: PictureRequest) -> tuple[Tensor, Regions | None]:
+    def _encode(self, layout: Tensor) -> Tensor:
+        """`ws` [1, num_ws, D]; that of the last layout is remembered: a new style does not change it."""
+        key = layout.cpu().numpy().tobytes()
+        if self._encoded is None or self._encoded[0] != key:
+            ws: Tensor = self.model.encoder(one_hot(layout, self.model.palette.num_classes))
+            self._encoded = key, ws
+        return self._encoded[1]
+
+    def _dressed(self, ws: Tensor, structure: Structure, style: Style) -> tuple[Tensor, Regions | None]:
         """`ws` and, behind it, what each class wears that wears something of its own, [K, num_ws, D]; and where."""
-        looks = [(class_id, look) for class_id, look in request.style.class_looks if class_id in self.palette.class_ids]
+        looks = [(class_id, look) for class_id, look in style.class_looks if class_id in self.palette.class_ids]
         if not looks or len(self.generator.fine_slots) == 0:
             return ws, None
         everyone = Style(fine=1.0)
         with torch.no_grad():
             # Where the picture shows the class, not where the layout asks for it: else a look ends in mid-air.
-            seen = self.model.transfer.label(self.model.transfer.read(self.generator, ws))
+            seen = self.model.transfer.label(structure.label_features)
             channels = [self.palette.class_ids.index(class_id) for class_id, _ in looks]
             masks = torch.cat([(seen == channel)[:, None].float() for channel in channels])
             masks = F.interpolate(masks, size=(_MASK_SIDE, _MASK_SIDE), mode="bilinear", align_corners=False)
@@ -149,11 +197,12 @@ class Synthesizer:
         return torch.from_numpy(np.array(numbers, np.float32)).to(self._device)
 
     def segment(self, ws: np.ndarray) -> np.ndarray:
-        """What the model sees in the picture of `ws` [num_ws, 512]: uint8 [r, r] class ids, 255 = unknown."""
-        transfer = self.model.transfer
+        """What the model sees in the picture of `ws` [num_ws, D]: uint8 [r, r] class ids, 255 = unknown."""
         with torch.inference_mode():
-            features = transfer.read(self.generator, torch.from_numpy(ws)[None].to(self._device))
-            channels = transfer.label(features)[0].cpu().numpy()
+            return self._ids(self.pictures.structure(self._on_device(ws)[None]))
+
+    def _ids(self, structure: Structure) -> np.ndarray:
+        channels = self.model.transfer.label(structure.label_features)[0].cpu().numpy()
         ids = np.array([*self.palette.class_ids, 255], np.uint8)
         label_map: np.ndarray = ids[channels]
         return label_map
@@ -165,12 +214,17 @@ class Synthesizer:
         return torch.where(learned[layout], layout, UNKNOWN)
 
 
-def render_ws(generator: Generator, ws: Tensor, size: int, regions: Regions | None = None) -> np.ndarray:
-    """`ws` [1, num_ws, D] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares.
+def _key(request: PictureRequest) -> bytes:
+    """The same for requests of the same picture, and for no others."""
+    digest = hashlib.blake2b(repr(request).encode(), digest_size=24)
+    for part in (request.layout, request.start_ws, request.exact_ws):
+        digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+    return digest.digest()
 
-    With regions, `ws` [K, num_ws, D] holds the style of each.
-    """
-    picture = generator.synthesis(ws, regions)
+
+def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
+    """`ws` [1, num_ws, D] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
+    picture = generator.synthesis(ws)
     if size != generator.img_resolution:
         picture = F.interpolate(picture.clamp(-1, 1), size=(size, size), mode="area")
     return to_rgb8(picture[0])

@@ -23,6 +23,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 os.environ["SMIS_DATA_DIR"] = str(CHECKOUT / ".cache" / "smis-data")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["QT_API"] = "pyside6"
+# The reference: what other backends compute is compared with it by tests of their own.
+os.environ["SMIS_BACKEND"] = "torch"
 # Tests in this process paint into memory: no window pops up, and no mouse or clipboard of a real desktop is touched.
 # Tests of the whole program start it as a process of its own on `x_display`.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"

@@ -9,10 +9,15 @@ from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 
 
 def small_generator(
-    seed: int = 0, channels: tuple[int, ...] = (16, 16, 16, 16, 16, 8), w_dim: int = 24
+    seed: int = 0, channels: tuple[int, ...] = (16, 16, 16, 16, 16, 8), w_dim: int = 24, head: int | None = None
 ) -> MobileStyleGAN:
-    """Random weights of moderate size, so that activations stay finite and depend on `ws`."""
+    """Random weights of moderate size, so that activations stay finite and depend on `ws`.
+
+    head: the side of a picture head, which it gets too.
+    """
     generator = MobileStyleGAN("small", f"small-{seed}", channels, w_dim, mapping_depth=2)
+    if head is not None:
+        generator.heads[str(head)] = generator.blank_head(head, [4] * (generator.num_ws - 2 * generator.block_at(head) - 3))
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in generator.named_parameters():

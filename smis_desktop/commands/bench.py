@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "machine": machine.machine(),
         "threads": torch.get_num_threads(),
         "device": machine.device(),
-        "backend": machine.backend(),
+        "backend": synthesizer.backend,
         "generator": synthesizer.generator.name,
         "img_resolution": synthesizer.generator.img_resolution,
         "model": model.name,

@@ -49,9 +49,15 @@ def open_generator(name: str, console: Console) -> MobileStyleGAN:
 
 def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
     """The model together with its generator. Raises UserError when it was trained on other weights."""
+    import torch
+
+    from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.synthesis import Synthesizer
 
-    return Synthesizer(open_generator(model.generator_name, console), model)
+    generator = open_generator(model.generator_name, console)
+    return Synthesizer(
+        generator, model, open_chosen_pictures(generator, torch.get_num_threads(), console.progress)
+    )
 
 
 def open_perceptual(console: Console) -> PerceptualDistance:

@@ -66,9 +66,12 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """Train, and write the model. An unfinished training is kept beside it; the model file changes only at the end."""
     import dataclasses
 
+    import torch
+
     from smis_desktop.commands.training_progress import TrainingProgress
     from smis_desktop.fewshot.training import describe, train
     from smis_desktop.labels.shots import read_shots
+    from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.storage.personal_model_file import write_personal_model
     from smis_desktop.storage.training_folder import TrainingFolder, shots_digest
 
@@ -104,7 +107,11 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     def loaded_perceptual() -> PerceptualDistance:
         return perceptual if perceptual is not None else open_perceptual(console)
 
-    model = train(out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell)
+    pictures = open_chosen_pictures(generator, torch.get_num_threads(), console.progress)
+    model = train(
+        out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
+        pictures.label_features,
+    )  # fmt: skip
     write_personal_model(out, model)
     stages.remove()
     facts = {

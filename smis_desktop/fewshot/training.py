@@ -31,7 +31,7 @@ from smis_desktop.fewshot.inversion import Inversion, InversionSettings
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
-from smis_desktop.fewshot.pool import SamplePool, draws
+from smis_desktop.fewshot.pool import LabelFeatures, SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.representative_vectors import learn_vectors
@@ -110,9 +110,11 @@ def train(
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
+    label_features: LabelFeatures | None = None,
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
+    label_features: a quicker way to `generator.label_features`, for one `ws` at a time.
     `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
     pixel.
     """
@@ -152,7 +154,9 @@ def train(
         encoder=_new_encoder(generator, palette.num_classes, settings),
         settings=describe(settings, [shot.name for shot in shots]),
     )
-    pool = SamplePool(generator, model.transfer, settings.seed, settings.round_size, palette.num_classes)
+    pool = SamplePool(
+        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features
+    )
     encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event)
     if probe is not None and settings.obedience_steps:
         objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from smis_desktop.gan.haar import inverse_haar
 from smis_desktop.gan.latents import LatentStatistics
 from smis_desktop.gan.picture_head import PictureHead
+from smis_desktop.gan.protocol import Structure
 from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import LEAK, Affine, StyledConv
 
@@ -128,22 +129,37 @@ class MobileStyleGAN(nn.Module):
     def draft_sizes(self) -> tuple[int, ...]:
         return (*(int(side) for side in self.heads), self.img_resolution)
 
-    def synthesis(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
-        *_, (_, x) = self._feature_maps(ws, regions)
-        picture: Tensor = self.head(x, ws[:, -1], regions)
-        return picture
+    def synthesis(self, ws: Tensor) -> Tensor:
+        return self.finish(self.structure(ws), ws, self.img_resolution)
 
-    def draft(self, ws: Tensor, size: int, regions: Regions | None = None) -> Tensor:
+    def draft(self, ws: Tensor, size: int) -> Tensor:
         side = min(known for known in self.draft_sizes if known >= size)
-        if str(side) in self.heads:
-            index = self.block_at(side)
-            x = self._before_block(ws, index, regions)
-            x = cast(Block, self.blocks[index]).first_half(x, ws[:, 2 * index + 1], regions)
-            picture: Tensor = self.heads[str(side)](x, ws, regions)
-        else:
-            picture = self.synthesis(ws, regions)
+        picture = self.finish(self.structure(ws), ws, side)
         if size != side:
             picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
+        return picture
+
+    def structure(self, ws: Tensor) -> Structure:
+        x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0])
+        found: dict[int, Tensor] = {}
+        for i in range(self._first_fine_block):
+            block, side = cast(Block, self.blocks[i]), 8 * 2**i
+            half = block.first_half(x, ws[:, 2 * i + 1])
+            x = block.conv2(half, ws[:, 2 * i + 2])
+            if 8 <= side <= self.feature_resolution:
+                found[side] = half if side == self.feature_resolution else x
+        return Structure(found, x)
+
+    def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
+        x = structure.features
+        last = len(self.blocks) if side == self.img_resolution else self.block_at(side)
+        for i in range(self._first_fine_block, last):
+            x = cast(Block, self.blocks[i])(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2], regions)
+        if side == self.img_resolution:
+            picture: Tensor = self.head(x, ws[:, -1], regions)
+        else:
+            x = cast(Block, self.blocks[last]).first_half(x, ws[:, 2 * last + 1], regions)
+            picture = self.heads[str(side)](x, ws, regions)
         return picture
 
     def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:
@@ -184,25 +200,18 @@ class MobileStyleGAN(nn.Module):
     def _sides(self) -> list[int]:
         return [4 * 2**i for i in range(len(self.channels))]
 
-    def _feature_maps(self, ws: Tensor, regions: Regions | None = None) -> Iterator[tuple[int, Tensor]]:
-        """(side, second convolution's output) from coarse to fine, each computed only when asked for.
+    @property
+    def _first_fine_block(self) -> int:
+        """The block that goes on where labels are not read any more."""
+        return min(len(self.blocks), self.fine_slots.start // 2)
 
-        With regions the K styles of `ws` share the structural slots of the first, and act each in its own past them.
-        """
-        shared = ws if regions is None else ws[:1]
-        x: Tensor = self.first(self.constant.expand(len(shared), -1, -1, -1), shared[:, 0])
+    def _feature_maps(self, ws: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """(side, second convolution's output) from coarse to fine, each computed only when asked for."""
+        x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0])
         yield 4, x
         for i, block in enumerate(self.blocks):
-            if 2 * i + 1 < self.fine_slots.start:
-                x = block(x, shared[:, 2 * i + 1], shared[:, 2 * i + 2])
-            else:
-                x = block(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2], regions)
+            x = block(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2])
             yield 8 * 2**i, x
-
-    def _before_block(self, ws: Tensor, index: int, regions: Regions | None) -> Tensor:
-        """What block `index` reads."""
-        x = next(x for side, x in self._feature_maps(ws, regions) if side == self._sides()[index])
-        return x
 
 
 def _head_widths(weights: Mapping[str, Tensor], side: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,6 +11,15 @@ from torch import Tensor
 
 from smis_desktop.gan.latents import LatentStatistics
 from smis_desktop.gan.regions import Regions
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """What fine slots do not change: the maps that labels are read from, as `Generator.label_features` gives them, and
+    the feature map [N, Z, r, r] that the fine slots go on from."""
+
+    label_features: dict[int, Tensor]
+    features: Tensor
 
 
 class Generator(Protocol):
@@ -51,11 +61,12 @@ class Generator(Protocol):
         """`w` [N, 512] → `ws` [N, num_ws, 512]."""
         ...
 
-    def synthesis(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
-        """`ws` → pictures [N, 3, img_resolution, img_resolution].
+    def synthesis(self, ws: Tensor) -> Tensor:
+        """`ws` → pictures [N, 3, img_resolution, img_resolution]."""
+        ...
 
-        regions: one picture of the K styles in `ws` [K, num_ws, D], each past the structural slots in its own region.
-        """
+    def draft(self, ws: Tensor, size: int) -> Tensor:
+        """`ws` → pictures [N, 3, size, size] as near to the averaged full ones as is quick."""
         ...
 
     @property
@@ -63,8 +74,15 @@ class Generator(Protocol):
         """Sides of the pictures that are made without the layers past them, ascending; the last is the full one."""
         ...
 
-    def draft(self, ws: Tensor, size: int, regions: Regions | None = None) -> Tensor:
-        """`ws` → pictures [N, 3, size, size] as near to the averaged full ones as is quick; regions as above."""
+    def structure(self, ws: Tensor) -> Structure:
+        """All that the structural slots of `ws`, those before `fine_slots`, decide."""
+        ...
+
+    def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
+        """The rest of the way to pictures [N, 3, side, side], side one of `draft_sizes`.
+
+        regions: one picture of one structure in the K styles of `ws` [K, num_ws, D], each in its own region.
+        """
         ...
 
     def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:

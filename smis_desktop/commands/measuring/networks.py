@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable
 
@@ -15,7 +16,8 @@ from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.segmentation import segment_latents
-from smis_desktop.synthesis import DRAFT_SIZE, PictureRequest, Synthesizer
+from smis_desktop.style import Style
+from smis_desktop.synthesis import DRAFT_SIZE, PictureRequest, Quality, Synthesizer
 
 _LAYOUT_SIDE = 512
 _REFINE_STEPS = 4
@@ -46,12 +48,38 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
         return work
 
+    pictures = synthesizer.pictures
+    fresh = itertools.count(1)
+
+    def requested(size: int, quality: Quality) -> Work:
+        """Every time another layout, so that nothing is remembered."""
+
+        def work() -> None:
+            changed = np.array(layout)
+            number = next(fresh)
+            changed[-1 - number // 512, number % 512] ^= 1
+            changed.setflags(write=False)
+            synthesizer.render(PictureRequest(changed, size=size, quality=quality))
+
+        return work
+
+    def restyled() -> None:
+        synthesizer.render(PictureRequest(layout, Style.of_seed(next(fresh)), DRAFT_SIZE, "draft"))
+
+    def generated(side: int) -> Work:
+        def call() -> None:
+            moved = ws + 1e-5 * next(fresh)
+            pictures.finish(pictures.structure(moved), moved, side, None)
+
+        return without_gradients(call)
+
     return {
         "encoder": without_gradients(lambda: model.encoder(planes)),
-        "generator_256": without_gradients(lambda: generator.draft(ws, DRAFT_SIZE)),
-        "generator_1024": without_gradients(lambda: generator.synthesis(ws)),
-        "request_256": lambda: synthesizer.render(PictureRequest(layout, size=DRAFT_SIZE, quality="draft")),
-        "request_1024": lambda: synthesizer.render(PictureRequest(layout, size=full)),
+        "generator_256": generated(DRAFT_SIZE),
+        "generator_1024": generated(full),
+        "request_256": requested(DRAFT_SIZE, "draft"),
+        "request_1024": requested(full, "full"),
+        "restyled_256": restyled,
     }
 
 
@@ -70,6 +98,7 @@ def refine_step(
 def samples_per_second(synthesizer: Synthesizer, repeats: int, told: Callable[[float], None]) -> float:
     """Pseudo-labelled training samples a second (median); without the encoder's own steps."""
     model = synthesizer.model
-    pool = SamplePool(synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes)
+    features = synthesizer.pictures.label_features
+    pool = SamplePool(synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes, features)
     taken = interleaved({"samples": pool.grow}, repeats, told)["samples"]
     return round(1000 * _SAMPLES / statistics.median(taken), 2)

@@ -1,0 +1,112 @@
+"""Which backend makes the pictures on this machine: each is held against torch, timed, and the fastest good one taken."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.gan.pictures import Pictures, Remembering, TorchPictures
+from smis_desktop.gan.protocol import Generator
+
+log = logging.getLogger(__name__)
+
+BackendName = Literal["torch", "openvino", "openvino-bf16"]
+BACKENDS: tuple[BackendName, ...] = ("torch", "openvino", "openvino-bf16")
+MAX_DIFFERENCE = 1e-3
+"""From torch, of a backend that computes in float32; pictures span [-1, 1]."""
+MIN_PSNR = 45.0
+"""Against torch in dB, of a backend of reduced precision."""
+_RUNS = 5
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """How one backend did: milliseconds of a small picture, and how far it was from torch's. `fault`: why it is no
+    choice, empty when it is one."""
+
+    backend: BackendName
+    milliseconds: float = 0.0
+    psnr: float = 0.0
+    max_difference: float = 0.0
+    fault: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def open_pictures(
+    backend: BackendName, generator: Generator, folder: Path, threads: int, progress: Progress
+) -> Pictures:
+    """That backend for that generator. folder: for files that it keeps. threads: cores to use.
+
+    Raises BackendMissing when it cannot run here.
+    """
+    return Remembering(_open(backend, generator, folder, threads, progress), generator.fine_slots.start)
+
+
+class BackendMissing(Exception):
+    """A backend cannot run here. The text says why."""
+
+
+def self_tests(generator: Generator, folder: Path, threads: int, progress: Progress) -> list[SelfTest]:
+    """Each backend, tested; the best first, those that are no choice last."""
+    ws = generator.broadcast(generator.w_avg[None]).contiguous()
+    side = generator.draft_sizes[0]
+    reference = TorchPictures(generator)
+    with torch.inference_mode():
+        wanted = reference.finish(reference.structure(ws), ws, side, None).clamp(-1, 1)
+        found = []
+        for backend in BACKENDS:
+            try:
+                pictures = _open(backend, generator, folder, threads, progress)
+                found.append(_tested(backend, pictures, ws, side, wanted))
+            except (BackendMissing, RuntimeError) as error:
+                found.append(SelfTest(backend, fault=str(error).splitlines()[0]))
+    return sorted(found, key=lambda test: (bool(test.fault), test.milliseconds))
+
+
+def _tested(
+    backend: BackendName, pictures: Pictures, ws: torch.Tensor, side: int, wanted: torch.Tensor
+) -> SelfTest:
+    times = []
+    for _ in range(_RUNS):
+        started = time.perf_counter()
+        picture = pictures.finish(pictures.structure(ws), ws, side, None)
+        times.append(1000 * (time.perf_counter() - started))
+    error = picture.clamp(-1, 1) - wanted
+    psnr = float(10 * torch.log10(4 / error.square().mean().clamp_min(1e-20)))
+    worst = float(error.abs().max())
+    is_good = psnr >= MIN_PSNR if backend == "openvino-bf16" else worst <= MAX_DIFFERENCE
+    fault = "" if is_good else f"its pictures differ from torch's ({psnr:.0f} dB)"
+    return SelfTest(backend, statistics.median(times), psnr, worst, fault)
+
+
+def _open(backend: BackendName, generator: Generator, folder: Path, threads: int, progress: Progress) -> Pictures:
+    if backend == "torch":
+        return TorchPictures(generator)
+    if not isinstance(generator, MobileStyleGAN) or generator.device.type != "cpu":
+        raise BackendMissing("OpenVINO runs MobileStyleGAN on the processor only")
+    try:
+        import openvino
+
+        from smis_desktop.gan.openvino_pictures import ConvertedGenerator, OpenVINOPictures
+    except ImportError as error:
+        raise BackendMissing("OpenVINO is not installed") from error
+    if backend == "openvino-bf16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise BackendMissing("this processor has no bfloat16")
+    try:
+        converted = ConvertedGenerator(generator, folder, progress)
+        return OpenVINOPictures(generator, converted, "f32" if backend == "openvino" else "bf16", threads)
+    except OSError as error:
+        raise BackendMissing(f"its files cannot be kept in {folder} ({error.strerror})") from error

@@ -1,0 +1,81 @@
+"""Making pictures from latents: the step that every backend does in its own way, and torch as the reference."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Protocol
+
+from torch import Tensor
+
+from smis_desktop.gan.protocol import Generator, Structure
+from smis_desktop.gan.regions import Regions
+
+_REMEMBERED = 3
+
+
+class Pictures(Protocol):
+    """A generator's forward pass, without gradients, a picture at a time."""
+
+    @property
+    def name(self) -> str:
+        """For people: `OpenVINO, bfloat16`."""
+        ...
+
+    def structure(self, ws: Tensor) -> Structure:
+        """As `Generator.structure`, for `ws` [1, num_ws, D]."""
+        ...
+
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        """As `Generator.label_features`, for `ws` [1, num_ws, D]: less than the structure."""
+        ...
+
+    def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
+        """As `Generator.finish`, → [1, 3, side, side]; side one of the generator's `draft_sizes`."""
+        ...
+
+
+class TorchPictures:
+    """The generator itself: the reference that other backends are held against."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+
+    @property
+    def name(self) -> str:
+        return "torch, float32"
+
+    def structure(self, ws: Tensor) -> Structure:
+        return self._generator.structure(ws)
+
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        return self._generator.label_features(ws)
+
+    def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
+        return self._generator.finish(structure, ws, side, regions)
+
+
+class Remembering:
+    """Another backend, whose last few structures are not computed again: a new style on the same layout needs none."""
+
+    def __init__(self, pictures: Pictures, fine_start: int) -> None:
+        """fine_start: the first of the fine slots, which structures do not depend on."""
+        self._pictures, self._fine_start = pictures, fine_start
+        self._known: OrderedDict[bytes, Structure] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return self._pictures.name
+
+    def structure(self, ws: Tensor) -> Structure:
+        key = ws[:, : self._fine_start].detach().cpu().numpy().tobytes()
+        found = self._known.pop(key, None) or self._pictures.structure(ws)
+        self._known[key] = found
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        return self._pictures.label_features(ws)
+
+    def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
+        return self._pictures.finish(structure, ws, side, regions)

@@ -1,0 +1,104 @@
+"""Which backend makes the pictures: what a person has chosen, else what the self-test on this machine found best."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smis_desktop.errors import UserError
+from smis_desktop.gan.backends import (
+    BACKENDS,
+    BackendMissing,
+    BackendName,
+    Progress,
+    open_pictures,
+    self_tests,
+)
+from smis_desktop.gan.pictures import Pictures
+from smis_desktop.gan.protocol import Generator
+from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.storage.data_folder import data_folder
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class BackendFacts:
+    """chosen: a backend's name or `auto`. tests: what the self-test found, best first, as `SelfTest.as_dict`."""
+
+    chosen: str
+    tests: tuple[dict[str, Any], ...]
+
+
+def backend_facts() -> BackendFacts:
+    """As kept on the disk; nothing was tested yet on a new machine."""
+    stored = _read()
+    chosen = stored.get("chosen", AUTO)
+    tests = stored.get("tests", [])
+    is_sound = isinstance(tests, list) and all(isinstance(test, dict) and "backend" in test for test in tests)
+    return BackendFacts(chosen if chosen in BACKENDS else AUTO, tuple(tests) if is_sound else ())
+
+
+def choose_backend(name: str) -> None:
+    """From now on; `auto` goes by the self-test. Raises UserError for a name that is none, or a full disk."""
+    if name not in (AUTO, *BACKENDS):
+        raise UserError(f"{name!r} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
+    _write(_read() | {"chosen": name})
+
+
+def open_chosen_pictures(generator: Generator, threads: int, progress: Progress) -> Pictures:
+    """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner; torch when that one cannot run."""
+    asked = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
+    if asked not in (AUTO, *BACKENDS):
+        raise UserError(f"SMIS_BACKEND={asked} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
+    if generator.device.type != "cpu":
+        asked = "torch"
+    folder = _folder()
+    backend: BackendName = (
+        _best(generator, threads, folder, progress) if asked == AUTO else next(b for b in BACKENDS if b == asked)
+    )
+    try:
+        return open_pictures(backend, generator, folder, threads, progress)
+    except (BackendMissing, RuntimeError) as error:
+        log.warning("pictures are made by torch, because %s: %s", backend, error)
+        return open_pictures("torch", generator, folder, threads, progress)
+
+
+def _best(generator: Generator, threads: int, folder: Path, progress: Progress) -> BackendName:
+    stored = _read()
+    key = [platform.node(), platform.processor(), os.cpu_count(), threads, generator.weights_sha256]
+    if stored.get("tested_on") != key:
+        progress("Finding out what is fastest here, once", -1.0)
+        tests = [test.as_dict() for test in self_tests(generator, folder, threads, progress)]
+        for test in tests:
+            log.info("self-test: %s", test)
+        stored |= {"tested_on": key, "tests": tests}
+        try:
+            _write(stored)
+        except UserError as error:
+            log.warning("the self-test's outcome cannot be kept: %s", error)
+    best = next((test["backend"] for test in stored["tests"] if not test["fault"]), "torch")
+    return next((backend for backend in BACKENDS if backend == best), "torch")
+
+
+def _folder() -> Path:
+    return data_folder("backends")
+
+
+def _read() -> dict[str, Any]:
+    try:
+        found = json.loads((_folder() / "choice.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # nothing was chosen yet, or it is unreadable: the self-test runs again
+    return found if isinstance(found, dict) else {}
+
+
+def _write(facts: dict[str, Any]) -> None:
+    write_bytes(_folder() / "choice.json", json.dumps(facts, indent=1).encode())
