@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.errors import UserError
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.style_mixing import mix_styles
-from smis_desktop.errors import UserError
-from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.encoder import LayoutEncoder
+from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator, Structure

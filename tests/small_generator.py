@@ -17,7 +17,9 @@ def small_generator(
     """
     generator = MobileStyleGAN("small", f"small-{seed}", channels, w_dim, mapping_depth=2)
     if head is not None:
-        generator.heads[str(head)] = generator.blank_head(head, [4] * (generator.num_ws - 2 * generator.block_at(head) - 3))
+        generator.heads[str(head)] = generator.blank_head(
+            head, [4] * (generator.num_ws - 2 * generator.block_at(head) - 3)
+        )
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in generator.named_parameters():

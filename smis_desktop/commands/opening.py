@@ -55,9 +55,7 @@ def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
     from smis_desktop.synthesis import Synthesizer
 
     generator = open_generator(model.generator_name, console)
-    return Synthesizer(
-        generator, model, open_chosen_pictures(generator, torch.get_num_threads(), console.progress)
-    )
+    return Synthesizer(generator, model, open_chosen_pictures(generator, torch.get_num_threads(), console.progress))
 
 
 def open_perceptual(console: Console) -> PerceptualDistance:

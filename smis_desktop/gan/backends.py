@@ -76,9 +76,7 @@ def self_tests(generator: Generator, folder: Path, threads: int, progress: Progr
     return sorted(found, key=lambda test: (bool(test.fault), test.milliseconds))
 
 
-def _tested(
-    backend: BackendName, pictures: Pictures, ws: torch.Tensor, side: int, wanted: torch.Tensor
-) -> SelfTest:
+def _tested(backend: BackendName, pictures: Pictures, ws: torch.Tensor, side: int, wanted: torch.Tensor) -> SelfTest:
     times = []
     for _ in range(_RUNS):
         started = time.perf_counter()

@@ -71,16 +71,16 @@ class OpenVINOPictures:
         """Compiled when it is first needed."""
         if network not in self._compiled:
             self._compiled[network] = self._compile(network)
-        found: Iterable[np.ndarray] = self._compiled[network]([np.ascontiguousarray(x.numpy()) for x in inputs]).values()
+        found: Iterable[np.ndarray] = self._compiled[network](
+            [np.ascontiguousarray(x.numpy()) for x in inputs]
+        ).values()
         return found
 
 
 class ConvertedGenerator:
     """A generator's network files on the disk, made when they are missing."""
 
-    def __init__(
-        self, generator: MobileStyleGAN, folder: Path, progress: Callable[[str, float], None]
-    ) -> None:
+    def __init__(self, generator: MobileStyleGAN, folder: Path, progress: Callable[[str, float], None]) -> None:
         """folder: for all generators' files; each has its own in it. progress: words and a fraction, 0–1."""
         self._generator = generator
         self.folder = folder / f"{generator.name}-{_digest(generator)}"

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QApplication
 from smis_desktop.jobs.preview import OpenRenderer, PicturePainted
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.recording import StrokeStep, read_recording
+from smis_desktop.style import Style
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.live_preview import LivePreview
-from smis_desktop.style import Style
 
 _PATIENCE = 300.0
 _MOST_STROKES = 12

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ from smis_desktop.fewshot.metrics import confusion_matrix
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.labels.reduce import reduce_label_map
 from smis_desktop.labels.shots import read_layout
-from smis_desktop.storage.personal_model_file import read_personal_model
+from smis_desktop.resource_paths import default_model_path
+from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
+from smis_desktop.style import Style
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.commands.conftest import Smis, files_below, label_map, write_layout
 
@@ -36,7 +41,7 @@ def test_figures_follow_from_the_models_own_segmentation(
     for number, name in enumerate("abc"):
         layout = read_layout(layouts / f"{name}.png").label_map
         wanted.append(reduce_label_map(layout, 64))
-        found.append(synthesizer.segment(synthesizer.render(PictureRequest(layout, 4 + number)).ws))
+        found.append(synthesizer.segment(synthesizer.render(PictureRequest(layout, Style.of_seed(4 + number))).ws))
     asked, seen = np.stack(wanted), np.stack(found)
     ious = []
     for entry in facts["classes"]:
@@ -66,11 +71,50 @@ def test_limit_text_and_leaving_kid_out(smis: Smis, small_data: Path, small_mode
         assert words_in_it in text
 
 
-def test_refinement_makes_its_own_judge_happier(smis: Smis, small_data: Path, small_model: Path, layouts: Path) -> None:
-    words = ["evaluate", layouts, "--model", small_model, "--kid-samples", 0, "--json"]
-    plain, refined = smis(*words).facts, smis(*words, "--refine", 15).facts
-    assert refined["pixel_accuracy"] > plain["pixel_accuracy"]
-    assert refined["refine"] == 15
+def test_methods_stand_side_by_side_with_sheets_and_a_plot(
+    smis: Smis, tmp_path: Path, small_data: Path, small: MobileStyleGAN, small_model: Path, layouts: Path
+) -> None:
+    out = tmp_path / "evaluation"
+    words = ["evaluate", layouts, "--model", small_model, "--kid-samples", 4, "--refine", 5, "--out", out]
+    facts = smis(*words, "--json").facts
+    by_name = {entry["method"]: entry for entry in facts["methods"]}
+    assert list(by_name) == ["encoder", "refined"]
+    assert (by_name["encoder"]["refine"], by_name["refined"]["refine"], facts["refine"]) == (0, 5, 5)
+    assert facts["mean_iou"] == by_name["refined"]["mean_iou"]
+    synthesizer = Synthesizer(small, read_personal_model(small_model))
+    seen = []
+    for number, name in enumerate("abc"):
+        layout = read_layout(layouts / f"{name}.png").label_map
+        ws = synthesizer.render(PictureRequest(layout, Style.of_seed(number), refine_steps=5)).ws
+        seen.append(synthesizer.segment(ws) == reduce_label_map(layout, 64))
+    assert facts["pixel_accuracy"] == pytest.approx(np.mean(seen), abs=1e-4)
+    diversity = facts["diversity"]
+    assert diversity["styles"] == 8
+    assert diversity["ratio"] > 0
+    assert diversity["mixed_mean_iou"] == diversity["unmixed_mean_iou"], "fine slots decide no labels"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "evaluation.json", "evaluation.svg", "methods.jpg", "styles.jpg",
+    ]  # fmt: skip
+    assert json.loads((out / "evaluation.json").read_text())["methods"] == facts["methods"]
+    assert ElementTree.parse(out / "evaluation.svg").getroot().tag.endswith("svg")
+    text = smis(*words[:-2]).out
+    for words_in_it in ("encoder", "refined", "diversity", "--plain"):
+        assert words_in_it in text
+
+
+def test_the_plain_method_and_another_judge(
+    smis: Smis, tmp_path: Path, small_data: Path, small: MobileStyleGAN, small_model: Path, layouts: Path
+) -> None:
+    plain = tmp_path / "plain.smismodel"
+    write_personal_model(plain, dataclasses.replace(read_personal_model(small_model), probe=None))
+    words = ["evaluate", layouts, "--model", small_model, "--kid-samples", 0, "--refine", 0, "--json"]
+    facts = smis(*words, "--plain", plain, "--judge", plain).facts
+    assert [entry["method"] for entry in facts["methods"]] == ["encoder", "plain"]
+    assert facts["methods"][0]["mean_iou"] == facts["methods"][1]["mean_iou"], "the same encoder, the same judge"
+    assert "small" in facts["judge"] or "plain" in facts["judge"]
+    refused = smis(*words, "--plain", default_model_path())  # learned by a probe
+    assert refused.code == 2
+    assert "plain method" in refused.err
 
 
 def test_a_class_that_no_layout_holds_has_no_figure(

@@ -14,6 +14,7 @@ from smis_desktop.labels.shots import read_layout
 from smis_desktop.storage.personal_model_file import read_personal_model
 from smis_desktop.storage.project_file import Project, write_project
 from smis_desktop.storage.recipe_png import write_recipe_png
+from smis_desktop.style import Style
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.commands.conftest import Smis, label_map, write_layout
 
@@ -32,7 +33,7 @@ def test_a_layout_becomes_a_face(smis: Smis, tmp_path: Path, faces_model: Path, 
     assert (entry["layout"], entry["unknown_ids"]) == (str(layout), [])
     assert (facts["size"], facts["mix"], facts["refine"]) == (512, 1.0, 0)
     assert (facts["model"], facts["generator"]) == ("mine", "faces")
-    request = PictureRequest(read_layout(layout).label_map, entry["seed"], size=512)
+    request = PictureRequest(read_layout(layout).label_map, Style.of_seed(entry["seed"]), size=512)
     expected = Synthesizer(faces, read_personal_model(faces_model)).render(request).picture
     # Another number of threads may round differently.
     assert np.abs(_pixels(tmp_path / "o" / "my face.png").astype(int) - expected).max() <= 1

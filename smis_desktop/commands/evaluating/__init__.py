@@ -1,0 +1,1 @@
+"""What `smis evaluate` measures."""
