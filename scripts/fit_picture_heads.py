@@ -26,7 +26,7 @@ from smis_desktop.storage.generator_store import open_generator
 
 HELD_OUT = range(10_000, 10_024)
 FIRST_TRAINED_SEED = 100_000
-WIDTHS = {256: (128, 32, 64, 64), 512: (64, 24)}
+WIDTHS = {256: (32, 64, 64), 512: (24,)}
 
 
 def main() -> None:
@@ -50,15 +50,14 @@ def main() -> None:
 def begin(generator: MobileStyleGAN, side: int) -> PictureHead:
     """The generator's own layers behind the first convolution at `side`, low bands only."""
     index = generator.block_at(side)
-    slots = range(2 * index + 2, generator.num_ws)
-    head = PictureHead(generator.w_dim, side, slots, WIDTHS[side])
+    head = generator.blank_head(side, WIDTHS[side])
     own = [cast(Block, block) for block in generator.blocks]
     layers = [own[index].conv2]
     for block in own[index + 1 :]:
         layers += [block.conv1, block.conv2]
     w = generator.w_avg
     with torch.no_grad():
-        for conv, layer, width in zip(head.convs, layers, WIDTHS[side][1:], strict=True):
+        for conv, layer, width in zip(head.convs, layers, WIDTHS[side], strict=True):
             _take(cast(StyledConv, conv), layer, width, side)
         for later, block in enumerate(own[index + 1 :]):  # upsampling scales the low band before it is averaged
             conv = cast(StyledConv, head.convs[1 + 2 * later])
@@ -76,7 +75,8 @@ def begin(generator: MobileStyleGAN, side: int) -> PictureHead:
 def _take(conv: StyledConv, layer: StyledConv, width: int, side: int) -> None:
     for name in ("weight", "bias"):
         getattr(conv.affine, name).copy_(getattr(layer.affine, name))
-    assert conv.depthwise is not None and layer.depthwise is not None
+    assert conv.depthwise is not None
+    assert layer.depthwise is not None
     conv.depthwise.copy_(layer.depthwise)
     conv.weight.copy_(layer.weight[:width])
     conv.bias.copy_(layer.bias[:width])

@@ -157,7 +157,7 @@ def test_a_class_that_is_not_the_model_s_dresses_nobody(synthesizer: Synthesizer
 
 def test_the_look_of_another_generator_s_picture_is_refused(synthesizer: Synthesizer) -> None:
     foreign = Look.of_latents(np.zeros((3, 8)), "cat.jpg")
-    with pytest.raises(UserError, match="cat.jpg"):
+    with pytest.raises(UserError, match=r"cat\.jpg"):
         synthesizer.render(PictureRequest(layout(), Style(foreign)))
 
 

@@ -42,7 +42,7 @@ _FIRST_SAMPLE_SEED = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis evaluate LAYOUTS_DIR --model M [--refine N|auto] [--limit N] [--seed S] [--mix 0..1] [--kid-samples N] …`."""
+    """`smis evaluate LAYOUTS_DIR --model M [--refine N|auto] [--plain FILE] [--judge FILE] [--out DIR] …`."""
     parser.add_argument("layouts", type=Path, metavar="LAYOUTS_DIR", help="a folder of layouts (index PNGs)")
     add_model_argument(parser)
     parser.add_argument(
@@ -256,6 +256,7 @@ def _table(facts: dict[str, Any]) -> str:
                 [_figure(d and d["mixed_mean_iou"] - d["unmixed_mean_iou"]) for d in diversity],
             )
         )
+        lines.append(row("  mIoU without", [_figure(d and d["unmixed_mean_iou"]) for d in diversity]))
         first = next(d for d in diversity if d)
         lines.append(
             f"  (mean distance between {first['styles']} styles of a layout, in that of as many random pictures)"

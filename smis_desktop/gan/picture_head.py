@@ -9,6 +9,7 @@ do not commute with LeakyReLU and 3×3 kernels) is learned back from the full ge
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +30,7 @@ class PictureHead(nn.Module):
         super().__init__()
         self.resolution, self.slots, self.widths = resolution, slots, tuple(widths)
         self.convs = nn.ModuleList(
-            StyledConv(w_dim, before, after, resolution, separable=True)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            StyledConv(w_dim, before, after, resolution, separable=True) for before, after in pairwise(widths)
         )
         self.to_rgb_affine = Affine(w_dim, widths[-1])
         self.to_rgb = nn.Conv2d(widths[-1], 3, 1)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from PIL import Image
 
 from smis_desktop.errors import UserError
@@ -57,7 +58,9 @@ class _VideoWriter:
     def __init__(self, file: io.BufferedWriter, fps: int, suffix: str) -> None:
         kind, codec = ("mp4", "libx264") if suffix == ".mp4" else ("webp", "libwebp_anim")
         self._container = av.open(file, "w", format=kind, options={"loop": "0"} if kind == "webp" else {})
-        self._stream = self._container.add_stream(codec, rate=fps, options=_MP4 if kind == "mp4" else _WEBP)
+        stream = self._container.add_stream(codec, rate=fps, options=_MP4 if kind == "mp4" else _WEBP)
+        assert isinstance(stream, VideoStream), "both codecs are of pictures"
+        self._stream = stream
         self._stream.time_base = Fraction(1, fps)
         self._count = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import QCoreApplication
@@ -41,9 +42,9 @@ def fill_look_menu(menu: QMenu, sources: LookSources, take: TakeLook) -> None:
         look = look_of(kept, number)
         if look is not None:
             icon = QIcon(QPixmap.fromImage(QImage.fromData(kept.png)))
-            menu.addAction(icon, look.name, lambda look=look: take(look))
+            menu.addAction(icon, look.name, partial(take, look))
     for look in sources.pinned_looks():
-        menu.addAction(look_words(look), lambda look=look: take(look))
+        menu.addAction(look_words(look), partial(take, look))
     if not menu.isEmpty():
         menu.addSeparator()
     menu.addAction(_tr("Another seed"), lambda: take(sources.another_seed()))

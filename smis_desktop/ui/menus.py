@@ -24,7 +24,8 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("&Layers", ("layers.add", "layers.duplicate", "layers.merge", "layers.delete", _LINE, "layers.rename",
                  "layers.raise", "layers.lower", _LINE, "layers.flip", "layers.clear")),
-    ("&Photograph", ("picture.new_style", "picture.wall", "picture.lock_style", "picture.pin", _LINE, "picture.keep", "picture.copy", "picture.compare", "picture.tie", _LINE,
+    ("&Photograph", ("picture.new_style", "picture.wall", "picture.lock_style", "picture.pin", _LINE,
+                     "picture.keep", "picture.copy", "picture.compare", "picture.tie", _LINE,
                       "picture.film", _LINE, "picture.underlay_photo")),
     ("&View", (
         "view.zoom_in", "view.zoom_out", "view.zoom_fit", "view.zoom_100", _LINE, "view.rotate_left",

@@ -62,11 +62,12 @@ class StyleBar(QWidget):
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 14, 0)
         row.setSpacing(8)
-        for widget in (self.new_style_button, self.wall_button):
-            row.addWidget(widget)
+        row.addWidget(self.new_style_button)
+        row.addWidget(self.wall_button)
         row.addSpacing(8)
-        for widget in (self._seed_name, self._seed_field, self._source):
-            row.addWidget(widget)
+        row.addWidget(self._seed_name)
+        row.addWidget(self._seed_field)
+        row.addWidget(self._source)
         row.addSpacing(8)
         row.addWidget(self.mix, 1)
         row.addWidget(self.lock_button)

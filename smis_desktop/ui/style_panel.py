@@ -3,6 +3,9 @@ own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -127,26 +130,22 @@ class StylePanel(QDockWidget):
         names = self._class_names()
         for class_id, look in style.class_looks:
             words = self.tr("{name}: {look}").format(name=names.get(class_id, str(class_id)), look=look_words(look))
-            self._dressed.addWidget(
-                self._line(words, self.tr("No look of its own any more"), lambda c=class_id: self._dress(c, None))
-            )
+            label = QLabel(words)
+            label.setProperty("role", "value")
+            undress = partial(self._dress, class_id, None)
+            self._dressed.addWidget(self._line(label, self.tr("No look of its own any more"), undress))
 
     def _show_pins(self) -> None:
         _empty(self._pins)
         self._pins_name.setVisible(bool(self._chosen.pins))
         for look in self._chosen.pins:
             words = look_words(look)
-            line = self._line(words, self.tr("Forget this look"), lambda look=look: self._chosen.unpin(look))
             button = QPushButton(words)
             button.setProperty("role", "link")
             button.setToolTip(self.tr("Wear this look"))
             button.clicked.connect(lambda _=False, look=look: self._chosen.wear(look))
-            layout = line.layout()
-            assert isinstance(layout, QHBoxLayout)
-            label = layout.itemAt(0).widget()
-            layout.replaceWidget(label, button)
-            label.deleteLater()
-            self._pins.addWidget(line)
+            forget = partial(self._chosen.unpin, look)
+            self._pins.addWidget(self._line(button, self.tr("Forget this look"), forget))
 
     def _fill_look(self, menu: QMenu) -> None:
         fill_look_menu(menu, self._sources, self._chosen.wear)
@@ -178,7 +177,7 @@ class StylePanel(QDockWidget):
         label.setProperty("role", "lead")
         return label
 
-    def _menu_button(self, name: str, fill: object) -> QPushButton:
+    def _menu_button(self, name: str, fill: Callable[[QMenu], None]) -> QPushButton:
         button = QPushButton()
         button.setAccessibleName(name)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -186,7 +185,7 @@ class StylePanel(QDockWidget):
 
         def refill() -> None:
             menu.clear()
-            fill(menu)  # type: ignore[operator]
+            fill(menu)
 
         menu.aboutToShow.connect(refill)
         button.setMenu(menu)
@@ -200,12 +199,10 @@ class StylePanel(QDockWidget):
         button.setAccessibleName(tip)
         return button
 
-    def _line(self, words: str, remove_tip: str, remove: object) -> QWidget:
+    def _line(self, label: QWidget, remove_tip: str, remove: Callable[[], None]) -> QWidget:
         line = QWidget()
-        label = QLabel(words)
-        label.setProperty("role", "value")
         button = self._icon_button("delete", remove_tip)
-        button.clicked.connect(lambda: remove())  # type: ignore[operator]
+        button.clicked.connect(lambda: remove())
         row = QHBoxLayout(line)
         row.setContentsMargins(2, 0, 0, 0)
         row.addWidget(label, 1)
@@ -224,7 +221,8 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
 
 def _empty(layout: QVBoxLayout) -> None:
     while layout.count():
-        widget = layout.takeAt(0).widget()
+        item = layout.takeAt(0)
+        widget = None if item is None else item.widget()
         if widget is not None:
             widget.hide()
             widget.deleteLater()
