@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     pictures = _read_pictures(arguments.pictures, out, console)
     generator = open_synthesizer(model, console).generator
 
-    from smis_desktop.commands.shot_latents import KnownLatents
     from smis_desktop.fewshot.segmentation import segment_latents
+    from smis_desktop.jobs.shot_latents import KnownLatents
     from smis_desktop.labels.index_png import encode_label_map
     from smis_desktop.storage.atomic import write_bytes
 

@@ -17,9 +17,8 @@ from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.fewshot.perceptual import PerceptualDistance
-    from smis_desktop.fewshot.training import TrainingSettings, TrainingShot
+    from smis_desktop.fewshot.training import TrainingSettings
     from smis_desktop.gan.protocol import Generator
-    from smis_desktop.labels.shots import ShotsFolder
     from smis_desktop.storage.training_folder import TrainingFolder
 
 HELP = "learn a personal model from one to a few labelled photos"
@@ -70,6 +69,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
     from smis_desktop.commands.training_progress import TrainingProgress
     from smis_desktop.fewshot.training import describe, train
+    from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.storage.personal_model_file import write_personal_model
@@ -82,7 +82,10 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         console.note(note)
     stages = TrainingFolder.beside(out)
     generator = open_generator(arguments.generator, console)
-    shots = _training_shots(arguments.shots, folder, generator, console)
+    shots = training_shots(arguments.shots, folder, generator)
+    count = sum(shot.ws is not None for shot in shots)
+    if count:
+        console.note(f"{count} of {len(shots)} pictures are known in the generator: they need no inversion.")
     to_invert = [shot for shot in shots if shot.ws is None]
     perceptual = open_perceptual(console) if to_invert else None
     settings = _settings(arguments)
@@ -131,22 +134,6 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     }
     learned = f"{counted(model.palette.num_classes, 'class', 'classes')} from {counted(len(shots), 'shot', 'shots')}"
     return Answer(facts, f"{out} is ready: {learned} in {progress.seconds / 60:.1f} minutes.")
-
-
-def _training_shots(path: Path, folder: ShotsFolder, generator: Generator, console: Console) -> list[TrainingShot]:
-    """The folder's shots, with their latents where they are pictures of this generator."""
-    from smis_desktop.commands.shot_latents import KnownLatents
-    from smis_desktop.fewshot.training import TrainingShot
-
-    known = KnownLatents(generator)
-    shots = []
-    for shot in folder.shots:
-        ws = known.of(path / "images" / f"{shot.name}.png", shot.picture)
-        shots.append(TrainingShot(shot.name, shot.label_map, shot.picture, ws))
-    count = sum(shot.ws is not None for shot in shots)
-    if count:
-        console.note(f"{count} of {len(shots)} pictures are the generator's own: they need no inversion.")
-    return shots
 
 
 def _settings(arguments: argparse.Namespace) -> TrainingSettings:

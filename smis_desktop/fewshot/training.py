@@ -6,6 +6,7 @@ what it made in a store, so that a training can stop at any moment and go on to 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -46,6 +47,9 @@ _CHECKPOINT_EVERY = 8
 """Rounds between two checkpoints of the encoder."""
 _OBEDIENCE_CHECKPOINT_EVERY = 20
 """Steps between two checkpoints of the training for obedience."""
+
+
+OnImproved = Callable[[PersonalModel], None]
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def train(
     store: TrainingStore,
     on_event: OnEvent,
     label_features: LabelFeatures | None = None,
+    on_improved: OnImproved | None = None,
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
@@ -157,10 +162,17 @@ def train(
     pool = SamplePool(
         generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features
     )
-    encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event)
+
+    def improved(encoder: LayoutEncoder) -> None:
+        if on_improved is not None:
+            on_improved(dataclasses.replace(model, encoder=freeze(copy.deepcopy(encoder))))
+
+    encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event, improved)
     if probe is not None and settings.obedience_steps:
         objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)
-        encoder = _train_for_obedience(generator, encoder, objective, pool, learned, settings, store, on_event)
+        encoder = _train_for_obedience(
+            generator, encoder, objective, pool, learned, settings, store, on_event, improved
+        )
     return dataclasses.replace(model, encoder=freeze(encoder))
 
 
@@ -247,6 +259,7 @@ def _train_encoder(
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
+    improved: Callable[[LayoutEncoder], None],
 ) -> LayoutEncoder:
     total_steps = settings.rounds * settings.steps_per_round
     objective = LatentObjective(settings.batch_size)
@@ -270,6 +283,7 @@ def _train_encoder(
         if done % _CHECKPOINT_EVERY == 0 or last:
             store.write("encoder", training.state())
             previews = _previews(generator, training.averaged, learned)
+            improved(training.averaged)
         seconds = time.monotonic() - started
         on_event(
             EncoderProgress(
@@ -294,6 +308,7 @@ def _train_for_obedience(
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
+    improved: Callable[[LayoutEncoder], None],
 ) -> LayoutEncoder:
     steps = settings.obedience_steps
     training = EncoderTraining(
@@ -309,6 +324,7 @@ def _train_for_obedience(
         if training.steps % _OBEDIENCE_CHECKPOINT_EVERY == 0 or training.steps == steps:
             store.write("obedience", training.state())
             previews = _previews(generator, training.averaged, learned)
+            improved(training.averaged)
         pace = (time.monotonic() - started) / (training.steps - first)
         on_event(ObedienceProgress(training.steps, steps, loss, pace * (steps - training.steps), previews))
     return training.averaged

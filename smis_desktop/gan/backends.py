@@ -1,4 +1,4 @@
-"""Which backend makes the pictures on this machine: each is held against torch and timed, the fastest good one taken."""
+"""Which backend makes the pictures on this machine: held against torch, timed, the fastest good one taken."""
 
 from __future__ import annotations
 

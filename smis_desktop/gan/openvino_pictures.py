@@ -36,16 +36,15 @@ class OpenVINOPictures:
     def __init__(self, generator: MobileStyleGAN, converted: ConvertedGenerator, precision: Precision, threads: int):
         """threads: how many cores to use. Raises RuntimeError when this processor cannot run it."""
         self._generator, self._precision = generator, precision
-        core = openvino.Core()
-        core.set_property({"CACHE_DIR": str(converted.folder / "compiled")})
-        settings = {
+        self._core = openvino.Core()
+        self._core.set_property({"CACHE_DIR": str(converted.folder / "compiled")})
+        self._settings = {
             "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
         }
         self._converted = converted
         self._compiled: dict[Path, Any] = {}
-        self._compile = lambda path: core.compile_model(path, "CPU", settings)
         self._sides = sorted(generator.label_features(_some_ws(generator)))
 
     @property
@@ -70,10 +69,9 @@ class OpenVINOPictures:
     def _run(self, network: Path, *inputs: Tensor) -> Iterable[np.ndarray]:
         """Compiled when it is first needed."""
         if network not in self._compiled:
-            self._compiled[network] = self._compile(network)
-        found: Iterable[np.ndarray] = self._compiled[network](
-            [np.ascontiguousarray(x.numpy()) for x in inputs]
-        ).values()
+            self._compiled[network] = self._core.compile_model(network, "CPU", self._settings)
+        arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
+        found: Iterable[np.ndarray] = self._compiled[network](arrays, share_inputs=True).values()
         return found
 
 

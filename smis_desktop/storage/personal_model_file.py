@@ -88,6 +88,12 @@ def read_personal_model(path: Path) -> PersonalModel:
         raise UserError(f"{path} is damaged (its parts do not fit together); {_REMEDY}.") from error
 
 
+def rename_model(path: Path, name: str) -> None:
+    """Another name, everything else as it is. Raises UserError as `read_personal_model` does, or for a full disk."""
+    tensors, facts = read_tensors(path, KIND, VERSION, _REMEDY)
+    write_tensors(path, KIND, VERSION, tensors, {**facts, "name": name})
+
+
 def read_model_facts(path: Path) -> dict[str, Any]:
     """What the file says of itself, without loading the networks. Raises UserError as `read_personal_model` does."""
     return read_facts(path, KIND, VERSION, _REMEDY)

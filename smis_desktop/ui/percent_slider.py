@@ -35,6 +35,11 @@ class PercentSlider(QWidget):
         self.slider.valueChanged.connect(self._tell)
         self._say(0)
 
+    @property
+    def fraction(self) -> float:
+        """0–1."""
+        return self.slider.value() / 100
+
     def show_fraction(self, fraction: float) -> None:
         """Without telling anybody."""
         with QSignalBlocker(self.slider):

@@ -8,8 +8,11 @@ import numpy as np
 from torch import Tensor
 
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
+from smis_desktop.fewshot.training import TrainingShot
 from smis_desktop.gan.protocol import Generator
+from smis_desktop.labels.shots import ShotsFolder
 from smis_desktop.storage.generated_pictures import GeneratedPicture, read_generated_pictures
+from smis_desktop.storage.workshop import kept_latents
 
 
 class KnownLatents:
@@ -38,3 +41,16 @@ class KnownLatents:
             own = found is not None and found.weights_sha256 == self._generator.weights_sha256
             self._listed[folder] = found.by_name() if found is not None and own else {}
         return self._listed[folder]
+
+
+def training_shots(path: Path, folder: ShotsFolder, generator: Generator) -> list[TrainingShot]:
+    """The folder's shots, with their latents where they are pictures of this generator, or were found in it before."""
+    known = KnownLatents(generator)
+    shots = []
+    for shot in folder.shots:
+        ws = known.of(path / "images" / f"{shot.name}.png", shot.picture)
+        if ws is None:
+            kept = kept_latents(path, shot.name)
+            ws = None if kept is None or kept["ws"].shape != (generator.num_ws, generator.w_dim) else kept["ws"]
+        shots.append(TrainingShot(shot.name, shot.label_map, shot.picture, ws))
+    return shots

@@ -1,0 +1,13 @@
+"""Names of the generators that can be had, without opening one: quick enough for a dialog."""
+
+from __future__ import annotations
+
+from smis_desktop.storage.data_folder import data_folder
+
+DEFAULT = "faces"
+
+
+def generator_names() -> tuple[str, ...]:
+    """The default one first, fetched or not; then those that are installed, by name."""
+    installed = {path.stem for path in data_folder("generators").glob("*.safetensors")}
+    return (DEFAULT, *sorted(installed - {DEFAULT}))

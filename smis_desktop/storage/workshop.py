@@ -1,0 +1,284 @@
+"""A personal model in the making: a shots folder with what is known of each shot, in the program's own data.
+
+It is a shots folder like those of `smis train` (images/, labels/, classes.json, generated.json) and may be trained
+from there too; besides, latents/NAME.safetensors keeps where a photo was found in the generator, so that nobody
+waits for that twice, and workshop.json what the person decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import uuid
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from smis_desktop.errors import UserError
+from smis_desktop.labels.classes_json import read_classes
+from smis_desktop.labels.index_png import EMPTY, encode_label_map, read_label_map
+from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.pictures import read_picture
+from smis_desktop.labels.shots import MAX_SHOTS, LabelKind
+from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.storage.generated_pictures import (
+    GeneratedPicture,
+    GeneratedPictures,
+    read_generated_pictures,
+    write_generated_pictures,
+)
+from smis_desktop.storage.safetensors_file import read_facts, write_tensors
+
+PICTURE_SIDE = 512
+"""Shots are kept no larger: labels are learned at 64², and inversion looks at 256²."""
+_FACTS = "workshop.json"
+_LATENTS, _LATENTS_VERSION = "shot-latents", 1
+
+
+@dataclass(frozen=True)
+class WorkshopFacts:
+    """What the person decided. `generator_sha256`: of the weights that latents were found in."""
+
+    name: str
+    generator: str
+    generator_sha256: str = ""
+    label_kind: LabelKind = "dense"
+    top_k: int = 3
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class ShotState:
+    """seed: of a generated picture, None for a photo. psnr, perceptual: how well the photo was found; None before."""
+
+    name: str
+    is_labelled: bool
+    seed: int | None
+    psnr: float | None = None
+    perceptual: float | None = None
+
+    @property
+    def is_located(self) -> bool:
+        """Whether its latents are known."""
+        return self.seed is not None or self.psnr is not None
+
+
+class Workshop:
+    """Every method reads and writes the folder at once; nothing is kept in memory but the path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, parent: Path, facts: WorkshopFacts, palette: Palette) -> Workshop:
+        """A new one in a folder of its own below `parent`. Raises UserError when the disk refuses."""
+        workshop = cls(parent / f"{file_name(facts.name)}-{uuid.uuid4().hex[:6]}")
+        try:
+            for part in ("images", "labels", "latents"):
+                (workshop.path / part).mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"{workshop.path} cannot be made ({error.strerror}); free some space.") from error
+        workshop.set_palette(palette)
+        workshop.set_facts(facts)
+        return workshop
+
+    @classmethod
+    def all_in(cls, parent: Path) -> list[Workshop]:
+        """Newest first."""
+        found = [cls(path.parent) for path in parent.glob(f"*/{_FACTS}")]
+        return sorted(found, key=lambda workshop: (workshop.path / _FACTS).stat().st_mtime, reverse=True)
+
+    @property
+    def facts(self) -> WorkshopFacts:
+        """Raises UserError when the file is damaged."""
+        path = self.path / _FACTS
+        try:
+            return WorkshopFacts(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is damaged; delete the folder {self.path} and begin anew.") from error
+
+    def set_facts(self, facts: WorkshopFacts) -> None:
+        """Keep what was decided."""
+        write_bytes(self.path / _FACTS, json.dumps(asdict(facts), indent=1).encode())
+
+    def change(self, **fields: Any) -> None:
+        """Some of the facts."""
+        self.set_facts(replace(self.facts, **fields))
+
+    @property
+    def palette(self) -> Palette:
+        """The classes, in the order they were made. Raises UserError when the file is damaged."""
+        return Palette(tuple(read_classes(self.path / "classes.json").values()))
+
+    def set_palette(self, palette: Palette) -> None:
+        """Ids are for good: a class that is left out may be used in labels still."""
+        entries = [
+            {"id": c.class_id, "name": c.name, "color": "#{:02x}{:02x}{:02x}".format(*c.color)} for c in palette.classes
+        ]
+        write_bytes(self.path / "classes.json", json.dumps({"classes": entries}, indent=1).encode())
+
+    def shots(self) -> tuple[ShotState, ...]:
+        """In the order of their names."""
+        generated = self._generated()
+        seeds = {} if generated is None else {name: picture.seed for name, picture in generated.by_name().items()}
+        found = []
+        for path in sorted((self.path / "images").glob("*.png")):
+            name = path.stem
+            located = self._located(name)
+            found.append(ShotState(name, self._label(name).is_file(), seeds.get(name), *located))
+        return tuple(found)
+
+    def add_photo(self, name: str, square: np.ndarray) -> str:
+        """uint8 [S, S, 3]; returns the name it got. Raises UserError when there are too many, or the disk refuses."""
+        own = self._free_name(name)
+        write_bytes(self._image(own), _png(square))
+        return own
+
+    def add_generated(self, picture: np.ndarray, seed: int, truncation: float) -> str:
+        """uint8 [S, S, 3] of the generator's own; its latents follow from the seed."""
+        own = self._free_name(f"seed-{seed:06d}")
+        facts = self.facts
+        known = self._generated() or GeneratedPictures(facts.generator, facts.generator_sha256, ())
+        write_bytes(self._image(own), _png(picture))
+        write_generated_pictures(self.path, known.with_pictures([GeneratedPicture(own, seed, truncation)]))
+        return own
+
+    def remove_shot(self, name: str) -> None:
+        """With its label and latents."""
+        for path in (self._image(name), self._label(name), self._latents(name)):
+            path.unlink(missing_ok=True)
+
+    def picture(self, name: str) -> np.ndarray:
+        """uint8 [S, S, 3]."""
+        return read_picture(self._image(name))
+
+    def label(self, name: str) -> np.ndarray | None:
+        """uint8 [S, S] class ids, or None as long as there is none."""
+        return read_label_map(self._label(name)) if self._label(name).is_file() else None
+
+    def set_label(self, name: str, label_map: np.ndarray) -> None:
+        """uint8 [S, S]. A label with nothing in it is no label: it is taken away."""
+        if (label_map == self.nothing).all():
+            self._label(name).unlink(missing_ok=True)
+        else:
+            write_bytes(self._label(name), encode_label_map(label_map, self.palette))
+
+    @property
+    def nothing(self) -> int:
+        """What pixels of no class hold in labels."""
+        return EMPTY
+
+    def set_latents(self, name: str, ws: np.ndarray, psnr: float, perceptual: float) -> None:
+        """Where the photo was found, float32 [num_ws, D]."""
+        import torch
+
+        facts = {"psnr": psnr, "perceptual": perceptual, "picture": self._digest(name)}
+        write_tensors(self._latents(name), _LATENTS, _LATENTS_VERSION, {"ws": torch.from_numpy(np.array(ws))}, facts)
+
+    def model_path(self, library: Path) -> Path:
+        """Where in the folder of all models the finished one is written: the same for good, so that it is replaced."""
+        return library / f"{self.path.name}.smismodel"
+
+    def has_unfinished_training(self, library: Path) -> bool:
+        """Whether a training was begun and not ended."""
+        path = self.model_path(library)
+        return (path.with_name(path.name + ".training") / "training.json").is_file()
+
+    def labelled_folder(self) -> Path:
+        """A shots folder of the labelled shots alone, made anew from this one; `smis train` reads it too."""
+        target = self.path / "labelled"
+        shutil.rmtree(target, ignore_errors=True)
+        for part in ("images", "labels", "latents"):
+            (target / part).mkdir(parents=True)
+        for shot in self.shots():
+            if shot.is_labelled:
+                for path in (self._image(shot.name), self._label(shot.name), self._latents(shot.name)):
+                    if path.is_file():
+                        _link(path, target / path.parent.name / path.name)
+        for name in ("classes.json", "generated.json"):
+            if (self.path / name).is_file():
+                _link(self.path / name, target / name)
+        return target
+
+    def delete(self) -> None:
+        """All of it, for good."""
+        shutil.rmtree(self.path)
+
+    def _located(self, name: str) -> tuple[float | None, float | None]:
+        path = self._latents(name)
+        if not path.is_file():
+            return None, None
+        facts = read_facts(path, _LATENTS, _LATENTS_VERSION, "delete it: the photo is looked for again")
+        if facts.get("picture") != self._digest(name):
+            return None, None
+        return float(facts["psnr"]), float(facts["perceptual"])
+
+    def _digest(self, name: str) -> str:
+        return hashlib.sha256(self._image(name).read_bytes()).hexdigest()
+
+    def _generated(self) -> GeneratedPictures | None:
+        return read_generated_pictures(self.path)
+
+    def _free_name(self, wanted: str) -> str:
+        taken = {path.stem.lower() for path in (self.path / "images").glob("*.png")}
+        if len(taken) >= MAX_SHOTS:
+            raise UserError(f"{MAX_SHOTS} shots are the most that one model learns from; remove one first.")
+        base = name = file_name(wanted)
+        number = 2
+        while name.lower() in taken:
+            name, number = f"{base}-{number}", number + 1
+        return name
+
+    def _image(self, name: str) -> Path:
+        return self.path / "images" / f"{name}.png"
+
+    def _label(self, name: str) -> Path:
+        return self.path / "labels" / f"{name}.png"
+
+    def _latents(self, name: str) -> Path:
+        return self.path / "latents" / f"{name}.safetensors"
+
+
+def kept_latents(folder: Path, name: str) -> dict[str, Any] | None:
+    """`{"ws": float32 [num_ws, D] tensor}` of a shot whose photo was found already and has not changed since; or None.
+
+    folder: a shots folder.
+    """
+    from smis_desktop.storage.safetensors_file import read_tensors
+
+    workshop = Workshop(folder)
+    path = folder / "latents" / f"{name}.safetensors"
+    if not path.is_file() or not (folder / "images" / f"{name}.png").is_file():
+        return None
+    if workshop._located(name)[0] is None:
+        return None
+    return read_tensors(path, _LATENTS, _LATENTS_VERSION, "delete it: the photo is looked for again")[0]
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name where the file system has them, else a copy: files here are replaced, never written into."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if image.width > PICTURE_SIDE:
+        image = image.resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def file_name(words: str) -> str:
+    """Letters, digits, dashes: a name for files on any system."""
+    return re.sub(r"[^\w-]+", "-", words, flags=re.UNICODE).strip("-._")[:60] or "shot"

@@ -1,0 +1,233 @@
+"""Second step: the labels, painted on the same canvas with the same tools, the photo shining through."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
+
+from smis_desktop.errors import UserError
+from smis_desktop.labels.document import Document
+from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.storage.workshop import Workshop
+from smis_desktop.ui.canvas import Canvas
+from smis_desktop.ui.easel import Easel, paintable_size
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.palette_dock import PaletteDock
+from smis_desktop.ui.pane import Pane
+from smis_desktop.ui.percent_slider import PercentSlider
+from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.shortcuts import Shortcuts
+from smis_desktop.ui.tool_bars import OptionsBar, ToolsBar
+from smis_desktop.ui.tools.options import ToolOptions
+from smis_desktop.ui.underlay_bar import UnderlayBar
+
+_SIDE = 512
+_DENSE_FROM = 0.5
+"""Share of labelled pixels above which labels look like areas, below like scribbles."""
+_MAX_TOP_K = 20
+
+
+class LabelPage(QMainWindow):
+    """A small studio for one shot at a time. Labels are kept whenever another shot is chosen or the page is left."""
+
+    changed = Signal()
+    """Labels, classes or the kind of labels: what was learned from them is old."""
+
+    def __init__(
+        self, workshop: Workshop, dialogs: FileDialogs, settings: QSettings, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self._workshop, self._dialogs = workshop, dialogs
+        self._name: str | None = None
+        self._stored: tuple[bytes, object] | None = None
+        self.commands = Shortcuts(self, settings)
+        self.easel = Easel(self)
+        self.options = ToolOptions(self)
+        self.canvas = Canvas(self.easel, self.options)
+        self.commands.add_canvas_actions(self.canvas)
+        self.classes = PaletteDock(self.easel, self.commands)
+        self.underlay = UnderlayBar(self.canvas)
+        self.underlay.choice.setCurrentIndex(self.underlay.choice.findData("photo-under"))
+
+        self.choice = QComboBox()
+        self.choice.setAccessibleName(self.tr("Shot to label"))
+        self.choice.currentIndexChanged.connect(lambda _: self._change_shot())
+        self.kind = QComboBox()
+        self.kind.setAccessibleName(self.tr("Kind of labels"))
+        self.kind.addItem(self.tr("Areas: every pixel is said"), "dense")
+        self.kind.addItem(self.tr("Scribbles or points: the rest is unknown"), "sparse")
+        self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
+        self._seen = QLabel()
+        self._seen.setProperty("role", "muted")
+        self.top_k = PercentSlider(
+            self.tr("Reach"), self.tr("How many pixels of a new picture each labelled pixel may claim (k, up to 20)")
+        )
+        self.threshold = PercentSlider(
+            self.tr("Likeness"), self.tr("How alike they must be (t): high values label less, but more surely")
+        )
+        self.top_k.moved.connect(lambda f: self._set(top_k=max(1, round(_MAX_TOP_K * f))))
+        self.threshold.moved.connect(lambda f: self._set(threshold=round(f, 2)))
+        self.clear_button = QPushButton(self.tr("Clear"))
+        self.clear_button.clicked.connect(lambda: self.easel.do(lambda w: w.clear_layer(w.active_id)))
+        head = QWidget()
+        row = QHBoxLayout(head)
+        row.setContentsMargins(14, 8, 14, 4)
+        row.addWidget(self.choice, 1)
+        row.addWidget(self.kind, 1)
+        row.addWidget(self.clear_button)
+        foot = QWidget()
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(14, 0, 14, 6)
+        row.addWidget(self._seen, 1)
+        row.addWidget(self.top_k, 1)
+        row.addWidget(self.threshold, 1)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 8, 8)
+        column.addWidget(head)
+        column.addWidget(Pane(self.tr("Labels"), self.canvas, self.underlay), 1)
+        column.addWidget(foot)
+        self.setCentralWidget(middle)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, OptionsBar(self.commands, self.options))
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, ToolsBar(self.commands, self.options))
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.classes)
+        self._connect()
+        facts = workshop.facts
+        self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
+        self.top_k.show_fraction(facts.top_k / _MAX_TOP_K)
+        self.threshold.show_fraction(max(0.0, facts.threshold))
+        self._show_kind()
+
+    def fill(self) -> None:
+        """The shots as the folder has them."""
+        self.keep()
+        names = [shot.name for shot in self._workshop.shots()]
+        chosen = self._name if self._name in names else None
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for name in names:
+            self.choice.addItem(name, name)
+        if chosen is not None:
+            self.choice.setCurrentIndex(names.index(chosen))
+        self.choice.blockSignals(False)
+        if chosen is None:
+            self._name = None
+            self._change_shot()
+
+    def show_shot(self, name: str) -> None:
+        """Label that one."""
+        self.fill()
+        self.choice.setCurrentIndex(self.choice.findData(name))
+
+    def keep(self) -> None:
+        """Write what was painted, if it has changed."""
+        document = self.easel.document
+        if document is None or self._name is None:
+            return
+        label_map = document.snapshot()
+        now = (label_map.tobytes(), document.palette)
+        if now == self._stored:
+            return
+        try:
+            if document.palette != self._workshop.palette:
+                self._workshop.set_palette(document.palette)
+            self._workshop.set_label(self._name, label_map)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        self._stored = now
+        self.changed.emit()
+
+    def _connect(self) -> None:
+        canvas, commands = self.canvas, self.commands
+        for command_id, act in (
+            ("edit.undo", self.easel.undo),
+            ("edit.redo", self.easel.redo),
+            ("edit.cancel", canvas.cancel),
+            ("tools.larger", self.options.grow),
+            ("tools.smaller", self.options.shrink),
+            ("classes.swap", self.options.swap_classes),
+            ("classes.add", self.classes.add_class),
+            ("view.zoom_in", canvas.zoom_in),
+            ("view.zoom_out", canvas.zoom_out),
+            ("view.zoom_fit", canvas.zoom_to_fit),
+            ("view.zoom_100", canvas.zoom_to_pixels),
+            ("view.mirror", canvas.mirror_view),
+        ):
+            commands[command_id].triggered.connect(lambda _=False, act=act: act())
+        for number in range(9):
+            commands[f"classes.{number + 1}"].triggered.connect(
+                lambda _=False, row=number: self.classes.choose_row(row)
+            )
+        self.classes.class_chosen.connect(self._choose_class)
+        self.options.class_chosen.connect(self.classes.choose_class)
+        self.easel.history_changed.connect(self._follow)
+        self.easel.stroke_ended.connect(self._follow)
+
+    def _choose_class(self, class_id: int) -> None:
+        self.options.choose_class(class_id)
+        if self.options.tool in ("eraser", "picker", "move", "pan", "zoom"):
+            self.options.set_tool("brush")
+
+    def _change_shot(self) -> None:
+        self.keep()
+        name = self.choice.currentData()
+        self._name = name
+        if name is None:
+            return
+        try:
+            label, palette = self._workshop.label(name), self._workshop.palette
+            picture = self._workshop.picture(name)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        if label is None:
+            label = np.full((_SIDE, _SIDE), EMPTY, np.uint8)
+        label = paintable_size(np.ascontiguousarray(label))
+        self.easel.place(Document.of_label_map(label, palette, self.tr("Labels")))
+        self.commands.set_document_actions(True)
+        self.classes.set_palette(palette)
+        self.underlay.set_photo(picture_to_qimage(picture))
+        document = self.easel.document
+        assert document is not None, "it was placed just now"
+        self._stored = (document.snapshot().tobytes(), document.palette)
+        self._follow()
+
+    def _change_kind(self) -> None:
+        self._set(label_kind=self.kind.currentData())
+        self._show_kind()
+
+    def _set(self, **fields: object) -> None:
+        facts = self._workshop.facts
+        if any(getattr(facts, name) != value for name, value in fields.items()):
+            self._workshop.change(**fields)
+            self.changed.emit()
+
+    def _show_kind(self) -> None:
+        is_sparse = self.kind.currentData() == "sparse"
+        self.top_k.setVisible(is_sparse)
+        self.threshold.setVisible(is_sparse)
+        self._follow()
+
+    def _follow(self) -> None:
+        workbench = self.easel.workbench
+        self.commands["edit.undo"].setEnabled(self.easel.can_undo)
+        self.commands["edit.redo"].setEnabled(self.easel.can_redo)
+        if workbench is None or self.easel.is_painting:
+            return
+        share = float((workbench.document.label_map != EMPTY).mean())
+        is_sparse = self.kind.currentData() == "sparse"
+        percent = round(100 * share)
+        if share == 0:
+            words = self.tr("Choose a class and paint where it is; the photo shines through.")
+        elif share < _DENSE_FROM and not is_sparse:
+            words = self.tr(
+                "{percent} % labelled. Leave it like that? Then choose scribbles above; else fill the rest."
+            )
+        elif share >= _DENSE_FROM and is_sparse:
+            words = self.tr("{percent} % labelled: these are areas rather than scribbles.")
+        else:
+            words = self.tr("{percent} % labelled")
+        self._seen.setText(words.format(percent=percent))

@@ -1,0 +1,168 @@
+"""Third step: what was learned, shown on pictures nobody labelled; a wrong one is corrected and becomes a shot."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.jobs.workshop import SAMPLES, PaletteLearned, Tried
+from smis_desktop.labels.palette import Palette
+from smis_desktop.ui.percent_slider import PercentSlider
+from smis_desktop.ui.progress_line import ProgressLine
+from smis_desktop.ui.qimage import picture_to_qimage
+
+_SIDE = 208
+
+
+class LearnedPage(QWidget):
+    """`learn_wanted` asks for it, with the number of the first random picture; `show_learned` brings it."""
+
+    learn_wanted = Signal(int)
+    correct_wanted = Signal(Tried)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._first = 700_000
+        self._learned: PaletteLearned | None = None
+        self._palette: Palette | None = None
+        lead = QLabel(
+            self.tr(
+                "Six pictures that nobody labelled, the least sure first. Is a class in the wrong place? Choose the "
+                "picture, press Correct, fix it: it becomes one more shot."
+            )
+        )
+        lead.setWordWrap(True)
+        lead.setProperty("role", "muted")
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("What was learned, on new pictures"))
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setResizeMode(QListView.ResizeMode.Adjust)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setIconSize(QSize(_SIDE, _SIDE))
+        self.list.setGridSize(QSize(_SIDE + 12, _SIDE + 32))
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.itemSelectionChanged.connect(self._show_choice)
+        self.list.itemActivated.connect(lambda _: self._correct())
+        self.overlay = PercentSlider(self.tr("Classes over the picture"), self.tr("How strongly classes are shown"))
+        self.overlay.show_fraction(0.5)
+        self.overlay.moved.connect(lambda _: self._draw())
+        self.others_button = QPushButton(self.tr("Other pictures"))
+        self.others_button.clicked.connect(self._show_others)
+        self.correct_button = QPushButton(self.tr("Correct"))
+        self.correct_button.setProperty("role", "primary")
+        self.correct_button.clicked.connect(self._correct)
+        self._words = QLabel()
+        self._words.setProperty("role", "muted")
+        self._line = ProgressLine()
+        self._classes = QLabel()
+        self._classes.setWordWrap(True)
+        self._classes.setTextFormat(Qt.TextFormat.RichText)
+        self._classes.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._classes.setMinimumWidth(210)
+        row = QHBoxLayout()
+        row.addWidget(self.overlay, 1)
+        row.addWidget(self.others_button)
+        row.addWidget(self.correct_button)
+        body = QHBoxLayout()
+        body.addWidget(self.list, 1)
+        body.addWidget(self._classes)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 14, 18, 14)
+        column.setSpacing(10)
+        column.addWidget(lead)
+        column.addLayout(body, 1)
+        column.addWidget(self._line)
+        column.addWidget(self._words)
+        column.addLayout(row)
+        self._show_choice()
+
+    def wait(self) -> None:
+        """Something is being learned."""
+        self._line.show()
+        self._line.set_fraction(-1.0)
+        self._words.setText(self.tr("Learning from the labels…"))
+
+    def show_learned(self, learned: PaletteLearned, palette: Palette) -> None:
+        """What came of it."""
+        self._learned, self._palette = learned, palette
+        self._line.hide()
+        self._words.setText(self.tr("Learned in {seconds:.1f} s.").format(seconds=learned.seconds))
+        self._draw()
+        names = {c.class_id: c for c in palette.classes}
+        lines = []
+        for found in learned.classes:
+            semantic_class = names.get(found.class_id)
+            if semantic_class is None:
+                continue
+            swatch = "#{:02x}{:02x}{:02x}".format(*semantic_class.color)
+            if found.confidence is None:
+                words = self.tr("never seen")
+            else:
+                words = self.tr("{percent} % sure").format(percent=round(100 * found.confidence))
+            warning = ""
+            if found.is_thin:
+                warning = self.tr("too little of it is labelled")
+            elif found.is_rare:
+                warning = self.tr("rare in the generator's pictures")
+            note = f"<br><small>{warning}</small>" if warning else ""
+            lines.append(f'<span style="color:{swatch}">■</span> {semantic_class.name}: {words}{note}')
+        self._classes.setText("<br>".join(lines))
+
+    def show_refusal(self, text: str) -> None:
+        """Why nothing could be learned."""
+        self._line.hide()
+        self._words.setText(text)
+
+    def _draw(self) -> None:
+        if self._learned is None or self._palette is None:
+            return
+        row = self.list.currentRow()
+        self.list.clear()
+        for number, tried in enumerate(self._learned.samples):
+            pixmap = QPixmap.fromImage(picture_to_qimage(_overlaid(tried, self._palette, self.overlay.fraction)))
+            smooth = Qt.TransformationMode.SmoothTransformation
+            words = self.tr("{percent} % unsure").format(percent=round(100 * tried.doubt))
+            item = QListWidgetItem(
+                QIcon(pixmap.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)), words
+            )
+            item.setData(Qt.ItemDataRole.UserRole, number)
+            self.list.addItem(item)
+        self.list.setCurrentRow(max(0, row))
+
+    def _show_choice(self) -> None:
+        self.correct_button.setEnabled(bool(self.list.selectedItems()))
+
+    def _show_others(self) -> None:
+        self._first += SAMPLES
+        self.learn_wanted.emit(self._first)
+
+    def learn(self) -> None:
+        """The same pictures again, with what the labels are now."""
+        self.learn_wanted.emit(self._first)
+
+    def _correct(self) -> None:
+        item = self.list.currentItem()
+        if item is not None and self._learned is not None:
+            self.correct_wanted.emit(self._learned.samples[item.data(Qt.ItemDataRole.UserRole)])
+
+
+def _overlaid(tried: Tried, palette: Palette, strength: float) -> np.ndarray:
+    side = len(tried.picture)
+    cells = np.arange(side) * len(tried.label_map) // side
+    label_map = tried.label_map[np.ix_(cells, cells)]
+    colors = palette.color_table[label_map][..., :3].astype(np.float32)
+    weight = np.where(label_map == 255, 0.0, strength)[..., None]
+    mixed: np.ndarray = (tried.picture * (1 - weight) + colors * weight).astype(np.uint8)
+    return mixed

@@ -1,0 +1,118 @@
+"""What a new personal model is called, which generator it builds on, and which classes it begins with."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QPixmap
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.jobs.spawned import Spawned, WorkFailed
+from smis_desktop.jobs.workshop import HandReady, SheetPicture, ShowSheet, workshop_hand
+from smis_desktop.labels.class_colors import default_color
+from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.ui.qimage import picture_to_qimage
+
+_SIDE = 112
+_COUNT = 5
+_FACE = ("background", "skin", "hair", "eyes", "brows", "nose", "mouth", "ears", "neck", "clothes")
+_ANY = ("background", "subject")
+
+
+class NewModelDialog(QDialog):
+    """Shows what the chosen generator makes, so that nobody has to know what a generator is."""
+
+    _told = Signal(object)
+
+    def __init__(self, generators: tuple[str, ...], parent: QWidget) -> None:
+        """generators: names of those that are installed, the default one first."""
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("New personal model"))
+        self._hand: Spawned | None = None
+        self.name = QLineEdit(self.tr("My model"))
+        self.name.selectAll()
+        self.name.setMaxLength(60)
+        self.name.textChanged.connect(self._check)
+        self.generator = QComboBox()
+        for generator in generators:
+            self.generator.addItem(generator)
+        self.generator.currentTextChanged.connect(self._show_generator)
+        self.classes = QComboBox()
+        self.classes.addItem(self.tr("Of a face: skin, hair, eyes …"), _FACE)
+        self.classes.addItem(self.tr("Two to begin with: background and subject"), _ANY)
+        form = QFormLayout()
+        form.addRow(self.tr("Name"), self.name)
+        form.addRow(self.tr("Makes pictures like"), self.generator)
+        form.addRow(self.tr("Classes"), self.classes)
+        pictures = QHBoxLayout()
+        self._pictures = [QLabel() for _ in range(_COUNT)]
+        for label in self._pictures:
+            label.setFixedSize(_SIDE, _SIDE)
+            label.setProperty("role", "picture")
+            pictures.addWidget(label)
+        self._words = QLabel(self.tr("Classes can be renamed, added and recoloured at any time."))
+        self._words.setProperty("role", "muted")
+        self._words.setWordWrap(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Begin"))
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        column.addLayout(form)
+        column.addLayout(pictures)
+        column.addWidget(self._words)
+        column.addWidget(self.buttons)
+        self._told.connect(self._hear)
+        self.finished.connect(lambda _: self._end_hand())
+        self._show_generator(self.generator.currentText())
+
+    @property
+    def palette_to_begin_with(self) -> Palette:
+        """Ids from 1: in scribbles 0 means unknown."""
+        names = self.classes.currentData()
+        return Palette(tuple(SemanticClass(i, name, default_color(i)) for i, name in enumerate(names, 1)))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._end_hand()
+        super().closeEvent(event)
+
+    def _show_generator(self, name: str) -> None:
+        self._end_hand()
+        for label in self._pictures:
+            label.clear()
+        if name != "faces":
+            self.classes.setCurrentIndex(1)
+        self._hand = workshop_hand(name, self._told.emit)
+        self._hand.start()
+
+    @Slot(object)
+    def _hear(self, message: object) -> None:
+        match message:
+            case HandReady() if self._hand is not None:
+                self._hand.tell(ShowSheet(tuple(range(40, 40 + _COUNT)), 0.7))
+            case SheetPicture():
+                smooth = Qt.TransformationMode.SmoothTransformation
+                pixmap = QPixmap.fromImage(picture_to_qimage(message.picture))
+                self._pictures[message.seed - 40].setPixmap(
+                    pixmap.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
+                )
+            case WorkFailed():
+                self._words.setText(message.text)
+
+    def _end_hand(self) -> None:
+        hand, self._hand = self._hand, None
+        if hand is not None:
+            hand.cancel()
+
+    def _check(self) -> None:
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(self.name.text().strip()))

@@ -1,0 +1,273 @@
+"""First step: the shots. Photos from disk, framed and looked for in the generator, or pictures of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QIcon, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.errors import UserError
+from smis_desktop.jobs.workshop import ShotFound, ShotGrowing
+from smis_desktop.labels.pictures import read_picture
+from smis_desktop.storage.workshop import ShotState, Workshop
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.progress_line import ProgressLine
+from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.workshop.framing import FramingDialog
+
+_SIDE = 132
+_WELL, _HARDLY = 0.27, 0.38
+"""Perceptual distances below which a photo was found well, and above which hardly."""
+
+
+class ShotsPage(QWidget):
+    """`search_wanted` asks to look for a photo; what comes of it is brought with `show_growing` and `show_found`."""
+
+    search_wanted = Signal(str, int)
+    """Name of the shot, and which try."""
+    sheet_wanted = Signal()
+    changed = Signal()
+
+    def __init__(self, workshop: Workshop, dialogs: FileDialogs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self._workshop, self._dialogs = workshop, dialogs
+        self._tries: dict[str, int] = {}
+        self._growing: dict[str, float] = {}
+        self._made: dict[str, QPixmap] = {}
+        lead = QLabel(
+            self.tr(
+                "One to five pictures are enough. Photos are looked for in the generator, a minute each, while you "
+                "label; pictures that the generator made itself need no search."
+            )
+        )
+        lead.setWordWrap(True)
+        lead.setProperty("role", "muted")
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("Shots"))
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setResizeMode(QListView.ResizeMode.Adjust)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setIconSize(QSize(_SIDE, _SIDE))
+        self.list.setGridSize(QSize(_SIDE + 26, _SIDE + 52))
+        self.list.setWordWrap(True)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.currentItemChanged.connect(self._show_chosen)
+        self.photos_button = QPushButton(self.tr("Add photos…"))
+        self.photos_button.setProperty("role", "primary")
+        self.photos_button.clicked.connect(self._ask_for_photos)
+        self.sheet_button = QPushButton(self.tr("Pick from generated pictures…"))
+        self.sheet_button.clicked.connect(self.sheet_wanted)
+        self.remove_button = QPushButton(self.tr("Remove"))
+        self.remove_button.clicked.connect(self._remove)
+        self.again_button = QPushButton(self.tr("Search again"))
+        self.again_button.setToolTip(self.tr("From another start; the better find is kept"))
+        self.again_button.clicked.connect(self._search_again)
+        buttons = QHBoxLayout()
+        for button in (self.photos_button, self.sheet_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        for button in (self.again_button, self.remove_button):
+            buttons.addWidget(button)
+        self._given, self._found = _picture(), _picture()
+        self._words = QLabel()
+        self._words.setWordWrap(True)
+        self._words.setProperty("role", "muted")
+        self._line = ProgressLine()
+        pair = QHBoxLayout()
+        for name, label in ((self.tr("Photo"), self._given), (self.tr("As the generator shows it"), self._found)):
+            column = QVBoxLayout()
+            title = QLabel(name)
+            title.setProperty("role", "muted")
+            column.addWidget(title)
+            column.addWidget(label)
+            pair.addLayout(column)
+        pair.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 14, 18, 14)
+        column.setSpacing(10)
+        column.addWidget(lead)
+        column.addLayout(buttons)
+        column.addWidget(self.list, 1)
+        column.addLayout(pair)
+        column.addWidget(self._line)
+        column.addWidget(self._words)
+        self.fill()
+
+    def fill(self) -> None:
+        """As the folder has it."""
+        chosen = self._chosen_name()
+        self.list.clear()
+        for shot in self._workshop.shots():
+            pixmap = QPixmap.fromImage(picture_to_qimage(self._workshop.picture(shot.name)))
+            smooth = Qt.TransformationMode.SmoothTransformation
+            item = QListWidgetItem(
+                QIcon(pixmap.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)), self._state(shot)
+            )
+            item.setData(Qt.ItemDataRole.UserRole, shot.name)
+            item.setToolTip(shot.name)
+            self.list.addItem(item)
+            if shot.name == chosen:
+                self.list.setCurrentItem(item)
+        if self.list.currentItem() is None and self.list.count():
+            self.list.setCurrentRow(0)
+        self._show_chosen()
+
+    def add_files(self, paths: list[Path]) -> None:
+        """Each is framed in a dialog first. What is no picture is said in a sentence."""
+        for path in paths:
+            try:
+                photo = read_picture(path)
+            except UserError as error:
+                self._dialogs.complain(str(error))
+                continue
+            dialog = FramingDialog(photo, path.name, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.framed.connect(lambda square, stem=path.stem: self.add_square(stem, square))
+            dialog.open()
+
+    def add_square(self, name: str, square: np.ndarray) -> None:
+        """A framed photo, uint8 [S, S, 3]: the search for it begins."""
+        try:
+            own = self._workshop.add_photo(name, square)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        self._growing[own] = 0.0
+        self.search_wanted.emit(own, 0)
+        self.fill()
+        self._choose(own)
+        self.changed.emit()
+
+    def show_growing(self, growing: ShotGrowing) -> None:
+        """The search goes on."""
+        self._growing[growing.name] = growing.fraction
+        if growing.picture is not None:
+            self._made[growing.name] = QPixmap.fromImage(picture_to_qimage(growing.picture))
+        if growing.name == self._chosen_name():
+            self._show_chosen()
+
+    def show_found(self, found: ShotFound) -> None:
+        """The search has ended."""
+        self._growing.pop(found.name, None)
+        if found.is_kept or found.name not in self._made:
+            self._made[found.name] = QPixmap.fromImage(picture_to_qimage(found.picture))
+        self.fill()
+        self.changed.emit()
+
+    def forget_search(self, name: str) -> None:
+        """It did not work out."""
+        self._growing.pop(name, None)
+        self.fill()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.add_files([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
+
+    def _ask_for_photos(self) -> None:
+        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
+        self._dialogs.ask_to_open(self.tr("Add a photo"), words, lambda path: self.add_files([path]))
+
+    def _remove(self) -> None:
+        name = self._chosen_name()
+        if name is not None:
+            self._workshop.remove_shot(name)
+            self._growing.pop(name, None)
+            self.fill()
+            self.changed.emit()
+
+    def _search_again(self) -> None:
+        name = self._chosen_name()
+        if name is not None and name not in self._growing:
+            self._tries[name] = self._tries.get(name, 0) + 1
+            self._growing[name] = 0.0
+            self.search_wanted.emit(name, self._tries[name])
+            self._show_chosen()
+
+    def _chosen_name(self) -> str | None:
+        item = self.list.currentItem()
+        return None if item is None else str(item.data(Qt.ItemDataRole.UserRole))
+
+    def _choose(self, name: str) -> None:
+        for row in range(self.list.count()):
+            if self.list.item(row).data(Qt.ItemDataRole.UserRole) == name:
+                self.list.setCurrentRow(row)
+
+    def _show_chosen(self) -> None:
+        name = self._chosen_name()
+        shot = next((shot for shot in self._workshop.shots() if shot.name == name), None)
+        self.remove_button.setEnabled(shot is not None)
+        self.again_button.setEnabled(shot is not None and shot.seed is None and name not in self._growing)
+        if shot is None:
+            self._given.clear()
+            self._found.clear()
+            self._words.setText(self.tr("Drop photos here, or pick pictures that the generator made."))
+            self._line.hide()
+            return
+        given = QPixmap.fromImage(picture_to_qimage(self._workshop.picture(shot.name)))
+        self._given.setPixmap(_fitted(given))
+        if shot.seed is not None:
+            self._found.setPixmap(_fitted(given))
+        elif shot.name in self._made:
+            self._found.setPixmap(_fitted(self._made[shot.name]))
+        else:
+            self._found.clear()
+        self._line.setVisible(shot.name in self._growing)
+        self._line.set_fraction(self._growing.get(shot.name, 0.0))
+        self._words.setText(self._quality(shot))
+
+    def _state(self, shot: ShotState) -> str:
+        labelled = self.tr("labelled") if shot.is_labelled else self.tr("no labels yet")
+        if shot.seed is not None:
+            return self.tr("generated, {labelled}").format(labelled=labelled)
+        if shot.name in self._growing:
+            return self.tr("searching, {labelled}").format(labelled=labelled)
+        found = self.tr("found") if shot.is_located else self.tr("not found yet")
+        return self.tr("{found}, {labelled}").format(found=found, labelled=labelled)
+
+    def _quality(self, shot: ShotState) -> str:
+        if shot.seed is not None:
+            return self.tr("The generator made this picture itself: nothing is lost.")
+        if shot.name in self._growing:
+            return self.tr("Searching for the photo in the generator…")
+        if shot.perceptual is None or shot.psnr is None:
+            return self.tr("The generator does not know this photo yet; press Search again.")
+        figures = self.tr("({psnr:.1f} dB, perceptual distance {distance:.2f})").format(
+            psnr=shot.psnr, distance=shot.perceptual
+        )
+        if shot.perceptual < _WELL:
+            return self.tr("Found well {figures}.").format(figures=figures)
+        if shot.perceptual < _HARDLY:
+            return self.tr("Found {figures}. Where the two differ, labels teach less.").format(figures=figures)
+        return self.tr(
+            "Hardly found {figures}. Search again, frame it better, or take another photo: hats, hands and profiles "
+            "are hard for the generator."
+        ).format(figures=figures)
+
+
+def _picture() -> QLabel:
+    label = QLabel()
+    label.setFixedSize(168, 168)
+    label.setProperty("role", "picture")
+    return label
+
+
+def _fitted(pixmap: QPixmap) -> QPixmap:
+    return pixmap.scaled(168, 168, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)

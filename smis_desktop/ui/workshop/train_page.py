@@ -1,0 +1,168 @@
+"""Fourth step: the training, watched, paused, cut short, while one paints with what there is already."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from smis_desktop.jobs.spawned import WorkEnded, WorkFailed
+from smis_desktop.jobs.training import (
+    ModelImproved,
+    SmallerBatch,
+    Trained,
+    TrainingPaused,
+    TrainingPictures,
+    TrainingStep,
+)
+from smis_desktop.ui.progress_line import ProgressLine
+from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.workshop.loss_plot import LossPlot
+
+_SIDE = 148
+
+
+class TrainPage(QWidget):
+    """Buttons and what the training tells. It asks; whoever owns the training does it."""
+
+    train_wanted = Signal()
+    pause_wanted = Signal()
+    go_on_wanted = Signal()
+    use_now_wanted = Signal()
+    cancel_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._is_paused = False
+        lead = QLabel(
+            self.tr(
+                "The model learns to turn layouts in your classes into pictures. The first pictures come within "
+                "minutes; you may paint all the while."
+            )
+        )
+        lead.setWordWrap(True)
+        lead.setProperty("role", "muted")
+        self.summary = QLabel()
+        self.summary.setWordWrap(True)
+        self.train_button = QPushButton(self.tr("Train"))
+        self.train_button.setProperty("role", "primary")
+        self.train_button.clicked.connect(self.train_wanted)
+        self.pause_button = QPushButton(self.tr("Pause"))
+        self.pause_button.clicked.connect(lambda: (self.go_on_wanted if self._is_paused else self.pause_wanted).emit())
+        self.use_button = QPushButton(self.tr("Good enough, use it now"))
+        self.use_button.clicked.connect(self.use_now_wanted)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.clicked.connect(self.cancel_wanted)
+        self.paint_box = QCheckBox(self.tr("Paint with it while it learns"))
+        self.paint_box.setChecked(True)
+        self._line = ProgressLine()
+        self._words = QLabel()
+        self._words.setProperty("role", "muted")
+        self._words.setWordWrap(True)
+        self.plot = LossPlot()
+        self._pictures = [QLabel() for _ in range(5)]
+        pictures = QHBoxLayout()
+        for label in self._pictures:
+            label.setFixedSize(_SIDE, _SIDE)
+            pictures.addWidget(label)
+        pictures.addStretch(1)
+        title = QLabel(self.tr("Your own layouts, by the newest model"))
+        title.setProperty("role", "muted")
+        buttons = QHBoxLayout()
+        for button in (self.train_button, self.pause_button, self.use_button, self.cancel_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.paint_box)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 14, 18, 14)
+        column.setSpacing(10)
+        column.addWidget(lead)
+        column.addWidget(self.summary)
+        column.addLayout(buttons)
+        column.addWidget(self._line)
+        column.addWidget(self._words)
+        column.addWidget(self.plot, 1)
+        column.addWidget(title)
+        column.addLayout(pictures)
+        self.show_idle("")
+
+    def show_idle(self, words: str) -> None:
+        """Nothing is being trained."""
+        self._show_buttons(is_training=False)
+        self._line.hide()
+        self._words.setText(words)
+
+    def show_begun(self) -> None:
+        """A training was started."""
+        self.plot.clear()
+        self._is_paused = False
+        self._show_buttons(is_training=True)
+        self.use_button.setEnabled(False)
+        self._line.show()
+        self._line.set_fraction(-1.0)
+        self._words.setText(self.tr("Opening the shots…"))
+
+    def show_message(self, message: object) -> None:
+        """One of the training's."""
+        match message:
+            case TrainingStep():
+                self._show_step(message)
+            case TrainingPictures():
+                for label, picture in zip(self._pictures, message.pictures, strict=False):
+                    label.setPixmap(_fitted(picture))
+            case ModelImproved():
+                self.use_button.setEnabled(True)
+            case TrainingPaused():
+                self._is_paused = True
+                self.pause_button.setText(self.tr("Go on"))
+                self._words.setText(self.tr("Paused"))
+            case SmallerBatch():
+                words = self.tr("There was too little memory: it goes on in smaller steps ({n} at a time).")
+                self._words.setText(words.format(n=message.batch_size))
+            case Trained():
+                minutes = message.seconds / 60
+                self.show_idle(self.tr("Done in {minutes:.1f} minutes. The model is ready.").format(minutes=minutes))
+            case WorkFailed():
+                self.show_idle(message.text)
+            case WorkEnded() if message.killed_by:
+                self.show_idle(
+                    self.tr(
+                        "The training was ended from outside (signal {number}; often there was too little memory). "
+                        "Press Train to go on where it was."
+                    ).format(number=message.killed_by)
+                )
+
+    def show_resumed(self) -> None:
+        """It goes on after a pause."""
+        self._is_paused = False
+        self.pause_button.setText(self.tr("Pause"))
+
+    def _show_step(self, step: TrainingStep) -> None:
+        if self._is_paused:
+            self.show_resumed()
+        stages = {
+            "opening": self.tr("Opening the shots"),
+            "inverting": self.tr("Searching for the photos"),
+            "encoder": self.tr("Learning from pictures that label themselves"),
+            "obedience": self.tr("Learning to obey"),
+        }
+        words = stages.get(step.stage, step.stage)
+        if step.seconds_left is not None:
+            left = self.tr("about {minutes} min left") if step.seconds_left > 90 else self.tr("about {seconds} s left")
+            words += " · " + left.format(minutes=round(step.seconds_left / 60), seconds=round(step.seconds_left))
+        self._words.setText(words)
+        self._line.set_fraction(step.fraction)
+        if step.loss is not None:
+            self.plot.add(step.stage, step.fraction, step.loss)
+
+    def _show_buttons(self, *, is_training: bool) -> None:
+        self.train_button.setEnabled(not is_training)
+        self.pause_button.setText(self.tr("Pause"))
+        for button in (self.pause_button, self.use_button, self.cancel_button):
+            button.setEnabled(is_training)
+
+
+def _fitted(picture: np.ndarray) -> QPixmap:
+    pixmap = QPixmap.fromImage(picture_to_qimage(picture))
+    return pixmap.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)

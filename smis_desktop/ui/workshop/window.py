@@ -1,0 +1,318 @@
+"""The assistant's window: four steps over one workshop, the hand that helps, and the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from smis_desktop.errors import UserError
+from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
+from smis_desktop.jobs.training import (
+    GoOn,
+    ModelImproved,
+    Pause,
+    Trained,
+    TrainingOrder,
+    UseNow,
+    training,
+)
+from smis_desktop.jobs.workshop import (
+    FindShot,
+    GiveUp,
+    HandReady,
+    LearnPalette,
+    PaletteLearned,
+    SheetPicture,
+    ShotFound,
+    ShotGrowing,
+    ShowSheet,
+    Tried,
+    WishRefused,
+    workshop_hand,
+)
+from smis_desktop.labels.shots import read_shots
+from smis_desktop.storage.workshop import PICTURE_SIDE, Workshop
+from smis_desktop.ui.easel import paintable_size
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.workshop.label_page import LabelPage
+from smis_desktop.ui.workshop.learned_page import LearnedPage
+from smis_desktop.ui.workshop.sheet_dialog import SheetDialog
+from smis_desktop.ui.workshop.shots_page import ShotsPage
+from smis_desktop.ui.workshop.train_page import TrainPage
+
+SHOTS, LABELS, LEARNED, TRAIN = range(4)
+
+
+class WorkshopWindow(QMainWindow):
+    """Closing it hides it; the training goes on. `shut_down` ends everything, and what was begun can be gone on with."""
+
+    model_improved = Signal(Path)
+    """A model to paint with already, still being trained."""
+    model_ready = Signal(Path)
+    """The finished model."""
+    _hand_told = Signal(object)
+    _training_told = Signal(object)
+
+    def __init__(self, workshop: Workshop, library: Path, settings: QSettings, parent: QWidget | None = None) -> None:
+        """library: the folder of all models. Raises UserError when the workshop's files are damaged."""
+        super().__init__(parent)
+        self.setWindowFlag(Qt.WindowType.Window)
+        self.workshop, self._library = workshop, library
+        facts = workshop.facts
+        self.setWindowTitle(self.tr("Personal model “{name}”").format(name=facts.name))
+        self.setObjectName("workshop")
+        self.resize(QSize(1180, 820).boundedTo(self.screen().availableSize()))
+        self.dialogs = FileDialogs(self)
+        self._hand: Spawned | None = None
+        self._training: Spawned | None = None
+        self._sheet: SheetDialog | None = None
+        self._ticket = 0
+        self._is_learned = False
+
+        self.shots = ShotsPage(workshop, self.dialogs)
+        self.labels = LabelPage(workshop, self.dialogs, settings)
+        self.learned = LearnedPage()
+        self.train = TrainPage()
+        self.steps = QListWidget()
+        self.steps.setObjectName("steps")
+        self.steps.setAccessibleName(self.tr("Steps"))
+        self.steps.setFixedWidth(150)
+        self.stack = QStackedWidget()
+        for words, page in (
+            (self.tr("1  Shots"), self.shots),
+            (self.tr("2  Labels"), self.labels),
+            (self.tr("3  What it learned"), self.learned),
+            (self.tr("4  Train"), self.train),
+        ):
+            self.steps.addItem(words)
+            self.stack.addWidget(page)
+        self._state = QLabel()
+        self._state.setWordWrap(True)
+        self._state.setProperty("role", "muted")
+        side = QVBoxLayout()
+        side.setContentsMargins(10, 14, 0, 12)
+        side.addWidget(self.steps, 1)
+        side.addWidget(self._state)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addLayout(side)
+        row.addWidget(self.stack, 1)
+        middle = QWidget()
+        middle.setLayout(row)
+        self.setCentralWidget(middle)
+        self._connect()
+        self.steps.setCurrentRow(SHOTS)
+        self._start_hand()
+
+    def open_step(self, step: int) -> None:
+        """One of SHOTS, LABELS, LEARNED, TRAIN."""
+        self.steps.setCurrentRow(step)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a training is under way."""
+        return self._training is not None
+
+    def start_training(self) -> None:
+        """Begin, or go on with, the training of what is labelled."""
+        if self._training is not None:
+            return
+        self.labels.keep()
+        facts = self.workshop.facts
+        try:
+            shots = self.workshop.labelled_folder()
+            read_shots(shots, facts.label_kind)
+        except UserError as error:
+            self.train.show_idle(str(error))
+            return
+        order = TrainingOrder(
+            shots,
+            self.workshop.model_path(self._library),
+            facts.generator,
+            facts.name,
+            facts.label_kind,
+            facts.top_k,
+            facts.threshold,
+        )
+        if self._hand is not None:
+            self._hand.tell(GiveUp())  # two cores for the training
+        self.train.show_begun()
+        self._training = training(order, self._training_told.emit)
+        self._training.start()
+
+    def cancel_training(self) -> None:
+        """End it; what it has made so far stays, to go on with."""
+        if self._training is not None:
+            self._training.cancel()
+            self._training = None
+            self.train.show_idle(self.tr("Cancelled. Press Train to go on where it was."))
+
+    def shut_down(self) -> None:
+        """The program ends."""
+        self.labels.keep()
+        for work in (self._training, self._hand):
+            if work is not None:
+                work.cancel()
+        self._training = self._hand = None
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.labels.keep()
+        super().closeEvent(event)
+
+    def _connect(self) -> None:
+        self.steps.currentRowChanged.connect(self._change_page)
+        self.shots.search_wanted.connect(self._search)
+        self.shots.sheet_wanted.connect(self._show_sheet)
+        self.shots.changed.connect(self._forget_learned)
+        self.labels.changed.connect(self._forget_learned)
+        self.learned.learn_wanted.connect(self._learn)
+        self.learned.correct_wanted.connect(self._correct)
+        self.train.train_wanted.connect(self.start_training)
+        self.train.cancel_wanted.connect(self.cancel_training)
+        for signal, message in (
+            (self.train.pause_wanted, Pause()),
+            (self.train.go_on_wanted, GoOn()),
+            (self.train.use_now_wanted, UseNow()),
+        ):
+            signal.connect(lambda message=message: self._tell_training(message))
+        self._hand_told.connect(self._hear_hand)
+        self._training_told.connect(self._hear_training)
+
+    # The hand
+
+    def _start_hand(self) -> None:
+        self._state.setText(self.tr("Opening the generator…"))
+        self._hand = workshop_hand(self.workshop.facts.generator, self._hand_told.emit)
+        self._hand.start()
+
+    def _wish(self, wish: object) -> None:
+        if self._hand is None:
+            self._start_hand()
+        assert self._hand is not None, "it was started just now"
+        self._hand.tell(wish)
+
+    @Slot(object)
+    def _hear_hand(self, message: object) -> None:
+        match message:
+            case HandReady():
+                self._state.setText("")
+                facts = self.workshop.facts
+                if not facts.generator_sha256:
+                    self.workshop.change(generator_sha256=message.weights_sha256)
+            case SheetPicture():
+                if self._sheet is not None:
+                    self._sheet.show_picture(message)
+            case ShotGrowing():
+                self.shots.show_growing(message)
+            case ShotFound():
+                self.shots.show_found(message)
+            case PaletteLearned() if message.ticket == self._ticket:
+                self._is_learned = True
+                self.learned.show_learned(message, self.workshop.palette)
+            case WishRefused():
+                if message.name:
+                    self.shots.forget_search(message.name)
+                    self.dialogs.complain(message.text)
+                else:
+                    self.learned.show_refusal(message.text)
+            case WorkFailed():
+                self._state.setText(message.text)
+            case WorkEnded():
+                self._hand = None
+
+    def _search(self, name: str, start: int) -> None:
+        self._wish(FindShot(self.workshop.path, name, start))
+
+    def _show_sheet(self) -> None:
+        self._sheet = sheet = SheetDialog(self)
+        sheet.wanted.connect(lambda seeds, truncation: self._wish(ShowSheet(tuple(seeds), truncation)))
+        sheet.picked.connect(self._add_generated)
+        sheet.start()
+        sheet.open()
+
+    def _add_generated(self, pictures: list[SheetPicture]) -> None:
+        try:
+            for picture in pictures:
+                self.workshop.add_generated(picture.picture, picture.seed, picture.truncation)
+        except UserError as error:
+            self.dialogs.complain(str(error))
+        self.shots.fill()
+        self._forget_learned()
+
+    def _learn(self, first_sample: int) -> None:
+        self._ticket += 1
+        self.learned.wait()
+        self._wish(LearnPalette(self.workshop.path, self._ticket, first_sample))
+
+    def _correct(self, tried: Tried) -> None:
+        """The picture becomes a shot, with what is believed of it as its first label."""
+        try:
+            name = self.workshop.add_generated(tried.picture, tried.seed, 1.0)
+            label = paintable_size(tried.label_map)
+            factor = max(1, PICTURE_SIDE // len(label))
+            self.workshop.set_label(name, label.repeat(factor, 0).repeat(factor, 1))
+        except UserError as error:
+            self.dialogs.complain(str(error))
+            return
+        self.shots.fill()
+        self._forget_learned()
+        self.steps.setCurrentRow(LABELS)
+        self.labels.show_shot(name)
+
+    # Pages
+
+    def _change_page(self, row: int) -> None:
+        self.labels.keep()
+        self.stack.setCurrentIndex(row)
+        if row == SHOTS:
+            self.shots.fill()
+        elif row == LABELS:
+            self.labels.fill()
+            self.labels.canvas.setFocus()
+        elif row == LEARNED and not self._is_learned:
+            self.learned.learn()
+        elif row == TRAIN:
+            self._show_summary()
+
+    def _forget_learned(self) -> None:
+        self._is_learned = False
+        if self.stack.currentIndex() == LEARNED:
+            self.learned.learn()
+
+    def _show_summary(self) -> None:
+        shots = self.workshop.shots()
+        labelled = [shot for shot in shots if shot.is_labelled]
+        missing = [shot for shot in labelled if not shot.is_located]
+        words = self.tr("%n shot(s) labelled", "", len(labelled))
+        if missing:
+            words += " · " + self.tr("%n photo(s) will be searched for first, a minute each", "", len(missing))
+        if self.workshop.has_unfinished_training(self._library) and self._training is None:
+            words += " · " + self.tr("an unfinished training is gone on with")
+        self.train.summary.setText(words)
+        self.train.train_button.setEnabled(bool(labelled) and self._training is None)
+
+    # The training
+
+    def _tell_training(self, message: object) -> None:
+        if self._training is not None:
+            self._training.tell(message)
+            if isinstance(message, GoOn):
+                self.train.show_resumed()
+
+    @Slot(object)
+    def _hear_training(self, message: object) -> None:
+        if self._training is None:
+            return
+        self.train.show_message(message)
+        match message:
+            case ModelImproved():
+                if self.train.paint_box.isChecked():
+                    self.model_improved.emit(message.path)
+            case Trained():
+                self.model_ready.emit(message.path)
+            case WorkEnded():
+                self._training = None
+                self._show_summary()

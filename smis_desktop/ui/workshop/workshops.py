@@ -1,0 +1,104 @@
+"""All that personal models need of the main window: new ones, those in the making, those that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QSettings, Qt, Signal
+from PySide6.QtWidgets import QWidget
+
+from smis_desktop.errors import UserError
+from smis_desktop.storage.generator_names import generator_names
+from smis_desktop.storage.model_library import ModelLibrary
+from smis_desktop.storage.workshop import Workshop, WorkshopFacts
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.workshop.models_dialog import ModelsDialog
+from smis_desktop.ui.workshop.new_model_dialog import NewModelDialog
+from smis_desktop.ui.workshop.window import TRAIN, WorkshopWindow
+
+
+class Workshops(QObject):
+    """Owns the assistant's windows."""
+
+    model_improved = Signal(Path)
+    model_ready = Signal(Path)
+    open_wanted = Signal(Path)
+
+    def __init__(self, folder: Path, dialogs: FileDialogs, settings: QSettings, window: QWidget) -> None:
+        """folder: the program's data; models and workshops are kept in folders of it."""
+        super().__init__(window)
+        self._dialogs, self._settings, self._window = dialogs, settings, window
+        self._library = folder / "models"
+        self._workshops = folder / "workshops"
+        for part in (self._library, self._workshops):
+            part.mkdir(parents=True, exist_ok=True)
+        self.windows: list[WorkshopWindow] = []
+
+    @property
+    def library(self) -> ModelLibrary:
+        """The finished models."""
+        return ModelLibrary(self._library)
+
+    def ask_for_new(self) -> None:
+        """Name, generator, classes; then the assistant."""
+        dialog = NewModelDialog(generator_names(), self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def begin() -> None:
+            facts = WorkshopFacts(dialog.name.text().strip(), dialog.generator.currentText())
+            try:
+                self.open(Workshop.create(self._workshops, facts, dialog.palette_to_begin_with))
+            except UserError as error:
+                self._dialogs.complain(str(error))
+
+        dialog.accepted.connect(begin)
+        dialog.open()
+
+    def open(self, workshop: Workshop) -> WorkshopWindow | None:
+        """The assistant over that workshop; one window each."""
+        for window in self.windows:
+            if window.workshop.path == workshop.path:
+                window.show()
+                window.raise_()
+                return window
+        try:
+            window = WorkshopWindow(workshop, self._library, self._settings, self._window)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return None
+        window.model_improved.connect(self.model_improved)
+        window.model_ready.connect(self.model_ready)
+        self.windows.append(window)
+        window.show()
+        return window
+
+    def show_models(self) -> None:
+        """All models, and what can be done with them."""
+        dialog = ModelsDialog(self.library, self._dialogs, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open_wanted.connect(self.open_wanted)
+        dialog.continue_wanted.connect(self._teach_more)
+        dialog.open()
+
+    def go_on(self) -> None:
+        """Trainings that the end of the program had interrupted: each in its window, at once."""
+        for workshop in Workshop.all_in(self._workshops):
+            if workshop.has_unfinished_training(self._library):
+                window = self.open(workshop)
+                if window is not None:
+                    window.open_step(TRAIN)
+                    window.start_training()
+
+    def shut_down(self) -> None:
+        """The program ends."""
+        for window in self.windows:
+            window.shut_down()
+
+    def _teach_more(self, path: Path) -> None:
+        for workshop in Workshop.all_in(self._workshops):
+            if workshop.model_path(self._library) == path:
+                self.open(workshop)
+                return
+        self._dialogs.complain(
+            self.tr("The shots of this model are not on this computer, so that it cannot be taught more here.")
+        )
