@@ -25,6 +25,8 @@ from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.model_glance import glance_at_palette
 
 if TYPE_CHECKING:
+    from smis_desktop.gan.pictures import Pictures
+    from smis_desktop.gan.protocol import Generator
     from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
     from smis_desktop.ui.painting_times import PaintingTimes
 
@@ -66,25 +68,22 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         # Here and not above: torch takes seconds to import, and the window should be there long before.
         import torch
 
-        from smis_desktop.storage.backend_choice import open_chosen_pictures
-        from smis_desktop.storage.generator_store import open_generator
         from smis_desktop.storage.personal_model_file import read_personal_model
         from smis_desktop.synthesis import Synthesizer
 
-        # One core is left to the hand that paints. In this thread: the number is not shared between threads.
-        threads = max(1, (os.cpu_count() or 1) - 1)
+        # Of more than two cores one is left to the hand that paints; of two the system shares better than we could.
+        cores = os.cpu_count() or 1
+        threads = cores - 1 if cores > 2 else cores
         torch.set_num_threads(threads)
         progress("Opening the personal model", -1.0)  # also a place to stop at, for a window that is closed already
         model = read_personal_model(model_path)
-        progress("Opening the generator", -1.0)
-        generator = open_generator(model.generator_name, progress)
+        generator, pictures = _open_generator(model.generator_name, threads, progress)
+        for network in (model.encoder, model.vectors, model.probe):
+            if network is not None:
+                network.to(generator.device)
         device = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
-        if torch.cuda.is_available():
+        if generator.device.type == "cuda":
             device = torch.cuda.get_device_name()
-            for network in (generator, model.encoder, model.vectors, model.probe):
-                if network is not None:
-                    network.to("cuda")
-        pictures = open_chosen_pictures(generator, threads, progress)
         return _SynthesizerRenderer(
             model.name,
             model.palette,
@@ -95,6 +94,27 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         )
 
     return opened
+
+
+_open_now: dict[str, tuple[Generator, Pictures]] = {}
+"""The generator of the last model: the next model mostly has the same, and a better encoder is there at once."""
+
+
+def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Pictures]:
+    import torch
+
+    from smis_desktop.storage.backend_choice import open_chosen_pictures
+    from smis_desktop.storage.generator_store import open_generator
+
+    if name not in _open_now:
+        progress("Opening the generator", -1.0)
+        generator = open_generator(name, progress)
+        if torch.cuda.is_available():
+            generator.to("cuda")
+        pictures = open_chosen_pictures(generator, threads, progress)
+        _open_now.clear()
+        _open_now[name] = generator, pictures
+    return _open_now[name]
 
 
 def measure_painting(model: Path, recording: Path) -> PaintingTimes:

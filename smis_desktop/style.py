@@ -75,6 +75,22 @@ class Style:
         return replace(self, class_looks=tuple((c, looks[c]) for c in sorted(looks)))
 
 
+@dataclass(frozen=True, eq=False)
+class Anchor:
+    """A picture that the next one goes on from: its layout, uint8 [S, S] class ids, and its latents, float32
+    [num_ws, D]; both read-only.
+
+    weight: how much of what set it apart from the encoder's own answer stays, 0–1. keeps_style: its fine slots too.
+    name: of the photo, where it is one.
+    """
+
+    layout: np.ndarray = field(repr=False)
+    ws: np.ndarray = field(repr=False)
+    name: str = ""
+    weight: float = 1.0
+    keeps_style: bool = True
+
+
 def style_facts(style: Style) -> dict[str, Any]:
     """JSON-able; the inverse of `style_from_facts`."""
     return {

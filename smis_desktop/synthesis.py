@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,14 +18,13 @@ from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.style_mixing import mix_styles
-from smis_desktop.gan.encoder import LayoutEncoder
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator, Structure
 from smis_desktop.gan.regions import Regions
 from smis_desktop.labels.palette import Palette
-from smis_desktop.style import Look, Style
+from smis_desktop.style import Anchor, Look, Style
 
 Quality = Literal["draft", "full"]
 DRAFT_SIZE = 256
@@ -45,6 +44,8 @@ class PictureRequest:
     refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
     start_ws: float32 [num_ws, D], read-only: whose structural slots to start from instead of the encoder's answer, to
         go on with an earlier refinement of the same layout.
+    anchor: a picture that this one began as: its latents are moved by what the encoder makes of the change since, so
+        that what was not repainted stays.
     exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but what
         classes wear that wear looks of their own.
     """
@@ -56,6 +57,7 @@ class PictureRequest:
     refine_steps: int = 0
     start_ws: np.ndarray | None = field(default=None, repr=False)
     exact_ws: np.ndarray | None = field(default=None, repr=False)
+    anchor: Anchor | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +82,8 @@ class Synthesizer:
         self.generator, self.model = generator, model
         self.pictures = pictures or TorchPictures(generator)
         self._device = generator.device
-        self._encoded: tuple[bytes, Tensor] | None = None
+        self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
-
-    def replace_encoder(self, encoder: LayoutEncoder) -> None:
-        """A better one for the same classes, in the middle of painting."""
-        self.model = replace(self.model, encoder=encoder)
-        self._encoded = None
-        self._results.clear()
 
     @property
     def backend(self) -> str:
@@ -150,6 +146,8 @@ class Synthesizer:
         structural = self.generator.fine_slots.start
         with torch.no_grad():
             ws = self._encode(layout)
+            if request.anchor is not None:
+                ws = self._anchored(ws, request.anchor)
             look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
             mixed = mix_styles(self.generator, ws, look, style)
             if request.start_ws is not None:
@@ -160,12 +158,26 @@ class Synthesizer:
         return mixed
 
     def _encode(self, layout: Tensor) -> Tensor:
-        """`ws` [1, num_ws, D]; that of the last layout is remembered: a new style does not change it."""
+        """`ws` [1, num_ws, D]; those of the last layouts are remembered: a new style does not change them."""
         key = layout.cpu().numpy().tobytes()
-        if self._encoded is None or self._encoded[0] != key:
-            ws: Tensor = self.model.encoder(one_hot(layout, self.model.palette.num_classes))
-            self._encoded = key, ws
-        return self._encoded[1]
+        found = self._encoded.pop(key, None)
+        if found is None:
+            found = self.model.encoder(one_hot(layout, self.model.palette.num_classes))
+        self._encoded[key] = found
+        if len(self._encoded) > _REMEMBERED:
+            self._encoded.popitem(last=False)
+        return found
+
+    def _anchored(self, ws: Tensor, anchor: Anchor) -> Tensor:
+        model, structural = self.model, self.generator.fine_slots.start
+        if anchor.ws.shape != ws.shape[1:]:
+            return ws  # another generator's: the painting goes on without
+        begun = layout_channels(anchor.layout, model.palette, model.label_kind, model.encoder.shape.resolution)
+        before = self._encode(begun[None].to(self._device))
+        own = self._on_device(anchor.ws)[None]
+        moved = ws + anchor.weight * (own - before)
+        fine = own if anchor.keeps_style else ws
+        return torch.cat((moved[:, :structural], fine[:, structural:]), 1)
 
     def _dressed(self, ws: Tensor, structure: Structure, style: Style) -> tuple[Tensor, Regions | None]:
         """`ws` and, behind it, what each class wears that wears something of its own, [K, num_ws, D]; and where."""
@@ -216,8 +228,9 @@ class Synthesizer:
 
 def _key(request: PictureRequest) -> bytes:
     """The same for requests of the same picture, and for no others."""
-    digest = hashlib.blake2b(repr(request).encode(), digest_size=24)
-    for part in (request.layout, request.start_ws, request.exact_ws):
+    digest = hashlib.blake2b(repr(request).encode() + repr(request.anchor).encode(), digest_size=24)
+    anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
+    for part in (request.layout, request.start_ws, request.exact_ws, *anchor):
         digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
     return digest.digest()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smis_desktop.errors import UserError
-from smis_desktop.style import Look, Style
+from smis_desktop.style import Anchor, Look, Style
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.small_generator import small_generator
 from tests.small_model import small_model
@@ -167,3 +167,25 @@ def _near_a_border(mask: np.ndarray, reach: int = 24) -> np.ndarray:
         for shift in (-reach, reach):
             near |= mask != np.roll(mask, shift, axis)
     return near
+
+
+def test_a_painting_that_began_as_a_photo_is_that_photo_until_it_is_repainted(synthesizer: Synthesizer) -> None:
+    photo = synthesizer.render(PictureRequest(layout(40), Style.of_seed(7), refine_steps=3))
+    style = Style(Look.of_latents(photo.ws, "photo"))
+    anchor = Anchor(layout(40), photo.ws, "photo")
+    same = synthesizer.render(PictureRequest(layout(40), style, anchor=anchor))
+    np.testing.assert_allclose(same.ws, photo.ws, atol=1e-6)
+    repainted = synthesizer.render(PictureRequest(layout(70), style, anchor=anchor))
+    plain = synthesizer.render(PictureRequest(layout(70), style))
+    before = synthesizer.render(PictureRequest(layout(40), style))
+    structural = slice(0, GENERATOR.fine_slots.start)
+    moved = (repainted.ws - photo.ws)[structural]
+    np.testing.assert_allclose(moved, (plain.ws - before.ws)[structural], atol=1e-5)
+
+
+def test_of_an_earlier_refinement_a_part_stays(synthesizer: Synthesizer) -> None:
+    refined = synthesizer.render(PictureRequest(layout(40), refine_steps=5)).ws
+    plain = synthesizer.render(PictureRequest(layout(40))).ws
+    anchor = Anchor(layout(40), refined, weight=0.7, keeps_style=False)
+    again = synthesizer.render(PictureRequest(layout(40), anchor=anchor)).ws
+    np.testing.assert_allclose(again, plain + 0.7 * (refined - plain), atol=1e-5)

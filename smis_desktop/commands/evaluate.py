@@ -244,7 +244,8 @@ def _table(facts: dict[str, Any]) -> str:
         lines.append(row("KID × 1000", ["–" if k is None else f"{k['times_1000']:.2f}" for k in kid]))
         first = next(k for k in kid if k)
         lines.append(
-            f"  ({first['rendered']} pictures against {first['own']} of the generator's own; features: {first['features']})"
+            f"  ({first['rendered']} pictures against {first['own']} of the generator's own; "
+            f"features: {first['features']})"
         )
     else:
         lines.append("KID: not measured")

@@ -1,30 +1,20 @@
-"""Where a painting began, when it began as a photo: the layout read from it and its latents, kept in the project."""
+"""Where a painting began, as facts in its project."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from smis_desktop.style import Look, look_facts, look_from_facts
+from smis_desktop.style import Anchor, Look, look_facts, look_from_facts
 
 KEY = "anchor"
 """Its name among a project's extra facts."""
 _MAX_SIDE = 2048
-
-
-@dataclass(frozen=True, eq=False)
-class Anchor:
-    """layout: uint8 [S, S] class ids; ws: float32 [num_ws, D]; both read-only. name: of the photo."""
-
-    layout: np.ndarray = field(repr=False)
-    ws: np.ndarray = field(repr=False)
-    name: str = ""
 
 
 def anchor_facts(anchor: Anchor) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Command:
 
 
 FILE = QT_TRANSLATE_NOOP("Command", "File")
+MODEL = QT_TRANSLATE_NOOP("Command", "Model")
 EDIT = QT_TRANSLATE_NOOP("Command", "Edit")
 TOOLS = QT_TRANSLATE_NOOP("Command", "Tools")
 LAYERS = QT_TRANSLATE_NOOP("Command", "Layers")
@@ -56,6 +57,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("file.example", FILE, QT_TRANSLATE_NOOP("Command", "New from &example"), ("Ctrl+Shift+N",)),
     Command("file.open", FILE, QT_TRANSLATE_NOOP("Command", "&Open…"), ("Ctrl+O",), "open"),
     Command("file.model", FILE, QT_TRANSLATE_NOOP("Command", "Open personal &model…"), ("Ctrl+M",)),
+    Command("model.new", MODEL, QT_TRANSLATE_NOOP("Command", "&New personal model…"), ("Ctrl+Alt+N",)),
+    Command("model.manage", MODEL, QT_TRANSLATE_NOOP("Command", "&Personal models…"), ("Ctrl+Alt+M",)),
+    Command("model.photo_layout", MODEL, QT_TRANSLATE_NOOP("Command", "&Layout from a photo…"), ("Ctrl+Alt+P",)),
     Command("file.save", FILE, QT_TRANSLATE_NOOP("Command", "&Save"), ("Ctrl+S",), "save", needs_document=True),
     Command(
         "file.save_as", FILE, QT_TRANSLATE_NOOP("Command", "Save &as…"), ("Ctrl+Shift+S",), needs_document=True

@@ -27,12 +27,15 @@ from smis_desktop.jobs.preview import (
     is_news,
 )
 from smis_desktop.storage.project_file import Project
-from smis_desktop.style import Style
+from smis_desktop.style import Anchor, Style
 
 if TYPE_CHECKING:
     from smis_desktop.synthesis import PictureRequest
 
 log = logging.getLogger(__name__)
+
+_KEPT_OF_REFINEMENT = 0.7
+"""How much of a refinement the next stroke begins with: all of it would add up, stroke by stroke."""
 
 
 class LivePreview(QObject):
@@ -63,6 +66,7 @@ class LivePreview(QObject):
         self._shown: OnScreen | None = None
         self._shown_picture: np.ndarray | None = None
         self._shown_ws: np.ndarray | None = None
+        self._anchor: Anchor | None = None
         self._saves_under_way = 0
 
     def start(self) -> None:
@@ -107,9 +111,18 @@ class LivePreview(QObject):
         # Not at the top of the file: it brings torch along, seconds of it; by now the thread has paid for them.
         from smis_desktop.synthesis import PictureRequest
 
-        self._request = PictureRequest(layout, style, size=self._about.full_size)
+        self._request = PictureRequest(layout, style, size=self._about.full_size, anchor=self._anchor)
         self._revision += 1
         self._worker.submit(self._session, self._revision, self._request, draft_only=pen_is_down)
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The photo that the painting began as, if it did."""
+        return self._anchor if self._anchor is not None and self._anchor.keeps_style else None
+
+    def set_anchor(self, anchor: Anchor | None) -> None:
+        """From the next request on."""
+        self._anchor = anchor
 
     def finish(self) -> None:
         """The pen is lifted: the latest request deserves its full picture."""
@@ -163,6 +176,18 @@ class LivePreview(QObject):
         """Side of the generator's own pictures; 0 before `ready`."""
         return 0 if self._about is None else self._about.full_size
 
+    def _go_on_from(self, painted: PicturePainted) -> None:
+        """A refined picture of the latest layout is where the next stroke begins: small changes need few steps."""
+        request = self._request
+        if not painted.refined or request is None or painted.revision != self._revision:
+            return
+        style, begun = request.style, self._anchor
+        if (style.coarse or style.middle) and style.mix:
+            return  # what a style does to the structure would be done twice
+        if begun is not None and begun.keeps_style:
+            return  # a photo stays where the painting began
+        self._anchor = Anchor(request.layout, painted.result.ws, weight=_KEPT_OF_REFINEMENT, keeps_style=False)
+
     @property
     def shown_ws(self) -> np.ndarray | None:
         """float32 [num_ws, D], the latents of the picture on screen; None unless that is of what is painted now."""
@@ -183,6 +208,7 @@ class LivePreview(QObject):
                     self._shown = OnScreen(message.session, message.revision, message.quality, message.refined)
                     self._shown_picture = message.result.picture
                     self._shown_ws = message.result.ws
+                    self._go_on_from(message)
                     self.painted.emit(message)
             case PictureSaved():
                 self._saves_under_way -= 1

@@ -28,9 +28,11 @@ from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.obedience import Obedience, compare
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.workbench import Workbench
+from smis_desktop.storage.anchor import KEY, anchor_facts, anchor_from_facts
 from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
 from smis_desktop.storage.recent_files import RecentFiles
 from smis_desktop.storage.recovery import RecoveryFolder
+from smis_desktop.style import Anchor, Look, Style
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.exports import Exports
@@ -43,6 +45,7 @@ from smis_desktop.ui.menus import build_menus
 from smis_desktop.ui.painting_files import PaintingFiles
 from smis_desktop.ui.palette_dock import PaletteDock
 from smis_desktop.ui.pane import Pane
+from smis_desktop.ui.photo_start import PhotoStart
 from smis_desktop.ui.preview_history import PreviewHistory
 from smis_desktop.ui.preview_panel import PreviewPanel
 from smis_desktop.ui.qimage import picture_to_qimage, qimage_to_picture, qimage_to_png
@@ -55,6 +58,7 @@ from smis_desktop.ui.theme import THEMES, apply_theme
 from smis_desktop.ui.tool_bars import OptionsBar, ToolsBar
 from smis_desktop.ui.tools.options import ToolOptions
 from smis_desktop.ui.underlay_bar import UnderlayBar
+from smis_desktop.ui.workshop.workshops import Workshops
 
 _CLASSES_WIDTH = 236
 _KEPT_SIDE = 256
@@ -112,6 +116,8 @@ class MainWindow(QMainWindow):
         self.classes = PaletteDock(self.easel, self.commands)
         self.layers = LayersPanel(self.easel, self.commands)
         self.underlay = UnderlayBar(self.canvas)
+        self.workshops = Workshops(data_folder, self.dialogs, settings, self)
+        self.photo_start = PhotoStart(self.dialogs, self._open_model_file, self)
         self.start_page = StartPage()
         self.status = StatusBar()
         self.recent = RecentFiles(data_folder)
@@ -145,6 +151,7 @@ class MainWindow(QMainWindow):
         else:
             self._open_layout(layout)
         self.preview.start()
+        self.workshops.go_on()
         offers = self.files.offers()
         if offers:
             dialog = RecoveryDialog(offers, self)
@@ -166,6 +173,7 @@ class MainWindow(QMainWindow):
         self._settings.setValue("window/geometry", self.saveGeometry())
         self._settings.setValue("window/state", self.saveState())
         self.preview.close(0.0)
+        self.workshops.shut_down()
         self.files.close()
         event.accept()
 
@@ -271,6 +279,9 @@ class MainWindow(QMainWindow):
             "file.start": self.show_start_page,
             "file.quit": self.close,
             "picture.underlay_photo": self._ask_for_photo,
+            "model.new": self.workshops.ask_for_new,
+            "model.manage": self.workshops.show_models,
+            "model.photo_layout": self.photo_start.ask,
         }
         self._bind(do)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
@@ -278,7 +289,12 @@ class MainWindow(QMainWindow):
         self.start_page.new_wanted.connect(self._ask_for_size)
         self.start_page.open_wanted.connect(self.files.ask_to_open)
         self.start_page.recent_wanted.connect(self.files.open)
+        self.start_page.model_wanted.connect(self.workshops.ask_for_new)
         self.underlay.photo_wanted.connect(self._ask_for_photo)
+        self.workshops.open_wanted.connect(self._open_chosen_model)
+        self.workshops.model_improved.connect(self._open_chosen_model)
+        self.workshops.model_ready.connect(self._open_chosen_model)
+        self.photo_start.begun.connect(self._begin_with_photo)
 
     def _connect_commands(self) -> None:
         canvas, options = self.canvas, self.options
@@ -408,13 +424,31 @@ class MainWindow(QMainWindow):
         self.canvas.setFocus()
         self.classes.set_palette(document.palette)
         self.history.show_kept(())
+        self.preview.set_anchor(None)
         self.commands.set_document_actions(True)
         self._obedience = None
         self._show_heat()
         self.commands["edit.mirror"].setChecked(False)
         self._ask_for_picture()
 
+    def _begin_with_photo(self, document: Document, anchor: Anchor) -> None:
+        def begin() -> None:
+            self.files.place(document)
+            self.preview.set_anchor(anchor)
+            self.style_desk.chosen.set_style(Style(Look.of_latents(anchor.ws, anchor.name)))
+            self._ask_for_picture()
+
+        self.files.before_losing(begin)
+
+    def _open_model_file(self) -> tuple[Path, Palette] | None:
+        """The model that is open, and its classes."""
+        if self._model is None or self._model_path is None:
+            return None
+        return self._model_path, self._model.palette
+
     def _take_project(self, project: Project) -> None:
+        facts = project.style.extras.get(KEY)
+        self.preview.set_anchor(anchor_from_facts(facts) if isinstance(facts, dict) else None)
         self.history.show_kept(project.kept)
         self.style_desk.chosen.follow(project.style.style)
         self.style_desk.chosen.set_pins(project.style.pins)
@@ -443,7 +477,9 @@ class MainWindow(QMainWindow):
         )
 
     def _stored_style(self) -> KeptStyle:
-        return KeptStyle(self.style_desk.chosen.style, {}, self.preview.shown_ws)
+        anchor = self.preview.anchor
+        extras = {} if anchor is None else {KEY: anchor_facts(anchor)}
+        return KeptStyle(self.style_desk.chosen.style, extras, self.preview.shown_ws)
 
     def _close_for_good(self) -> None:
         self._may_close = True

@@ -11,7 +11,7 @@ _LINE = ""
 _RECENT = "recent"
 _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("&File", (
-        "file.new", "file.example", "file.open", _RECENT, "file.model", _LINE, "file.save", "file.save_as", _LINE,
+        "file.new", "file.example", "file.open", _RECENT, _LINE, "file.save", "file.save_as", _LINE,
         "file.import", "file.import_masks", _LINE, "file.export_picture", "file.export_layout", "file.export_masks",
         "file.variations", _LINE, "file.start", "file.quit",
     )),
@@ -24,6 +24,7 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("&Layers", ("layers.add", "layers.duplicate", "layers.merge", "layers.delete", _LINE, "layers.rename",
                  "layers.raise", "layers.lower", _LINE, "layers.flip", "layers.clear")),
+    ("&Model", ("model.new", "model.manage", "file.model", _LINE, "model.photo_layout")),
     ("&Photograph", ("picture.new_style", "picture.wall", "picture.lock_style", "picture.pin", _LINE,
                      "picture.keep", "picture.copy", "picture.compare", "picture.tie", _LINE,
                       "picture.film", _LINE, "picture.underlay_photo")),

@@ -20,6 +20,7 @@ class StartPage(QWidget):
     new_wanted = Signal()
     open_wanted = Signal()
     recent_wanted = Signal(Path)
+    model_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,11 +51,12 @@ class StartPage(QWidget):
         self._recent_title.setProperty("role", "heading")
         self._recent = QVBoxLayout()
         self._recent.setSpacing(4)
-        own = QLabel(
-            self.tr("A personal model in classes of your own is trained with “smis train”; open it with Ctrl+M.")
-        )
+        own = QLabel(self.tr("Have photos of your own? Label one to five of them, and paint in classes of your own."))
         own.setProperty("role", "muted")
         own.setWordWrap(True)
+
+        self.model_button = QPushButton(self.tr("New personal model…"))
+        self.model_button.clicked.connect(self.model_wanted)
 
         column = QVBoxLayout()
         column.setSpacing(14)
@@ -69,6 +71,7 @@ class StartPage(QWidget):
         column.addLayout(self._recent)
         column.addSpacing(8)
         column.addWidget(own)
+        column.addWidget(self.model_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(3)
         sides = QHBoxLayout(self)
         sides.addStretch(1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
+from smis_desktop.jobs.inverting import photo_inversion
 from smis_desktop.jobs.preview import AsidePainted, FilmProgress
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.pictures import read_picture
@@ -21,12 +23,13 @@ from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.film_dialog import FilmDialog
 from smis_desktop.ui.live_preview import LivePreview
 from smis_desktop.ui.look_menu import TakeLook
-from smis_desktop.ui.photo_look import PhotoLook
+from smis_desktop.ui.photo_search import PhotoSearch
 from smis_desktop.ui.preview_history import PreviewHistory
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.style_bar import StyleBar
 from smis_desktop.ui.style_panel import StylePanel
 from smis_desktop.ui.variations_wall import VariationsWall
+from smis_desktop.ui.workshop.framing import FramingDialog
 
 
 class StyleDesk(QObject):
@@ -82,11 +85,19 @@ class StyleDesk(QObject):
         except UserError as error:
             self._dialogs.complain(str(error))
             return
-        dialog = PhotoLook(photo, path.name, name, self._window)
-        dialog.found.connect(take)
-        dialog.failed.connect(self._dialogs.complain)
-        dialog.show()
-        dialog.start()
+        words = self.tr("About a minute. Colours, light and texture are taken from it; the layout stays yours.")
+
+        def search(square: np.ndarray) -> None:
+            dialog = PhotoSearch(square, lambda tell: photo_inversion(square, name, tell), words, self._window)
+            dialog.found.connect(lambda found: take(Look.of_latents(found.ws, path.name)))
+            dialog.failed.connect(self._dialogs.complain)
+            dialog.show()
+            dialog.start()
+
+        framing = FramingDialog(photo, path.name, self._window)
+        framing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        framing.framed.connect(search)
+        framing.open()
 
     # The wall
 

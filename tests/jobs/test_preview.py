@@ -383,17 +383,18 @@ def test_when_the_hand_rests_the_picture_is_refined_step_by_step_and_shown_again
     gated = Gated()
     with running(lambda progress: gated, refine_steps=8) as (worker, window):
         assert isinstance(window.next(), Ready)
-        gated.passes.release(10)
         worker.submit(1, 1, request())
-        assert [window.next_painted(), window.next_painted()] == [(1, 1, "draft"), (1, 1, "full")]
-        better = window.next()
+        gated.passes.release(10)
+        assert [window.next_painted()[2] for _ in range(2)] == ["draft", "full"]
+        better, best = window.next(), window.next()
         assert isinstance(better, PicturePainted)
-        assert (better.quality, better.refined) == ("full", True)
-        assert is_news(better, 1, OnScreen(1, 1, "full"))
-        assert not is_news(better, 1, OnScreen(1, 1, "full", refined=True))
-        asked = [gated.next_entered() for _ in range(5)]
+        assert isinstance(best, PicturePainted)
+        assert [(p.quality, p.refined) for p in (better, best)] == [("full", 6), ("full", 8)]
+        assert is_news(best, 1, OnScreen(1, 1, "full", refined=6))
+        assert not is_news(best, 1, OnScreen(1, 1, "full", refined=8))
+        asked = [gated.next_entered() for _ in range(4)]
         assert [(r.quality, r.refine_steps, r.start_ws is not None) for r in asked] == [
-            ("draft", 0, False), ("full", 0, False), ("draft", 6, True), ("draft", 2, True), ("full", 0, True),
+            ("draft", 0, False), ("full", 0, False), ("full", 6, True), ("full", 2, True),
         ]  # fmt: skip
 
 
@@ -407,6 +408,7 @@ def test_a_new_stroke_comes_before_any_further_refinement() -> None:
         assert [gated.next_entered().refine_steps for _ in range(3)] == [0, 0, 6]
         worker.submit(1, 2, request(1), draft_only=True)  # while the first steps are under way
         gated.passes.release(2)
+        assert window.next_painted() == (1, 1, "full")  # those steps
         assert window.next_painted() == (1, 2, "draft")
         assert gated.next_entered().refine_steps == 0
 

@@ -18,14 +18,17 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.jobs.spawned import Spawned, WorkFailed
 from smis_desktop.jobs.workshop import HandReady, SheetPicture, ShowSheet, workshop_hand
-from smis_desktop.labels.class_colors import default_color
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.ui.qimage import picture_to_qimage
 
 _SIDE = 112
 _COUNT = 5
-_FACE = ("background", "skin", "hair", "eyes", "brows", "nose", "mouth", "ears", "neck", "clothes")
-_ANY = ("background", "subject")
+_FACE = (
+    ("background", (60, 62, 88)), ("skin", (252, 192, 168)), ("hair", (122, 58, 24)), ("eyes", (62, 207, 246)),
+    ("brows", (160, 120, 240)), ("nose", (240, 132, 72)), ("mouth", (220, 28, 76)), ("ears", (255, 226, 110)),
+    ("neck", (178, 120, 160)), ("clothes", (44, 80, 232)),
+)  # fmt: skip
+_ANY = (("background", (60, 62, 88)), ("subject", (240, 170, 90)))
 
 
 class NewModelDialog(QDialog):
@@ -47,8 +50,8 @@ class NewModelDialog(QDialog):
             self.generator.addItem(generator)
         self.generator.currentTextChanged.connect(self._show_generator)
         self.classes = QComboBox()
-        self.classes.addItem(self.tr("Of a face: skin, hair, eyes …"), _FACE)
-        self.classes.addItem(self.tr("Two to begin with: background and subject"), _ANY)
+        self.classes.addItem(self.tr("Of a face: skin, hair, eyes …"))
+        self.classes.addItem(self.tr("Two to begin with: background and subject"))
         form = QFormLayout()
         form.addRow(self.tr("Name"), self.name)
         form.addRow(self.tr("Makes pictures like"), self.generator)
@@ -79,8 +82,8 @@ class NewModelDialog(QDialog):
     @property
     def palette_to_begin_with(self) -> Palette:
         """Ids from 1: in scribbles 0 means unknown."""
-        names = self.classes.currentData()
-        return Palette(tuple(SemanticClass(i, name, default_color(i)) for i, name in enumerate(names, 1)))
+        classes = (_FACE, _ANY)[self.classes.currentIndex()]
+        return Palette(tuple(SemanticClass(i, name, color) for i, (name, color) in enumerate(classes, 1)))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._end_hand()

@@ -112,7 +112,9 @@ class SheetDialog(QDialog):
 
     def _count(self) -> None:
         count = len(self.list.selectedItems())
-        self._words.setText(self.tr("%n chosen", "", count) if count else self.tr("Click those to label"))
+        self._words.setText(
+            self.tr("Chosen: {count}").format(count=count) if count else self.tr("Click those to label")
+        )
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(count > 0)
 
     def _take(self) -> None:

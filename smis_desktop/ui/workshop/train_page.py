@@ -82,9 +82,11 @@ class TrainPage(QWidget):
         column.addLayout(buttons)
         column.addWidget(self._line)
         column.addWidget(self._words)
+        self.plot.setMaximumHeight(220)
         column.addWidget(self.plot, 1)
         column.addWidget(title)
         column.addLayout(pictures)
+        column.addStretch(1)
         self.show_idle("")
 
     def show_idle(self, words: str) -> None:

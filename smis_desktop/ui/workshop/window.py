@@ -47,7 +47,7 @@ SHOTS, LABELS, LEARNED, TRAIN = range(4)
 
 
 class WorkshopWindow(QMainWindow):
-    """Closing it hides it; the training goes on. `shut_down` ends everything, and what was begun can be gone on with."""
+    """Closing it hides it; the training goes on. `shut_down` ends everything; what was begun can be gone on with."""
 
     model_improved = Signal(Path)
     """A model to paint with already, still being trained."""
@@ -286,9 +286,10 @@ class WorkshopWindow(QMainWindow):
         shots = self.workshop.shots()
         labelled = [shot for shot in shots if shot.is_labelled]
         missing = [shot for shot in labelled if not shot.is_located]
-        words = self.tr("%n shot(s) labelled", "", len(labelled))
+        words = self.tr("Labelled shots: {count}").format(count=len(labelled))
         if missing:
-            words += " · " + self.tr("%n photo(s) will be searched for first, a minute each", "", len(missing))
+            note = self.tr("photos to search for first, a minute each: {count}").format(count=len(missing))
+            words += " · " + note
         if self.workshop.has_unfinished_training(self._library) and self._training is None:
             words += " · " + self.tr("an unfinished training is gone on with")
         self.train.summary.setText(words)

@@ -1,37 +1,38 @@
-"""The look of a photo: a small window in which its picture by the generator grows beside it."""
+"""Looking for a photo in the generator: a small window in which its picture grows beside it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from smis_desktop.jobs.inverting import Inverted, Inverting, photo_inversion
+from smis_desktop.jobs.inverting import Inverted, Inverting
+from smis_desktop.jobs.photo_layout import PhotoLayout
 from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
-from smis_desktop.labels.square import middle_square
-from smis_desktop.style import Look
 from smis_desktop.ui.progress_line import ProgressLine
 from smis_desktop.ui.qimage import picture_to_qimage
 
 _SIDE = 256
 
+Deliver = Callable[[object], None]
 
-class PhotoLook(QDialog):
-    """Finds the latents of a photo's middle square; `found` brings its look. Closing it gives up."""
 
-    found = Signal(Look)
+class PhotoSearch(QDialog):
+    """`found` brings what the work found. Closing it gives up."""
+
+    found = Signal(object)
+    """An `Inverted` or a `PhotoLayout`."""
     failed = Signal(str)
     _arrived = Signal(object)
 
-    def __init__(self, photo: np.ndarray, name: str, generator_name: str, parent: QWidget) -> None:
-        """photo: uint8 [H, W, 3]. name: what the look is called."""
+    def __init__(self, square: np.ndarray, work: Callable[[Deliver], Spawned], words: str, parent: QWidget) -> None:
+        """square: the photo, uint8 [S, S, 3]. work: what looks for it, not started yet. words: what for."""
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Look of a photo"))
-        self._name = name
-        height, width = photo.shape[:2]
-        square = np.ascontiguousarray(middle_square(width, height).of(photo))
-        self._work: Spawned | None = photo_inversion(square, generator_name, self._arrived.emit)
+        self.setWindowTitle(self.tr("Searching for the photo"))
+        self._work: Spawned | None = work(self._arrived.emit)
         self._arrived.connect(self._receive)
         self._grown = _picture_label(self.tr("As the generator shows it"))
         given = _picture_label(self.tr("Your photo"))
@@ -41,15 +42,15 @@ class PhotoLook(QDialog):
         pictures.addWidget(given)
         pictures.addWidget(self._grown)
         self._line = ProgressLine()
-        words = QLabel(self.tr("About a minute. Colours, light and texture are taken from it; the layout stays yours."))
-        words.setProperty("role", "muted")
+        said = QLabel(words)
+        said.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         buttons.rejected.connect(self.close)
         column = QVBoxLayout(self)
         column.setSpacing(12)
         column.addLayout(pictures)
         column.addWidget(self._line)
-        column.addWidget(words)
+        column.addWidget(said)
         column.addWidget(buttons)
 
     def start(self) -> None:
@@ -77,8 +78,8 @@ class PhotoLook(QDialog):
                 self._line.set_fraction(message.fraction)
                 if message.picture is not None:
                     _show(self._grown, message.picture)
-            case Inverted():
-                self.found.emit(Look.of_latents(message.ws, self._name))
+            case Inverted() | PhotoLayout():
+                self.found.emit(message)
                 self.close()
             case WorkFailed():
                 self.failed.emit(message.text)

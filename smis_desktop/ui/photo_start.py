@@ -1,0 +1,86 @@
+"""A painting that begins as a photo: framed, found in the generator, read with the model's eyes, one layer a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QWidget
+
+from smis_desktop.errors import UserError
+from smis_desktop.jobs.photo_layout import PhotoLayout, photo_layout
+from smis_desktop.labels.document import Document, DocumentState
+from smis_desktop.labels.layers import Layer
+from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.pictures import read_picture
+from smis_desktop.style import Anchor
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.photo_search import PhotoSearch
+from smis_desktop.ui.workshop.framing import FramingDialog
+
+
+class PhotoStart(QObject):
+    """`begun` brings the painting and what it is anchored to."""
+
+    begun = Signal(Document, Anchor)
+
+    def __init__(
+        self,
+        dialogs: FileDialogs,
+        model: Callable[[], tuple[Path, Palette] | None],
+        window: QWidget,
+    ) -> None:
+        """model: the file of the model that is open, and its classes; None before there is one."""
+        super().__init__(window)
+        self._dialogs, self._model, self._window = dialogs, model, window
+
+    def ask(self) -> None:
+        """For a photo."""
+        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
+        self._dialogs.ask_to_open(self.tr("Layout from a photo"), words, self.begin)
+
+    def begin(self, path: Path) -> None:
+        """With that photo."""
+        model = self._model()
+        if model is None:
+            return
+        try:
+            photo = read_picture(path)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        framing = FramingDialog(photo, path.name, self._window)
+        framing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        framing.framed.connect(lambda square: self.search(square, path.name, *model))
+        framing.open()
+
+    def search(self, square: np.ndarray, name: str, model_path: Path, palette: Palette) -> None:
+        """For the framed photo, uint8 [S, S, 3]."""
+        words = self.tr("About a minute. Then it can be repainted, class by class.")
+        dialog = PhotoSearch(square, lambda tell: photo_layout(square, model_path, tell), words, self._window)
+
+        def take(found: PhotoLayout) -> None:
+            layout, ws = found.label_map, found.ws
+            for array in (layout, ws):
+                array.setflags(write=False)
+            self.begun.emit(layered(layout, palette), Anchor(layout, ws, name))
+
+        dialog.found.connect(take)
+        dialog.failed.connect(self._dialogs.complain)
+        dialog.show()
+        dialog.start()
+
+
+def layered(label_map: np.ndarray, palette: Palette) -> Document:
+    """uint8 [S, S] class ids → a document of one layer a class that occurs, in the palette's order from the bottom."""
+    layers = []
+    for semantic_class in palette.classes:
+        mask = label_map == semantic_class.class_id
+        if mask.any():
+            pixels = np.where(mask, label_map, np.uint8(255)).astype(np.uint8)
+            layers.append(Layer(len(layers) + 1, semantic_class.name, pixels=pixels).trimmed())
+    if not layers:
+        return Document.blank(palette, len(label_map))
+    return Document.from_state(DocumentState(len(label_map), palette, tuple(layers), layers[-1].layer_id))
