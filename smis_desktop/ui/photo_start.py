@@ -75,7 +75,7 @@ class PhotoStart(QObject):
 
 def layered(label_map: np.ndarray, palette: Palette) -> Document:
     """uint8 [S, S] class ids → a document of one layer a class that occurs, in the palette's order from the bottom."""
-    layers = []
+    layers: list[Layer] = []
     for semantic_class in palette.classes:
         mask = label_map == semantic_class.class_id
         if mask.any():

@@ -1,0 +1,84 @@
+"""A workshop on the disk: what was done is there again, and is a shots folder that can be trained from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smis_desktop.errors import UserError
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.jobs.shot_latents import training_shots
+from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.labels.shots import read_shots
+from smis_desktop.storage.workshop import PICTURE_SIDE, Workshop, kept_latents
+from tests.workshop.conftest import CLASSES
+
+
+def photo(side: int = 96) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (side, side, 3), np.uint8)
+
+
+def test_everything_is_there_again(workshop: Workshop, tmp_path: Path) -> None:
+    name = workshop.add_photo("Tante Änne!", photo(2 * PICTURE_SIDE))
+    again = Workshop.all_in(tmp_path / "workshops")
+    assert [w.path for w in again] == [workshop.path]
+    shots = {shot.name: shot for shot in again[0].shots()}
+    assert shots["seed-000001"].seed == 1
+    assert shots["seed-000001"].is_labelled
+    assert shots["seed-000001"].is_located
+    assert (shots[name].is_labelled, shots[name].is_located) == (False, False)
+    assert again[0].picture(name).shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
+    assert again[0].palette == CLASSES
+    assert again[0].facts.name == "Things"
+
+
+def test_names_never_collide_and_a_removed_shot_is_gone(workshop: Workshop) -> None:
+    first, second = workshop.add_photo("a/b", photo()), workshop.add_photo("a/b", photo())
+    assert first != second
+    workshop.remove_shot(first)
+    assert first not in {shot.name for shot in workshop.shots()}
+    assert workshop.label(first) is None
+
+
+def test_an_empty_label_is_none_and_classes_keep_their_ids(workshop: Workshop) -> None:
+    name = workshop.shots()[0].name
+    label = workshop.label(name)
+    assert label is not None
+    workshop.set_palette(Palette((*CLASSES.classes, SemanticClass(9, "sky", (1, 2, 3)))))
+    np.testing.assert_array_equal(workshop.label(name), label)
+    workshop.set_label(name, np.full((64, 64), 255, np.uint8))
+    assert workshop.label(name) is None
+    assert not workshop.shots()[0].is_labelled
+
+
+def test_latents_belong_to_the_picture_they_were_found_for(workshop: Workshop, small: MobileStyleGAN) -> None:
+    name = workshop.add_photo("photo", photo())
+    ws = np.zeros((small.num_ws, small.w_dim), np.float32)
+    workshop.set_latents(name, ws, 20.0, 0.25)
+    shot = next(shot for shot in workshop.shots() if shot.name == name)
+    assert (shot.psnr, shot.perceptual, shot.is_located) == (20.0, 0.25, True)
+    found = kept_latents(workshop.path, name)
+    assert found is not None
+    np.testing.assert_array_equal(found["ws"].numpy(), ws)
+    workshop.remove_shot(name)
+    assert workshop.add_photo("photo", photo()[::-1]) == name
+    assert kept_latents(workshop.path, name) is None
+
+
+def test_the_labelled_shots_are_a_shots_folder(workshop: Workshop, small: MobileStyleGAN) -> None:
+    name = workshop.add_photo("photo", photo())
+    workshop.set_label(name, np.where(np.arange(96) < 40, 1, 2).astype(np.uint8)[None].repeat(96, 0))
+    workshop.set_latents(name, np.ones((small.num_ws, small.w_dim)), 20.0, 0.3)
+    workshop.add_photo("nobody labelled", photo())
+    folder = read_shots(workshop.labelled_folder())
+    assert [shot.name for shot in folder.shots] == [name, "seed-000001", "seed-000002"]
+    shots = training_shots(workshop.path / "labelled", folder, small)
+    assert all(shot.ws is not None for shot in shots), "nothing is searched for again"
+
+
+def test_a_damaged_workshop_is_told_in_a_sentence(workshop: Workshop) -> None:
+    (workshop.path / "workshop.json").write_text("{")
+    with pytest.raises(UserError, match=r"workshop\.json is damaged"):
+        _ = workshop.facts
