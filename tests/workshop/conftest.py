@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
@@ -22,7 +23,7 @@ CLASSES = Palette((SemanticClass(1, "ground", (60, 60, 90)), SemanticClass(2, "t
 
 @pytest.fixture
 def workshop(tmp_path: Path, small: MobileStyleGAN) -> Workshop:
-    """Two generated shots, labelled: bright where the first feature is strong."""
+    """Two generated shots, labelled as its features vary most."""
     made = Workshop.create(tmp_path / "workshops", WorkshopFacts("Things", "small", small.weights_sha256), CLASSES)
     for seed in (1, 2):
         picture, label = picture_and_label(small, seed)
@@ -31,11 +32,22 @@ def workshop(tmp_path: Path, small: MobileStyleGAN) -> Workshop:
 
 
 def picture_and_label(generator: MobileStyleGAN, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the generator makes of a seed, and labels that its features follow."""
+    """What the generator makes of a seed, and labels that its features follow: the sign along the direction in which
+    its 8² features vary most."""
     ws = latents_of_seed(generator, seed, 1.0)[None]
     with torch.inference_mode():
         picture = to_rgb8(generator.synthesis(ws)[0])
-        feature = generator.label_features(ws)[64][0, 0]
-        others = generator.label_features(latents_of_seed(generator, 0, 1.0)[None])[64][0, 0]
-    label = np.where((feature > others.median()).numpy(), 2, 1).astype(np.uint8)
-    return picture, label
+        mean, std, direction = _widest_direction(generator)
+        standardised = (generator.label_features(ws)[8] - mean[:, None, None]) / std[:, None, None]
+        along = torch.einsum("c,nchw->nhw", direction, standardised)[:, None]
+        side = generator.feature_resolution
+        along = F.interpolate(along, size=(side, side), mode="bilinear")[0, 0]
+    return picture, np.where((along > 0).numpy(), 2, 1).astype(np.uint8)
+
+
+def _widest_direction(generator: MobileStyleGAN) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    maps = [generator.label_features(latents_of_seed(generator, seed, 1.0)[None])[8][0] for seed in range(20)]
+    features = torch.cat([found.flatten(1) for found in maps], 1)
+    mean, std = features.mean(1), features.std(1)
+    standardised = (features - mean[:, None]) / std[:, None]
+    return mean, std, torch.linalg.svd(standardised @ standardised.T)[0][:, 0]

@@ -33,7 +33,7 @@ from smis_desktop.storage.workshop import Workshop
 PATIENCE = 180.0
 
 
-def order(workshop: Workshop, out: Path, samples: int = 640) -> TrainingOrder:
+def order(workshop: Workshop, out: Path, samples: int = 320) -> TrainingOrder:
     return TrainingOrder(workshop.labelled_folder(), out, "small", "Things", samples=samples, obedience_steps=20)
 
 
