@@ -12,7 +12,7 @@ from smis_desktop.resource_paths import default_model_path
 if TYPE_CHECKING:
     from smis_desktop.fewshot.perceptual import PerceptualDistance
     from smis_desktop.fewshot.personal_model import PersonalModel
-    from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+    from smis_desktop.storage.generator_store import AnyGenerator
     from smis_desktop.synthesis import Synthesizer
 
 
@@ -40,7 +40,7 @@ def open_model(path: Path) -> PersonalModel:
     return model
 
 
-def open_generator(name: str, console: Console) -> MobileStyleGAN:
+def open_generator(name: str, console: Console) -> AnyGenerator:
     """Open an installed generator; the default one is fetched on first need. Raises UserError."""
     from smis_desktop.storage import generator_store
 

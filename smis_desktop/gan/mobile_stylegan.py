@@ -14,10 +14,11 @@ from torch.nn import functional as F
 
 from smis_desktop.gan.haar import inverse_haar
 from smis_desktop.gan.latents import LatentStatistics
+from smis_desktop.gan.mapping import MappingNetwork
 from smis_desktop.gan.picture_head import PictureHead
 from smis_desktop.gan.protocol import Structure
 from smis_desktop.gan.regions import Regions, modulated
-from smis_desktop.gan.styled_conv import LEAK, Affine, StyledConv
+from smis_desktop.gan.styled_conv import Affine, StyledConv
 
 
 class Block(nn.Module):
@@ -50,20 +51,6 @@ class ImageHead(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, regions: Regions | None = None) -> Tensor:
         return inverse_haar(F.conv2d(modulated(x, self.affine(w), regions), self.weight, self.bias))
-
-
-class MappingNetwork(nn.Module):
-    """`z` → `w`: pixel norm, then linear layers with LeakyReLU and gain √2 (StyleGAN2)."""
-
-    def __init__(self, w_dim: int, depth: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(w_dim, w_dim) for _ in range(depth))
-
-    def forward(self, z: Tensor) -> Tensor:
-        w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)
-        for layer in self.layers:
-            w = F.leaky_relu(layer(w), LEAK) * 2**0.5
-        return w
 
 
 class MobileStyleGAN(nn.Module):

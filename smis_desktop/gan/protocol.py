@@ -16,10 +16,12 @@ from smis_desktop.gan.regions import Regions
 @dataclass(frozen=True, eq=False)
 class Structure:
     """What fine slots do not change: the maps that labels are read from, as `Generator.label_features` gives them, and
-    the feature map [N, Z, r, r] that the fine slots go on from."""
+    the feature map [N, Z, r, r] that the fine slots go on from; with skip connections in RGB (StyleGAN2) also the
+    picture so far [N, 3, r/2, r/2]."""
 
     label_features: dict[int, Tensor]
     features: Tensor
+    picture: Tensor | None = None
 
 
 class Generator(Protocol):

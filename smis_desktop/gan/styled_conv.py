@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.mapping import LEAK
 from smis_desktop.gan.regions import Regions, modulated
-
-LEAK = 0.2
-"""Slope of the LeakyReLU below zero."""
 
 
 class Affine(nn.Module):

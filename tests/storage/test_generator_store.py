@@ -12,9 +12,11 @@ import torch
 from smis_desktop.errors import UserError
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.gan.stylegan2 import StyleGAN2
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.generator_store import (
     fetch_faces,
+    install_generator,
     installed_generators,
     is_installed,
     open_generator,
@@ -22,6 +24,7 @@ from smis_desktop.storage.generator_store import (
 from smis_desktop.storage.perceptual_store import open_perceptual_distance
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from tests.small_generator import small_generator
+from tests.small_stylegan2 import small_stylegan2, some_ws
 
 SHA = "cd" * 32
 
@@ -83,6 +86,31 @@ def test_an_installed_generator_is_listed_and_opened(data: Path) -> None:
     ws = original.broadcast(original.mapping(seeded_z(1, original.w_dim)))
     assert torch.equal(generator.synthesis(ws), original.synthesis(ws))
     assert not any(parameter.requires_grad for parameter in generator.parameters())
+
+
+def test_a_stylegan2_is_installed_with_its_latent_space_and_opens_as_it_was(data: Path) -> None:
+    original = small_stylegan2()
+    own = {key: value for key, value in original.state_dict().items() if not key.startswith("latents.")}
+    installed = install_generator("landscapes", "stylegan2", own, "a test", "none", _silent)
+    assert (installed.kind, installed.img_resolution, installed.num_ws) == ("stylegan2", 64, 10)
+    assert installed_generators() == [installed]
+    generator = open_generator("landscapes")
+    assert isinstance(generator, StyleGAN2)
+    assert generator.weights_sha256 == installed.weights_sha256
+    ws = some_ws(original)
+    assert torch.equal(generator.synthesis(ws), original.synthesis(ws))
+    w = torch.cat([original.mapping(seeded_z(seed, original.w_dim)) for seed in range(2000)])
+    coordinates = generator.latents.whiten(w)
+    assert coordinates.mean(0).abs().max() < 0.1
+    assert (torch.cov(coordinates.T) - torch.eye(original.w_dim)).abs().max() < 0.2
+
+
+def test_weights_that_make_no_generator_are_not_installed(data: Path) -> None:
+    own = {key: value for key, value in small_stylegan2().state_dict().items() if not key.startswith("latents.")}
+    del own["blocks.1.rgb.bias"]
+    with pytest.raises(RuntimeError, match=r"blocks\.1\.rgb\.bias"):
+        install_generator("landscapes", "stylegan2", own, "a test", "none", _silent)
+    assert installed_generators() == []
 
 
 def test_an_unknown_generator_is_refused_with_those_that_there_are(data: Path) -> None:
