@@ -17,7 +17,18 @@ from types import FrameType
 from typing import NoReturn
 
 from smis_desktop import __version__
-from smis_desktop.commands import bench, evaluate, fetch, models, morph, render, sample, segment, train
+from smis_desktop.commands import (
+    bench,
+    evaluate,
+    fetch,
+    import_generator,
+    models,
+    morph,
+    render,
+    sample,
+    segment,
+    train,
+)
 from smis_desktop.commands.console import Console
 from smis_desktop.errors import UserError
 
@@ -25,6 +36,7 @@ BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
 
 _COMMANDS = {
     "fetch": fetch,
+    "import-generator": import_generator,
     "models": models,
     "sample": sample,
     "train": train,

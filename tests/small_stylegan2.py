@@ -27,6 +27,7 @@ def small_stylegan2(
         generator.latents = LatentStatistics.measured(
             torch.cat([generator.mapping(seeded_z(i, w_dim)) for i in range(200)])
         )
+        generator.centre = generator.w_avg.clone()
         if clamp is not None:
             generator.limit.fill_(clamp)
     return generator.eval().requires_grad_(False).settled()

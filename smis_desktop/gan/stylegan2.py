@@ -116,6 +116,8 @@ class StyleGAN2(nn.Module):
 
     filter: Tensor
     limit: Tensor
+    centre: Tensor
+    """What truncation pulls towards: the mean that training had tracked. `latents.w_avg` is measured."""
 
     def __init__(
         self, name: str, weights_sha256: str, channels: Sequence[int], w_dim: int = 512, mapping_depth: int = 8
@@ -143,6 +145,7 @@ class StyleGAN2(nn.Module):
         self.blocks = nn.ModuleList(Block(w_dim, channels[i], channels[i + 1], 4 * 2 ** (i + 1)) for i in range(blocks))
         self.register_buffer("filter", fir_filter((1, 3, 3, 1)))
         self.register_buffer("limit", torch.tensor(math.inf))
+        self.register_buffer("centre", torch.empty(w_dim))
         self.clamp = math.inf
         """What activations are clamped to; `limit` is the same as a tensor, which travels with the weights."""
         self.latents = LatentStatistics(w_dim)
@@ -157,7 +160,7 @@ class StyleGAN2(nn.Module):
         with torch.device("meta"):
             generator = cls(name, weights_sha256, channels, weights["first.affine.weight"].shape[1], depth)
             generator.filter = torch.empty_like(weights["filter"])
-        generator.load_state_dict(dict(weights), assign=True)
+        generator.load_state_dict({"centre": weights["latents.w_avg"], **weights}, assign=True)
         return generator.eval().requires_grad_(False).settled()
 
     def settled(self) -> StyleGAN2:
@@ -178,7 +181,7 @@ class StyleGAN2(nn.Module):
 
     def mapping(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         w: Tensor = self.map(z)
-        return w if truncation == 1.0 else torch.lerp(self.w_avg.expand_as(w), w, truncation)
+        return w if truncation == 1.0 else torch.lerp(self.centre.expand_as(w), w, truncation)
 
     def broadcast(self, w: Tensor) -> Tensor:
         return w[:, None].expand(-1, self.num_ws, -1)
