@@ -154,7 +154,9 @@ class Synthesizer:
                 begun = self._on_device(request.start_ws)[None]
                 mixed = torch.cat((begun[:, :structural], mixed[:, structural:]), 1)
         if request.refine_steps > 0:
-            return refine(self.generator, model.transfer, mixed, self._learned(layout), request.refine_steps)
+            asked = self._learned(layout)
+            precision = self.pictures.precision
+            return refine(self.generator, model.transfer, mixed, asked, request.refine_steps, precision)
         return mixed
 
     def _encode(self, layout: Tensor) -> Tensor:

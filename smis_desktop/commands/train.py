@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.opening import add_generator_argument, open_generator, open_perceptual
@@ -18,8 +17,8 @@ from smis_desktop.errors import UserError
 if TYPE_CHECKING:
     from smis_desktop.fewshot.perceptual import PerceptualDistance
     from smis_desktop.fewshot.training import TrainingSettings
+    from smis_desktop.gan.pictures import Pictures
     from smis_desktop.gan.protocol import Generator
-    from smis_desktop.storage.training_folder import TrainingFolder
 
 HELP = "learn a personal model from one to a few labelled photos"
 
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     import torch
 
     from smis_desktop.commands.training_progress import TrainingProgress
-    from smis_desktop.fewshot.training import describe, train
+    from smis_desktop.fewshot.training import describe, precision_begun_with, train
     from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
@@ -88,10 +87,13 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         console.note(f"{count} of {len(shots)} pictures are known in the generator: they need no inversion.")
     to_invert = [shot for shot in shots if shot.ws is None]
     perceptual = open_perceptual(console) if to_invert else None
-    settings = _settings(arguments)
+    begun = stages.begun() if arguments.resume else {}
+    pictures = open_chosen_pictures(generator, torch.get_num_threads(), console.progress, precision_begun_with(begun))
+    settings = dataclasses.replace(_settings(arguments), precision=pictures.precision)
     if arguments.minutes is not None:
         settings = dataclasses.replace(
-            settings, samples=_samples_in(arguments, settings, stages, generator, perceptual, len(to_invert), console)
+            settings,
+            samples=_samples_in(arguments, settings, begun, generator, pictures, perceptual, len(to_invert), console),
         )
     names = [shot.name for shot in shots]
     description = {
@@ -110,7 +112,6 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     def loaded_perceptual() -> PerceptualDistance:
         return perceptual if perceptual is not None else open_perceptual(console)
 
-    pictures = open_chosen_pictures(generator, torch.get_num_threads(), console.progress)
     model = train(
         out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
         pictures.label_features,
@@ -159,8 +160,9 @@ def _settings(arguments: argparse.Namespace) -> TrainingSettings:
 def _samples_in(
     arguments: argparse.Namespace,
     settings: TrainingSettings,
-    stages: TrainingFolder,
+    begun: dict[str, Any],
     generator: Generator,
+    pictures: Pictures,
     perceptual: PerceptualDistance | None,
     to_invert: int,
     console: Console,
@@ -168,10 +170,10 @@ def _samples_in(
     """How many samples `--minutes` allow for; a training that goes on keeps the number that it began with."""
     from smis_desktop.commands.training_pace import measured_pace
 
-    if arguments.resume and (begun := _samples_begun_with(stages)) is not None:
-        return begun
+    if isinstance(samples := begun.get("samples"), int):
+        return samples
     console.progress("Measuring how fast this machine is", -1.0)
-    pace = measured_pace(generator, perceptual, settings)
+    pace = measured_pace(generator, perceptual, settings, pictures.label_features)
     fixed = to_invert * settings.inversion.steps * pace.inversion_step
     if settings.transfer == "probe" and settings.label_kind == "dense":
         fixed += settings.obedience_steps * pace.obedience_step
@@ -182,12 +184,3 @@ def _samples_in(
     samples = rounds * settings.round_size
     console.note(f"About {arguments.minutes:g} minutes are enough for {samples:,} samples.")
     return samples
-
-
-def _samples_begun_with(stages: TrainingFolder) -> int | None:
-    """How many samples the unfinished training is for; None where there is none (or none that can be gone on with)."""
-    try:
-        samples = json.loads((stages.path / "training.json").read_bytes())["samples"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return samples if isinstance(samples, int) else None

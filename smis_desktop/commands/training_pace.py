@@ -14,7 +14,7 @@ from smis_desktop.fewshot.inversion import Inversion
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
-from smis_desktop.fewshot.pool import SamplePool
+from smis_desktop.fewshot.pool import LabelFeatures, SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
 from smis_desktop.fewshot.training import TrainingSettings
@@ -36,7 +36,12 @@ class Pace:
     obedience_step: float
 
 
-def measured_pace(generator: Generator, perceptual: PerceptualDistance | None, settings: TrainingSettings) -> Pace:
+def measured_pace(
+    generator: Generator,
+    perceptual: PerceptualDistance | None,
+    settings: TrainingSettings,
+    label_features: LabelFeatures | None = None,
+) -> Pace:
     """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw."""
     inversion_step = 0.0
     if perceptual is not None:
@@ -44,26 +49,27 @@ def measured_pace(generator: Generator, perceptual: PerceptualDistance | None, s
             photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
         inversion = Inversion(generator, perceptual, photo, settings.inversion)
         inversion_step = _seconds(lambda: inversion.step(), generator)
-    pool = _pool(generator, settings)
+    pool = _pool(generator, settings, label_features)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
     encoder = _encoder(generator, settings)
-    training = EncoderTraining(encoder, LatentObjective(settings.batch_size), settings.seed, 1e-4, total_steps=10)
+    objective_of_w = LatentObjective(settings.batch_size)
+    training = EncoderTraining(encoder, objective_of_w, settings.seed, 1e-4, 10, settings.precision)
     encoder_step = _seconds(lambda: training.step(pool), generator)
     weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
     probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
     objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)
-    obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, total_steps=10)
+    obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
     obedience_step = _seconds(lambda: obeying.step(pool), generator)
     round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step
     return Pace(inversion_step, round_seconds, obedience_step)
 
 
-def _pool(generator: Generator, settings: TrainingSettings) -> SamplePool:
+def _pool(generator: Generator, settings: TrainingSettings, label_features: LabelFeatures | None) -> SamplePool:
     resolution = generator.feature_resolution
     draws = torch.Generator().manual_seed(0)
     vectors = F.normalize(torch.randn(_CLASSES, generator.feature_channels(resolution), generator=draws), dim=1)
     transfer = RepresentativeVectors(vectors, torch.arange(_CLASSES), _CLASSES, resolution, "dense", 3, 0.5)
-    return SamplePool(generator, transfer.to(generator.device), settings.seed, _SAMPLES, _CLASSES)
+    return SamplePool(generator, transfer.to(generator.device), settings.seed, _SAMPLES, _CLASSES, label_features)
 
 
 def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:

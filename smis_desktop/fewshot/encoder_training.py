@@ -13,6 +13,7 @@ from smis_desktop.fewshot.layout_variation import forget_classes
 from smis_desktop.fewshot.pool import SamplePool, draws
 from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.gan.encoder import LayoutEncoder
+from smis_desktop.gan.precision import Precision, computing
 
 _WARM_UP = 0.1
 """Share of the steps, fifty at most, in which the learning rate rises."""
@@ -56,15 +57,22 @@ class EncoderTraining:
     """
 
     def __init__(
-        self, encoder: LayoutEncoder, objective: Objective, seed: int, learning_rate: float, total_steps: int
+        self,
+        encoder: LayoutEncoder,
+        objective: Objective,
+        seed: int,
+        learning_rate: float,
+        total_steps: int,
+        precision: Precision = "float32",
     ) -> None:
+        """precision: of the products in a step; weights, their averages and the optimiser are float32 always."""
         # One-hot layouts come pixel-major, and oneDNN's convolutions are a quarter faster when the weights do too.
         self.encoder = encoder.train()
         for parameter in encoder.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(encoder).eval().requires_grad_(False)
-        self._objective = objective
+        self._objective, self._precision = objective, precision
         self._seed, self._learning_rate, self._total_steps = seed, learning_rate, total_steps
         self._parameters = dict(encoder.named_parameters())
         self._adam = torch.optim.AdamW(
@@ -77,7 +85,8 @@ class EncoderTraining:
         random = draws(self._seed, self._objective.stream, self.steps)
         for group in self._adam.param_groups:
             group["lr"] = self._learning_rate * self._schedule()
-        loss = self._objective.loss(self.encoder, pool, random)
+        with computing(self._precision, self.encoder.w_avg.device):
+            loss = self._objective.loss(self.encoder, pool, random)
         self._adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)

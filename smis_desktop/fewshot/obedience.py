@@ -17,6 +17,7 @@ from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.gan.encoder import LayoutEncoder
+from smis_desktop.gan.precision import in_float32
 from smis_desktop.gan.protocol import Generator
 
 _PRIOR = 1.0
@@ -42,7 +43,9 @@ class ObedienceObjective:
         labels[:changed] = coarsened(moved(labels[:changed], random), num_classes, random)
         layouts = forget_classes(labels, num_classes, random).to(device)
         ws = encoder(one_hot(layouts, num_classes))
-        scores = self._probe.scores(self._probe.read(self._generator, ws))
+        features = self._probe.read(self._generator, ws)
+        with in_float32(ws):
+            scores = self._probe.scores({side: found.float() for side, found in features.items()})
         learned = torch.isfinite(self._probe.bias)
         asked = torch.where(learned[layouts.clamp_min(0)], layouts, UNKNOWN)
         weights = torch.where(learned, self._class_weights(pool, num_classes).to(device), 0.0)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.transfer import LabelTransfer
+from smis_desktop.gan.precision import Precision, computing
 from smis_desktop.gan.protocol import Generator
 
 _AXES = 128
@@ -20,7 +21,14 @@ _LEARNING_RATE = 0.1
 _PRIOR = 0.05
 
 
-def refine(generator: Generator, transfer: LabelTransfer, ws: Tensor, layout: Tensor, steps: int) -> Tensor:
+def refine(
+    generator: Generator,
+    transfer: LabelTransfer,
+    ws: Tensor,
+    layout: Tensor,
+    steps: int,
+    precision: Precision = "float32",
+) -> Tensor:
     """Refines `ws` [1, num_ws, 512] towards `layout` (int64 [1, r, r] in channels, UNKNOWN is ignored).
 
     Returns the `ws` of lowest loss, the starting one included, so that it never gets worse by its own score.
@@ -40,7 +48,9 @@ def refine(generator: Generator, transfer: LabelTransfer, ws: Tensor, layout: Te
         for step in range(steps + 1):
             w = latents.color(coordinates) + rest
             moved = torch.cat((w[:, None] + apart, ws[:, structural:]), 1)
-            scores = transfer.scores(transfer.read(generator, moved))
+            with computing(precision, ws.device):
+                features = transfer.read(generator, moved)
+            scores = transfer.scores({side: found.float() for side, found in features.items()})
             loss = F.cross_entropy(scores, layout, ignore_index=UNKNOWN) + _PRIOR * coordinates.square().mean()
             if loss.item() < best_loss:
                 best_loss, best = loss.item(), moved.detach()

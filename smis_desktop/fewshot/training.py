@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -38,7 +38,9 @@ from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
+from smis_desktop.gan.pictures import TorchPictures
 from smis_desktop.gan.pixels import to_rgb8
+from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.labels.palette import Palette
 
@@ -75,6 +77,8 @@ class TrainingSettings:
     obedience_learning_rate: float = 4e-4
     encoder_width: int = 40
     seed: int = 0
+    precision: Precision = "float32"
+    """Of the products in samples and steps (see `gan.precision`); a training goes on in the one that it began with."""
     inversion: InversionSettings = field(default_factory=InversionSettings)
 
     @property
@@ -119,7 +123,7 @@ def train(
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
-    label_features: a quicker way to `generator.label_features`, for one `ws` at a time.
+    label_features: a quicker way to `generator.label_features`, for one `ws` at a time, in the same precision.
     `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
     pixel.
     """
@@ -159,6 +163,7 @@ def train(
         encoder=_new_encoder(generator, palette.num_classes, settings),
         settings=describe(settings, [shot.name for shot in shots]),
     )
+    label_features = label_features or TorchPictures(generator, settings.precision).label_features
     pool = SamplePool(
         generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features
     )
@@ -179,6 +184,13 @@ def train(
 def describe(settings: TrainingSettings, shot_names: Sequence[str]) -> dict[str, Any]:
     """Settings as JSON-able facts for the model's file, and to tell whether a stored training is the same one."""
     return {**dataclasses.asdict(settings), "shots": list(shot_names)}
+
+
+def precision_begun_with(description: Mapping[str, Any]) -> Precision | None:
+    """What an unfinished training that was described so computes in; None when it is for this machine to decide."""
+    if not description:
+        return None
+    return "bfloat16" if description.get("precision") == "bfloat16" else "float32"
 
 
 def _invert_all(
@@ -263,7 +275,9 @@ def _train_encoder(
 ) -> LayoutEncoder:
     total_steps = settings.rounds * settings.steps_per_round
     objective = LatentObjective(settings.batch_size)
-    training = EncoderTraining(model.encoder, objective, settings.seed, settings.learning_rate, total_steps)
+    training = EncoderTraining(
+        model.encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision
+    )
     checkpoint = store.read("encoder")
     if checkpoint is not None:
         training.restore(checkpoint)
@@ -312,7 +326,12 @@ def _train_for_obedience(
 ) -> LayoutEncoder:
     steps = settings.obedience_steps
     training = EncoderTraining(
-        encoder.requires_grad_(True), objective, settings.seed, settings.obedience_learning_rate, steps
+        encoder.requires_grad_(True),
+        objective,
+        settings.seed,
+        settings.obedience_learning_rate,
+        steps,
+        settings.precision,
     )
     checkpoint = store.read("obedience")
     if checkpoint is not None:

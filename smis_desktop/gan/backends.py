@@ -14,12 +14,19 @@ import torch
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.pictures import Pictures, Remembering, TorchPictures
+from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 
 log = logging.getLogger(__name__)
 
-BackendName = Literal["torch", "openvino", "openvino-bf16"]
-BACKENDS: tuple[BackendName, ...] = ("torch", "openvino", "openvino-bf16")
+BackendName = Literal["torch", "torch-bf16", "openvino", "openvino-bf16"]
+PRECISIONS: dict[BackendName, Precision] = {
+    "torch": "float32",
+    "torch-bf16": "bfloat16",
+    "openvino": "float32",
+    "openvino-bf16": "bfloat16",
+}
+BACKENDS: tuple[BackendName, ...] = tuple(PRECISIONS)
 MAX_DIFFERENCE = 1e-3
 """From torch, of a backend that computes in float32; pictures span [-1, 1]."""
 MIN_PSNR = 45.0
@@ -85,14 +92,14 @@ def _tested(backend: BackendName, pictures: Pictures, ws: torch.Tensor, side: in
     error = picture.clamp(-1, 1) - wanted
     psnr = float(10 * torch.log10(4 / error.square().mean().clamp_min(1e-20)))
     worst = float(error.abs().max())
-    is_good = psnr >= MIN_PSNR if backend == "openvino-bf16" else worst <= MAX_DIFFERENCE
+    is_good = psnr >= MIN_PSNR if PRECISIONS[backend] == "bfloat16" else worst <= MAX_DIFFERENCE
     fault = "" if is_good else f"its pictures differ from torch's ({psnr:.0f} dB)"
     return SelfTest(backend, statistics.median(times), psnr, worst, fault)
 
 
 def _open(backend: BackendName, generator: Generator, folder: Path, threads: int, progress: Progress) -> Pictures:
-    if backend == "torch":
-        return TorchPictures(generator)
+    if backend in ("torch", "torch-bf16"):
+        return TorchPictures(generator, PRECISIONS[backend])
     if not isinstance(generator, MobileStyleGAN) or generator.device.type != "cpu":
         raise BackendMissing("OpenVINO runs MobileStyleGAN on the processor only")
     try:
@@ -105,6 +112,6 @@ def _open(backend: BackendName, generator: Generator, folder: Path, threads: int
         raise BackendMissing("this processor has no bfloat16")
     try:
         converted = ConvertedGenerator(generator, folder, progress)
-        return OpenVINOPictures(generator, converted, "f32" if backend == "openvino" else "bf16", threads)
+        return OpenVINOPictures(generator, converted, PRECISIONS[backend], threads)
     except OSError as error:
         raise BackendMissing(f"its files cannot be kept in {folder} ({error.strerror})") from error

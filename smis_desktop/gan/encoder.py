@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.precision import in_float32
+
 _GROUPS = 8
 _HEAD_INPUTS = 2048
 """Numbers that a head sees of its level, whatever the level's side."""
@@ -106,7 +108,12 @@ class LayoutEncoder(nn.Module):
         _, fine, middle, coarse = maps
         middle = middle + F.interpolate(self.lateral[1](coarse), scale_factor=2.0)
         fine = fine + F.interpolate(self.lateral[0](middle), scale_factor=2.0)
-        coordinates = [head(level) for head, level in zip(self.heads, (coarse, middle, fine), strict=True)]
+        coordinates = [head(level).float() for head, level in zip(self.heads, (coarse, middle, fine), strict=True)]
+        with in_float32(layout):
+            return self._colored(coordinates)
+
+    def _colored(self, coordinates: list[Tensor]) -> Tensor:
+        """Whitened coordinates of the three groups, [N, D] each → `ws`."""
         structural = (coordinates[0] + coordinates[1]) / 2
         axes = self.shape.structural_axes or self.shape.w_dim
         w_structural = self.w_avg + structural[:, :axes] @ self.color[:axes]

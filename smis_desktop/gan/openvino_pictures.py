@@ -11,7 +11,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import openvino
@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Structure
 from smis_desktop.gan.regions import Regions
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["f32", "bf16"]
-_WORDS: dict[Precision, str] = {"f32": "float32", "bf16": "bfloat16"}
+_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 _LAYOUT_OF_FILES = 2
 """Raised when the converted networks change their inputs or outputs."""
 
@@ -39,7 +39,7 @@ class OpenVINOPictures:
         self._core = openvino.Core()
         self._core.set_property({"CACHE_DIR": str(converted.folder / "compiled")})
         self._settings = {
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
         }
@@ -49,7 +49,11 @@ class OpenVINOPictures:
 
     @property
     def name(self) -> str:
-        return f"OpenVINO, {_WORDS[self._precision]}"
+        return f"OpenVINO, {self._precision}"
+
+    @property
+    def precision(self) -> Precision:
+        return self._precision
 
     def structure(self, ws: Tensor) -> Structure:
         *labels, features = self._run(self._converted.structure, ws)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from smis_desktop.gan.precision import Precision, computing
 from smis_desktop.gan.protocol import Generator, Structure
 from smis_desktop.gan.regions import Regions
 
@@ -19,6 +20,11 @@ class Pictures(Protocol):
     @property
     def name(self) -> str:
         """For people: `OpenVINO, bfloat16`."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """What products are computed in; results are float32 always."""
         ...
 
     def structure(self, ws: Tensor) -> Structure:
@@ -35,23 +41,33 @@ class Pictures(Protocol):
 
 
 class TorchPictures:
-    """The generator itself: the reference that other backends are held against."""
+    """The generator itself; in float32 it is the reference that other backends are held against."""
 
-    def __init__(self, generator: Generator) -> None:
-        self._generator = generator
+    def __init__(self, generator: Generator, precision: Precision = "float32") -> None:
+        self._generator, self._precision = generator, precision
 
     @property
     def name(self) -> str:
-        return "torch, float32"
+        return f"torch, {self._precision}"
+
+    @property
+    def precision(self) -> Precision:
+        return self._precision
 
     def structure(self, ws: Tensor) -> Structure:
-        return self._generator.structure(ws)
+        with computing(self._precision, ws.device):
+            found = self._generator.structure(ws)
+        features = {side: features.float() for side, features in found.label_features.items()}
+        return Structure(features, found.features.float())
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        return self._generator.label_features(ws)
+        with computing(self._precision, ws.device):
+            found = self._generator.label_features(ws)
+        return {side: features.float() for side, features in found.items()}
 
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
-        return self._generator.finish(structure, ws, side, regions)
+        with computing(self._precision, ws.device):
+            return self._generator.finish(structure, ws, side, regions).float()
 
 
 class Remembering:
@@ -65,6 +81,10 @@ class Remembering:
     @property
     def name(self) -> str:
         return self._pictures.name
+
+    @property
+    def precision(self) -> Precision:
+        return self._pictures.precision
 
     def structure(self, ws: Tensor) -> Structure:
         key = ws[:, : self._fine_start].detach().cpu().numpy().tobytes()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis_desktop.gan.mapping import LEAK
+from smis_desktop.gan.precision import in_float32, is_reduced_on_processor, pointwise
 from smis_desktop.gan.regions import Regions, modulated
 
 
@@ -19,7 +20,8 @@ class Affine(nn.Module):
         self.bias = nn.Parameter(torch.empty(channels))
 
     def forward(self, w: Tensor) -> Tensor:
-        return F.linear(w, self.weight, self.bias)[:, :, None, None]
+        with in_float32(w):  # a scale that is off is off for a whole channel
+            return F.linear(w, self.weight, self.bias)[:, :, None, None]
 
 
 class StyledConv(nn.Module):
@@ -41,6 +43,10 @@ class StyledConv(nn.Module):
         x = modulated(x, self.affine(w), regions)
         if self.depthwise is None:
             x = F.conv2d(x, self.weight, self.bias, padding=1)
+        elif is_reduced_on_processor(x) and not self.weight.requires_grad:
+            with in_float32(x):  # no matrix product in it
+                x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
+            x = pointwise(x, self.weight, self.bias)
         else:
             x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
             x = F.conv2d(x, self.weight, self.bias)

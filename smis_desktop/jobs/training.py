@@ -109,7 +109,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     """The process's work. Raises UserError for shots that cannot be learned from, and a full disk."""
     import torch
 
-    from smis_desktop.fewshot.training import describe, train
+    from smis_desktop.fewshot.training import describe, precision_begun_with, train
     from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
@@ -125,10 +125,12 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     send(TrainingStep("opening", 0.0, None))
     folder = read_shots(order.shots, order.label_kind)
     generator = open_generator(order.generator).to(device)
-    pictures = open_chosen_pictures(generator, threads, lambda words, fraction: None)
-    shots = training_shots(order.shots, folder, generator)
-    settings = settings_of(order)
     stages = TrainingFolder.beside(order.out)
+    pictures = open_chosen_pictures(
+        generator, threads, lambda words, fraction: None, precision_begun_with(stages.begun())
+    )
+    shots = training_shots(order.shots, folder, generator)
+    settings = replace(settings_of(order), precision=pictures.precision)
     description = {
         **describe(settings, [shot.name for shot in shots]),
         "generator_sha256": generator.weights_sha256,

@@ -13,6 +13,7 @@ from typing import Any
 from smis_desktop.errors import UserError
 from smis_desktop.gan.backends import (
     BACKENDS,
+    PRECISIONS,
     BackendMissing,
     BackendName,
     Progress,
@@ -20,6 +21,7 @@ from smis_desktop.gan.backends import (
     self_tests,
 )
 from smis_desktop.gan.pictures import Pictures
+from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import data_folder
@@ -53,8 +55,13 @@ def choose_backend(name: str) -> None:
     _write(_read() | {"chosen": name})
 
 
-def open_chosen_pictures(generator: Generator, threads: int, progress: Progress) -> Pictures:
-    """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner; torch when that one cannot run."""
+def open_chosen_pictures(
+    generator: Generator, threads: int, progress: Progress, precision: Precision | None = None
+) -> Pictures:
+    """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner; torch when that one cannot run.
+
+    precision: what a training was begun with and has to go on with, wherever it is; then only such backends count.
+    """
     asked = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
     if asked not in (AUTO, *BACKENDS):
         raise UserError(f"SMIS_BACKEND={asked} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
@@ -64,16 +71,25 @@ def open_chosen_pictures(generator: Generator, threads: int, progress: Progress)
     backend: BackendName = (
         _best(generator, threads, folder, progress) if asked == AUTO else next(b for b in BACKENDS if b == asked)
     )
+    if precision is not None and PRECISIONS[backend] != precision:
+        backend = _best(generator, threads, folder, progress, precision) if asked == AUTO else _plain(precision)
     try:
         return open_pictures(backend, generator, folder, threads, progress)
     except (BackendMissing, RuntimeError) as error:
         log.warning("pictures are made by torch, because %s: %s", backend, error)
-        return open_pictures("torch", generator, folder, threads, progress)
+        return open_pictures(_plain(precision or "float32"), generator, folder, threads, progress)
 
 
-def _best(generator: Generator, threads: int, folder: Path, progress: Progress) -> BackendName:
+def _plain(precision: Precision) -> BackendName:
+    """The backend of that precision which runs everywhere, fast or slow."""
+    return "torch" if precision == "float32" else "torch-bf16"
+
+
+def _best(
+    generator: Generator, threads: int, folder: Path, progress: Progress, precision: Precision | None = None
+) -> BackendName:
     stored = _read()
-    key = [platform.node(), platform.processor(), os.cpu_count(), threads, generator.weights_sha256]
+    key = [*BACKENDS, platform.node(), platform.processor(), os.cpu_count(), threads, generator.weights_sha256]
     if stored.get("tested_on") != key:
         progress("Finding out what is fastest here, once", -1.0)
         tests = [test.as_dict() for test in self_tests(generator, folder, threads, progress)]
@@ -84,8 +100,9 @@ def _best(generator: Generator, threads: int, folder: Path, progress: Progress) 
             _write(stored)
         except UserError as error:
             log.warning("the self-test's outcome cannot be kept: %s", error)
-    best = next((test["backend"] for test in stored["tests"] if not test["fault"]), "torch")
-    return next((backend for backend in BACKENDS if backend == best), "torch")
+    good = [test["backend"] for test in stored["tests"] if not test["fault"] and test["backend"] in PRECISIONS]
+    fitting: list[BackendName] = [b for b in good if precision in (None, PRECISIONS[b])]
+    return fitting[0] if fitting else _plain(precision or "float32")
 
 
 def _folder() -> Path:

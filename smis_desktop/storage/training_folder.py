@@ -59,6 +59,14 @@ class TrainingFolder:
         write_bytes(told, text.encode())
         return False
 
+    def begun(self) -> dict[str, Any]:
+        """The description that the unfinished training here was opened with; empty where there is none."""
+        try:
+            found = json.loads((self.path / _DESCRIPTION).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def read(self, name: str) -> dict[str, Tensor] | None:
         path = self._file(name)
         if not path.is_file():

@@ -135,13 +135,15 @@ def test_the_choice_is_kept_and_a_new_machine_tests_itself_once(
     assert backend_choice.backend_facts().tests == ()
     backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
     tests = backend_choice.backend_facts().tests
-    assert {test["backend"] for test in tests} == {"torch", "openvino", "openvino-bf16"}
+    assert {test["backend"] for test in tests} == {"torch", "torch-bf16", "openvino", "openvino-bf16"}
 
     def refuse(*_: object) -> None:
         raise AssertionError("tested again")
 
     monkeypatch.setattr(backend_choice, "self_tests", refuse)
     backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+    for precision in ("float32", "bfloat16"):  # what a training was begun with counts for more than what is fastest
+        assert backend_choice.open_chosen_pictures(GENERATOR, 1, silent, precision).precision == precision
     backend_choice.choose_backend("torch")
     assert backend_choice.open_chosen_pictures(GENERATOR, 1, silent).name == "torch, float32"
     with pytest.raises(UserError, match="abacus"):
