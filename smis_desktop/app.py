@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import platform
 import random
 import signal
 import sys
@@ -12,10 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING
 
+from smis_desktop import __version__
 from smis_desktop.errors import UserError
+from smis_desktop.first_aid.crash_marks import marked_as_running, take_crashes
+from smis_desktop.first_aid.log_file import kept_log
 from smis_desktop.jobs.picture_file import write_picture
 from smis_desktop.jobs.preview import STEPS_AT_REST, OpenRenderer, Renderer
 from smis_desktop.labels.palette import Palette
@@ -45,19 +49,16 @@ def main(argv: Sequence[str]) -> int:
     right first.
     """
     options = _options(argv)
-    level = logging.INFO if options.verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    if _has_display():
+    model, layout = _what_to_open(options)
+    with kept_log(logging.INFO if options.verbose else logging.WARNING):
+        log.info("SMIS Desktop %s begins on %s", __version__, platform.platform())
         try:
-            return _run_window(options.model, options.layout)
+            if _has_display():
+                return _run_window(model, layout)
+            return _render_without_display(model, layout or example_layout_path())
         except UserError as error:
             print(error, file=sys.stderr)
             return 2
-    try:
-        return _render_without_display(options.model, options.layout or example_layout_path())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
 
 
 def open_renderer(model_path: Path) -> OpenRenderer:
@@ -146,12 +147,25 @@ class _SynthesizerRenderer:
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="smis", description="Open the painting window.")
-    parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE", help="a personal model")
+    parser.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="a personal model (.smismodel), or a painting to begin with"
+    )
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a personal model")
     parser.add_argument(
         "--layout", type=Path, metavar="FILE", help="a painting or layout to begin with, instead of the start page"
     )
     parser.add_argument("--verbose", action="store_true", help="log what the preview does to stderr")
     return parser.parse_args(argv)
+
+
+def _what_to_open(options: argparse.Namespace) -> tuple[Path, Path | None]:
+    """Personal model, and painting or layout. A file without an option, as file managers give it, is either of them."""
+    model, layout, file = options.model, options.layout, options.file
+    if file is not None and file.suffix.lower() == ".smismodel":
+        model = model or file
+    else:
+        layout = layout or file
+    return model or default_model_path(), layout
 
 
 def _has_display() -> bool:
@@ -213,27 +227,13 @@ def _run_window(model: Path, layout: Path | None) -> int:
     )
     window.start(model, layout, glance_at_palette(model))
     window.show()
-    with _faults_logged(), _interrupt_closes(window.close):
+    window.first_aid.tell_of_crashes(take_crashes())
+    with marked_as_running(), window.first_aid.catching(), _interrupt_closes(window.close):
         code = application.exec()
     # The window is gone from the screen; a picture that is being computed may take a moment to end.
     if not preview.close(_SECONDS_TO_FINISH):
         log.warning("the preview thread has not ended within %.0f s", _SECONDS_TO_FINISH)
     return code
-
-
-@contextmanager
-def _faults_logged() -> Iterator[None]:
-    """Log what no code has caught, instead of Qt's bare print; the window stays."""
-    before = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        log.critical("a fault in this program", exc_info=(kind, error, trace))
-
-    sys.excepthook = hook
-    try:
-        yield
-    finally:
-        sys.excepthook = before
 
 
 @contextmanager

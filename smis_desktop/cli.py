@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import NoReturn
 from smis_desktop import __version__
 from smis_desktop.commands import (
     bench,
+    desktop_entry,
     evaluate,
     fetch,
     import_generator,
@@ -31,6 +33,9 @@ from smis_desktop.commands import (
 )
 from smis_desktop.commands.console import Console
 from smis_desktop.errors import UserError
+from smis_desktop.first_aid.log_file import kept_log
+
+log = logging.getLogger(__name__)
 
 BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -45,6 +50,7 @@ _COMMANDS = {
     "segment": segment,
     "evaluate": evaluate,
     "bench": bench,
+    "desktop-entry": desktop_entry,
 }
 _TOP_OPTIONS = ("-h", "--help", "--version")
 
@@ -68,8 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _asks_for_window(words: Sequence[str]) -> bool:
-    """No command: nothing at all, or only options of the window."""
-    return not words or (words[0].startswith("-") and words[0] not in _TOP_OPTIONS)
+    """No command: nothing at all, options of the window, or a file (a command's name has no ending)."""
+    if not words:
+        return True
+    return bool(Path(words[0]).suffix) if not words[0].startswith("-") else words[0] not in _TOP_OPTIONS
 
 
 def _open_window(words: Sequence[str]) -> int:
@@ -93,7 +101,9 @@ def _run_command(words: Sequence[str]) -> int:
         arguments.paint_in_window = _paint_in_window  # commands know no window
     console = Console(sys.stdout, sys.stderr, arguments.json)
     try:
-        console.answer(_COMMANDS[arguments.command].run(arguments, console))
+        with kept_log():
+            log.info("smis %s", arguments.command)
+            console.answer(_COMMANDS[arguments.command].run(arguments, console))
     except KeyboardInterrupt:
         console.close()
         print(f"smis: interrupted; {console.if_interrupted}.", file=sys.stderr)
@@ -113,7 +123,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="smis",
-        usage="smis [--model FILE] [--layout FILE]\n       smis COMMAND … [--json]",
+        usage="smis [FILE] [--model FILE] [--layout FILE]\n       smis COMMAND … [--json]",
         description="Paint what goes where, see a photograph of it. Without a command, the window opens.",
         epilog="`smis COMMAND --help` tells more about a command. Exit codes: 0 done, 2 bad input, 130 interrupted.",
         allow_abbrev=False,

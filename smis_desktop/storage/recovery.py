@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from smis_desktop.errors import UserError
 from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.storage.file_lock import take_lock
 from smis_desktop.storage.project_file import Project, encode_project, read_project
 
 _PROJECT, _FACTS, _LOCK = "project.smis", "facts.json", "lock"
@@ -51,7 +50,7 @@ class RecoveryFolder:
             self._lock = (self._own / _LOCK).open("wb")
         except OSError as error:
             raise UserError(f"{self._root} cannot be written ({error.strerror}); autosaving is off.") from error
-        _take(self._lock)
+        take_lock(self._lock)
 
     def __enter__(self) -> RecoveryFolder:
         return self
@@ -127,20 +126,4 @@ def _free(folder: Path) -> Iterator[bool]:
         yield True  # without a lock it cannot be anybody's
         return
     with lock:
-        yield _take(lock)
-
-
-def _take(lock: BinaryIO) -> bool:
-    """Lock the file for this process, without waiting."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        yield take_lock(lock)

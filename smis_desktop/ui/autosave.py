@@ -54,6 +54,13 @@ class Autosave(QObject):
         self._thread = threading.Thread(target=self._write, args=found, name="autosave")
         self._thread.start()
 
+    def save_and_wait(self) -> None:
+        """Who knows what comes next: whatever is not saved is on the disk when this returns, if the disk takes it."""
+        self._wait()
+        self._pending = True
+        self.save_now()
+        self._wait()
+
     def forget(self) -> None:
         """A project file holds everything."""
         self._wait()

@@ -170,6 +170,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("picture.underlay_photo", PICTURE, QT_TRANSLATE_NOOP("Command", "Use a &photo as underlay…")),
     Command("help.shortcuts", HELP, QT_TRANSLATE_NOOP("Command", "&Keys and mouse"), ("?", "F1")),
     Command("help.rebind", HELP, QT_TRANSLATE_NOOP("Command", "&Change keys…")),
+    Command("help.diagnostics", HELP, QT_TRANSLATE_NOOP("Command", "Copy &diagnostics")),
     Command("help.about", HELP, QT_TRANSLATE_NOOP("Command", "&About SMIS Desktop")),
 )  # fmt: skip
 

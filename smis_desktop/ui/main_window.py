@@ -37,6 +37,7 @@ from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.exports import Exports
 from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.first_aid import FirstAid
 from smis_desktop.ui.help_dialogs import AboutDialog
 from smis_desktop.ui.key_dialogs import CheatSheet, RebindDialog
 from smis_desktop.ui.layers_panel import LayersPanel
@@ -123,6 +124,7 @@ class MainWindow(QMainWindow):
         self.recent = RecentFiles(data_folder)
         self.files = PaintingFiles(self.easel, self.dialogs, self.recent, self._recovery(data_folder), self._project)
         self.files.setParent(self)
+        self.first_aid = FirstAid(self, self._facts_for_help, self.files.put_aside, self.files.save_as)
         self.exports = Exports(
             self.easel, preview, self.dialogs, self._project, self._picture_pixels, lambda: Path(self.files.name).stem
         )
@@ -331,6 +333,7 @@ class MainWindow(QMainWindow):
                 "picture.copy": self._copy_picture,
                 "help.shortcuts": lambda: self._show_dialog(CheatSheet(self.commands, self)),
                 "help.rebind": lambda: self._show_dialog(RebindDialog(self.commands, self)),
+                "help.diagnostics": self.first_aid.copy_diagnostics,
                 "help.about": lambda: self._show_dialog(AboutDialog(self)),
             }
         )
@@ -382,6 +385,7 @@ class MainWindow(QMainWindow):
         self.files.told.connect(self.status.tell)
         self.files.changed.connect(self._show_title)
         self.exports.told.connect(self.status.tell)
+        self.first_aid.told.connect(self.status.tell)
 
     def _connect_preview(self) -> None:
         self.preview.loading.connect(self.panel.show_progress)
@@ -713,6 +717,13 @@ class MainWindow(QMainWindow):
         else:
             self.panel.end_progress()
             self.dialogs.complain(failure.text)
+
+    def _facts_for_help(self) -> dict[str, str]:
+        document, model = self.easel.document, self._model
+        facts = {"Layout": "none" if document is None else f"{document.size}², {len(document.layers)} layers"}
+        if model is not None:
+            facts |= {"Model": model.name, "Generator": model.generator_name, "Device and backend": model.device}
+        return facts
 
     def _show_dialog(self, dialog: QDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -34,7 +34,7 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "view.obedience", _LINE,
         "view.style", "view.panels", "view.light",
     )),
-    ("&Help", ("help.shortcuts", "help.about")),
+    ("&Help", ("help.shortcuts", _LINE, "help.diagnostics", "help.about")),
 )  # fmt: skip
 
 

@@ -226,6 +226,13 @@ class PaintingFiles(QObject):
             self.autosave.save_now()
         self._recovery.discard(offer)
 
+    def put_aside(self) -> bool:
+        """Bring the recovery file up to date, now. Whether there is one, to be offered should the program end."""
+        if self.autosave is None or not self.is_dirty:
+            return False
+        self.autosave.save_and_wait()
+        return True
+
     def discard(self, offer: RecoveryOffer) -> None:
         """It is not wanted."""
         if self._recovery is not None:

@@ -15,7 +15,7 @@ from smis_desktop.commands.console import Answer, Console
 from smis_desktop.errors import UserError
 from tests.commands.conftest import Ended, Smis
 
-COMMANDS = ["fetch", "models", "sample", "train", "render", "segment", "evaluate", "bench"]
+COMMANDS = ["fetch", "models", "sample", "train", "render", "segment", "evaluate", "bench", "desktop-entry"]
 
 
 def test_help_names_every_command(smis: Smis) -> None:
@@ -65,7 +65,9 @@ def test_a_wrong_call_is_told_in_one_line(smis: Smis, words: list[str]) -> None:
     assert "--help" in ended.err
 
 
-@pytest.mark.parametrize("words", [[], ["--model", "m.smismodel"], ["--layout", "l.png", "--model", "m.smismodel"]])
+@pytest.mark.parametrize(
+    "words", [[], ["--model", "m.smismodel"], ["--layout", "l.png", "--model", "m.smismodel"], ["a face.smis"]]
+)
 def test_no_command_opens_the_window_with_its_options(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     opened: list[Sequence[str]] = []
     window = types.ModuleType("smis_desktop.app")

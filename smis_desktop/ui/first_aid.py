@@ -1,0 +1,116 @@
+"""What the window does when something went wrong: catches it, says it, keeps the painting, and helps to report it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QWidget
+
+from smis_desktop.first_aid.crash_marks import Crash
+from smis_desktop.first_aid.diagnostics import diagnostics
+from smis_desktop.ui.fault_dialog import FaultDialog
+
+log = logging.getLogger(__name__)
+
+
+class FirstAid(QObject):
+    """Belongs to a window."""
+
+    told = Signal(str)
+    """A passing message."""
+    _caught = Signal(str, str)
+
+    def __init__(
+        self,
+        window: QWidget,
+        facts: Callable[[], Mapping[str, str]],
+        put_aside: Callable[[], bool],
+        save_as: Callable[[], object],
+    ) -> None:
+        """facts: what a report should say of the window. put_aside: brings the recovery file up to date; whether there
+        is one. save_as: lets the person save the painting."""
+        super().__init__(window)
+        self._window, self._facts, self._put_aside, self._save_as = window, facts, put_aside, save_as
+        self._places: set[str] = set()
+        # Faults of other threads come here too.
+        self._caught.connect(self._show_fault)
+
+    def copy_diagnostics(self) -> None:
+        """Onto the clipboard."""
+        QGuiApplication.clipboard().setText(diagnostics(self._facts()))
+        self.told.emit(self.tr("The diagnostics are on the clipboard; no names of yours are in them."))
+
+    @contextmanager
+    def catching(self) -> Iterator[None]:
+        """While this lasts, what no code has caught is logged and said; the window stays."""
+        before, thread_before = sys.excepthook, threading.excepthook
+
+        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            log.critical("a fault in this program", exc_info=(kind, error, trace))
+            frames = traceback.extract_tb(trace)
+            place = f"{kind.__name__} {frames[-1].filename}:{frames[-1].lineno}" if frames else kind.__name__
+            self._caught.emit(place, "".join(traceback.format_exception(kind, error, trace)))
+
+        def thread_hook(arguments: threading.ExceptHookArgs) -> None:
+            if arguments.exc_value is not None:
+                hook(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+
+        sys.excepthook, threading.excepthook = hook, thread_hook
+        try:
+            yield
+        finally:
+            sys.excepthook, threading.excepthook = before, thread_before
+
+    def tell_of_crashes(self, crashes: Sequence[Crash]) -> None:
+        """What `take_crashes` found when the program was started."""
+        if not crashes:
+            return
+        crash = next((crash for crash in crashes if crash.trace), None)
+        if crash is None:
+            self.told.emit(self.tr("Last time, the program was ended before it could close."))
+            return
+        self._show(
+            FaultDialog(
+                self.tr("Last time, the program crashed"),
+                self.tr(
+                    "It was ended by a fault of its own, not by you. If something was not saved, you are asked "
+                    "whether to restore it.\n\nThe details say where the program was. They help whoever looks for the "
+                    "fault; your name and folders are taken out of them."
+                ),
+                diagnostics(self._facts(), crash.trace),
+                [(self.tr("Go on"), lambda: None)],
+                self._window,
+            )
+        )
+
+    def _show_fault(self, place: str, trace: str) -> None:
+        if place in self._places:
+            return  # a fault that returns with every picture is in the log each time, and said once
+        self._places.add(place)
+        is_aside = self._put_aside()
+        words = self.tr(
+            "What you just did may not have worked. This is a fault of the program, not yours; mostly one can go on."
+        )
+        if is_aside:
+            words += "\n\n" + self.tr(
+                "Your painting is still here, and a copy was just put aside: end the program, and it offers to restore "
+                "it when you start it again."
+            )
+        actions: list[tuple[str, Callable[[], object]]] = [(self.tr("Go on"), lambda: None)]
+        if is_aside:
+            actions.append((self.tr("Save painting as…"), self._save_as))
+        actions.append((self.tr("End program"), lambda: QApplication.exit(1)))
+        details = diagnostics(self._facts(), trace)
+        self._show(FaultDialog(self.tr("Something went wrong"), words, details, actions, self._window))
+
+    def _show(self, dialog: FaultDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
