@@ -7,17 +7,15 @@ its own.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from scripts.driven_window import Mouse, Story, middle_of, on_screen, play, save_screen  # noqa: E402
+from scripts.virtual_display import virtual_display  # noqa: E402
 from smis_desktop.labels.brush import Point  # noqa: E402
 from smis_desktop.ui.key_dialogs import CheatSheet  # noqa: E402
 from smis_desktop.ui.main_window import MainWindow  # noqa: E402
@@ -73,42 +71,10 @@ def _fringe(size: int) -> list[Point]:
     return [(size * (0.505 + 0.185 * t), size * (0.245 + 0.065 * t * t)) for t in across]
 
 
-@contextmanager
-def virtual_display() -> Iterator[None]:
-    """An X server of our own for as long as this lasts; this process's windows go there."""
-    server = shutil.which("Xvfb")
-    if server is None:
-        sys.exit("Xvfb is missing: install the package xvfb")
-    number_end, server_end = os.pipe()
-    process = subprocess.Popen(
-        [
-            server,
-            "-displayfd",
-            str(server_end),
-            "-screen",
-            "0",
-            f"{WIDTH * SCALE}x{HEIGHT * SCALE}x24",
-            "-nolisten",
-            "tcp",
-            "-noreset",
-        ],
-        pass_fds=[server_end],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(server_end)
-    try:
-        with os.fdopen(number_end) as answer:
-            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
-        os.environ["QT_QPA_PLATFORM"] = "xcb"
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     if SCALE == 1:
         subprocess.run([sys.executable, __file__], env={**os.environ, "QT_SCALE_FACTOR": "2"}, check=True)
-    with virtual_display():
+    with virtual_display(WIDTH * SCALE, HEIGHT * SCALE) as display:
+        os.environ |= {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         sys.exit(play(painting, sys.argv[1:]))
