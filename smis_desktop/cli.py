@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import os
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from smis_desktop import __version__
 from smis_desktop.commands import (
@@ -99,7 +100,21 @@ def _run_command(words: Sequence[str]) -> int:
         return int(done.code or 0)
     if arguments.command == "bench":
         arguments.paint_in_window = _paint_in_window  # commands know no window
-    console = Console(sys.stdout, sys.stderr, arguments.json)
+    with _streams() as (out, err):
+        return _answer(arguments, Console(out, err, arguments.json))
+
+
+@contextmanager
+def _streams() -> Iterator[tuple[TextIO, TextIO]]:
+    """Where answers and progress go: of several processes that work together (`torchrun`) only the first speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        yield sys.stdout, sys.stderr
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        yield nowhere, nowhere
+
+
+def _answer(arguments: argparse.Namespace, console: Console) -> int:
     try:
         with kept_log():
             log.info("smis %s", arguments.command)

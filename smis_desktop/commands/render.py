@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.layouts import GivenLayout, read_layouts
@@ -14,6 +15,9 @@ from smis_desktop.commands.picture_size import add_size_argument, picture_size
 from smis_desktop.commands.values import between, refinement, seed, whole
 from smis_desktop.errors import UserError
 from smis_desktop.style import Style
+
+if TYPE_CHECKING:
+    from smis_desktop.fewshot.ranks import Ranks
 
 HELP = "make pictures from layouts with a personal model"
 
@@ -49,37 +53,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Write DIR/<stem>.png for each layout, or one a seed with --variations."""
+    """Write DIR/<stem>.png for each layout, or one a seed with --variations; each process of several its share."""
+    from smis_desktop.fewshot.ranks import launched_ranks
+
+    with launched_ranks() as ranks:
+        return _render(arguments, console, ranks)
+
+
+def _render(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Answer:
     out: Path = arguments.out
     check_folder(out)
     model = open_model(arguments.model)
     layouts = read_layouts(arguments.layouts, model, console)
     tasks = _tasks(layouts, out, arguments.seed, arguments.variations)
-    synthesizer = open_synthesizer(model, console)
+    with ranks.first_goes_first():
+        synthesizer = open_synthesizer(model, console)
     size = picture_size(arguments.size, synthesizer.generator)
+
+    import torch
 
     from smis_desktop.jobs.picture_file import write_picture
     from smis_desktop.synthesis import PictureRequest
 
-    entries = []
+    own = range(len(tasks))[ranks.share(len(tasks))]
+    seconds = torch.zeros(len(own))
     words = f"Rendering {counted(len(tasks), 'picture', 'pictures')}"
-    for done, (target, layout, style_seed) in enumerate(tasks):
-        console.progress(words, done / len(tasks))
+    for done, number in enumerate(own):
+        console.progress(words, done / len(own))
+        target, layout, style_seed = tasks[number]
         style = Style.of_seed(style_seed, arguments.mix)
         request = PictureRequest(layout.label_map, style, size, refine_steps=arguments.refine)
         result = synthesizer.render(request)
         make_folder(out)
         write_picture(target, result.picture)
-        entries.append(
-            {
-                "path": str(target),
-                "layout": str(layout.path),
-                "seed": style_seed,
-                "unknown_ids": list(layout.unknown_ids),
-                "seconds": round(result.seconds, 4),
-            }
-        )
+        seconds[done] = result.seconds
+    everyones = ranks.collected(seconds, len(tasks)).tolist()
     console.progress(words, 1.0)
+    entries = [
+        {
+            "path": str(target),
+            "layout": str(layout.path),
+            "seed": style_seed,
+            "unknown_ids": list(layout.unknown_ids),
+            "seconds": round(taken, 4),
+        }
+        for (target, layout, style_seed), taken in zip(tasks, everyones, strict=True)
+    ]
     facts = {
         "folder": str(out),
         "model": model.name,

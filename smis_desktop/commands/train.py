@@ -16,6 +16,7 @@ from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.fewshot.perceptual import PerceptualDistance
+    from smis_desktop.fewshot.ranks import Ranks
     from smis_desktop.fewshot.training import TrainingSettings
     from smis_desktop.gan.pictures import Pictures
     from smis_desktop.gan.protocol import Generator
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """Train, and write the model. An unfinished training is kept beside it; the model file changes only at the end."""
+    from smis_desktop.fewshot.ranks import launched_ranks
+
+    with launched_ranks() as ranks:
+        return _train(arguments, console, ranks)
+
+
+def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Answer:
     import dataclasses
 
     import torch
@@ -80,21 +88,27 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     for note in folder.notes:
         console.note(note)
     stages = TrainingFolder.beside(out)
-    generator = open_generator(arguments.generator, console)
+    with ranks.first_goes_first():
+        generator = open_generator(arguments.generator, console)
     shots = training_shots(arguments.shots, folder, generator)
     count = sum(shot.ws is not None for shot in shots)
     if count:
         console.note(f"{count} of {len(shots)} pictures are known in the generator: they need no inversion.")
     to_invert = [shot for shot in shots if shot.ws is None]
-    perceptual = open_perceptual(console) if to_invert else None
+    with ranks.first_goes_first():
+        perceptual = open_perceptual(console) if to_invert else None
     begun = stages.begun() if arguments.resume else {}
-    pictures = open_chosen_pictures(generator, torch.get_num_threads(), console.progress, precision_begun_with(begun))
+    precision, threads = precision_begun_with(begun), torch.get_num_threads()
+    with ranks.first_goes_first():
+        pictures = open_chosen_pictures(generator, threads, console.progress, precision)
+    is_reduced = bool(ranks.told(torch.tensor(pictures.precision == "bfloat16")))
+    if is_reduced != (pictures.precision == "bfloat16"):  # another machine than the first's
+        precision = "bfloat16" if is_reduced else "float32"
+        pictures = open_chosen_pictures(generator, threads, console.progress, precision)
     settings = dataclasses.replace(_settings(arguments), precision=pictures.precision)
     if arguments.minutes is not None:
-        settings = dataclasses.replace(
-            settings,
-            samples=_samples_in(arguments, settings, begun, generator, pictures, perceptual, len(to_invert), console),
-        )
+        samples = _samples_in(arguments, settings, begun, generator, pictures, perceptual, len(to_invert), console)
+        settings = dataclasses.replace(settings, samples=int(ranks.told(torch.tensor(samples))))
     names = [shot.name for shot in shots]
     description = {
         **describe(settings, names),
@@ -102,7 +116,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "classes": [[c.class_id, c.name, *c.color] for c in folder.palette.classes],
         "shots_sha256": shots_digest({shot.name: (shot.picture, shot.label_map) for shot in folder.shots}),
     }
-    goes_on = stages.open(description, arguments.resume)
+    with ranks.first_goes_first():
+        goes_on = stages.open(description, arguments.resume or not ranks.is_first)
     if arguments.resume and not goes_on:
         console.note(f"There is no unfinished training of {out} to go on with; it begins anew.")
     console.if_interrupted = "the same command with --resume goes on from here"
@@ -114,10 +129,11 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
     model = train(
         out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
-        pictures.label_features,
+        pictures.label_features, ranks=ranks,
     )  # fmt: skip
-    write_personal_model(out, model)
-    stages.remove()
+    if ranks.is_first:
+        write_personal_model(out, model)
+        stages.remove()
     facts = {
         "model": str(out),
         "name": model.name,

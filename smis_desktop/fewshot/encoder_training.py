@@ -12,6 +12,7 @@ from torch import Tensor
 from smis_desktop.fewshot.layout_variation import forget_classes
 from smis_desktop.fewshot.pool import SamplePool, draws
 from smis_desktop.fewshot.pseudo_labels import one_hot
+from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.gan.encoder import LayoutEncoder
 from smis_desktop.gan.precision import Precision, computing
 
@@ -27,7 +28,8 @@ class Objective(Protocol):
     """Names the random stream that its batches are drawn from."""
 
     def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
-        """A scalar for one random batch, differentiable in the encoder's weights; draws from `random` alone."""
+        """This process's summand of a scalar for one random batch, differentiable in the encoder's weights; draws from
+        `random` alone, and in every process the same."""
         ...
 
 
@@ -36,8 +38,8 @@ class LatentObjective:
 
     stream = "batch"
 
-    def __init__(self, batch_size: int) -> None:
-        self._batch_size = batch_size
+    def __init__(self, batch_size: int, ranks: Ranks = ALONE) -> None:
+        self._batch_size, self._ranks = batch_size, ranks
 
     def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
         """Mean squared error per dimension of `w`."""
@@ -45,8 +47,10 @@ class LatentObjective:
         device = encoder.w_avg.device
         num_classes = encoder.shape.num_classes
         labels = forget_classes(pool.labels[chosen].long(), num_classes, random).to(device)
-        ws = encoder(one_hot(labels, num_classes))
-        loss: Tensor = (ws - pool.w[chosen].to(device)[:, None]).square().mean()
+        own = self._ranks.share(self._batch_size)
+        ws = encoder(one_hot(labels[own], num_classes))
+        error = (ws - pool.w[chosen[own]].to(device)[:, None]).square()
+        loss: Tensor = error.mean() * (len(error) / self._batch_size)
         return loss
 
 
@@ -64,15 +68,19 @@ class EncoderTraining:
         learning_rate: float,
         total_steps: int,
         precision: Precision = "float32",
+        ranks: Ranks = ALONE,
     ) -> None:
-        """precision: of the products in a step; weights, their averages and the optimiser are float32 always."""
+        """ranks: who takes the steps together, with the same `objective`.
+
+        precision: of the products in a step; weights, their averages and the optimiser are float32 always.
+        """
         # One-hot layouts come pixel-major, and oneDNN's convolutions are a quarter faster when the weights do too.
         self.encoder = encoder.train()
         for parameter in encoder.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(encoder).eval().requires_grad_(False)
-        self._objective, self._precision = objective, precision
+        self._objective, self._precision, self._ranks = objective, precision, ranks
         self._seed, self._learning_rate, self._total_steps = seed, learning_rate, total_steps
         self._parameters = dict(encoder.named_parameters())
         self._adam = torch.optim.AdamW(
@@ -89,6 +97,8 @@ class EncoderTraining:
             loss = self._objective.loss(self.encoder, pool, random)
         self._adam.zero_grad()
         loss.backward()
+        loss = loss.detach()
+        self._ranks.add_up([loss, *(weight.grad for weight in self._parameters.values() if weight.grad is not None)])
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
         self._adam.step()
         self.steps += 1

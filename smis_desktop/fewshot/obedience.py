@@ -16,6 +16,7 @@ from smis_desktop.fewshot.layout_variation import coarsened, forget_classes, mov
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.gan.encoder import LayoutEncoder
 from smis_desktop.gan.precision import in_float32
 from smis_desktop.gan.protocol import Generator
@@ -32,8 +33,9 @@ class ObedienceObjective:
 
     stream = "obedience"
 
-    def __init__(self, generator: Generator, probe: LinearProbe, batch_size: int) -> None:
-        self._generator, self._probe, self._batch_size = generator, probe, batch_size
+    def __init__(self, generator: Generator, probe: LinearProbe, batch_size: int, ranks: Ranks = ALONE) -> None:
+        self._generator, self._probe, self._batch_size, self._ranks = generator, probe, batch_size, ranks
+        self._weighed_samples, self._weights = -1, torch.empty(0)
 
     def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
         num_classes, device = encoder.shape.num_classes, encoder.w_avg.device
@@ -42,24 +44,32 @@ class ObedienceObjective:
         changed = self._batch_size // 2
         labels[:changed] = coarsened(moved(labels[:changed], random), num_classes, random)
         layouts = forget_classes(labels, num_classes, random).to(device)
-        ws = encoder(one_hot(layouts, num_classes))
+        own = self._ranks.share(self._batch_size)
+        ws = encoder(one_hot(layouts[own], num_classes))
         features = self._probe.read(self._generator, ws)
         with in_float32(ws):
             scores = self._probe.scores({side: found.float() for side, found in features.items()})
         learned = torch.isfinite(self._probe.bias)
         asked = torch.where(learned[layouts.clamp_min(0)], layouts, UNKNOWN)
         weights = torch.where(learned, self._class_weights(pool, num_classes).to(device), 0.0)
-        obedience = F.cross_entropy(scores, asked, weights, ignore_index=UNKNOWN)
-        w = pool.w[chosen[changed:]].to(device)
-        anchor = (ws[changed:] - w[:, None]).square().mean()
-        total: Tensor = obedience + _ANCHOR * anchor + _PRIOR * self._spread(ws)
+        all_weights = torch.where(asked == UNKNOWN, 0.0, weights[asked.clamp_min(0)]).sum()
+        wrong = F.cross_entropy(scores, asked[own], weights, ignore_index=UNKNOWN, reduction="sum")
+        unchanged = torch.arange(self._batch_size, device=device)[own] >= changed
+        apart = (ws - pool.w[chosen[own]].to(device)[:, None]).square().mean((1, 2))[unchanged].sum()
+        total: Tensor = (
+            wrong / all_weights
+            + _ANCHOR * apart / (self._batch_size - changed)
+            + _PRIOR * self._spread(ws) * (len(ws) / self._batch_size)
+        )
         return total
 
     def _class_weights(self, pool: SamplePool, num_classes: int) -> Tensor:
-        counts = torch.bincount(pool.labels.flatten().long() + 1, minlength=num_classes + 1)[1:].float()
-        weights = counts.clamp_min(_LEAST_SHARE * counts.sum()) ** -_RARITY
-        scaled: Tensor = weights * (counts.sum() / (weights * counts).sum())
-        return scaled
+        if self._weighed_samples != len(pool):  # counting all pixels of a pool takes as long as a sample's gradients
+            counts = torch.bincount(pool.labels.flatten().int() + 1, minlength=num_classes + 1)[1:].float()
+            weights = counts.clamp_min(_LEAST_SHARE * counts.sum()) ** -_RARITY
+            self._weights = weights * (counts.sum() / (weights * counts).sum())
+            self._weighed_samples = len(pool)
+        return self._weights
 
     def _spread(self, ws: Tensor) -> Tensor:
         """Mean square of the whitened latents, structural and fine ones alike (slots of a group are equal)."""

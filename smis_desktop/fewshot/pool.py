@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.transfer import LabelTransfer
 from smis_desktop.gan.protocol import Generator
 
@@ -37,8 +38,11 @@ class SamplePool:
         round_size: int,
         num_classes: int,
         label_features: LabelFeatures | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """label_features: a quicker way to `generator.label_features`, for one `ws` at a time."""
+        """label_features: a quicker way to `generator.label_features`, for one `ws` at a time. ranks: who makes the
+        rounds together; all of them hold all of it."""
+        self._ranks = ranks
         self._label_features = label_features or generator.label_features
         self._generator, self._transfer, self._seed, self._round_size = generator, transfer, seed, round_size
         r = generator.feature_resolution
@@ -59,12 +63,13 @@ class SamplePool:
         z = torch.randn(self._round_size, self._generator.w_dim, generator=draws(self._seed, "pool", self.rounds))
         found_w, found_labels = [], []
         with torch.inference_mode():
-            for batch in z.split(_GENERATOR_BATCH):
+            for batch in z[self._ranks.share(len(z))].split(_GENERATOR_BATCH):
                 w = self._generator.mapping(batch.to(self._generator.device))
                 features = self._label_features(self._generator.broadcast(w))
                 found_labels.append(self._transfer.label(features).to("cpu", self._label_dtype))
                 found_w.append(w.cpu())
-        new = torch.cat(found_w).clone(), torch.cat(found_labels).clone()
+        own = torch.cat(found_w).clone(), torch.cat(found_labels).clone()
+        new = self._ranks.collected(own[0], len(z)), self._ranks.collected(own[1], len(z))
         self.add(*new)
         return new
 

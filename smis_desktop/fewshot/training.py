@@ -26,6 +26,7 @@ from smis_desktop.fewshot.events import (
     ObedienceProgress,
     OnEvent,
     ShotInverted,
+    TrainingEvent,
 )
 from smis_desktop.fewshot.frozen import freeze
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
@@ -35,6 +36,7 @@ from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
 from smis_desktop.fewshot.pool import LabelFeatures, SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
@@ -120,20 +122,28 @@ def train(
     on_event: OnEvent,
     label_features: LabelFeatures | None = None,
     on_improved: OnImproved | None = None,
+    ranks: Ranks = ALONE,
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
     label_features: a quicker way to `generator.label_features`, for one `ws` at a time, in the same precision.
+    ranks: the processes that train together, all with the same arguments; only the first writes to `store` and tells
+    events, the model is every one's.
     `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
-    pixel.
+    pixel, or when a batch is too small for so many processes.
     """
+    smallest = min(settings.batch_size, settings.obedience_batch_size, settings.round_size)
+    if ranks.count > smallest:
+        raise UserError(f"{ranks.count} processes are too many for batches of {smallest}; start {smallest} at most.")
+    if not ranks.is_first:
+        store, on_event, on_improved = _Read(store), _say_nothing, None
     resolution = generator.feature_resolution
     for shot in shots:
         if not bool((layout_channels(shot.label_map, palette, settings.label_kind, resolution) != UNKNOWN).any()):
             raise UserError(
                 f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
             )
-    latents = _invert_all(generator, open_perceptual, shots, settings, store, on_event)
+    latents = _invert_all(generator, open_perceptual, shots, settings, store, on_event, ranks)
     device = generator.device
     learned = [
         LatentShot(
@@ -165,20 +175,37 @@ def train(
     )
     label_features = label_features or TorchPictures(generator, settings.precision).label_features
     pool = SamplePool(
-        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features
+        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features, ranks
     )
 
     def improved(encoder: LayoutEncoder) -> None:
         if on_improved is not None:
             on_improved(dataclasses.replace(model, encoder=freeze(copy.deepcopy(encoder))))
 
-    encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event, improved)
+    encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event, improved, ranks)
     if probe is not None and settings.obedience_steps:
-        objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)
+        objective = ObedienceObjective(generator, probe, settings.obedience_batch_size, ranks)
         encoder = _train_for_obedience(
-            generator, encoder, objective, pool, learned, settings, store, on_event, improved
+            generator, encoder, objective, pool, learned, settings, store, on_event, improved, ranks
         )
     return dataclasses.replace(model, encoder=freeze(encoder))
+
+
+class _Read:
+    """The store of a process that is not the first: it only reads."""
+
+    def __init__(self, store: TrainingStore) -> None:
+        self._store = store
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        return self._store.read(name)
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """The first process does it."""
+
+
+def _say_nothing(event: TrainingEvent) -> None:
+    """The first process tells it."""
 
 
 def describe(settings: TrainingSettings, shot_names: Sequence[str]) -> dict[str, Any]:
@@ -200,20 +227,23 @@ def _invert_all(
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
+    ranks: Ranks,
 ) -> list[Tensor]:
+    """Every process takes the next photo in turn, and all of them get all latents."""
     perceptual: PerceptualDistance | None = None
     found = []
     for number, shot in enumerate(shots):
-        if shot.ws is not None:
-            found.append(shot.ws)
-            continue
-        done = store.read(f"inverted-{number}")
-        if done is None:
+        done = {"ws": shot.ws} if shot.ws is not None else store.read(f"inverted-{number}")
+        if done is None and number % ranks.count == ranks.rank:
             perceptual = perceptual or open_perceptual()
             done = {"ws": _invert(generator, perceptual, shot, number, len(shots), settings, store, on_event)}
             store.write(f"inverted-{number}", done)
-        found.append(done["ws"])
-    return found
+        found.append(torch.empty(generator.num_ws, generator.w_dim) if done is None else done["ws"])
+    latents = [ranks.told(ws.cpu(), number % ranks.count) for number, ws in enumerate(found)]
+    for number, shot in enumerate(shots):
+        if shot.ws is None and number % ranks.count:
+            store.write(f"inverted-{number}", {"ws": latents[number]})
+    return latents
 
 
 def _invert(
@@ -272,11 +302,12 @@ def _train_encoder(
     store: TrainingStore,
     on_event: OnEvent,
     improved: Callable[[LayoutEncoder], None],
+    ranks: Ranks,
 ) -> LayoutEncoder:
     total_steps = settings.rounds * settings.steps_per_round
-    objective = LatentObjective(settings.batch_size)
+    objective = LatentObjective(settings.batch_size, ranks)
     training = EncoderTraining(
-        model.encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision
+        model.encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision, ranks
     )
     checkpoint = store.read("encoder")
     if checkpoint is not None:
@@ -323,6 +354,7 @@ def _train_for_obedience(
     store: TrainingStore,
     on_event: OnEvent,
     improved: Callable[[LayoutEncoder], None],
+    ranks: Ranks,
 ) -> LayoutEncoder:
     steps = settings.obedience_steps
     training = EncoderTraining(
@@ -332,6 +364,7 @@ def _train_for_obedience(
         settings.obedience_learning_rate,
         steps,
         settings.precision,
+        ranks,
     )
     checkpoint = store.read("obedience")
     if checkpoint is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.shots import read_layout
+from smis_desktop.resource_paths import resources_folder
 from smis_desktop.storage.personal_model_file import read_personal_model
 from smis_desktop.storage.project_file import Project, write_project
 from smis_desktop.storage.recipe_png import write_recipe_png
@@ -144,3 +148,29 @@ def test_nothing_but_the_answer_is_on_stdout(
     ended = smis("render", layout, "--model", small_model, "--out", tmp_path / "o", *words)
     assert ended.out.count("\n") == 1
     assert ended.err.splitlines() == ["Rendering 1 picture", "Rendering 1 picture: 100 %"]
+
+
+def test_two_processes_render_a_folder_as_one_does(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    for number in range(3):
+        write_layout(tmp_path / "layouts" / f"{number}.png", np.roll(label_map(), 4 * number, 1))
+    words = ["render", tmp_path / "layouts", "--model", small_model, "--json", "--out"]
+    alone = smis(*words, tmp_path / "alone").facts
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ended = subprocess.run(
+        [*launcher, "-m", "smis_desktop", *map(str, words), str(tmp_path / "two")],
+        cwd=resources_folder().parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    together = json.loads(ended.stdout)  # one answer: only the first process speaks
+    assert [entry["seed"] for entry in together["pictures"]] == [entry["seed"] for entry in alone["pictures"]]
+    assert all(entry["seconds"] > 0 for entry in together["pictures"])
+    for path in sorted((tmp_path / "alone").glob("*.png")):
+        # Another number of threads may round differently.
+        difference = _pixels(path).astype(int) - _pixels(tmp_path / "two" / path.name)
+        assert np.abs(difference).max() <= 1

@@ -13,6 +13,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, ObedienceProgress, TrainingEvent
 from smis_desktop.fewshot.personal_model import PersonalModel
 from smis_desktop.fewshot.pseudo_labels import one_hot
+from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, describe, train
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
@@ -52,7 +53,11 @@ def shots(generator: MobileStyleGAN) -> list[TrainingShot]:
 
 
 def run(
-    generator: MobileStyleGAN, folder: Path, settings: TrainingSettings = SETTINGS, stop_after: int | None = None
+    generator: MobileStyleGAN,
+    folder: Path,
+    settings: TrainingSettings = SETTINGS,
+    stop_after: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[PersonalModel, list[TrainingEvent]]:
     events: list[TrainingEvent] = []
 
@@ -64,7 +69,15 @@ def run(
     store = TrainingFolder(folder)
     store.open(describe(settings, ["shots"]), resume=True)
     model = train(
-        "m", generator, lambda: pytest.fail("no photo to invert"), shots(generator), PALETTE, settings, store, on_event
+        "m",
+        generator,
+        lambda: pytest.fail("no photo to invert"),
+        shots(generator),
+        PALETTE,
+        settings,
+        store,
+        on_event,
+        ranks=ranks,
     )
     return model, events
 

@@ -1,0 +1,94 @@
+"""Several processes at one piece of work, on one machine or many, as `torchrun` starts them.
+
+All of them draw the same random numbers and hold the same weights; each computes its share of a batch or a round, and
+what they found is put together again. So the result is that of one process, up to the order in which sums are added.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process's place among `count`: 0 is the first, the only one that writes and speaks."""
+
+    rank: int = 0
+    count: int = 1
+    device: str = "cpu"
+    """Where tensors lie that travel between processes."""
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def share(self, rows: int, rank: int | None = None) -> slice:
+        """Which of so many rows are this process's (or that one's): as equal parts as can be, one behind the other."""
+        rank = self.rank if rank is None else rank
+        return slice(rows * rank // self.count, rows * (rank + 1) // self.count)
+
+    def collected(self, own: Tensor, rows: int) -> Tensor:
+        """Every process's `share` of `rows`, put together, [rows, …]; `own` is this one's."""
+        if self.count == 1:
+            return own
+        parts = []
+        for rank in range(self.count):
+            share = self.share(rows, rank)
+            part = own if rank == self.rank else own.new_empty(share.stop - share.start, *own.shape[1:])
+            parts.append(self.told(part, rank))
+        return torch.cat(parts)
+
+    def told(self, tensor: Tensor, by: int = 0) -> Tensor:
+        """That process's tensor; this one's own only says shape and type."""
+        if self.count == 1:
+            return tensor
+        sent = tensor.to(self.device).contiguous().clone()
+        if sent.numel():
+            distributed.broadcast(sent.reshape(-1).view(torch.uint8), by)  # bytes: not every type may travel
+        return sent.to(tensor.device)
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Each tensor becomes the sum of all processes' ones, in one message."""
+        if self.count == 1:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors]).to(self.device)
+        distributed.all_reduce(flat)
+        for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(total.view_as(tensor))
+
+    @contextmanager
+    def first_goes_first(self) -> Iterator[None]:
+        """The first process runs the block alone, then all others at once: what it leaves on the disk they find."""
+        if self.count > 1 and not self.is_first:
+            distributed.barrier()
+        yield
+        if self.count > 1 and self.is_first:
+            distributed.barrier()
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def launched_ranks() -> Iterator[Ranks]:
+    """The processes that `torchrun` has started this one among, for as long as the block lasts; else this one alone."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield ALONE
+        return
+    device = "cpu"
+    if torch.cuda.is_available():
+        number = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
+        torch.cuda.set_device(number)
+        device = f"cuda:{number}"
+    distributed.init_process_group("gloo" if device == "cpu" else "nccl")
+    try:
+        yield Ranks(distributed.get_rank(), count, device)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,25 @@
+"""One process of several, started by test_ranks: trains the small generator's model and writes its weights."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from smis_desktop.fewshot.ranks import launched_ranks
+from smis_desktop.storage.safetensors_file import write_tensors
+from tests.fewshot.test_training import run, weights
+from tests.small_generator import small_generator
+
+
+def main(folder: Path, stop_after: int | None) -> None:
+    torch.set_num_threads(1)
+    with launched_ranks() as ranks:
+        model, events = run(small_generator(), folder / "training", stop_after=stop_after, ranks=ranks)
+        assert ranks.is_first == bool(events), "only the first process tells"
+        write_tensors(folder / f"rank-{ranks.rank}.safetensors", "test", 1, weights(model), {})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
