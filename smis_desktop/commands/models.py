@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """List them. A model file that cannot be read is warned about and left out."""
     from smis_desktop.storage.generator_store import DEFAULT_GENERATOR, installed_generators
-    from smis_desktop.storage.personal_model_file import SUFFIX
+    from smis_desktop.storage.model_facts import SUFFIX
 
     for folder in arguments.folders:
         if not folder.is_dir():
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 def _described(path: Path, installed: set[str]) -> dict[str, Any]:
     from smis_desktop.storage.file_facts import palette_of
-    from smis_desktop.storage.personal_model_file import read_model_facts
+    from smis_desktop.storage.model_facts import read_model_facts
 
     facts = read_model_facts(path)
     try:

@@ -64,7 +64,7 @@ class RepresentativeVectors(nn.Module):
         self.label_kind, self.top_k, self.threshold = label_kind, top_k, threshold
 
     def read(self, generator: Generator, ws: Tensor) -> dict[int, Tensor]:
-        return generator.features(ws, [self.resolution])
+        return generator.label_features(ws)
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
         cosines = cosine_scores(self.vectors, features[self.resolution])
@@ -91,7 +91,7 @@ def learn_vectors(
     """Runs the generator on every shot's `ws` to its feature resolution and takes the vectors."""
     resolution = generator.feature_resolution
     with torch.no_grad():
-        maps = torch.cat([generator.features(shot.ws[None], [resolution])[resolution] for shot in shots])
+        maps = torch.cat([generator.label_features(shot.ws[None])[resolution] for shot in shots])
         labels = torch.stack([shot.labels for shot in shots])
         vectors, channels = (
             sparse_vectors(maps, labels) if label_kind == "sparse" else dense_vectors(maps, labels, num_classes)

@@ -11,10 +11,8 @@ from smis_desktop.errors import UserError
 from smis_desktop.labels.palette import Palette
 from smis_desktop.storage.atomic import atomic_file, write_bytes
 from smis_desktop.storage.file_facts import palette_of
-from smis_desktop.storage.personal_model_file import read_model_facts, rename_model
+from smis_desktop.storage.model_facts import SUFFIX, read_model_facts, rename_model
 from smis_desktop.storage.workshop import file_name
-
-SUFFIX = ".smismodel"
 
 
 @dataclass(frozen=True)

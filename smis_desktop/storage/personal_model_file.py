@@ -14,12 +14,8 @@ from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.storage.file_facts import palette_of
-from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
-
-KIND, VERSION = "personal-model", 2
-"""2: labels are read from the first convolution at the feature resolution; coarse and middle slots share one `w`."""
-SUFFIX = ".smismodel"
-_REMEDY = "choose a .smismodel file, or train the model again"
+from smis_desktop.storage.model_facts import KIND, REMEDY, VERSION
+from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 
 
 def write_personal_model(path: Path, model: PersonalModel) -> None:
@@ -49,7 +45,7 @@ def read_personal_model(path: Path) -> PersonalModel:
 
     Raises UserError when the file is missing, damaged, not a personal model, or of a newer format.
     """
-    tensors, facts = read_tensors(path, KIND, VERSION, _REMEDY)
+    tensors, facts = read_tensors(path, KIND, VERSION, REMEDY)
     if facts["format_version"] < VERSION:
         raise UserError(f"{path} was made by an older version of this program; train the model again.")
 
@@ -85,15 +81,4 @@ def read_personal_model(path: Path) -> PersonalModel:
             settings=dict(facts.get("settings", {})),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged (its parts do not fit together); {_REMEDY}.") from error
-
-
-def rename_model(path: Path, name: str) -> None:
-    """Another name, everything else as it is. Raises UserError as `read_personal_model` does, or for a full disk."""
-    tensors, facts = read_tensors(path, KIND, VERSION, _REMEDY)
-    write_tensors(path, KIND, VERSION, tensors, {**facts, "name": name})
-
-
-def read_model_facts(path: Path) -> dict[str, Any]:
-    """What the file says of itself, without loading the networks. Raises UserError as `read_personal_model` does."""
-    return read_facts(path, KIND, VERSION, _REMEDY)
+        raise UserError(f"{path} is damaged (its parts do not fit together); {REMEDY}.") from error

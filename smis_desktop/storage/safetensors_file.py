@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from smis_desktop.errors import UserError
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.file_facts import HEADER_KEY
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Writes `tensors` with JSON-able `facts`, atomically. Raises UserError when the disk refuses."""
+    from safetensors.torch import save  # not above: the window reads facts long before torch is there
+
     header = json.dumps({"kind": kind, "format_version": version, **facts}, sort_keys=True, ensure_ascii=True)
     contiguous = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     write_bytes(path, save(contiguous, {HEADER_KEY: header}))
@@ -43,7 +46,7 @@ def _read(
     if not path.is_file():
         raise UserError(f"{path} does not exist; {remedy}.")
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "pt" if with_tensors else "np") as file:
             facts = json.loads((file.metadata() or {}).get(HEADER_KEY, "{}"))
             found = facts.get("kind") if isinstance(facts, dict) else None
             if found != kind:

@@ -26,7 +26,7 @@ def perceptual() -> PerceptualDistance:
 @pytest.fixture(scope="module")
 def photo(faces: MobileStyleGAN) -> np.ndarray:
     with torch.inference_mode():
-        return to_rgb8(faces.draft(faces.broadcast(faces.mapping(seeded_z(11, 512), 0.8)))[0])
+        return to_rgb8(faces.draft(faces.broadcast(faces.mapping(seeded_z(11, 512), 0.8)), 256)[0])
 
 
 def test_gets_closer_keeps_the_best_and_resumes_exactly(

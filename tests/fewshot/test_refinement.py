@@ -10,6 +10,7 @@ from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.style_mixing import mix_styles
 from smis_desktop.gan.latents import seeded_z
+from smis_desktop.style import Style
 from tests.small_generator import small_generator
 
 GENERATOR = small_generator(channels=(16, 16, 16, 16, 16, 8, 4))
@@ -21,12 +22,12 @@ def probe() -> LinearProbe:
 
 def test_the_picture_is_labelled_more_like_the_layout() -> None:
     transfer = probe()
-    target = transfer.label(GENERATOR.features(GENERATOR.broadcast(GENERATOR.mapping(seeded_z(1, 24))), [64]))
+    target = transfer.label(GENERATOR.label_features(GENERATOR.broadcast(GENERATOR.mapping(seeded_z(1, 24)))))
     start = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24)))
     refined = refine(GENERATOR, transfer, start, target, steps=15)
 
     def loss(ws: torch.Tensor) -> float:
-        return F.cross_entropy(transfer.scores(GENERATOR.features(ws, [64])), target).item()
+        return F.cross_entropy(transfer.scores(GENERATOR.label_features(ws)), target).item()
 
     assert loss(refined) < loss(start)
     fine = GENERATOR.fine_slots.start
@@ -42,10 +43,10 @@ def test_nothing_asked_nothing_done() -> None:
 
 def test_mixing_moves_the_fine_slots_and_no_others() -> None:
     ws = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24)))
-    style = GENERATOR.mapping(seeded_z(3, 24))
+    look = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(3, 24)))
     fine = GENERATOR.fine_slots.start
-    half = mix_styles(GENERATOR, ws, style, 0.5)
+    half = mix_styles(GENERATOR, ws, look, Style(mix=0.5))
     assert torch.equal(half[:, :fine], ws[:, :fine])
-    assert torch.allclose(half[:, fine:], (ws[:, fine:] + style[:, None]) / 2)
-    assert torch.equal(mix_styles(GENERATOR, ws, style, 1.0)[:, fine:], style[:, None].expand_as(ws[:, fine:]))
-    assert torch.equal(mix_styles(GENERATOR, ws, style, 0.0), ws)
+    assert torch.allclose(half[:, fine:], (ws[:, fine:] + look[:, fine:]) / 2)
+    assert torch.equal(mix_styles(GENERATOR, ws, look, Style(mix=1.0))[:, fine:], look[:, fine:])
+    assert torch.equal(mix_styles(GENERATOR, ws, look, Style(mix=0.0)), ws)

@@ -9,13 +9,8 @@ import pytest
 
 from smis_desktop.errors import UserError
 from smis_desktop.fewshot.transfer import TransferKind
-from smis_desktop.storage.personal_model_file import (
-    KIND,
-    VERSION,
-    read_model_facts,
-    read_personal_model,
-    write_personal_model,
-)
+from smis_desktop.storage.model_facts import KIND, VERSION, read_model_facts
+from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.small_generator import small_generator

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.errors import UserError
-from smis_desktop.storage.model_library import SUFFIX, LibraryModel, ModelLibrary
+from smis_desktop.storage.model_facts import SUFFIX
+from smis_desktop.storage.model_library import LibraryModel, ModelLibrary
 from smis_desktop.ui.file_dialogs import FileDialogs
 
 
