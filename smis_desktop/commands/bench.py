@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smis_desktop.commands.console import Answer, Console
@@ -13,14 +14,22 @@ from smis_desktop.commands.values import whole
 if TYPE_CHECKING:
     from smis_desktop.synthesis import Synthesizer
 
+_PICTURES = 16
+"""That quick pictures are held against full ones on, at most."""
+_AGAINST_PEER = ("generator_1024", "request_1024", "request_256")
+
 HELP = "measure how fast this machine paints and learns"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis bench [--paint] [--inversion] [--repeats N] [--no-peer]`."""
+    """`smis bench [--paint] [--app] [--inversion] [--repeats N] [--no-peer] [--compare FILE]`."""
     add_model_argument(parser)
     parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
     parser.set_defaults(paint_in_window=lambda model, recording: None)  # the composition root puts the window's here
+    parser.add_argument("--app", action="store_true", help="also the program's start, its memory, its work at rest")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="an earlier output of smis bench --json to hold this against"
+    )
     parser.add_argument("--inversion", action="store_true", help="also the inversion of three generated faces")
     add_inversion_argument(parser)
     parser.add_argument(
@@ -36,8 +45,11 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     import torch
 
     from smis_desktop.commands.measuring import machine, networks
+    from smis_desktop.commands.measuring.comparison import compared, read_earlier
+    from smis_desktop.commands.measuring.drafts import draft_psnr
     from smis_desktop.commands.measuring.timing import figures
 
+    earlier = None if arguments.compare is None else read_earlier(arguments.compare)
     model = open_model(arguments.model)
     perceptual = open_perceptual(console) if arguments.inversion else None
     synthesizer = open_synthesizer(model, console)
@@ -59,6 +71,13 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     facts["samples_per_s"] = networks.samples_per_second(
         synthesizer, arguments.repeats, lambda f: console.progress("Making training samples", f)
     )
+    facts["training"] = networks.training_rates(synthesizer)
+    facts["draft_psnr"] = draft_psnr(
+        synthesizer.generator,
+        synthesizer.pictures,
+        min(_PICTURES, arguments.repeats),
+        lambda f: console.progress("Holding quick pictures against full ones", f),
+    )
     if arguments.paint:
         from smis_desktop.commands.measuring.painting import painting_recording, stroke_milliseconds
 
@@ -79,6 +98,15 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
             InversionSettings() if count is None else InversionSettings(steps=count),
             lambda f: console.progress("Inverting generated faces", f),
         )
+    if arguments.app:
+        from smis_desktop.commands.measuring.application import application_figures
+
+        console.progress("Starting the program", -1.0)
+        found = application_figures(arguments.model)
+        facts["application"] = None if isinstance(found, str) else found
+        facts["application_reason"] = found if isinstance(found, str) else None
+    if earlier is not None:
+        facts["compared"] = compared(facts, earlier)
     return Answer(facts, _table(facts))
 
 
@@ -87,7 +115,7 @@ def _networks(
 ) -> dict[str, Any]:
     """Figures of the networks, of the peer and of the arithmetic limit, all taken in turns."""
     from smis_desktop.commands.measuring.peer import MATRIX_FLOP, matrix_work, peer_work, synthesis_flop
-    from smis_desktop.commands.measuring.timing import figures, interleaved
+    from smis_desktop.commands.measuring.timing import figures, interleaved, ratio
 
     generator = synthesizer.generator
     peer = "left out by --no-peer" if arguments.no_peer else peer_work(generator, console.progress)
@@ -104,9 +132,16 @@ def _networks(
     products = taken.pop("matrix product")
     flop = synthesis_flop(generator)
     found: dict[str, Any] = {name: figures(times) for name, times in taken.items()}
+    limits = [taken_ms * flop / MATRIX_FLOP for taken_ms in products]
+    peers = taken.get("peer_1024")
+    found["ratios"] = {
+        "generator_1024 / limit_1024": ratio(taken["generator_1024"], limits),
+        **({} if peers is None else {f"{name} / peer_1024": ratio(taken[name], peers) for name in _AGAINST_PEER}),
+    }
+    found["styles_per_s"] = round(1000 / found["restyled_256"]["median"], 2)
     found["peer_1024"] = found.get("peer_1024")
     found["peer_reason"] = peer if isinstance(peer, str) else None
-    found["limit_1024"] = figures([taken_ms * flop / MATRIX_FLOP for taken_ms in products])
+    found["limit_1024"] = figures(limits)
     found["generator_1024_gflop"] = round(flop / 1e9, 2)
     found["matrix_product_gflop_per_s"] = round(MATRIX_FLOP / 1e6 / figures(products)["median"], 1)
     return found
@@ -123,10 +158,28 @@ def _table(facts: dict[str, Any]) -> str:
     if "inversion" in facts:
         timed["inversion step"] = facts["inversion"]["step"]
     for name, value in timed.items():
-        lines.append(f"{name:<16}" + "".join(f"{value[key]:>10.2f}" for key in ("median", "p95", "p99")))
+        line = f"{name:<16}" + "".join(f"{value[key]:>10.2f}" for key in ("median", "p95", "p99"))
+        factor = facts.get("compared", {}).get(name)
+        lines.append(line if factor is None else f"{line}   × {factor:.2f} of earlier")
     if facts["peer_1024"] is None:
         lines.append(f"peer_1024: not measured ({facts['peer_reason']})")
-    lines.append(f"training samples a second: {facts['samples_per_s']}")
+    for name, value in facts["ratios"].items():
+        lines.append(f"{name}: {value}")
+    lines.append(f"pictures a second while a style fader is drawn: {facts['styles_per_s']}")
+    training = facts["training"]
+    lines.append(
+        f"training samples a second: {facts['samples_per_s']}; with the encoder's steps: {training['samples_per_s']} "
+        f"(a step for obedience: {training['obedience_step']} ms)"
+    )
+    for side, value in facts["draft_psnr"].items():
+        lines.append(f"pictures of {side}² against the full one: {value['mean']} dB, the worst {value['worst']} dB")
+    if (application := facts.get("application")) is not None:
+        lines.append(
+            f"the program: first picture after {application['first_preview_s']} s; "
+            f"at rest {application['idle_cpu_percent']} % of a core and {application['memory_mib']} MiB"
+        )
+    elif facts.get("application_reason"):
+        lines.append(f"the program: not measured ({facts['application_reason']})")
     for face in facts.get("inversion", {}).get("faces", []):
         lines.append(
             f"inverted face {face['seed']}: {face['psnr']:.1f} dB, perceptual {face['perceptual']:.3f}, "

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QEventLoop, QObject, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QMouseEvent, QPixmap
+from PySide6.QtWidgets import QApplication, QLabel
 
 from smis_desktop.jobs.preview import OpenRenderer, PicturePainted
 from smis_desktop.labels.document import Document
@@ -17,6 +17,7 @@ from smis_desktop.style import Style
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.live_preview import LivePreview
+from smis_desktop.ui.qimage import picture_to_qimage
 
 _PATIENCE = 300.0
 _MOST_STROKES = 12
@@ -24,8 +25,8 @@ _MOST_STROKES = 12
 
 @dataclass(frozen=True)
 class PaintingTimes:
-    """Milliseconds: from each pointer event to the canvas's painted pixels, and from changes of the layout to the first
-    picture that shows them."""
+    """Milliseconds: from each pointer event to the canvas's painted pixels, and from each that changed the layout to
+    the pixels of the first picture on screen that shows it."""
 
     to_canvas: list[float]
     to_preview: list[float]
@@ -57,14 +58,31 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
     canvas.show()
     paints = _Paints()
     canvas.installEventFilter(paints)
-    to_canvas, to_preview = [], []
+    to_canvas: list[float] = []
+    to_preview: list[float] = []
+    shown = QLabel()
+    shown.resize(512, 512)
+    shown.setScaledContents(True)
+    shown.show()
+    waiting: list[float] = []
+    """When each event came that asked for a picture, by revision."""
+    answered = 0
+    event_at = time.perf_counter()
+
+    def ask() -> None:
+        preview.request(_document(easel).snapshot(), Style(), pen_is_down=easel.is_painting)
+        waiting.append(event_at)
 
     def told(painted: PicturePainted) -> None:
-        if painted.quality == "draft":
-            to_preview.append(1000 * painted.latency)
+        nonlocal answered
+        shown.setPixmap(QPixmap.fromImage(picture_to_qimage(painted.result.picture)))
+        shown.repaint()
+        now = time.perf_counter()
+        to_preview.extend(1000 * (now - asked_at) for asked_at in waiting[answered : painted.revision])
+        answered = max(answered, painted.revision)
 
     preview.painted.connect(told)
-    easel.painted.connect(lambda: preview.request(_document(easel).snapshot(), Style(), pen_is_down=easel.is_painting))
+    easel.painted.connect(ask)
     class_ids = palettes[0].palette.class_ids
     strokes = [step for step in found.steps if isinstance(step, StrokeStep)][:_MOST_STROKES]
     for step in strokes:
@@ -72,12 +90,16 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
         canvas.options.choose_class(class_ids[step.class_id % len(class_ids)])
         for number, (x, y, _) in enumerate(step.points):
             kind = QEvent.Type.MouseButtonPress if number == 0 else QEvent.Type.MouseMove
+            event_at = time.perf_counter()
             to_canvas.append(_send(canvas, kind, (x, y), paints))
             _idle(step.interval / 1000)
         _send(canvas, QEvent.Type.MouseButtonRelease, step.points[-1][:2], paints)
     _wait(lambda: preview.is_up_to_date or bool(to_preview))
     preview.close(_PATIENCE)
+    preview.painted.disconnect(told)  # what it holds is free then
+    easel.painted.disconnect(ask)
     canvas.close()
+    shown.close()
     return PaintingTimes(to_canvas, to_preview)
 
 

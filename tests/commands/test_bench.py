@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
@@ -28,6 +29,11 @@ def test_everything_that_can_be_measured(smis: Smis, small_data: Path, small_mod
     for name in [*NETWORKS, "stroke", "event_to_canvas", "event_to_preview"]:
         assert _is_figures(facts[name]), name
     assert facts["samples_per_s"] > 0
+    assert facts["training"]["samples_per_s"] > 0
+    assert facts["training"]["obedience_step"] > 0
+    assert facts["styles_per_s"] == pytest.approx(1000 / facts["restyled_256"]["median"], abs=0.01)
+    assert set(facts["ratios"]) == {"generator_1024 / limit_1024"}
+    assert facts["draft_psnr"] == {}
     assert facts["peer_1024"] is None
     assert "small" in facts["peer_reason"]
     assert _is_figures(facts["inversion"]["step"])
@@ -40,6 +46,35 @@ def test_the_table_has_a_line_for_every_figure(smis: Smis, small_data: Path, sma
     for name in [*NETWORKS, "peer_1024", "training samples a second"]:
         assert name in text
     assert "stroke" not in text
+
+
+def test_an_earlier_run_is_held_against_this_one(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    words = ["bench", "--model", small_model, "--repeats", 1, "--no-peer"]
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text('{"encoder": {"median": 1e9}, "gone": {"median": 1.0}, "threads": 2}')
+    facts = smis(*words, "--compare", earlier, "--json").facts
+    assert list(facts["compared"]) == ["encoder"]
+    assert facts["compared"]["encoder"] == round(facts["encoder"]["median"] / 1e9, 3)
+    for content, why in (("{", "is not JSON"), ('{"encoder": 3}', "holds no measurements")):
+        earlier.write_text(content)
+        ended = smis(*words, "--compare", earlier)
+        assert (ended.code, ended.out) == (2, "")
+        assert why in ended.err
+        assert str(earlier) in ended.err
+
+
+def test_the_program_itself(small_data: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smis_desktop.commands.measuring import application
+
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr(application, "_IDLE_SECONDS", 1)
+    found = application.application_figures(small_model)
+    assert isinstance(found, dict), found
+    assert set(found) == {"first_preview_s", "idle_cpu_percent", "memory_mib"}
+    assert found["first_preview_s"] > 0
+    assert found["memory_mib"] > 50
 
 
 def test_the_arithmetic_of_the_real_generator(faces: MobileStyleGAN) -> None:

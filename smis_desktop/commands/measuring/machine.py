@@ -21,11 +21,6 @@ def machine() -> dict[str, Any]:
     }
 
 
-def backend() -> str:
-    """What computes the networks."""
-    return f"torch {torch.__version__}, eager, float32"
-
-
 def device() -> str:
     """Where they are computed."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 
 from smis_desktop.commands.measuring.timing import Work, interleaved
+from smis_desktop.commands.training_pace import measured_pace
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.segmentation import segment_latents
+from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.style import Style
 from smis_desktop.synthesis import DRAFT_SIZE, PictureRequest, Quality, Synthesizer
 
@@ -83,6 +85,17 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
     }
 
 
+def training_rates(synthesizer: Synthesizer) -> dict[str, float]:
+    """`samples_per_s` of a whole training round, encoder steps included; `obedience_step` in milliseconds."""
+    pictures = synthesizer.pictures
+    settings = TrainingSettings(precision=pictures.precision)
+    pace = measured_pace(synthesizer.generator, None, settings, pictures.label_features)
+    return {
+        "samples_per_s": round(settings.round_size / pace.round, 2),
+        "obedience_step": round(1000 * pace.obedience_step, 2),
+    }
+
+
 def refine_step(
     synthesizer: Synthesizer, layout: np.ndarray, repeats: int, told: Callable[[float], None]
 ) -> list[float]:
@@ -91,7 +104,8 @@ def refine_step(
     channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
     channels = channels[None].to(generator.device)
     ws = latents_of_seed(generator, 1, 0.7)[None]
-    work = {"refine": lambda: refine(generator, model.transfer, ws, channels, _REFINE_STEPS)}
+    precision = synthesizer.pictures.precision
+    work = {"refine": lambda: refine(generator, model.transfer, ws, channels, _REFINE_STEPS, precision)}
     return [taken / _REFINE_STEPS for taken in interleaved(work, repeats, told)["refine"]]
 
 

@@ -41,6 +41,11 @@ def figures(milliseconds: list[float]) -> Figures:
     return {"median": round(float(median), 4), "p95": round(float(p95), 4), "p99": round(float(p99), 4)}
 
 
+def ratio(these: list[float], those: list[float]) -> float:
+    """Median of the ratios round by round: what slows the machine down in a round slows both."""
+    return round(float(np.median(np.array(these) / np.array(those))), 4)
+
+
 def _finish() -> None:
     """Wait for an accelerator: its calls return before it is done."""
     if torch.cuda.is_available():
