@@ -97,25 +97,26 @@ def open_renderer(model_path: Path) -> OpenRenderer:
     return opened
 
 
-_open_now: dict[str, tuple[Generator, Pictures]] = {}
-"""The generator of the last model: the next model mostly has the same, and a better encoder is there at once."""
+_open_now: dict[tuple[str, str], tuple[Generator, Pictures]] = {}
+"""By generator and chosen backend; the last model's stays: the next mostly has the same, and opens at once."""
 
 
 def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Pictures]:
     import torch
 
-    from smis_desktop.storage.backend_choice import open_chosen_pictures
+    from smis_desktop.storage.backend_choice import backend_facts, open_chosen_pictures
     from smis_desktop.storage.generator_store import open_generator
 
-    if name not in _open_now:
+    key = name, backend_facts().chosen
+    if key not in _open_now:
         progress("Opening the generator", -1.0)
         generator = open_generator(name, progress)
         if torch.cuda.is_available():
             generator.to("cuda")
         pictures = open_chosen_pictures(generator, threads, progress)
         _open_now.clear()
-        _open_now[name] = generator, pictures
-    return _open_now[name]
+        _open_now[key] = generator, pictures
+    return _open_now[key]
 
 
 def measure_painting(model: Path, recording: Path) -> PaintingTimes:

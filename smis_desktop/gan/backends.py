@@ -72,7 +72,7 @@ def self_tests(generator: Generator, folder: Path, threads: int, progress: Progr
     side = generator.draft_sizes[0]
     reference = TorchPictures(generator)
     with torch.inference_mode():
-        wanted = reference.finish(reference.structure(ws), ws, side, None).clamp(-1, 1)
+        wanted = reference.finish(reference.structure(ws), ws, side, None).clamp(-1, 1).cpu()
         found = []
         for backend in BACKENDS:
             try:
@@ -87,7 +87,7 @@ def _tested(backend: BackendName, pictures: Pictures, ws: torch.Tensor, side: in
     times = []
     for _ in range(_RUNS):
         started = time.perf_counter()
-        picture = pictures.finish(pictures.structure(ws), ws, side, None)
+        picture = pictures.finish(pictures.structure(ws), ws, side, None).cpu()  # waits for an accelerator
         times.append(1000 * (time.perf_counter() - started))
     error = picture.clamp(-1, 1) - wanted
     psnr = float(10 * torch.log10(4 / error.square().mean().clamp_min(1e-20)))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from smis_desktop.errors import UserError
 from smis_desktop.gan.backends import (
     BACKENDS,
@@ -23,6 +25,7 @@ from smis_desktop.gan.backends import (
 from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
+from smis_desktop.gan.sparing import Sparing
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import data_folder
 
@@ -65,8 +68,6 @@ def open_chosen_pictures(
     asked = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
     if asked not in (AUTO, *BACKENDS):
         raise UserError(f"SMIS_BACKEND={asked} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
-    if generator.device.type != "cpu":
-        asked = "torch"
     folder = _folder()
     backend: BackendName = (
         _best(generator, threads, folder, progress) if asked == AUTO else next(b for b in BACKENDS if b == asked)
@@ -74,10 +75,11 @@ def open_chosen_pictures(
     if precision is not None and PRECISIONS[backend] != precision:
         backend = _best(generator, threads, folder, progress, precision) if asked == AUTO else _plain(precision)
     try:
-        return open_pictures(backend, generator, folder, threads, progress)
+        return Sparing(open_pictures(backend, generator, folder, threads, progress), generator, log.warning)
     except (BackendMissing, RuntimeError) as error:
         log.warning("pictures are made by torch, because %s: %s", backend, error)
-        return open_pictures(_plain(precision or "float32"), generator, folder, threads, progress)
+        plain = open_pictures(_plain(precision or "float32"), generator, folder, threads, progress)
+        return Sparing(plain, generator, log.warning)
 
 
 def _plain(precision: Precision) -> BackendName:
@@ -89,7 +91,15 @@ def _best(
     generator: Generator, threads: int, folder: Path, progress: Progress, precision: Precision | None = None
 ) -> BackendName:
     stored = _read()
-    key = [*BACKENDS, platform.node(), platform.processor(), os.cpu_count(), threads, generator.weights_sha256]
+    key = [
+        *BACKENDS,
+        _device(generator),
+        platform.node(),
+        platform.processor(),
+        os.cpu_count(),
+        threads,
+        generator.weights_sha256,
+    ]
     if stored.get("tested_on") != key:
         progress("Finding out what is fastest here, once", -1.0)
         tests = [test.as_dict() for test in self_tests(generator, folder, threads, progress)]
@@ -103,6 +113,10 @@ def _best(
     good = [test["backend"] for test in stored["tests"] if not test["fault"] and test["backend"] in PRECISIONS]
     fitting: list[BackendName] = [b for b in good if precision in (None, PRECISIONS[b])]
     return fitting[0] if fitting else _plain(precision or "float32")
+
+
+def _device(generator: Generator) -> str:
+    return torch.cuda.get_device_name(generator.device) if generator.device.type == "cuda" else generator.device.type
 
 
 def _folder() -> Path:

@@ -168,6 +168,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("picture.tie", PICTURE, QT_TRANSLATE_NOOP("Command", "&Tie view to the canvas"), (), None, True),
     Command("picture.underlay_photo", PICTURE, QT_TRANSLATE_NOOP("Command", "Use a &photo as underlay…")),
+    Command("picture.backend", PICTURE, QT_TRANSLATE_NOOP("Command", "What &makes the pictures…")),
     Command("help.shortcuts", HELP, QT_TRANSLATE_NOOP("Command", "&Keys and mouse"), ("?", "F1")),
     Command("help.rebind", HELP, QT_TRANSLATE_NOOP("Command", "&Change keys…")),
     Command("help.diagnostics", HELP, QT_TRANSLATE_NOOP("Command", "Copy &diagnostics")),

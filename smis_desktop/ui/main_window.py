@@ -33,6 +33,7 @@ from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
 from smis_desktop.storage.recent_files import RecentFiles
 from smis_desktop.storage.recovery import RecoveryFolder
 from smis_desktop.style import Anchor, Look, Style
+from smis_desktop.ui.backend_dialog import BackendDialog
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.exports import Exports
@@ -331,6 +332,7 @@ class MainWindow(QMainWindow):
                 "picture.film": self.style_desk.ask_for_film,
                 "picture.keep": self._keep_picture,
                 "picture.copy": self._copy_picture,
+                "picture.backend": self._ask_for_backend,
                 "help.shortcuts": lambda: self._show_dialog(CheatSheet(self.commands, self)),
                 "help.rebind": lambda: self._show_dialog(RebindDialog(self.commands, self)),
                 "help.diagnostics": self.first_aid.copy_diagnostics,
@@ -681,6 +683,23 @@ class MainWindow(QMainWindow):
     def _open_chosen_model(self, path: Path) -> None:
         self._model_path = path
         self.preview.open(self._open_model(path))
+
+    def _ask_for_backend(self) -> None:
+        from smis_desktop.storage.backend_choice import backend_facts, choose_backend  # torch comes with it
+
+        facts = backend_facts()
+        dialog = BackendDialog(facts.chosen, facts.tests, self)
+
+        def take() -> None:
+            try:
+                choose_backend(dialog.chosen)
+            except UserError as error:
+                self.dialogs.complain(str(error))
+                return
+            self._retry()
+
+        dialog.accepted.connect(take)
+        self._show_dialog(dialog)
 
     def _retry(self) -> None:
         if self._model_path is not None:

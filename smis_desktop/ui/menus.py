@@ -27,7 +27,7 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("&Model", ("model.new", "model.manage", "file.model", _LINE, "model.photo_layout")),
     ("&Photograph", ("picture.new_style", "picture.wall", "picture.lock_style", "picture.pin", _LINE,
                      "picture.keep", "picture.copy", "picture.compare", "picture.tie", _LINE,
-                      "picture.film", _LINE, "picture.underlay_photo")),
+                      "picture.film", _LINE, "picture.underlay_photo", _LINE, "picture.backend")),
     ("&View", (
         "view.zoom_in", "view.zoom_out", "view.zoom_fit", "view.zoom_100", _LINE, "view.rotate_left",
         "view.rotate_right", "view.reset_rotation", "view.mirror", _LINE, "view.patterns", "view.names",
