@@ -9,14 +9,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from PySide6.QtWidgets import QWidget
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
-from scripts.driven_window import Mouse, Story, middle_of, on_screen, play, save_screen  # noqa: E402
+from scripts.driven_window import Mouse, Story, StoryFailed, middle_of, on_screen, play, save_screen  # noqa: E402
+from scripts.teaching_story import teaching  # noqa: E402
 from scripts.virtual_display import virtual_display  # noqa: E402
 from smis_desktop.labels.brush import Point  # noqa: E402
+from smis_desktop.storage.data_folder import data_folder  # noqa: E402
 from smis_desktop.ui.key_dialogs import CheatSheet  # noqa: E402
 from smis_desktop.ui.main_window import MainWindow  # noqa: E402
 
@@ -58,6 +65,30 @@ def painting(window: MainWindow) -> Story:
     sheet.grab().save(str(_picture("keys")))
     sheet.reject()
     window.commands["view.light"].setChecked(False)
+    window.commands["edit.mirror"].setChecked(False)
+    window.options.set_tool("brush")
+    window.commands["picture.keep"].trigger()
+    with tempfile.TemporaryDirectory() as scratch:
+        yield from teaching(window, Path(scratch), _save)
+
+
+def _save(widget: QWidget, name: str) -> None:
+    if isinstance(widget, MainWindow):
+        save_screen(widget, _picture(name))
+    elif not widget.grab().save(str(_picture(name))):
+        raise StoryFailed(f"{_picture(name)} cannot be written")
+
+
+@contextmanager
+def data_of_their_own() -> Iterator[None]:
+    """A data folder for the pictures: nothing of the person's own is shown in them, and nothing is added to it. The
+    networks are those that are there already."""
+    networks = {part: data_folder(part) for part in ("generators", "networks")}
+    with tempfile.TemporaryDirectory(prefix="smis-screenshots-") as folder:
+        for part, path in networks.items():
+            (Path(folder) / part).symlink_to(path, target_is_directory=True)
+        os.environ["SMIS_DATA_DIR"] = folder
+        yield
 
 
 def _picture(name: str) -> Path:
@@ -75,6 +106,6 @@ if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     if SCALE == 1:
         subprocess.run([sys.executable, __file__], env={**os.environ, "QT_SCALE_FACTOR": "2"}, check=True)
-    with virtual_display(WIDTH * SCALE, HEIGHT * SCALE) as display:
+    with data_of_their_own(), virtual_display(WIDTH * SCALE, HEIGHT * SCALE) as display:
         os.environ |= {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         sys.exit(play(painting, sys.argv[1:]))

@@ -32,13 +32,10 @@ sys.path.insert(0, str(CHECKOUT))
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from scripts.sample_workshop import SHOTS, sample_workshop  # noqa: E402
 from scripts.virtual_display import virtual_display  # noqa: E402
-from smis_desktop.labels.shots import read_shots  # noqa: E402
-from smis_desktop.storage.generated_pictures import read_generated_pictures  # noqa: E402
-from smis_desktop.storage.workshop import Workshop, WorkshopFacts  # noqa: E402
+from smis_desktop.resource_paths import example_layout_path  # noqa: E402
 
-SHOTS = CHECKOUT / "resources" / "faces-shots"
-EXAMPLE = CHECKOUT / "resources" / "example_layout.png"
 PATIENCE = 540.0
 # What an installation behind a proxy needs; nothing that leads to a Python.
 KEPT_VARIABLES = re.compile(r"(PIP_.*|SSL_CERT_.*|.*_proxy)", re.IGNORECASE)
@@ -104,7 +101,7 @@ def generator(built: Built) -> str:
 
 def render(built: Built, name: str, options: list[object]) -> str:
     out = built.home / f"pictures-{name}"
-    built.run("render", EXAMPLE, "--out", out, *options)
+    built.run("render", example_layout_path(), "--out", out, *options)
     (path,) = out.glob("*.png")
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"), np.float32)
@@ -134,7 +131,7 @@ def window(built: Built) -> str:
     with virtual_display(1440, 900) as display:
         environment = built.environment(DISPLAY=display, QT_QPA_PLATFORM="xcb")
         process = subprocess.Popen(
-            [str(built.command), str(EXAMPLE)], env=environment, cwd=built.home, stdout=subprocess.PIPE,
+            [str(built.command), str(example_layout_path())], env=environment, cwd=built.home, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         try:
@@ -156,15 +153,7 @@ def window(built: Built) -> str:
 
 def unfinished_training(paintings: Path) -> Path:
     """A workshop whose training was interrupted before it did anything; the folder of its stages."""
-    folder, known = read_shots(SHOTS, "dense"), read_generated_pictures(SHOTS)
-    if known is None:
-        raise TryFailed(f"{SHOTS} does not know its pictures' seeds")
-    facts = WorkshopFacts("Half done", known.generator, known.weights_sha256)
-    workshop = Workshop.create(paintings / "workshops", facts, folder.palette)
-    seeds = known.by_name()
-    for shot in folder.shots[:3]:
-        name = workshop.add_generated(shot.picture, seeds[shot.name].seed, seeds[shot.name].truncation)
-        workshop.set_label(name, shot.label_map)
+    workshop = sample_workshop(paintings / "workshops", "Half done", 3)
     model = workshop.model_path(paintings / "models")
     stages = model.with_name(model.name + ".training")
     stages.mkdir(parents=True)

@@ -1,0 +1,59 @@
+"""A story for the screenshots: shots, labels and what was learned from them, the library, the style panel, a film."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QWidget
+
+from scripts.driven_window import Story
+from scripts.sample_workshop import sample_workshop
+from smis_desktop.resource_paths import default_model_path
+from smis_desktop.ui.film_dialog import FilmDialog
+from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.ui.workshop.models_dialog import ModelsDialog
+from smis_desktop.ui.workshop.window import LABELS, LEARNED, SHOTS, WorkshopWindow
+
+SHOTS_SHOWN = 4
+
+
+def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], None]) -> Story:
+    """The window shows a painting with two kept pictures. scratch: an empty folder. save: a widget under a name."""
+    window.commands["view.style"].setChecked(True)
+    yield lambda: window.style_desk.panel.isVisible() and window.preview.is_up_to_date
+    save(window, "style-panel")
+    window.commands["view.style"].setChecked(False)
+    window.commands["picture.film"].trigger()
+    yield lambda: window.findChild(FilmDialog) is not None
+    film = window.findChild(FilmDialog)
+    assert film is not None
+    save(film, "film")
+    film.reject()
+
+    assistant = window.workshops.open(sample_workshop(scratch, "Faces of mine", SHOTS_SHOWN))
+    assert assistant is not None
+    yield from _steps(assistant, save)
+    assistant.close()
+
+    window.workshops.library.add(default_model_path())
+    window.commands["model.manage"].trigger()
+    yield lambda: window.findChild(ModelsDialog) is not None
+    models = window.findChild(ModelsDialog)
+    assert models is not None
+    save(models, "models")
+    models.reject()
+
+
+def _steps(assistant: WorkshopWindow, save: Callable[[QWidget, str], None]) -> Story:
+    assistant.resize(1200, 800)
+    assistant.open_step(SHOTS)
+    assistant.shots.list.setCurrentRow(1)
+    yield lambda: assistant.shots.list.count() == SHOTS_SHOWN
+    save(assistant, "assistant-shots")
+    assistant.open_step(LABELS)
+    yield lambda: assistant.labels.easel.document is not None
+    save(assistant, "assistant-labels")
+    assistant.open_step(LEARNED)
+    yield lambda: assistant.learned.list.count() > 0
+    save(assistant, "assistant-learned")
