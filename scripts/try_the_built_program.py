@@ -70,9 +70,9 @@ class Built:
         )  # fmt: skip
 
     @property
-    def paintings(self) -> Path:
-        """Where the window keeps models and shots."""
-        return self.home / ".local" / "share" / "smis-desktop" / "paintings"
+    def data(self) -> Path:
+        """The program's data folder."""
+        return self.home / ".local" / "share" / "smis-desktop"
 
 
 def try_everything(built: Built) -> None:
@@ -80,6 +80,7 @@ def try_everything(built: Built) -> None:
     step("version", lambda: built.run("--version").strip())
     step("generator", lambda: generator(built))
     step("render", lambda: render(built, "faces", []))
+    step("backends", lambda: backends(built))
     step("train", lambda: train(built))
     step("window", lambda: window(built))
 
@@ -110,6 +111,15 @@ def render(built: Built, name: str, options: list[object]) -> str:
     return f"{path.name}, {pixels.shape[1]} × {pixels.shape[0]}, standard deviation {pixels.std():.0f}"
 
 
+def backends(built: Built) -> str:
+    """What the first picture's self-test found; OpenVINO has to be among what works."""
+    tests = json.loads((built.data / "backends" / "choice.json").read_text(encoding="utf-8"))["tests"]
+    works = [f"{test['backend']} {test['milliseconds']:.0f} ms" for test in tests if not test["fault"]]
+    if not any(words.startswith("openvino ") for words in works):
+        raise TryFailed(f"OpenVINO does not run: {tests}")
+    return ", ".join(works)
+
+
 def train(built: Built) -> str:
     model = built.home / "mine.smismodel"
     minutes = "0.5"
@@ -127,7 +137,7 @@ def train(built: Built) -> str:
 
 def window(built: Built) -> str:
     """Opens it with a project folder in which a training waits to be gone on with."""
-    stages = unfinished_training(built.paintings)
+    stages = unfinished_training(built.data / "paintings")
     with virtual_display(1440, 900) as display:
         environment = built.environment(DISPLAY=display, QT_QPA_PLATFORM="xcb")
         process = subprocess.Popen(
@@ -145,7 +155,7 @@ def window(built: Built) -> str:
                 process.communicate()
     if process.returncode or "Traceback" in output:
         raise TryFailed(f"the window ended with {process.returncode}: {output[-2000:]}")
-    log = (built.paintings.parent / "log" / "smis.log").read_text(encoding="utf-8")
+    log = (built.data / "log" / "smis.log").read_text(encoding="utf-8")
     if "ERROR" in log or "CRITICAL" in log:
         raise TryFailed(f"there are errors in the log: {log[-2000:]}")
     return f"open with its model after {opened:.0f} s, a training process at work {trained:.0f} s later, ended with 0"

@@ -103,9 +103,8 @@ def _open(backend: BackendName, generator: Generator, folder: Path, threads: int
     if not isinstance(generator, MobileStyleGAN) or generator.device.type != "cpu":
         raise BackendMissing("OpenVINO runs MobileStyleGAN on the processor only")
     try:
-        import openvino
-
         from smis_desktop.gan.openvino_pictures import ConvertedGenerator, OpenVINOPictures
+        from smis_desktop.gan.quiet_openvino import openvino
     except ImportError as error:
         raise BackendMissing("OpenVINO is not installed") from error
     if backend == "openvino-bf16" and "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import torch
 from torch import Tensor, nn
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Structure
+from smis_desktop.gan.quiet_openvino import openvino
 from smis_desktop.gan.regions import Regions
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ def peer_work(generator: Generator, progress: Progress) -> Work | str:
     if generator.name != DEFAULT_GENERATOR:
         return f"only the generator {DEFAULT_GENERATOR} has a peer, this is {generator.name}"
     try:
-        import openvino
+        from smis_desktop.gan.quiet_openvino import openvino
     except ImportError:
         return "the package openvino is not installed"
     try:
