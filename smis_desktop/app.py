@@ -210,6 +210,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
     from smis_desktop.ui.icons import application_icon
     from smis_desktop.ui.live_preview import LivePreview
     from smis_desktop.ui.main_window import MainWindow
+    from smis_desktop.ui.open_requests import OpenRequests
     from smis_desktop.ui.theme import THEMES, apply_theme
 
     # Every position of a fast stroke counts, also those that come while Python is busy elsewhere.
@@ -226,11 +227,13 @@ def _run_window(model: Path, layout: Path | None) -> int:
     window = MainWindow(
         preview, open_renderer, example_layout_path(), random.Random(), settings, data_folder("paintings")
     )
+    requests = OpenRequests(application, window.open_any)
     window.start(model, layout, glance_at_palette(model))
     window.show()
     window.first_aid.tell_of_crashes(take_crashes())
     with marked_as_running(), window.first_aid.catching(), _interrupt_closes(window.close):
         code = application.exec()
+    application.removeEventFilter(requests)
     # The window is gone from the screen; a picture that is being computed may take a moment to end.
     if not preview.close(_SECONDS_TO_FINISH):
         log.warning("the preview thread has not ended within %.0f s", _SECONDS_TO_FINISH)

@@ -62,11 +62,12 @@ def test_without_a_display_the_example_is_rendered_to_a_file(faces: Generator, t
         assert np.asarray(image).std() > 20
 
 
-def test_without_a_display_a_missing_model_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["--model", "nowhere.smismodel"], ["nowhere.smismodel"]])
+def test_without_a_display_a_missing_model_is_one_sentence_and_exit_code_2(words: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
         [
             sys.executable, "-c", "import sys; from smis_desktop.app import main; sys.exit(main(sys.argv[1:]))",
-            "--model", "nowhere.smismodel",
+            *words,
         ],
         env=environment(),
         cwd=tmp_path,
@@ -102,6 +103,39 @@ def test_asked_to_end_while_the_model_is_being_opened_it_closes_cleanly(
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_after_a_crash_the_next_start_tells(x_display: str, tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text(
+        "import os, signal, sys\n"
+        "from scripts.driven_window import play\n"
+        "def story(window):\n"
+        "    os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "    yield lambda: False\n"
+        "play(story, ['nowhere.smismodel'])\n"
+    )
+    (tmp_path / "second.py").write_text(
+        "from scripts.driven_window import play\n"
+        "from smis_desktop.ui.fault_dialog import FaultDialog\n"
+        "def story(window):\n"
+        "    yield lambda: window.findChild(FaultDialog) is not None\n"
+        "    dialog = window.findChild(FaultDialog)\n"
+        "    print(dialog.details.toPlainText())\n"
+        "    dialog.action_buttons[0].click()\n"
+        "play(story, ['nowhere.smismodel'])\n"
+    )
+    told = []
+    for program in ("first.py", "second.py"):
+        done = subprocess.run(
+            [sys.executable, str(tmp_path / program)],
+            env=environment(DISPLAY=x_display, QT_QPA_PLATFORM="xcb", SMIS_DATA_DIR=str(tmp_path / "data")),
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        told.append((done.returncode, done.stdout))
+    assert told[0][0] == -signal.SIGSEGV
+    assert told[1][0] == 0
+    assert "Segmentation fault" in told[1][1]
+    assert "in story" in told[1][1]
 
 
 def screen(path: Path, region: list[int]) -> np.ndarray:
