@@ -118,7 +118,8 @@ def test_without_openvino_torch_paints_and_the_log_says_so(
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SMIS_BACKEND", "openvino")
     monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.delitem(sys.modules, "smis_desktop.gan.openvino_pictures", raising=False)
+    for name in ("quiet_openvino", "openvino_pictures"):
+        monkeypatch.delitem(sys.modules, f"smis_desktop.gan.{name}", raising=False)
     with pytest.raises(BackendMissing):
         open_pictures("openvino", GENERATOR, tmp_path, 1, silent)
     with caplog.at_level(logging.WARNING):
