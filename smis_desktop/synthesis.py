@@ -20,7 +20,7 @@ from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.style_mixing import mix_styles
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.pictures import Pictures, TorchPictures
-from smis_desktop.gan.pixels import to_rgb8
+from smis_desktop.gan.pixels import resized, to_rgb8
 from smis_desktop.gan.protocol import Generator, Structure
 from smis_desktop.gan.regions import Regions
 from smis_desktop.labels.palette import Palette
@@ -39,7 +39,7 @@ class PictureRequest:
 
     layout: uint8 [H, H], class ids, read-only; ids that the model does not know count as "not said".
     style: whose look is mixed in, how strongly and where.
-    size: side of the picture in pixels, at most the generator's `img_resolution`, which it divides.
+    size: side of the picture in pixels; it divides the generator's `img_resolution`, or the picture is enlarged to it.
     quality: "draft" is quick and approximate, "full" is the generator's own picture, downsampled.
     refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
     start_ws: float32 [num_ws, D], read-only: whose structural slots to start from instead of the encoder's answer, to
@@ -127,14 +127,14 @@ class Synthesizer:
         """[3, size, size]: the smallest that is large enough, brought to size; averaged if it has to be exact."""
         sides = self.generator.draft_sizes
         is_draft = request.quality == "draft"
-        side = min(known for known in sides if known >= request.size) if is_draft else sides[-1]
+        large_enough = (known for known in sides if known >= request.size)
+        side = min(large_enough, default=sides[-1]) if is_draft else sides[-1]
         picture = self.pictures.finish(structure, styles, side, regions)
         if side == request.size:
             return picture[0]
-        size = (request.size, request.size)
         if is_draft:
-            return F.interpolate(picture, size, mode="bilinear", antialias=True)[0]
-        return F.interpolate(picture.clamp(-1, 1), size, mode="area")[0]
+            return F.interpolate(picture, (request.size, request.size), mode="bilinear", antialias=True)[0]
+        return resized(picture.clamp(-1, 1), request.size)[0]
 
     def latents(self, request: PictureRequest) -> Tensor:
         """`ws` [1, num_ws, D] of a layout: encoder, structural mixing, refinement, mixing of the fine slots."""
@@ -239,7 +239,4 @@ def _key(request: PictureRequest) -> bytes:
 
 def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
     """`ws` [1, num_ws, D] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
-    picture = generator.synthesis(ws)
-    if size != generator.img_resolution:
-        picture = F.interpolate(picture.clamp(-1, 1), size=(size, size), mode="area")
-    return to_rgb8(picture[0])
+    return to_rgb8(resized(generator.synthesis(ws).clamp(-1, 1), size)[0])

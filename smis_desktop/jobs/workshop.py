@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SAMPLES = 6
 """Random pictures on which a palette is tried out."""
 _FIRST_SAMPLE = 700_000
+PICTURE_SIDE = 256
+"""Of all pictures that are shown here, whatever side the generator makes."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +207,13 @@ class _Hand:
     def _picture(self, ws: Any) -> np.ndarray:
         import torch
 
-        from smis_desktop.gan.pixels import to_rgb8
+        from smis_desktop.gan.pixels import resized, to_rgb8
 
-        side = min(known for known in self._generator.draft_sizes if known >= min(256, self._generator.draft_sizes[-1]))
+        sides = self._generator.draft_sizes
+        side = min((known for known in sides if known >= PICTURE_SIDE), default=sides[-1])
         with torch.inference_mode():
-            return to_rgb8(self._pictures.finish(self._pictures.structure(ws), ws, side, None)[0])
+            picture = self._pictures.finish(self._pictures.structure(ws), ws, side, None)
+            return to_rgb8(resized(picture, PICTURE_SIDE)[0])
 
     def _find(self, wish: FindShot) -> None:
         from smis_desktop.fewshot.inversion import Inversion, InversionProgress, InversionSettings, invert

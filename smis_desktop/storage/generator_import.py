@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import re
 import tempfile
 import time
 from pathlib import Path
@@ -16,16 +15,14 @@ from smis_desktop.errors import UserError
 from smis_desktop.storage.checkpoints.confinement import ESCAPE_TRIED
 from smis_desktop.storage.checkpoints.reading import Outcome, work
 from smis_desktop.storage.data_folder import data_folder
-from smis_desktop.storage.generator_names import DEFAULT
+from smis_desktop.storage.generator_names import CHECKPOINT_SUFFIXES, DEFAULT, is_good_name
 from smis_desktop.storage.generator_store import InstalledGenerator, install_generator, is_installed
 from smis_desktop.storage.wheel_download import Progress
 
-SUFFIXES = (".pt", ".pth", ".pkl", ".safetensors")
 LICENCE = "unknown, given by the person"
 _LARGEST = 4 << 30
 _SECONDS = 120.0
 _LONGEST_ANSWER = 1 << 16
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")
 
 
 class ClassWanted(UserError):
@@ -71,7 +68,7 @@ def import_generator(
 
 def check_name(name: str) -> None:
     """Raises UserError for what cannot be a generator's name."""
-    if not _NAME.fullmatch(name) or name != name.rstrip(" ."):
+    if not is_good_name(name):
         raise UserError(f"{name!r} cannot be a generator's name; use letters, digits, spaces, dots and dashes.")
     if name == DEFAULT:
         raise UserError(f"The name {name!r} belongs to the default generator; choose another.")
@@ -82,7 +79,7 @@ def _check_file(path: Path) -> None:
         if not path.exists():
             raise UserError(f"{path} does not exist.")
         if not path.is_file():
-            raise UserError(f"{path} is not a file; give a checkpoint ({', '.join(SUFFIXES)}).")
+            raise UserError(f"{path} is not a file; give a checkpoint ({', '.join(CHECKPOINT_SUFFIXES)}).")
         if path.stat().st_size > _LARGEST:
             raise UserError(f"{path} is larger than any StyleGAN2 checkpoint.")
         with path.open("rb"):

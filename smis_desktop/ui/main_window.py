@@ -29,6 +29,7 @@ from smis_desktop.labels.obedience import Obedience, compare
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.workbench import Workbench
 from smis_desktop.storage.anchor import KEY, anchor_facts, anchor_from_facts
+from smis_desktop.storage.generator_names import CHECKPOINT_SUFFIXES
 from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
 from smis_desktop.storage.recent_files import RecentFiles
 from smis_desktop.storage.recovery import RecoveryFolder
@@ -191,9 +192,11 @@ class MainWindow(QMainWindow):
             self.open_any(paths[0])
 
     def open_any(self, path: Path) -> None:
-        """A personal model, or whatever can be painted on."""
+        """A personal model, a checkpoint of a generator, or whatever can be painted on."""
         if path.suffix.lower() == ".smismodel":
             self._open_chosen_model(path)
+        elif path.suffix.lower() in CHECKPOINT_SUFFIXES:
+            self.workshops.import_generator(path)
         else:
             self.files.open(path)
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -34,10 +35,12 @@ _ANY = (("background", (60, 62, 88)), ("subject", (240, 170, 90)))
 class NewModelDialog(QDialog):
     """Shows what the chosen generator makes, so that nobody has to know what a generator is."""
 
+    import_wanted = Signal()
+    """The person has a checkpoint of another generator."""
     _told = Signal(object)
 
-    def __init__(self, generators: tuple[str, ...], parent: QWidget) -> None:
-        """generators: names of those that are installed, the default one first."""
+    def __init__(self, generators: tuple[str, ...], chosen: str, parent: QWidget) -> None:
+        """generators: names of those that are installed, the default one first. chosen: one of them."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("New personal model"))
         self._hand: Spawned | None = None
@@ -48,13 +51,20 @@ class NewModelDialog(QDialog):
         self.generator = QComboBox()
         for generator in generators:
             self.generator.addItem(generator)
+        self.generator.setCurrentText(chosen)
         self.generator.currentTextChanged.connect(self._show_generator)
         self.classes = QComboBox()
         self.classes.addItem(self.tr("Of a face: skin, hair, eyes …"))
         self.classes.addItem(self.tr("Two to begin with: background and subject"))
         form = QFormLayout()
         form.addRow(self.tr("Name"), self.name)
-        form.addRow(self.tr("Makes pictures like"), self.generator)
+        self.import_button = QPushButton(self.tr("Import a generator…"))
+        self.import_button.setAutoDefault(False)
+        self.import_button.clicked.connect(self.import_wanted)
+        choice = QHBoxLayout()
+        choice.addWidget(self.generator, 1)
+        choice.addWidget(self.import_button)
+        form.addRow(self.tr("Makes pictures like"), choice)
         form.addRow(self.tr("Classes"), self.classes)
         pictures = QHBoxLayout()
         self._pictures = [QLabel() for _ in range(_COUNT)]
@@ -84,6 +94,12 @@ class NewModelDialog(QDialog):
         """Ids from 1: in scribbles 0 means unknown."""
         classes = (_FACE, _ANY)[self.classes.currentIndex()]
         return Palette(tuple(SemanticClass(i, name, color) for i, (name, color) in enumerate(classes, 1)))
+
+    def choose_generator(self, name: str) -> None:
+        """Select it; it is added when it is new."""
+        if self.generator.findText(name) < 0:
+            self.generator.addItem(name)
+        self.generator.setCurrentText(name)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._end_hand()

@@ -8,10 +8,11 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
-from smis_desktop.storage.generator_names import generator_names
+from smis_desktop.storage.generator_names import CHECKPOINT_SUFFIXES, DEFAULT, generator_names
 from smis_desktop.storage.model_library import ModelLibrary
 from smis_desktop.storage.workshop import Workshop, WorkshopFacts
 from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.workshop.import_generator_dialog import ImportGeneratorDialog
 from smis_desktop.ui.workshop.models_dialog import ModelsDialog
 from smis_desktop.ui.workshop.new_model_dialog import NewModelDialog
 from smis_desktop.ui.workshop.window import TRAIN, WorkshopWindow
@@ -41,8 +42,20 @@ class Workshops(QObject):
 
     def ask_for_new(self) -> None:
         """Name, generator, classes; then the assistant."""
-        dialog = NewModelDialog(generator_names(), self._window)
+        self._ask_for_new(DEFAULT)
+
+    def _ask_for_new(self, generator: str) -> None:
+        """generator: the one that is chosen at first."""
+        dialog = NewModelDialog(generator_names(), generator, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        patterns = " ".join(f"*{suffix}" for suffix in CHECKPOINT_SUFFIXES)
+        dialog.import_wanted.connect(
+            lambda: self._dialogs.ask_to_open(
+                self.tr("Import a generator"),
+                self.tr("StyleGAN2 checkpoints ({patterns})").format(patterns=patterns),
+                lambda path: self.import_generator(path, dialog),
+            )
+        )
 
         def begin() -> None:
             facts = WorkshopFacts(dialog.name.text().strip(), dialog.generator.currentText())
@@ -52,6 +65,13 @@ class Workshops(QObject):
                 self._dialogs.complain(str(error))
 
         dialog.accepted.connect(begin)
+        dialog.open()
+
+    def import_generator(self, checkpoint: Path, chooser: NewModelDialog | None = None) -> None:
+        """Ask for its name and import it; then it stands in `chooser`, or in a new dialog for a personal model."""
+        dialog = ImportGeneratorDialog(checkpoint, chooser or self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.imported.connect(self._ask_for_new if chooser is None else chooser.choose_generator)
         dialog.open()
 
     def open(self, workshop: Workshop) -> WorkshopWindow | None:
