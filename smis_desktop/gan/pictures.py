@@ -58,7 +58,8 @@ class TorchPictures:
         with computing(self._precision, ws.device):
             found = self._generator.structure(ws)
         features = {side: features.float() for side, features in found.label_features.items()}
-        return Structure(features, found.features.float())
+        picture = None if found.picture is None else found.picture.float()
+        return Structure(features, found.features.float(), picture)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         with computing(self._precision, ws.device):

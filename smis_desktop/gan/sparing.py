@@ -82,7 +82,8 @@ def _on_processor(generator: Generator) -> Generator:
 
 
 def _moved(structure: Structure, device: torch.device) -> Structure:
-    return Structure(_all_moved(structure.label_features, device), structure.features.to(device))
+    picture = None if structure.picture is None else structure.picture.to(device)
+    return Structure(_all_moved(structure.label_features, device), structure.features.to(device), picture)
 
 
 def _all_moved(features: dict[int, Tensor], device: torch.device) -> dict[int, Tensor]:
