@@ -13,6 +13,10 @@ import numpy as np
 FIRST_SEED = 4
 """The style that a newcomer sees first: daylight and natural skin; seed 0 happens to be a magenta one."""
 
+VARIETY = 0.4
+"""By default: pictures as real as the generator's own for little obedience, most of which refinement takes back
+(docs/measurements.md)."""
+
 _MAX_SEED = 2**63 - 1
 _MAX_NUMBERS = 64 * 2048
 """No generator has latents of more numbers than that."""
@@ -45,7 +49,8 @@ class Style:
 
     look: whose. second, blend: another one, and how far towards it (0–1) the look is moved. mix: strength of the
     whole, 0–1. coarse, middle, fine: 0–1 each, strengths of the three groups of slots: pose and shape, features,
-    colour and texture; the first two compete with the layout. class_looks: classes (ids) that wear another look.
+    colour and texture; the first two compete with the layout. variety: how much of what the layout leaves open (build,
+    expression, surroundings) comes from the look, 0–1. class_looks: classes (ids) that wear another look.
     """
 
     look: Look = field(default_factory=Look)
@@ -56,11 +61,12 @@ class Style:
     second: Look | None = None
     blend: float = 0.0
     class_looks: tuple[tuple[int, Look], ...] = ()
+    variety: float = VARIETY
 
     @classmethod
-    def of_seed(cls, seed: int, mix: float = 1.0) -> Style:
+    def of_seed(cls, seed: int, mix: float = 1.0, variety: float = VARIETY) -> Style:
         """The plain case."""
-        return cls(Look(seed), mix)
+        return cls(Look(seed), mix, variety=variety)
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -99,6 +105,7 @@ def style_facts(style: Style) -> dict[str, Any]:
         "faders": [style.coarse, style.middle, style.fine],
         "second": look_facts(style.second) if style.second else None,
         "blend": style.blend,
+        "variety": style.variety,
         "classes": [[class_id, look_facts(look)] for class_id, look in style.class_looks],
     }
 
@@ -112,7 +119,7 @@ def style_from_facts(facts: Mapping[str, Any]) -> Style:
     second = None if facts["second"] is None else look_from_facts(facts["second"])
     return Style(
         look_from_facts(facts["look"]), _fraction(facts["mix"]), coarse, middle, fine, second,
-        _fraction(facts["blend"]), classes,
+        _fraction(facts["blend"]), classes, _fraction(facts.get("variety", 0.0)),
     )  # fmt: skip
 
 

@@ -84,6 +84,7 @@ class Synthesizer:
         self._device = generator.device
         self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
+        self._open_parts: OrderedDict[Look, Tensor] = OrderedDict()
 
     @property
     def backend(self) -> str:
@@ -149,6 +150,11 @@ class Synthesizer:
             if request.anchor is not None:
                 ws = self._anchored(ws, request.anchor)
             look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
+            strength = style.mix * style.variety * (1 - (request.anchor.weight if request.anchor else 0))
+            if strength > 0:
+                second = self._left_open(style.second or style.look)
+                open_part = torch.lerp(self._left_open(style.look), second, style.blend)
+                ws = torch.cat((ws[:, :structural] + strength * open_part, ws[:, structural:]), 1)
             mixed = mix_styles(self.generator, ws, look, style)
             if request.start_ws is not None:
                 begun = self._on_device(request.start_ws)[None]
@@ -168,6 +174,23 @@ class Synthesizer:
         self._encoded[key] = found
         if len(self._encoded) > _REMEMBERED:
             self._encoded.popitem(last=False)
+        return found
+
+    def _left_open(self, look: Look) -> Tensor:
+        """What a look's picture is besides its layout, [1, 1, D]: its structural latent less what the encoder makes of
+        the layout that the model sees in it.
+
+        The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them: added to
+        another layout's answer, this gives back what averaging took (docs/measurements.md).
+        """
+        found = self._open_parts.pop(look, None)
+        if found is None:
+            ws, structural = self._look(look), self.generator.fine_slots.start
+            seen = self.model.transfer.label(self.pictures.structure(ws).label_features)
+            found = (ws - self._encode(seen))[:, :structural].mean(1, keepdim=True)
+        self._open_parts[look] = found
+        if len(self._open_parts) > _REMEMBERED:
+            self._open_parts.popitem(last=False)
         return found
 
     def _anchored(self, ws: Tensor, anchor: Anchor) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from smis_desktop.errors import UserError
+from smis_desktop.gan.latents import seeded_z
 from smis_desktop.style import Anchor, Look, Style
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 from tests.small_generator import small_generator
@@ -189,3 +190,25 @@ def test_of_an_earlier_refinement_a_part_stays(synthesizer: Synthesizer) -> None
     anchor = Anchor(layout(40), refined, weight=0.7, keeps_style=False)
     again = synthesizer.render(PictureRequest(layout(40), anchor=anchor)).ws
     np.testing.assert_allclose(again, plain + 0.7 * (refined - plain), atol=1e-5)
+
+
+def test_what_the_layout_leaves_open_comes_from_the_look(synthesizer: Synthesizer) -> None:
+    """The layout that the model sees in a picture, and all that this layout leaves open in it, are the picture."""
+    own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0].numpy()
+    seen = synthesizer.segment(own)
+    whole = synthesizer.render(PictureRequest(seen, dataclasses.replace(Style.of_seed(8), variety=1.0)))
+    np.testing.assert_allclose(whole.ws, own, atol=1e-4)
+
+    plain, half = (
+        synthesizer.render(PictureRequest(seen, dataclasses.replace(Style.of_seed(8), variety=v))) for v in (0.0, 0.5)
+    )
+    np.testing.assert_allclose(half.ws, (plain.ws + own) / 2, atol=1e-4)
+
+
+def test_a_photo_that_is_repainted_keeps_its_own_build(synthesizer: Synthesizer) -> None:
+    own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(9, GENERATOR.w_dim)))[0].numpy()
+    seen = synthesizer.segment(own)
+    anchored = PictureRequest(
+        seen, dataclasses.replace(Style.of_seed(3), variety=1.0, fine=0.0), anchor=Anchor(seen, own)
+    )
+    np.testing.assert_allclose(synthesizer.render(anchored).ws, own, atol=1e-4)

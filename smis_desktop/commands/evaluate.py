@@ -14,7 +14,7 @@ from smis_desktop.commands.console import Answer, Console, counted
 from smis_desktop.commands.layouts import read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
 from smis_desktop.commands.output_folder import check_folder, make_folder
-from smis_desktop.commands.values import between, refinement, seed, whole
+from smis_desktop.commands.values import add_variety_argument, between, refinement, seed, whole
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.preview import STEPS_AT_REST
 from smis_desktop.storage.atomic import write_bytes
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=seed, default=0, help="style of the first layout; each next one takes the next (default: 0)"
     )
     parser.add_argument("--mix", type=between(0, 1), default=1.0, help="as in `smis render` (default: 1)")
+    add_variety_argument(parser)
     parser.add_argument(
         "--kid-samples", type=whole(0, 100_000), default=100, metavar="N",
         help="pictures of the generator's own to compare with; 0 leaves KID and diversity out (default: 100)",
@@ -100,7 +101,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     entries: list[dict[str, Any]] = []
     pictures = {}
     for method in methods:
-        found = rendered(method, judge, layouts, arguments.seed, arguments.mix, perceptual, console)
+        found = rendered(method, judge, layouts, arguments.seed, arguments.mix, arguments.variety, perceptual, console)
         entry = {"method": method.name, "refine": method.refine_steps, **_obedience(found.matrix, model.palette)}
         entry["kid"] = None
         if own is not None and len(layouts) >= 2:
@@ -118,6 +119,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "generator": model.generator_name,
         "layouts": len(layouts),
         "mix": arguments.mix,
+        "variety": arguments.variety,
         "seed": arguments.seed,
         **{key: told[key] for key in ("refine", "pixel_accuracy", "mean_iou", "classes", "kid", "diversity")},
         "methods": entries,

@@ -9,7 +9,7 @@ from smis_desktop.commands.console import Answer, Console
 from smis_desktop.commands.layouts import read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_synthesizer
 from smis_desktop.commands.picture_size import add_size_argument, picture_size
-from smis_desktop.commands.values import between, refinement, seed, whole
+from smis_desktop.commands.values import add_variety_argument, between, refinement, seed, whole
 from smis_desktop.errors import UserError
 from smis_desktop.style import FIRST_SEED, Style
 
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--same-style", action="store_true", help="one style for all")
     parser.add_argument("--mix", type=between(0, 1), default=1.0, help="as in `smis render` (default: 1)")
+    add_variety_argument(parser)
     parser.add_argument(
         "--refine", type=refinement, default=0, metavar="N|auto", help="refinement steps a layout (default: 0)"
     )
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     keyframes = tuple(
         PictureRequest(
             layout.label_map,
-            Style.of_seed(arguments.seed + (0 if arguments.same_style else number), arguments.mix),
+            Style.of_seed(arguments.seed + (0 if arguments.same_style else number), arguments.mix, arguments.variety),
             size,
             refine_steps=arguments.refine,
         )

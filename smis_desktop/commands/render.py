@@ -12,7 +12,7 @@ from smis_desktop.commands.layouts import GivenLayout, read_layouts
 from smis_desktop.commands.opening import add_model_argument, open_model, open_synthesizer
 from smis_desktop.commands.output_folder import check_folder, make_folder
 from smis_desktop.commands.picture_size import add_size_argument, picture_size
-from smis_desktop.commands.values import between, refinement, seed, whole
+from smis_desktop.commands.values import add_variety_argument, between, refinement, seed, whole
 from smis_desktop.errors import UserError
 from smis_desktop.style import Style
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mix", type=between(0, 1), default=1.0,
         help="how much of the seed's style to mix in; 0: the encoder's own (default: 1)",
     )  # fmt: skip
+    add_variety_argument(parser)
     parser.add_argument(
         "--refine", type=refinement, default=0, metavar="N|auto",
         help="steps of bringing the picture nearer to the layout (default: 0)",
@@ -81,7 +82,7 @@ def _render(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> An
     for done, number in enumerate(own):
         console.progress(words, done / len(own))
         target, layout, style_seed = tasks[number]
-        style = Style.of_seed(style_seed, arguments.mix)
+        style = Style.of_seed(style_seed, arguments.mix, arguments.variety)
         request = PictureRequest(layout.label_map, style, size, refine_steps=arguments.refine)
         result = synthesizer.render(request)
         make_folder(out)
@@ -105,6 +106,7 @@ def _render(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> An
         "generator": model.generator_name,
         "size": size,
         "mix": arguments.mix,
+        "variety": arguments.variety,
         "refine": arguments.refine,
         "pictures": entries,
     }

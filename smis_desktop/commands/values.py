@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from smis_desktop.jobs.preview import STEPS_AT_REST
+from smis_desktop.style import VARIETY
 
 MAX_SEEDS = 10_000
 _MAX_SEED = 2**63 - 1
@@ -47,6 +48,14 @@ def between(low: float, high: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def add_variety_argument(parser: argparse.ArgumentParser) -> None:
+    """`--variety`: what `Style.variety` is."""
+    parser.add_argument(
+        "--variety", type=between(0, 1), default=VARIETY,
+        help="how much of what the layout leaves open (build, expression) comes from the seed (default: %(default)s)",
+    )  # fmt: skip
 
 
 def refinement(text: str) -> int:

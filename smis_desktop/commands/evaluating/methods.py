@@ -51,6 +51,7 @@ def rendered(
     layouts: Sequence[GivenLayout],
     seed: int,
     mix: float,
+    variety: float,
     perceptual: PerceptualDistance | None,
     console: Console,
 ) -> Rendered:
@@ -61,7 +62,7 @@ def rendered(
     quality: Quality = "draft" if perceptual is None else "full"  # the picture itself matters to KID alone
     for done, layout in enumerate(layouts):
         console.progress(words, done / len(layouts))
-        result = method.synthesizer.render(method.request(layout, Style.of_seed(seed + done, mix), quality))
+        result = method.synthesizer.render(method.request(layout, Style.of_seed(seed + done, mix, variety), quality))
         found.matrix += judged(judge, method, layout, result.ws)
         if done < SHOWN:
             found.pictures.append(result.picture)
