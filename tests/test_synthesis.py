@@ -196,12 +196,10 @@ def test_what_the_layout_leaves_open_comes_from_the_look(synthesizer: Synthesize
     """The layout that the model sees in a picture, and all that this layout leaves open in it, are the picture."""
     own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0].numpy()
     seen = synthesizer.segment(own)
-    whole = synthesizer.render(PictureRequest(seen, dataclasses.replace(Style.of_seed(8), variety=1.0)))
+    whole = synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=1.0)))
     np.testing.assert_allclose(whole.ws, own, atol=1e-4)
 
-    plain, half = (
-        synthesizer.render(PictureRequest(seen, dataclasses.replace(Style.of_seed(8), variety=v))) for v in (0.0, 0.5)
-    )
+    plain, half = (synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=v))) for v in (0.0, 0.5))
     np.testing.assert_allclose(half.ws, (plain.ws + own) / 2, atol=1e-4)
 
 

@@ -108,7 +108,9 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
             entry["kid"] = _kid(found.features, own)
         entry["diversity"] = None
         if perceptual is not None:
-            entry["diversity"] = measured_diversity(method, judge, layouts, arguments.seed, perceptual, console)
+            entry["diversity"] = measured_diversity(
+                method, judge, layouts, arguments.seed, arguments.variety, perceptual, console
+            )
         entries.append(entry)
         pictures[method.name] = found.pictures
     if own is not None and min(len(layouts), arguments.kid_samples) < _FEW:

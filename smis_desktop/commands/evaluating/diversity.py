@@ -28,6 +28,7 @@ def measured_diversity(
     judge: Synthesizer,
     layouts: Sequence[GivenLayout],
     seed: int,
+    variety: float,
     perceptual: PerceptualDistance,
     console: Console,
 ) -> dict[str, Any]:
@@ -42,7 +43,9 @@ def measured_diversity(
         console.progress(f"Comparing styles ({method.name})", number / len(chosen))
         pictures = []
         for style in range(STYLES):
-            result = method.synthesizer.render(method.request(layout, Style.of_seed(seed + style), "draft"))
+            result = method.synthesizer.render(
+                method.request(layout, Style.of_seed(seed + style, variety=variety), "draft")
+            )
             pictures.append(result.picture)
             mixed += judged(judge, method, layout, result.ws)
         distances.append(_mean_distance(pictures, perceptual))
