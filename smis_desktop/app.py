@@ -21,7 +21,8 @@ from smis_desktop.errors import UserError
 from smis_desktop.first_aid.crash_marks import marked_as_running, take_crashes
 from smis_desktop.first_aid.log_file import kept_log
 from smis_desktop.jobs.picture_file import write_picture
-from smis_desktop.jobs.preview import STEPS_AT_REST, OpenRenderer, Renderer
+from smis_desktop.jobs.preview import STEPS_AT_REST
+from smis_desktop.jobs.renderer import OpenRenderer, Renderer
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.shots import read_layout
 from smis_desktop.resource_paths import default_model_path, example_layout_path

@@ -12,20 +12,20 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 
 from smis_desktop.jobs.morph import FilmSettings
-from smis_desktop.jobs.preview import (
+from smis_desktop.jobs.preview import PreviewWorker
+from smis_desktop.jobs.preview_messages import (
     AsidePainted,
     Failed,
     FilmProgress,
     LoadingProgress,
     OnScreen,
-    OpenRenderer,
     PicturePainted,
     PictureSaved,
     PreviewMessage,
-    PreviewWorker,
     Ready,
     is_news,
 )
+from smis_desktop.jobs.renderer import OpenRenderer
 from smis_desktop.storage.project_file import Project
 from smis_desktop.style import Anchor, Style
 

@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QDialog, QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from smis_desktop.errors import UserError
-from smis_desktop.jobs.preview import Failed, PicturePainted, Ready
+from smis_desktop.jobs.preview_messages import Failed, PicturePainted, Ready
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.obedience import Obedience, compare

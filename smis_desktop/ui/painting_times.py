@@ -10,7 +10,8 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QPixmap
 from PySide6.QtWidgets import QApplication, QLabel
 
-from smis_desktop.jobs.preview import OpenRenderer, PicturePainted
+from smis_desktop.jobs.preview_messages import PicturePainted
+from smis_desktop.jobs.renderer import OpenRenderer
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.recording import StrokeStep, read_recording
 from smis_desktop.style import Style

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.inverting import photo_inversion
-from smis_desktop.jobs.preview import AsidePainted, FilmProgress
+from smis_desktop.jobs.preview_messages import AsidePainted, FilmProgress
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.pictures import read_picture
 from smis_desktop.storage.films import FILM_SUFFIXES

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.jobs.preview import OpenRenderer
+from smis_desktop.jobs.renderer import OpenRenderer
 from smis_desktop.labels.index_png import encode_label_map
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.live_preview import LivePreview

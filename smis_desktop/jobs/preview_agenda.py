@@ -1,0 +1,208 @@
+"""What the preview thread has to do, and in which order.
+
+First a renderer is opened, then come drafts of the newest layout, pictures to save, its full picture once the hand has
+paused, its refinement while the hand rests, pictures for elsewhere, and last films.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from smis_desktop.jobs.filming import Filming
+from smis_desktop.jobs.renderer import OpenRenderer
+from smis_desktop.storage.project_file import Project
+
+if TYPE_CHECKING:
+    from smis_desktop.synthesis import PictureRequest, Quality
+
+
+@dataclass(frozen=True, eq=False)
+class Submission:
+    """A layout on the easel. `since`: when it was submitted, by the monotonic clock."""
+
+    session: int
+    revision: int
+    request: PictureRequest
+    draft_only: bool
+    since: float
+
+    def continues(self, other: Submission | None) -> bool:
+        """Whether it is the same layout, asked for again."""
+        return other is not None and (self.session, self.revision) == (other.session, other.revision)
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """A renderer to open."""
+
+    open_renderer: OpenRenderer
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """A picture for the front."""
+
+    submission: Submission
+    quality: Quality
+
+
+@dataclass(frozen=True, eq=False)
+class Refining:
+    """The hand rests: so many steps are left for the picture whose latents these are, float32 [num_ws, D]."""
+
+    submission: Submission
+    ws: np.ndarray
+    steps_left: int
+
+
+@dataclass(frozen=True, eq=False)
+class Saving:
+    """A picture for a file; uint8 [size, size, 3] when it is known already."""
+
+    path: Path
+    request: PictureRequest
+    picture: np.ndarray | None
+    project: Project | None
+
+
+@dataclass(frozen=True, eq=False)
+class Aside:
+    """A picture for elsewhere."""
+
+    ticket: int
+    request: PictureRequest
+
+
+Job = Opening | Painting | Refining | Saving | Aside | Filming
+
+
+class PreviewAgenda:
+    """Filled from any thread, emptied by one. Of submitted layouts only the newest waits."""
+
+    def __init__(self, opening: Opening, settle_seconds: float) -> None:
+        """settle_seconds: how long the newest layout must have stood before its full picture is begun."""
+        self._settle_seconds = settle_seconds
+        self._changed = threading.Condition()
+        self._opening: Opening | None = opening
+        self._newest: Submission | None = None
+        self._drafted: Submission | None = None
+        self._resting: Refining | None = None
+        self._saves: deque[Saving] = deque()
+        self._asides: deque[Aside] = deque()
+        self._films: deque[Filming] = deque()
+        self._can_paint = False
+        self._closed = False
+
+    def add(self, job: Opening | Submission | Saving | Aside | Filming) -> None:
+        """One thing more to do; an opening or a submission replaces the one that waits."""
+        with self._changed:
+            match job:
+                case Opening():
+                    self._opening = job
+                case Submission():
+                    self._newest = job
+                case Saving():
+                    self._saves.append(job)
+                case Aside():
+                    self._asides.append(job)
+                case Filming():
+                    self._films.append(job)
+            self._changed.notify()
+
+    def drop_asides(self) -> None:
+        """Forget the pictures for elsewhere."""
+        with self._changed:
+            self._asides.clear()
+
+    def drop_films(self) -> None:
+        """Give up every film; nothing is written."""
+        with self._changed:
+            for film in self._films:
+                film.give_up()
+            self._films.clear()
+
+    def end_film(self, film: Filming) -> None:
+        """It is done, or has failed."""
+        with self._changed:
+            if film in self._films:
+                self._films.remove(film)
+
+    def rest(self, job: Refining) -> None:
+        """To go on with while nothing newer is asked for."""
+        with self._changed:
+            if self._newest is None and self._opening is None:
+                self._resting = job
+
+    def renderer_is_open(self) -> None:
+        """Layouts can be painted, from the draft on."""
+        with self._changed:
+            self._can_paint = True
+            self._drafted = None
+
+    def give_up_front(self) -> None:
+        """What fails as a draft fails at full size too: once is enough to say so."""
+        with self._changed:
+            self._drafted = None
+
+    def is_opening_idle(self) -> bool:
+        """Whether nobody waits any more for the renderer that is being opened."""
+        with self._changed:
+            return self._closed or self._opening is not None
+
+    def close(self) -> None:
+        """Nothing is to be done any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def next(self) -> Job | None:
+        """Wait for something to do; None once closed."""
+        with self._changed:
+            while not self._closed:
+                if (job := self._urgent()) is not None:
+                    return job
+                if self._can_paint and self._drafted is not None and not self._drafted.draft_only:
+                    if not self._changed.wait_for(self._is_disturbed, self._settle_seconds):
+                        drafted, self._drafted = self._drafted, None
+                        return Painting(drafted, "full")
+                elif (job := self._patient()) is not None:
+                    return job
+                else:
+                    self._changed.wait()
+            return None
+
+    def _urgent(self) -> Job | None:
+        if self._can_paint and self._opening is not None and self._saves:
+            return self._saves.popleft()  # asked for with the renderer that is about to go
+        if (opening := self._opening) is not None:
+            self._opening = self._resting = None
+            return opening
+        if not self._can_paint:
+            return None
+        if (newest := self._newest) is not None:
+            self._newest = self._resting = None
+            is_drafted = newest.continues(self._drafted)
+            self._drafted = newest
+            if not is_drafted:
+                return Painting(newest, "draft")
+        return self._saves.popleft() if self._saves else None
+
+    def _patient(self) -> Job | None:
+        """What is done when the picture in front is."""
+        if self._resting is not None:
+            resting, self._resting = self._resting, None
+            return resting
+        if not self._can_paint:
+            return None
+        if self._asides:
+            return self._asides.popleft()
+        return self._films[0] if self._films else None
+
+    def _is_disturbed(self) -> bool:
+        return self._closed or self._opening is not None or self._newest is not None or bool(self._saves)
