@@ -364,6 +364,6 @@ def test_the_theme_can_be_changed_and_is_remembered(window: MainWindow) -> None:
 
 def test_a_project_says_which_model_it_was_painted_with(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
-    project: Project = window._project()
+    project: Project = window.painting.project()
     assert project.model_name == "Three colours"
     assert project.style.ws is not None
