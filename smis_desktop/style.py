@@ -69,6 +69,11 @@ class Style:
         return cls(Look(seed), mix, variety=variety)
 
     @property
+    def moves_structure(self) -> bool:
+        """Whether pose, shape or features come from a look too, and not from the layout alone."""
+        return self.mix > 0 and (self.coarse > 0 or self.middle > 0)
+
+    @property
     def looks(self) -> tuple[Look, ...]:
         """All that take part."""
         return (self.look, *([self.second] if self.second else []), *(look for _, look in self.class_looks))

@@ -93,14 +93,17 @@ class PreviewWorker:
         """Open another renderer. It replaces the present one with a `Ready`, or changes nothing with a `Failed`."""
         self._agenda.add(Opening(open_renderer))
 
-    def submit(self, session: int, revision: int, request: PictureRequest, *, draft_only: bool = False) -> None:
+    def submit(
+        self, session: int, revision: int, request: PictureRequest, *, draft_only: bool = False, refined: int = 0
+    ) -> None:
         """Ask for the picture of `request`, instead of any request that still waits.
 
         session, revision: come back with the picture; revisions grow. `request.size` is the full size; the draft is
         always `DRAFT_SIZE`. draft_only: the pen is still down, a full-size picture would be in its way. Submitting the
-        same revision again without it brings the full picture alone.
+        same revision again without it brings the full picture alone. refined: steps of refinement that are in
+        `request.start_ws` already: only the rest of them is taken.
         """
-        self._agenda.add(Submission(session, revision, request, draft_only, time.monotonic()))
+        self._agenda.add(Submission(session, revision, request, draft_only, time.monotonic(), refined))
 
     def save(
         self, path: Path, request: PictureRequest, picture: np.ndarray | None = None, project: Project | None = None
@@ -189,15 +192,19 @@ class PreviewWorker:
         result = self._render(replace(submission.request, quality=job.quality, size=size))
         latency = time.monotonic() - submission.since
         log.info("revision %d %s in %.2f s", submission.revision, job.quality, result.seconds)
-        self._tell(PicturePainted(submission.session, submission.revision, job.quality, result, latency))
-        if job.quality == "full" and self._refine_steps > 0:
-            self._agenda.rest(Refining(submission, result.ws, self._refine_steps))
+        done = submission.refined if job.quality == "full" else 0
+        self._tell(PicturePainted(submission.session, submission.revision, job.quality, result, latency, done))
+        left = self._refine_steps - submission.refined
+        if job.quality == "full" and left > 0:
+            self._agenda.rest(Refining(submission, result.ws, left))
 
     def _refine(self, job: Refining) -> None:
         submission = job.submission
         steps = min(job.steps_left, _STEPS_AT_ONCE)
         request = replace(submission.request, start_ws=job.ws)
         result = self._render(replace(request, refine_steps=steps, quality="full"))
+        if np.array_equal(result.ws, job.ws):
+            return  # nothing better was found: the picture on show stays as it is
         latency = time.monotonic() - submission.since
         left = job.steps_left - steps
         done = self._refine_steps - left

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Submission:
-    """A layout on the easel. `since`: when it was submitted, by the monotonic clock."""
+    """A layout on the easel. `since`: when it was submitted, by the monotonic clock. `refined`: steps of refinement
+    that it begins with."""
 
     session: int
     revision: int
     request: PictureRequest
     draft_only: bool
     since: float
+    refined: int = 0
 
     def continues(self, other: Submission | None) -> bool:
         """Whether it is the same layout, asked for again."""

@@ -16,14 +16,18 @@ _THIN = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Obedience:
-    """overall: share of the asked cells that show what was asked, 0–1; None when nothing was asked.
+    """What is painted thinner than a cell takes no part in the figures: nobody can tell whether it is followed.
 
-    by_class: intersection over union of each asked class, by id. heat: float32 [r, r], 1 where a cell shows something
-    else, a half where what was asked there is thinner than a cell, so that nobody can tell, 0 elsewhere.
+    overall: share of the asked cells that show what was asked, 0–1; None when nothing was asked.
+    by_class: intersection over union of each asked class, by id. too_thin: classes that are painted, but nowhere
+    broad enough to tell.
+    heat: float32 [r, r], 1 where a cell shows something else, a half where what was asked there is thinner than a
+    cell, 0 elsewhere.
     """
 
     overall: float | None
     by_class: dict[int, float]
+    too_thin: frozenset[int]
     heat: np.ndarray = field(repr=False)
 
 
@@ -35,16 +39,17 @@ def compare(layout: np.ndarray, seen: np.ndarray, palette: Palette) -> Obedience
     side = seen.shape[0]
     known = np.where(palette.channel_of[layout] >= 0, layout, EMPTY).astype(np.uint8)
     asked = reduce_label_map(known, side)
-    said = asked != EMPTY
-    wrong = said & (asked != seen)
-    heat = wrong.astype(np.float32)
-    heat[wrong & _is_thin(known, asked)] = 0.5
+    differs = (asked != EMPTY) & (asked != seen)
+    thin = _is_thin(known, asked)
+    heat = np.where(thin, 0.5, 1.0).astype(np.float32) * differs
+    judged = (asked != EMPTY) & ~thin
     by_class = {}
-    for class_id in np.unique(asked[said]).tolist():
-        wanted, found = asked == class_id, (seen == class_id) & said
+    for class_id in np.unique(asked[judged]).tolist():
+        wanted, found = (asked == class_id) & judged, (seen == class_id) & judged
         by_class[int(class_id)] = float((wanted & found).sum() / (wanted | found).sum())
-    overall = float((said & ~wrong).sum() / said.sum()) if said.any() else None
-    return Obedience(overall, by_class, heat)
+    overall = float((judged & ~differs).sum() / judged.sum()) if judged.any() else None
+    painted = {int(class_id) for class_id in np.unique(known)} - {EMPTY}
+    return Obedience(overall, by_class, frozenset(painted - by_class.keys()), heat)
 
 
 def _is_thin(layout: np.ndarray, asked: np.ndarray) -> np.ndarray:

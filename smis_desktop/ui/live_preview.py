@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,15 @@ _KEPT_OF_REFINEMENT = 0.7
 """How much of a refinement the next stroke begins with: all of it would add up, stroke by stroke."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Refined:
+    """Latents float32 [num_ws, D] that were brought nearer to a layout by so many steps."""
+
+    layout: np.ndarray
+    ws: np.ndarray
+    steps: int
+
+
 class LivePreview(QObject):
     """Sends layouts to the preview thread and turns its messages into signals of the window's thread."""
 
@@ -67,6 +76,8 @@ class LivePreview(QObject):
         self._shown_picture: np.ndarray | None = None
         self._shown_ws: np.ndarray | None = None
         self._anchor: Anchor | None = None
+        self._refined: _Refined | None = None
+        self._begun_with = 0
         self._saves_under_way = 0
 
     def start(self) -> None:
@@ -111,9 +122,14 @@ class LivePreview(QObject):
         # Not at the top of the file: it brings torch along, seconds of it; by now the thread has paid for them.
         from smis_desktop.synthesis import PictureRequest
 
-        self._request = PictureRequest(layout, style, size=self._about.full_size, anchor=self._anchor)
+        request = PictureRequest(layout, style, size=self._about.full_size, anchor=self._anchor)
+        known, self._begun_with = self._refined, 0
+        if known is not None and not style.moves_structure and np.array_equal(known.layout, layout):
+            # Only colours change: the face stays exactly as it was refined.
+            request, self._begun_with = replace(request, start_ws=known.ws), known.steps
+        self._request = request
         self._revision += 1
-        self._worker.submit(self._session, self._revision, self._request, draft_only=pen_is_down)
+        self._submit(draft_only=pen_is_down)
 
     @property
     def anchor(self) -> Anchor | None:
@@ -121,13 +137,18 @@ class LivePreview(QObject):
         return self._anchor if self._anchor is not None and self._anchor.keeps_style else None
 
     def set_anchor(self, anchor: Anchor | None) -> None:
-        """From the next request on."""
-        self._anchor = anchor
+        """From the next request on; what was refined before says nothing any more."""
+        self._anchor, self._refined = anchor, None
 
     def finish(self) -> None:
         """The pen is lifted: the latest request deserves its full picture."""
+        self._submit()
+
+    def _submit(self, draft_only: bool = False) -> None:
         if self._request is not None:
-            self._worker.submit(self._session, self._revision, self._request)
+            self._worker.submit(
+                self._session, self._revision, self._request, draft_only=draft_only, refined=self._begun_with
+            )
 
     def save(self, path: Path, project: Project | None = None, style: Style | None = None) -> None:
         """Write the present picture, full size, to `path`: `saved` or `failed` follows.
@@ -144,10 +165,23 @@ class LivePreview(QObject):
         self._worker.save(path, request, picture, project)
 
     def paint_aside(self, ticket: int, style: Style, size: int = 256) -> None:
-        """The present layout in another style, when nothing else is to be done: `aside_painted` brings it."""
-        if self._request is not None:
-            request = replace(self._request, style=style, quality="draft", size=size)
-            self._worker.paint_aside(ticket, request)
+        """The present layout in another style, when nothing else is to be done: `aside_painted` brings it.
+
+        As far as the style leaves the structure alone it is that of the picture on show.
+        """
+        if self._request is None:
+            return
+        request, known = replace(self._request, style=style, quality="draft", size=size), self._refined
+        if style.moves_structure:
+            request = replace(request, start_ws=None)
+        elif known is not None and np.array_equal(known.layout, request.layout):
+            request = replace(request, start_ws=known.ws)
+        self._worker.paint_aside(ticket, request)
+
+    @property
+    def layout(self) -> np.ndarray | None:
+        """uint8 [H, H], read-only: of the latest request."""
+        return None if self._request is None else self._request.layout
 
     def drop_asides(self) -> None:
         """Nobody waits for them any more."""
@@ -181,9 +215,10 @@ class LivePreview(QObject):
         request = self._request
         if not painted.refined or request is None or painted.revision != self._revision:
             return
-        style, begun = request.style, self._anchor
-        if (style.coarse or style.middle) and style.mix:
+        begun = self._anchor
+        if request.style.moves_structure:
             return  # what a style does to the structure would be done twice
+        self._refined = _Refined(request.layout, painted.result.ws, painted.refined)
         if begun is not None and begun.keeps_style:
             return  # a photo stays where the painting began
         self._anchor = Anchor(request.layout, painted.result.ws, weight=_KEPT_OF_REFINEMENT, keeps_style=False)
@@ -201,7 +236,7 @@ class LivePreview(QObject):
             case Ready():
                 self._about = message
                 self._session += 1
-                self._request = None
+                self._request = self._refined = None
                 self.ready.emit(message)
             case PicturePainted():
                 if is_news(message, self._session, self._shown):

@@ -388,7 +388,7 @@ class MainWindow(QMainWindow):
 
     def _show_obedience(self, obedience: Obedience) -> None:
         self.status.show_obedience(obedience.overall)
-        self.classes.show_followed(obedience.by_class)
+        self.classes.show_followed(obedience)
 
     def _picture_saved(self, path: Path) -> None:
         self.status.tell(self.tr("Saved {path}").format(path=path))

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.labels.class_colors import default_color
+from smis_desktop.labels.obedience import Obedience
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.class_row import CLASS_ID, COLOR, FOLLOWED, KEY, PRESERVED, ClassDelegate, ClassList
 from smis_desktop.ui.easel import Easel
@@ -111,17 +112,20 @@ class PaletteDock(QDockWidget):
         if chosen is None or not self.choose_class(chosen):
             self.choose_row(min(1, palette.num_classes - 1))
 
-    def show_followed(self, by_class: dict[int, float]) -> None:
-        """How well the photograph follows each class, 0–1, by id: a hint in the row, words in the tooltip."""
+    def show_followed(self, obedience: Obedience) -> None:
+        """How well the photograph follows each class: a hint in the row, words in the tooltip."""
         self._is_filling = True
         for row in range(self.list.count()):
             item = self.list.item(row)
-            value = by_class.get(int(item.data(CLASS_ID)))
+            class_id = int(item.data(CLASS_ID))
+            value = obedience.by_class.get(class_id)
             item.setData(FOLLOWED, value)
             tip = str(item.data(Qt.ItemDataRole.ToolTipRole)).split("\n")[0]
             if value is not None:
                 words = self.tr("The photograph follows it to {percent} %, as far as the model sees.")
                 tip += "\n" + words.format(percent=round(100 * value))
+            elif class_id in obedience.too_thin:
+                tip += "\n" + self.tr("It is painted too thin to tell whether the photograph follows it.")
             item.setToolTip(tip)
         self._is_filling = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.inverting import photo_inversion
-from smis_desktop.jobs.preview_messages import AsidePainted, FilmProgress
+from smis_desktop.jobs.preview_messages import AsidePainted, FilmProgress, PicturePainted
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.pictures import read_picture
 from smis_desktop.storage.films import FILM_SUFFIXES
@@ -57,8 +58,8 @@ class StyleDesk(QObject):
         self.bar.variations_wanted.connect(self.show_wall)
         preview.aside_painted.connect(self._hang)
         preview.film_progress.connect(self._tell_film)
-        easel.stroke_ended.connect(self._paint_wall_again)
-        easel.replaced.connect(self._paint_wall_again)
+        preview.painted.connect(self._keep_wall_up_to_date)
+        self._on_wall: tuple[np.ndarray | None, Style] = (None, self.chosen.style)
 
     # What looks can be taken from
 
@@ -106,12 +107,13 @@ class StyleDesk(QObject):
         if self.wall is None:
             self.wall = VariationsWall(self._seeds, self._window)
             self.wall.wanted.connect(self._paint_for_wall)
+            self.wall.others_button.clicked.connect(self._preview.drop_asides)
             self.wall.taken.connect(self.chosen.wear)
             self.wall.pinned.connect(self.chosen.pin)
             self.wall.closed.connect(self._preview.drop_asides)
         self.wall.show()
         self.wall.raise_()
-        self._preview.drop_asides()
+        self._remember_wall()
         self.wall.throw()
 
     def _paint_for_wall(self, number: int, look: Look) -> None:
@@ -123,10 +125,19 @@ class StyleDesk(QObject):
         if self.wall is not None:
             self.wall.show_picture(painted.ticket, picture_to_qimage(painted.result.picture))
 
-    def _paint_wall_again(self) -> None:
-        if self.wall is not None and self.wall.isVisible():
-            self._preview.drop_asides()
+    def _keep_wall_up_to_date(self, painted: PicturePainted) -> None:
+        """Another layout or other strengths in front: the same looks on the wall, as they are then."""
+        if self.wall is None or not self.wall.isVisible() or painted.quality == "draft":
+            return
+        layout, style = self._on_wall
+        now = replace(self.chosen.style, look=style.look)
+        if now != style or layout is None or not np.array_equal(layout, self._preview.layout):
+            self._remember_wall()
             self.wall.paint_again()
+
+    def _remember_wall(self) -> None:
+        self._preview.drop_asides()
+        self._on_wall = self._preview.layout, self.chosen.style
 
     # Films
 

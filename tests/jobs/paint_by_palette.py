@@ -37,6 +37,9 @@ class PaintByPalette:
         ws = np.full((16, 512), styled.mean() / 255, np.float32)
         if request.exact_ws is not None:  # latents know no more than how bright the picture is
             ws, styled = request.exact_ws, np.full_like(styled, 255 * request.exact_ws.mean())
+        if request.start_ws is not None:
+            ws = request.start_ws
+        ws = (ws + np.float32(0.001 * request.refine_steps)).astype(np.float32)  # refinement moves them
         picture = styled.astype(np.uint8)
         # Everything is followed: the model sees what was asked.
         seen = request.layout if request.quality == "full" else None

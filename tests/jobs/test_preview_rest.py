@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from smis_desktop.jobs.preview_messages import (
     AsidePainted,
     OnScreen,
@@ -10,6 +14,8 @@ from smis_desktop.jobs.preview_messages import (
     is_news,
 )
 from smis_desktop.style import Style
+from smis_desktop.synthesis import PictureRequest, PictureResult
+from tests.jobs.paint_by_palette import PaintByPalette
 from tests.jobs.preview_thread import Gated, request, running
 
 
@@ -73,3 +79,36 @@ def test_pictures_for_elsewhere_come_after_the_one_in_front_and_can_be_dropped()
         assert last.ticket == 1
         assert window.next_painted() == (1, 2, "draft")
         assert window.next_painted() == (1, 2, "full")
+
+
+def test_when_nothing_better_is_found_the_picture_on_show_stays() -> None:
+    class Content(PaintByPalette):
+        """Every picture is as good as it gets: refinement hands back the latents that it was given."""
+
+        def render(self, request: PictureRequest) -> PictureResult:
+            return super().render(replace(request, refine_steps=0))
+
+    with running(lambda progress: Content(), refine_steps=600) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.submit(1, 1, request())
+        assert [window.next_painted() for _ in range(2)] == [(1, 1, "draft"), (1, 1, "full")]
+        worker.paint_aside(5, request(quality="draft"))
+        aside = window.next()  # comes after all refinement that there is
+        assert isinstance(aside, AsidePainted)
+
+
+def test_a_picture_that_begins_refined_takes_only_the_steps_that_are_left() -> None:
+    gated = Gated()
+    begun = np.full((16, 512), 0.5, np.float32)
+    with running(lambda progress: gated, refine_steps=8) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        gated.passes.release(10)
+        worker.submit(1, 1, request(start_ws=begun), refined=6)
+        told = [window.next() for _ in range(3)]
+        assert [(p.quality, p.refined) for p in told if isinstance(p, PicturePainted)] == [
+            ("draft", 0), ("full", 6), ("full", 8),
+        ]  # fmt: skip
+        worker.submit(1, 2, request(start_ws=begun), refined=8)
+        told = [window.next() for _ in range(2)]
+        assert [(p.quality, p.refined) for p in told if isinstance(p, PicturePainted)] == [("draft", 0), ("full", 8)]
+        assert [gated.next_entered().refine_steps for _ in range(5)] == [0, 0, 2, 0, 0]

@@ -31,10 +31,24 @@ def test_strokes_thinner_than_a_cell_are_not_held_against_the_picture_with_certa
     found = compare(layout, np.zeros((8, 8), np.uint8), PALETTE)
     assert found.heat.max() == 0.5
     assert (found.heat > 0).sum() >= 1
+    assert found.overall == 1.0, "what nobody can tell counts neither way"
+    assert found.by_class == {0: 1.0}
+    assert found.too_thin == {3}
+
+
+def test_a_class_is_judged_where_it_is_broad_enough() -> None:
+    layout = np.zeros((64, 64), np.uint8)
+    layout[16:32, :] = 3
+    layout[50:52, 8:40] = 3
+    seen = np.zeros((8, 8), np.uint8)
+    seen[2] = 3
+    found = compare(layout, seen, PALETTE)
+    assert found.by_class == {0: pytest.approx(40 / 48), 3: pytest.approx(8 / 16)}
+    assert found.too_thin == frozenset()
 
 
 def test_nothing_asked_is_nothing_to_follow() -> None:
     found = compare(np.full((64, 64), 255, np.uint8), np.zeros((8, 8), np.uint8), PALETTE)
     assert found.overall is None
-    assert found.by_class == {}
+    assert (found.by_class, found.too_thin) == ({}, frozenset())
     assert not found.heat.any()

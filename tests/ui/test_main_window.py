@@ -3,89 +3,37 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
-    QFileDialog,
-    QLabel,
     QLineEdit,
     QListWidget,
-    QMessageBox,
-    QPushButton,
     QSlider,
 )
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.errors import UserError
-from smis_desktop.labels.index_png import encode_label_map, read_label_map
-from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.labels.index_png import encode_label_map
 from smis_desktop.synthesis import PictureRequest, PictureResult
 from smis_desktop.ui.help_dialogs import AboutDialog
 from smis_desktop.ui.key_dialogs import CheatSheet
 from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.qimage import qimage_to_picture
 from tests.jobs.paint_by_palette import FACE, PaintByPalette
-from tests.ui.conftest import MakeWindow, at, is_finished
-
-WAIT = 30_000
-"""Milliseconds after which something that should have happened is called missing."""
-
-
-def wait_until_finished(window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
-
-
-def stroke(window: MainWindow, start: tuple[int, int], end: tuple[int, int], lift: bool = True) -> None:
-    canvas = window.canvas
-    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at(canvas, *start))
-    QTest.mouseMove(canvas, at(canvas, *end))
-    if lift:
-        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at(canvas, *end))
-
-
-def pixels(window: MainWindow) -> np.ndarray:
-    assert window.easel.document is not None
-    return window.easel.document.snapshot()
-
-
-def picture_on_screen(window: MainWindow) -> np.ndarray:
-    """What the preview panel shows, its rounded corners left out."""
-    return qimage_to_picture(window.panel.grab(window.panel.picture_rect().adjusted(8, 8, -8, -8)).toImage())
-
-
-def texts(parent: QObject) -> str:
-    labels = [label.text() for label in parent.findChildren(QLabel) if label.isVisible()]
-    return " | ".join(labels)
-
-
-def answer_file_dialog(window: MainWindow, path: Path, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: window.findChild(QFileDialog) is not None, timeout=WAIT)
-    dialog = window.findChild(QFileDialog)
-    dialog.setDirectory(str(path.parent))
-    dialog.findChild(QLineEdit).setText(path.name)
-    dialog.accept()
-    qtbot.waitUntil(lambda: window.findChild(QFileDialog) is None, timeout=WAIT)
-
-
-def close_complaint(window: MainWindow, qtbot: QtBot) -> str:
-    qtbot.waitUntil(lambda: window.findChild(QMessageBox) is not None, timeout=WAIT)
-    box = window.findChild(QMessageBox)
-    text = str(box.text())
-    box.close()
-    qtbot.waitUntil(lambda: window.findChild(QMessageBox) is None, timeout=WAIT)
-    return text
+from tests.ui.acting import (
+    WAIT,
+    picture_on_screen,
+    pixels,
+    stroke,
+    texts,
+    wait_until_finished,
+)
+from tests.ui.conftest import MakeWindow, at
 
 
 def test_a_newcomer_sees_layout_classes_and_photograph_and_a_first_stroke_changes_it(
@@ -177,208 +125,6 @@ def test_choosing_a_class_takes_the_brush_in_hand_again(window: MainWindow) -> N
     assert (pixels(window)[56, 4:60] == 7).all()
 
 
-def test_a_new_style_changes_the_picture_and_typing_its_seed_brings_it_back(window: MainWindow, qtbot: QtBot) -> None:
-    first, first_seed = picture_on_screen(window), window.style_desk.chosen.style.look.seed
-    QTest.mouseClick(window.style_desk.bar.new_style_button, Qt.MouseButton.LeftButton)
-    wait_until_finished(window, qtbot)
-    assert window.style_desk.chosen.style.look.seed != first_seed
-    assert (picture_on_screen(window) != first).any()
-    field = window.style_desk.bar.findChild(QLineEdit)
-    assert field.text() == str(window.style_desk.chosen.style.look.seed)
-    field.setFocus()
-    field.selectAll()
-    chosen = window.classes.current_class_id
-    QTest.keyClicks(field, "3")
-    assert window.classes.current_class_id == chosen, "a digit typed into a field chose a class"
-    field.selectAll()
-    QTest.keyClicks(field, str(first_seed))
-    QTest.keyClick(field, Qt.Key.Key_Return)
-    assert window.style_desk.chosen.style.look.seed == first_seed
-    wait_until_finished(window, qtbot)
-    np.testing.assert_array_equal(picture_on_screen(window), first)
-
-
-def test_the_mixing_slider_changes_the_picture(window: MainWindow, qtbot: QtBot) -> None:
-    first = picture_on_screen(window)
-    window.style_desk.bar.findChild(QSlider).setValue(0)
-    wait_until_finished(window, qtbot)
-    assert window.style_desk.chosen.style.mix == 0.0
-    assert (picture_on_screen(window) != first).any()
-
-
-def test_throwing_a_style_never_throws_the_present_one(window: MainWindow) -> None:
-    seen = [window.style_desk.chosen.style.look.seed]
-    for _ in range(50):
-        window.style_desk.chosen.throw_seed()
-        seen.append(window.style_desk.chosen.style.look.seed)
-    assert all(a != b for a, b in pairwise(seen))
-
-
-def test_saving_the_picture_writes_the_full_picture_of_what_is_painted(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    stroke(window, (4, 56), (60, 56))
-    expected = PaintByPalette().render(PictureRequest(pixels(window), window.style_desk.chosen.style, size=512)).picture
-    window.commands["file.export_picture"].trigger()  # most likely only the draft is there yet
-    with qtbot.waitSignal(window.preview.saved, timeout=WAIT):
-        answer_file_dialog(window, tmp_path / "portrait.png", qtbot)
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "portrait.png")), expected)
-    with qtbot.waitSignal(window.preview.saved, timeout=WAIT):
-        window.commands["file.export_picture"].trigger()
-        answer_file_dialog(window, tmp_path / "again", qtbot)
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "again.png")), expected)
-
-
-def test_a_picture_that_cannot_be_written_is_said_so(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    window.preview.save(tmp_path / "missing" / "portrait.png")
-    assert "missing" in close_complaint(window, qtbot)
-    assert not window.preview.is_saving
-    window.close()
-    assert not window.isVisible()
-
-
-def test_a_saved_layout_opens_again_id_for_id(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    stroke(window, (4, 56), (60, 56))
-    painted = pixels(window)
-    window.commands["file.export_layout"].trigger()
-    answer_file_dialog(window, tmp_path / "mine.png", qtbot)
-    qtbot.waitUntil((tmp_path / "mine.png").exists, timeout=WAIT)
-    np.testing.assert_array_equal(read_label_map(tmp_path / "mine.png"), painted)
-    window.easel.undo()
-    assert (pixels(window) != painted).any()
-    with qtbot.waitSignal(window.easel.replaced, timeout=WAIT):
-        window.commands["file.open"].trigger()
-        answer_file_dialog(window, tmp_path / "mine.png", qtbot)
-    np.testing.assert_array_equal(pixels(window), painted)
-
-
-def test_a_file_that_is_no_layout_is_said_so_and_the_painting_stays(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    (tmp_path / "notes.png").write_text("not a picture")
-    painted = pixels(window)
-    window.commands["file.open"].trigger()
-    answer_file_dialog(window, tmp_path / "notes.png", qtbot)
-    assert "notes.png" in close_complaint(window, qtbot)
-    np.testing.assert_array_equal(pixels(window), painted)
-
-
-def test_a_layout_to_start_from_that_cannot_be_read_leaves_an_empty_canvas_to_paint_on(
-    make_window: MakeWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    window = make_window(layout=tmp_path / "nowhere.png", palette=None)
-    assert "nowhere.png" in close_complaint(window, qtbot)
-    wait_until_finished(window, qtbot)
-    assert pixels(window).shape == (512, 512)
-    assert (pixels(window) == 255).all()
-
-
-def test_classes_and_layout_can_wait_for_the_model(make_window: MakeWindow, qtbot: QtBot) -> None:
-    may_open = threading.Event()
-
-    def open_first(progress: Callable[[str, float], None]) -> PaintByPalette:
-        assert may_open.wait(30)
-        return PaintByPalette()
-
-    window = make_window(open_first, palette=None)
-    stroke(window, (4, 56), (60, 56))  # nothing to paint with yet: nothing happens
-    assert window.easel.document is None
-    may_open.set()
-    wait_until_finished(window, qtbot)
-    assert set(np.unique(pixels(window))) == {0, 1, 7}
-
-
-def test_one_can_paint_while_the_model_is_still_being_opened(make_window: MakeWindow, qtbot: QtBot) -> None:
-    told, may_open = threading.Event(), threading.Event()
-
-    def open_first(progress: Callable[[str, float], None]) -> PaintByPalette:
-        progress("Fetching the generator", 0.4)
-        told.set()
-        assert may_open.wait(30)
-        return PaintByPalette()
-
-    window = make_window(open_first)
-    qtbot.waitUntil(lambda: "Fetching the generator" in texts(window.panel), timeout=WAIT)
-    assert told.is_set()
-    stroke(window, (4, 56), (60, 56))
-    painted = pixels(window)
-    assert (painted[56, 4:60] == 1).all()
-    assert not window.commands["file.export_picture"].isEnabled()
-    may_open.set()
-    wait_until_finished(window, qtbot)
-    np.testing.assert_array_equal(pixels(window), painted)
-    assert "Fetching" not in texts(window.panel)
-    assert window.commands["file.export_picture"].isEnabled()
-    window.commands["edit.undo"].trigger()
-    assert (pixels(window) != painted).any(), "opening the model lost the history"
-
-
-def test_a_generator_that_cannot_be_fetched_is_said_in_place_and_can_be_tried_again(
-    make_window: MakeWindow, qtbot: QtBot
-) -> None:
-    def no_network(progress: Callable[[str, float], None]) -> PaintByPalette:
-        raise UserError("The face generator could not be fetched: there is no network.")
-
-    window = make_window(no_network)
-    qtbot.waitUntil(lambda: "there is no network" in texts(window.panel), timeout=WAIT)
-    retry = next(button for button in window.panel.findChildren(QPushButton) if button.isVisible())
-    QTest.mouseClick(retry, Qt.MouseButton.LeftButton)
-    wait_until_finished(window, qtbot)
-    assert "there is no network" not in texts(window.panel)
-
-
-OTHER = Palette((SemanticClass(1, "wool", (250, 250, 240)), SemanticClass(40, "grass", (60, 160, 70))))
-
-
-def test_opening_a_personal_model_brings_its_classes_and_keeps_the_painting(
-    make_window: MakeWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    def open_model(path: Path) -> Callable[[Callable[[str, float], None]], PaintByPalette]:
-        return lambda progress: PaintByPalette(name=path.stem, palette=OTHER)
-
-    window = make_window(open_model=open_model)
-    wait_until_finished(window, qtbot)
-    painted = pixels(window)
-    (tmp_path / "sheep.smismodel").touch()
-    with qtbot.waitSignal(window.preview.ready, timeout=WAIT):
-        window.commands["file.model"].trigger()
-        answer_file_dialog(window, tmp_path / "sheep.smismodel", qtbot)
-    names = window.classes.list
-    assert [names.item(row).text() for row in range(names.count())] == ["wool", "grass"]
-    assert "sheep" in window.windowTitle()
-    np.testing.assert_array_equal(pixels(window), painted)
-    wait_until_finished(window, qtbot)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
-    QTest.keyClick(window.canvas, Qt.Key.Key_2)
-    stroke(window, (4, 56), (60, 56))
-    assert (pixels(window)[56, 4:60] == 40).all()
-    wait_until_finished(window, qtbot)
-
-
-def test_a_model_that_cannot_be_opened_is_said_so_and_the_one_before_goes_on(
-    make_window: MakeWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    def open_model(path: Path) -> Callable[[Callable[[str, float], None]], PaintByPalette]:
-        def refuse(progress: Callable[[str, float], None]) -> PaintByPalette:
-            progress("Reading", -1.0)
-            raise UserError(f"{path.name} is damaged.")
-
-        return refuse
-
-    window = make_window(open_model=open_model)
-    wait_until_finished(window, qtbot)
-    (tmp_path / "broken.smismodel").touch()
-    window.commands["file.model"].trigger()
-    answer_file_dialog(window, tmp_path / "broken.smismodel", qtbot)
-    assert close_complaint(window, qtbot) == "broken.smismodel is damaged."
-    assert "Reading" not in texts(window.panel)
-    before = picture_on_screen(window)
-    stroke(window, (4, 56), (60, 56))
-    wait_until_finished(window, qtbot)
-    assert (picture_on_screen(window) != before).any()
-
-
 class Stumbling(PaintByPalette):
     """Fails on layouts in which the lower left corner is hair."""
 
@@ -400,44 +146,6 @@ def test_a_picture_that_fails_is_said_over_the_one_that_stays_and_the_next_takes
     window.commands["edit.undo"].trigger()
     wait_until_finished(window, qtbot)
     assert "fault" not in texts(window.panel)
-
-
-@dataclass(frozen=True)
-class Slow(PaintByPalette):
-    """Stops in every render until it may go on."""
-
-    entered: threading.Event = field(default_factory=threading.Event)
-    may_go_on: threading.Event = field(default_factory=threading.Event)
-
-    def render(self, request: PictureRequest) -> PictureResult:
-        self.entered.set()
-        assert self.may_go_on.wait(30)
-        return super().render(request)
-
-
-def test_closing_in_the_middle_of_a_picture_waits_for_nothing(make_window: MakeWindow, qtbot: QtBot) -> None:
-    renderer = Slow()
-    window = make_window(lambda progress: renderer)
-    qtbot.waitUntil(renderer.entered.is_set, timeout=WAIT)
-    window.close()
-    assert not window.isVisible()
-    renderer.may_go_on.set()
-    assert window.preview.close(30.0)
-
-
-def test_a_window_that_is_closed_while_it_saves_goes_when_the_file_is_there(
-    make_window: MakeWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
-    renderer = Slow()
-    window = make_window(lambda progress: renderer)
-    qtbot.waitUntil(renderer.entered.is_set, timeout=WAIT)
-    window.preview.save(tmp_path / "late.png")
-    window.close()
-    assert window.isVisible()
-    renderer.may_go_on.set()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=WAIT)
-    with Image.open(tmp_path / "late.png") as image:
-        assert image.size == (512, 512)
 
 
 def test_the_status_bar_tells_class_and_zoom(window: MainWindow) -> None:

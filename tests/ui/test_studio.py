@@ -21,8 +21,8 @@ from smis_desktop.ui.main_window import MainWindow
 from smis_desktop.ui.shortcuts import Shortcuts
 from smis_desktop.ui.small_dialogs import NewDialog, RecoveryDialog
 from smis_desktop.ui.theme import THEMES, ThemeColors
+from tests.ui.acting import WAIT, answer_file_dialog, pixels, stroke, texts
 from tests.ui.conftest import MakeWindow, is_finished
-from tests.ui.test_main_window import WAIT, answer_file_dialog, pixels, stroke, texts
 
 
 def button(window: MainWindow, which: QMessageBox.StandardButton, qtbot: QtBot) -> None:

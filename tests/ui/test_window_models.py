@@ -1,0 +1,136 @@
+"""Models opened in the window, slowly, anew, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QPushButton,
+)
+from pytestqt.qtbot import QtBot
+
+from smis_desktop.errors import UserError
+from smis_desktop.labels.palette import Palette, SemanticClass
+from tests.jobs.paint_by_palette import PaintByPalette
+from tests.ui.acting import (
+    WAIT,
+    answer_file_dialog,
+    close_complaint,
+    picture_on_screen,
+    pixels,
+    stroke,
+    texts,
+    wait_until_finished,
+)
+from tests.ui.conftest import MakeWindow
+
+
+def test_classes_and_layout_can_wait_for_the_model(make_window: MakeWindow, qtbot: QtBot) -> None:
+    may_open = threading.Event()
+
+    def open_first(progress: Callable[[str, float], None]) -> PaintByPalette:
+        assert may_open.wait(30)
+        return PaintByPalette()
+
+    window = make_window(open_first, palette=None)
+    stroke(window, (4, 56), (60, 56))  # nothing to paint with yet: nothing happens
+    assert window.easel.document is None
+    may_open.set()
+    wait_until_finished(window, qtbot)
+    assert set(np.unique(pixels(window))) == {0, 1, 7}
+
+
+def test_one_can_paint_while_the_model_is_still_being_opened(make_window: MakeWindow, qtbot: QtBot) -> None:
+    told, may_open = threading.Event(), threading.Event()
+
+    def open_first(progress: Callable[[str, float], None]) -> PaintByPalette:
+        progress("Fetching the generator", 0.4)
+        told.set()
+        assert may_open.wait(30)
+        return PaintByPalette()
+
+    window = make_window(open_first)
+    qtbot.waitUntil(lambda: "Fetching the generator" in texts(window.panel), timeout=WAIT)
+    assert told.is_set()
+    stroke(window, (4, 56), (60, 56))
+    painted = pixels(window)
+    assert (painted[56, 4:60] == 1).all()
+    assert not window.commands["file.export_picture"].isEnabled()
+    may_open.set()
+    wait_until_finished(window, qtbot)
+    np.testing.assert_array_equal(pixels(window), painted)
+    assert "Fetching" not in texts(window.panel)
+    assert window.commands["file.export_picture"].isEnabled()
+    window.commands["edit.undo"].trigger()
+    assert (pixels(window) != painted).any(), "opening the model lost the history"
+
+
+def test_a_generator_that_cannot_be_fetched_is_said_in_place_and_can_be_tried_again(
+    make_window: MakeWindow, qtbot: QtBot
+) -> None:
+    def no_network(progress: Callable[[str, float], None]) -> PaintByPalette:
+        raise UserError("The face generator could not be fetched: there is no network.")
+
+    window = make_window(no_network)
+    qtbot.waitUntil(lambda: "there is no network" in texts(window.panel), timeout=WAIT)
+    retry = next(button for button in window.panel.findChildren(QPushButton) if button.isVisible())
+    QTest.mouseClick(retry, Qt.MouseButton.LeftButton)
+    wait_until_finished(window, qtbot)
+    assert "there is no network" not in texts(window.panel)
+
+
+OTHER = Palette((SemanticClass(1, "wool", (250, 250, 240)), SemanticClass(40, "grass", (60, 160, 70))))
+
+
+def test_opening_a_personal_model_brings_its_classes_and_keeps_the_painting(
+    make_window: MakeWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    def open_model(path: Path) -> Callable[[Callable[[str, float], None]], PaintByPalette]:
+        return lambda progress: PaintByPalette(name=path.stem, palette=OTHER)
+
+    window = make_window(open_model=open_model)
+    wait_until_finished(window, qtbot)
+    painted = pixels(window)
+    (tmp_path / "sheep.smismodel").touch()
+    with qtbot.waitSignal(window.preview.ready, timeout=WAIT):
+        window.commands["file.model"].trigger()
+        answer_file_dialog(window, tmp_path / "sheep.smismodel", qtbot)
+    names = window.classes.list
+    assert [names.item(row).text() for row in range(names.count())] == ["wool", "grass"]
+    assert "sheep" in window.windowTitle()
+    np.testing.assert_array_equal(pixels(window), painted)
+    wait_until_finished(window, qtbot)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
+    QTest.keyClick(window.canvas, Qt.Key.Key_2)
+    stroke(window, (4, 56), (60, 56))
+    assert (pixels(window)[56, 4:60] == 40).all()
+    wait_until_finished(window, qtbot)
+
+
+def test_a_model_that_cannot_be_opened_is_said_so_and_the_one_before_goes_on(
+    make_window: MakeWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    def open_model(path: Path) -> Callable[[Callable[[str, float], None]], PaintByPalette]:
+        def refuse(progress: Callable[[str, float], None]) -> PaintByPalette:
+            progress("Reading", -1.0)
+            raise UserError(f"{path.name} is damaged.")
+
+        return refuse
+
+    window = make_window(open_model=open_model)
+    wait_until_finished(window, qtbot)
+    (tmp_path / "broken.smismodel").touch()
+    window.commands["file.model"].trigger()
+    answer_file_dialog(window, tmp_path / "broken.smismodel", qtbot)
+    assert close_complaint(window, qtbot) == "broken.smismodel is damaged."
+    assert "Reading" not in texts(window.panel)
+    before = picture_on_screen(window)
+    stroke(window, (4, 56), (60, 56))
+    wait_until_finished(window, qtbot)
+    assert (picture_on_screen(window) != before).any()
