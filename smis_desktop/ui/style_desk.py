@@ -107,14 +107,13 @@ class StyleDesk(QObject):
         if self.wall is None:
             self.wall = VariationsWall(self._seeds, self._window)
             self.wall.wanted.connect(self._paint_for_wall)
-            self.wall.others_button.clicked.connect(self._preview.drop_asides)
+            self.wall.others_wanted.connect(self._throw_wall)
             self.wall.taken.connect(self.chosen.wear)
             self.wall.pinned.connect(self.chosen.pin)
             self.wall.closed.connect(self._preview.drop_asides)
         self.wall.show()
         self.wall.raise_()
-        self._remember_wall()
-        self.wall.throw()
+        self._throw_wall()
 
     def _paint_for_wall(self, number: int, look: Look) -> None:
         style = self.chosen.style
@@ -134,6 +133,11 @@ class StyleDesk(QObject):
         if now != style or layout is None or not np.array_equal(layout, self._preview.layout):
             self._remember_wall()
             self.wall.paint_again()
+
+    def _throw_wall(self) -> None:
+        if self.wall is not None:
+            self._remember_wall()
+            self.wall.throw()
 
     def _remember_wall(self) -> None:
         self._preview.drop_asides()

@@ -34,6 +34,7 @@ class VariationsWall(QDialog):
     """Number on the wall, and the look to paint it in."""
     taken = Signal(Look)
     pinned = Signal(Look)
+    others_wanted = Signal()
     closed = Signal()
 
     def __init__(self, seeds: random.Random, parent: QWidget) -> None:
@@ -42,6 +43,7 @@ class VariationsWall(QDialog):
         self.setWindowTitle(self.tr("Variations"))
         self._seeds = seeds
         self._looks: list[Look] = []
+        self._awaited: set[int] = set()
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Variations of the layout"))
         self.list.setViewMode(QListView.ViewMode.IconMode)
@@ -53,24 +55,29 @@ class VariationsWall(QDialog):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.itemClicked.connect(self._take)
         self.list.itemActivated.connect(self._take)
-        hint = QLabel(self.tr("Click a picture to paint on in its look."))
-        hint.setProperty("role", "muted")
+        self._hint = QLabel()
+        self._hint.setProperty("role", "muted")
         self.others_button = QPushButton(self.tr("Others"))
         self.others_button.setToolTip(self.tr("Twelve other looks"))
-        self.others_button.clicked.connect(self.throw)
+        self.others_button.clicked.connect(self.others_wanted)
         self.pin_button = QPushButton(self.tr("Lay aside"))
         self.pin_button.setToolTip(self.tr("Lay the chosen look aside, to come back to it"))
         self.pin_button.setEnabled(False)
         self.pin_button.clicked.connect(self._pin)
         self.list.itemSelectionChanged.connect(lambda: self.pin_button.setEnabled(bool(self.list.selectedItems())))
         row = QHBoxLayout()
-        row.addWidget(hint, 1)
+        row.addWidget(self._hint, 1)
         row.addWidget(self.pin_button)
         row.addWidget(self.others_button)
         column = QVBoxLayout(self)
         column.addWidget(self.list, 1)
         column.addLayout(row)
         self.resize(4 * (_SIDE + 12) + 44, 3 * (_SIDE + 30) + 80)
+
+    @property
+    def missing(self) -> int:
+        """How many pictures are still being painted."""
+        return len(self._awaited)
 
     def throw(self) -> None:
         """Other looks, none of them the same."""
@@ -86,6 +93,8 @@ class VariationsWall(QDialog):
 
     def paint_again(self) -> None:
         """The layout has changed: the same looks on it."""
+        self._awaited = set(range(len(self._looks)))
+        self._tell_missing()
         for number, look in enumerate(self._looks):
             self.wanted.emit(number, look)
 
@@ -99,6 +108,8 @@ class VariationsWall(QDialog):
             pixmap = QPixmap.fromImage(picture.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, smooth))
             pixmap.setDevicePixelRatio(ratio)
             item.setIcon(QIcon(pixmap))
+        self._awaited.discard(number)
+        self._tell_missing()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.closed.emit()
@@ -107,6 +118,10 @@ class VariationsWall(QDialog):
     def reject(self) -> None:
         """Esc closes it like the window's own button."""
         self.close()
+
+    def _tell_missing(self) -> None:
+        painting = self.tr("Painting… {done} of {count}").format(done=_COUNT - self.missing, count=_COUNT)
+        self._hint.setText(painting if self.missing else self.tr("Click a picture to paint on in its look."))
 
     def _take(self, item: QListWidgetItem) -> None:
         self.taken.emit(self._looks[self.list.row(item)])

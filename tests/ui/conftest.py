@@ -45,10 +45,16 @@ def make_window(qtbot: QtBot, example_layout: Path, tmp_path: Path) -> Iterator[
         open_model: Callable[[Path], OpenRenderer] = lambda path: lambda progress: PaintByPalette(),
         layout: Path | None = example_layout,
         palette: object = FACE,
+        refine_steps: int = 0,
     ) -> MainWindow:
         settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
         window = MainWindow(
-            LivePreview(open_first), open_model, example_layout, random.Random(1), settings, tmp_path / "data"
+            LivePreview(open_first, refine_steps),
+            open_model,
+            example_layout,
+            random.Random(1),
+            settings,
+            tmp_path / "data",
         )
         qtbot.addWidget(window)
         opened.append(window)

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt
+import pytest
+from PIL import Image
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import (
-    QLineEdit,
-    QSlider,
-)
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
+from smis_desktop.style import Style
+from smis_desktop.synthesis import PictureRequest, PictureResult
+from smis_desktop.ui.film_dialog import FilmDialog
 from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.ui.qimage import qimage_to_picture
+from smis_desktop.ui.variations_wall import VariationsWall
+from tests.jobs.paint_by_palette import PaintByPalette
 from tests.ui.acting import (
+    WAIT,
+    answer_file_dialog,
     picture_on_screen,
+    stroke,
+    texts,
     wait_until_finished,
 )
+from tests.ui.conftest import MakeWindow
 
 
 def test_a_new_style_changes_the_picture_and_typing_its_seed_brings_it_back(window: MainWindow, qtbot: QtBot) -> None:
@@ -55,3 +66,213 @@ def test_throwing_a_style_never_throws_the_present_one(window: MainWindow) -> No
         window.style_desk.chosen.throw_seed()
         seen.append(window.style_desk.chosen.style.look.seed)
     assert all(a != b for a, b in pairwise(seen))
+
+
+def finished_picture(window: MainWindow, qtbot: QtBot) -> np.ndarray:
+    wait_until_finished(window, qtbot)
+    return picture_on_screen(window)
+
+
+def choose(button: QPushButton, words: str) -> None:
+    """An entry of the button's menu, as if the menu had been opened."""
+    menu = button.menu()
+    menu.aboutToShow.emit()
+    entries = {action.text(): action for action in menu.actions()}
+    entries[words].trigger()
+
+
+def test_the_faders_of_the_panel_are_strengths_of_the_style(window: MainWindow, qtbot: QtBot) -> None:
+    panel, chosen = window.style_desk.panel, window.style_desk.chosen
+    window.commands["view.style"].setChecked(True)
+    assert panel.isVisible()
+    for name, percent in (("coarse", 20), ("middle", 30), ("fine", 60)):
+        panel.faders[name].slider.setValue(percent)
+        assert getattr(chosen.style, name) == percent / 100
+    chosen.set_style(Style())
+    assert [panel.faders[name].slider.value() for name in ("coarse", "middle", "fine")] == [0, 0, 100]
+    window.commands["view.style"].setChecked(False)
+    assert not panel.isVisible()
+
+
+def test_a_locked_style_stays_whatever_is_opened_or_thrown(window: MainWindow, qtbot: QtBot) -> None:
+    wait_until_finished(window, qtbot)
+    window.commands["picture.keep"].trigger()
+    window.commands["picture.new_style"].trigger()
+    locked = window.style_desk.chosen.style
+    window.commands["picture.lock_style"].setChecked(True)
+    window.commands["picture.new_style"].trigger()
+    window.history.itemClicked.emit(window.history.item(0))
+    assert window.style_desk.chosen.style == locked
+    QTest.mouseClick(window.style_desk.bar.lock_button, Qt.MouseButton.LeftButton)
+    assert not window.commands["picture.lock_style"].isChecked()
+    window.history.itemClicked.emit(window.history.item(0))
+    assert window.style_desk.chosen.style != locked
+
+
+def test_a_look_is_laid_aside_worn_again_and_forgotten(window: MainWindow, qtbot: QtBot) -> None:
+    panel, chosen = window.style_desk.panel, window.style_desk.chosen
+    window.commands["view.style"].setChecked(True)
+    first = chosen.style.look
+    QTest.mouseClick(panel.pin_button, Qt.MouseButton.LeftButton)
+    window.commands["picture.pin"].trigger()  # once is enough
+    assert chosen.pins == (first,)
+    chosen.throw_seed()
+    named = next(b for b in panel.findChildren(QPushButton) if b.text() == f"Seed {first.seed}")
+    QTest.mouseClick(named, Qt.MouseButton.LeftButton)
+    assert chosen.style.look == first
+    assert window.painting.project().style.pins == (first,)
+    forget = next(b for b in panel.findChildren(QToolButton) if b.toolTip() == "Forget this look")
+    QTest.mouseClick(forget, Qt.MouseButton.LeftButton)
+    assert chosen.pins == ()
+
+
+def test_the_pad_lies_between_two_looks(window: MainWindow, qtbot: QtBot) -> None:
+    panel, chosen = window.style_desk.panel, window.style_desk.chosen
+    window.commands["view.style"].setChecked(True)
+    assert not panel.pad.isVisible()
+    choose(panel.second_button, "Another seed")
+    second = chosen.style.second
+    assert second is not None
+    assert (chosen.style.blend, panel.pad.isVisible()) == (0.5, True)
+    panel.ensurePolished()
+    QApplication.processEvents()
+    right_top = panel.pad.rect().topRight() + QPoint(-2, 2)
+    QTest.mouseClick(panel.pad, Qt.MouseButton.LeftButton, pos=right_top)
+    assert (chosen.style.blend, chosen.style.mix) == (1.0, 1.0)
+    QTest.keyClick(panel.pad, Qt.Key.Key_Left)
+    QTest.keyClick(panel.pad, Qt.Key.Key_Down)
+    assert (chosen.style.blend, chosen.style.mix) == (pytest.approx(0.95), pytest.approx(0.95))
+    assert window.style_desk.bar.mix.fraction == pytest.approx(0.95)
+    choose(panel.second_button, "No second look")
+    assert chosen.style.second is None
+    assert not panel.pad.isVisible()
+
+
+def test_a_class_gets_a_look_of_its_own_from_a_kept_picture(window: MainWindow, qtbot: QtBot) -> None:
+    panel, chosen = window.style_desk.panel, window.style_desk.chosen
+    wait_until_finished(window, qtbot)
+    window.commands["picture.keep"].trigger()
+    window.commands["view.style"].setChecked(True)
+    menu = panel.dress_button.menu()
+    menu.aboutToShow.emit()
+    hair = next(action.menu() for action in menu.actions() if action.text() == "hair")
+    next(action for action in hair.actions() if action.text() == "Kept picture 1").trigger()
+    ((class_id, look),) = chosen.style.class_looks
+    assert (class_id, look.name) == (7, "Kept picture 1")
+    np.testing.assert_array_equal(look.ws, window.history.kept[0].style.ws)
+    assert "hair: Kept picture 1" in texts(panel)
+    undress = next(b for b in panel.findChildren(QToolButton) if b.toolTip() == "No look of its own any more")
+    QTest.mouseClick(undress, Qt.MouseButton.LeftButton)
+    assert chosen.style.class_looks == ()
+
+
+@pytest.fixture
+def wall(window: MainWindow, qtbot: QtBot) -> VariationsWall:
+    """With all its pictures painted."""
+    wait_until_finished(window, qtbot)
+    window.commands["picture.wall"].trigger()
+    wall = window.style_desk.wall
+    assert wall is not None
+    wait_for_pictures(window, wall, qtbot)
+    return wall
+
+
+def wait_for_pictures(window: MainWindow, wall: VariationsWall, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: wall.missing == 0, timeout=WAIT)
+
+
+def on_wall(wall: VariationsWall, number: int) -> np.ndarray:
+    icon = wall.list.item(number).icon()
+    return qimage_to_picture(icon.pixmap(wall.list.iconSize()).toImage())
+
+
+def test_the_wall_shows_what_each_look_gives_and_a_click_takes_it(
+    window: MainWindow, wall: VariationsWall, qtbot: QtBot
+) -> None:
+    seeds = [wall.list.item(number).text() for number in range(wall.list.count())]
+    assert len(set(seeds)) == 12
+    before = finished_picture(window, qtbot)
+    QTest.mouseClick(
+        wall.list.viewport(), Qt.MouseButton.LeftButton, pos=wall.list.visualItemRect(wall.list.item(3)).center()
+    )
+    after = finished_picture(window, qtbot)
+    assert seeds[3] == f"Seed {window.style_desk.chosen.style.look.seed}"
+    assert (after != before).any()
+    middle = on_wall(wall, 3)[90, 90].astype(int)
+    assert abs(middle - after[after.shape[0] // 2, after.shape[1] // 2]).max() <= 3
+    QTest.mouseClick(wall.pin_button, Qt.MouseButton.LeftButton)
+    assert window.style_desk.chosen.pins == (window.style_desk.chosen.style.look,)
+    wall.close()
+
+
+def test_the_wall_follows_the_painting_and_other_looks_can_be_thrown(
+    window: MainWindow, wall: VariationsWall, qtbot: QtBot
+) -> None:
+    before = [on_wall(wall, number) for number in range(12)]
+    seeds = [wall.list.item(number).text() for number in range(12)]
+    window.options.set_diameter(30)
+    stroke(window, (4, 56), (60, 56))
+    qtbot.waitUntil(lambda: wall.missing > 0, timeout=WAIT)
+    wait_for_pictures(window, wall, qtbot)
+    after = [on_wall(wall, number) for number in range(12)]
+    assert all((a[150] != b[150]).any() for a, b in zip(before, after, strict=True))
+    assert seeds == [wall.list.item(number).text() for number in range(12)]
+    QTest.mouseClick(wall.others_button, Qt.MouseButton.LeftButton)
+    assert not {*seeds} & {wall.list.item(number).text() for number in range(12)}
+    wait_for_pictures(window, wall, qtbot)
+    QTest.keyClick(wall, Qt.Key.Key_Escape)
+    assert not wall.isVisible()
+
+
+def test_a_film_is_made_of_the_chosen_kept_pictures(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    wait_until_finished(window, qtbot)
+    window.commands["picture.film"].trigger()
+    assert window.findChild(FilmDialog) is None
+    assert "Keep two pictures first" in window.status.currentMessage()
+    for _ in range(3):
+        window.commands["picture.keep"].trigger()
+        window.style_desk.chosen.throw_seed()
+        wait_until_finished(window, qtbot)
+    window.commands["picture.film"].trigger()
+    dialog = window.findChild(FilmDialog)
+    save = dialog.buttons.button(QDialogButtonBox.StandardButton.Save)
+    dialog.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    dialog.list.item(1).setCheckState(Qt.CheckState.Unchecked)
+    assert not save.isEnabled(), "one picture is no film"
+    dialog.list.item(1).setCheckState(Qt.CheckState.Checked)
+    dialog.seconds.setValue(0.4)
+    dialog.size_box.setCurrentIndex(0)
+    dialog.loop.setChecked(False)
+    QTest.mouseClick(save, Qt.MouseButton.LeftButton)
+    target = tmp_path / "film.webp"
+    answer_file_dialog(window, target, qtbot)
+    qtbot.waitUntil(lambda: target.exists() and not window.preview.is_saving, timeout=WAIT)
+    with Image.open(target) as film:
+        assert film.size == (256, 256)
+        assert getattr(film, "n_frames", 1) > 3
+    assert "film.webp" in window.status.currentMessage()
+
+
+def test_a_new_look_leaves_a_refined_face_exactly_as_it_is(make_window: MakeWindow, qtbot: QtBot) -> None:
+    asked: list[PictureRequest] = []
+
+    class Listening(PaintByPalette):
+        def render(self, request: PictureRequest) -> PictureResult:
+            asked.append(request)
+            return super().render(request)
+
+    window = make_window(lambda progress: Listening(), refine_steps=6)
+    refined = []
+    window.preview.painted.connect(lambda painted: refined.append(painted) if painted.refined else None)
+    qtbot.waitUntil(lambda: len(refined) == 1, timeout=WAIT)
+    asked.clear()
+    window.style_desk.chosen.throw_seed()
+    qtbot.waitUntil(lambda: len(refined) == 2, timeout=WAIT)
+    assert [request.refine_steps for request in asked] == [0, 0], "nothing is refined again"
+    np.testing.assert_array_equal(refined[1].result.ws, refined[0].result.ws)
+    asked.clear()
+    stroke(window, (4, 56), (60, 56))
+    qtbot.waitUntil(lambda: len(refined) == 3, timeout=WAIT)
+    assert asked[0].start_ws is None
+    assert asked[0].anchor is not None, "painting goes on from the last refinement"
+    assert asked[-1].refine_steps == 6
