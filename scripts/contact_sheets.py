@@ -1,0 +1,137 @@
+"""Makes the contact sheets of docs/gallery.md: `python scripts/contact_sheets.py`, some minutes on two cores.
+
+Everything comes from what ships: the personal model for faces, the layouts of its shots and the example, and layouts
+that this script scribbles, clumsy on purpose. Nothing is picked: the layouts are the first ones, the seeds count up.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+from smis_desktop.jobs.picture_file import write_picture  # noqa: E402
+from smis_desktop.jobs.preview import STEPS_AT_REST  # noqa: E402
+from smis_desktop.labels import shapes  # noqa: E402
+from smis_desktop.labels.palette import Palette  # noqa: E402
+from smis_desktop.labels.reduce import reduce_label_map  # noqa: E402
+from smis_desktop.labels.shots import read_layout  # noqa: E402
+from smis_desktop.resource_paths import default_model_path, example_layout_path  # noqa: E402
+from smis_desktop.storage.backend_choice import open_chosen_pictures  # noqa: E402
+from smis_desktop.storage.contact_sheet import contact_sheet  # noqa: E402
+from smis_desktop.storage.generator_store import open_generator  # noqa: E402
+from smis_desktop.storage.personal_model_file import read_personal_model  # noqa: E402
+from smis_desktop.style import FIRST_SEED, Style  # noqa: E402
+from smis_desktop.synthesis import PictureRequest, Synthesizer  # noqa: E402
+
+PICTURES = CHECKOUT / "docs" / "images"
+SIDE, CELL = 256, 176
+STYLES = 6
+LAYOUTS = 5
+
+Shape = tuple[str, float, float, float, float]
+"""Class, and the ellipse's left, top, right and bottom in hundredths of the side."""
+
+HEAD: tuple[Shape, ...] = (
+    ("background", -50, -50, 150, 150),
+    ("clothes", 8, 82, 92, 140),
+    ("hair", 20, 8, 80, 72),
+    ("neck", 38, 66, 62, 96),
+    ("skin", 28, 22, 72, 84),
+)
+EYES: tuple[Shape, ...] = (("eyes", 35, 42, 45, 48), ("eyes", 55, 42, 65, 48))
+BROWS: tuple[Shape, ...] = (("brows", 33, 35, 46, 38), ("brows", 54, 35, 67, 38))
+NOSE: tuple[Shape, ...] = (("nose", 45, 46, 55, 61),)
+MOUTH: tuple[Shape, ...] = (("mouth", 41, 66, 59, 73),)
+SLOPPY: dict[str, tuple[Shape, ...]] = {
+    "all there": HEAD + BROWS + EYES + NOSE + MOUTH,
+    "no brows, no nose": HEAD + EYES + MOUTH,
+    "huge eyes": (*HEAD, ("eyes", 31, 38, 47, 52), ("eyes", 53, 38, 69, 52), *NOSE, *MOUTH),
+    "crooked": (
+        *HEAD, ("brows", 32, 32, 45, 36), ("eyes", 34, 40, 44, 46), ("eyes", 56, 46, 66, 52), ("nose", 43, 48, 56, 64),
+        ("mouth", 44, 70, 64, 76),
+    ),
+    "long hair": (
+        HEAD[0], ("hair", 12, 6, 88, 110), *HEAD[1:2], *HEAD[3:], *BROWS, *EYES, *NOSE, *MOUTH,
+    ),
+    "big mouth, no hair": (*HEAD[:2], *HEAD[3:], *EYES, *NOSE, ("mouth", 36, 63, 64, 77)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """label_map: uint8 [S, S], read-only."""
+
+    name: str
+    label_map: np.ndarray
+
+
+def shipped() -> Iterator[Named]:
+    """The example, and layouts of the shots that the model was taught with."""
+    folder = CHECKOUT / "resources" / "faces-shots" / "labels"
+    for path in [example_layout_path(), *sorted(folder.glob("*.png"))]:
+        label_map = read_layout(path).label_map
+        label_map.setflags(write=False)
+        yield Named("example" if path == example_layout_path() else path.stem, label_map)
+
+
+def scribbled(palette: Palette) -> Iterator[Named]:
+    """A child's idea of a face: a few ellipses."""
+    ids = {c.name: c.class_id for c in palette.classes}
+    for name, ellipses in SLOPPY.items():
+        label_map = np.full((SIDE, SIDE), ids["background"], np.uint8)
+        for class_name, *corners in ellipses:
+            left, top, right, bottom = (SIDE * corner / 100 for corner in corners)
+            found = shapes.ellipse((left, top), (right, bottom), SIDE)
+            if found is not None:
+                rect, mask = found
+                label_map[rect.slices][mask] = ids[class_name]
+        label_map.setflags(write=False)
+        yield Named(name, label_map)
+
+
+def colored(layout: Named, palette: Palette) -> np.ndarray:
+    """uint8 [S, S, 3], as the canvas shows it."""
+    small = layout.label_map if len(layout.label_map) <= SIDE else reduce_label_map(layout.label_map, SIDE)
+    return np.ascontiguousarray(palette.color_table[small][..., :3])
+
+
+def main() -> None:
+    """Write the three sheets."""
+    model = read_personal_model(default_model_path())
+    generator = open_generator(model.generator_name, lambda text, fraction: None)
+    pictures = open_chosen_pictures(generator, torch.get_num_threads(), lambda text, fraction: None)
+    synthesizer = Synthesizer(generator, model, pictures)
+
+    def made(layout: Named, seed: int, steps: int) -> np.ndarray:
+        request = PictureRequest(layout.label_map, Style.of_seed(seed), SIDE, refine_steps=steps)
+        return synthesizer.render(request).picture
+
+    layouts = list(shipped())
+    cells, captions = [], []
+    for layout in layouts[:LAYOUTS]:
+        cells += [colored(layout, model.palette)]
+        captions += [layout.name]
+        for seed in range(FIRST_SEED, FIRST_SEED + STYLES):
+            cells.append(made(layout, seed, STEPS_AT_REST))
+            captions.append(f"seed {seed}")
+    write_picture(PICTURES / "sheet-styles.jpg", contact_sheet(cells, captions, 1 + STYLES, CELL))
+
+    for name, chosen in (("refinement", layouts[:8]), ("sloppy", list(scribbled(model.palette)))):
+        cells, captions = [], []
+        for number, layout in enumerate(chosen):
+            seed = FIRST_SEED + number
+            cells += [colored(layout, model.palette), made(layout, seed, 0), made(layout, seed, STEPS_AT_REST)]
+            captions += [layout.name, "encoder alone", f"{STEPS_AT_REST} steps of refinement"]
+        write_picture(PICTURES / f"sheet-{name}.jpg", contact_sheet(cells, captions, 6, CELL))
+
+
+if __name__ == "__main__":
+    main()
