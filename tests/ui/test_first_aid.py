@@ -14,7 +14,7 @@ from smis_desktop.storage.project_file import read_project
 from smis_desktop.ui.fault_dialog import FaultDialog
 from smis_desktop.ui.help_dialogs import AboutDialog
 from smis_desktop.ui.main_window import MainWindow
-from tests.ui.test_main_window import stroke
+from tests.ui.acting import stroke
 
 WAIT = 30_000
 
