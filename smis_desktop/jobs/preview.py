@@ -22,10 +22,21 @@ from smis_desktop.errors import UserError
 from smis_desktop.jobs.filming import Filming
 from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.jobs.picture_file import write_picture
-from smis_desktop.jobs.preview_agenda import Aside, Job, Opening, Painting, PreviewAgenda, Refining, Saving, Submission
+from smis_desktop.jobs.preview_agenda import (
+    Aside,
+    Dropping,
+    Job,
+    Opening,
+    Painting,
+    PreviewAgenda,
+    Refining,
+    Saving,
+    Submission,
+)
 from smis_desktop.jobs.preview_messages import (
     AsidePainted,
     Failed,
+    FilmDropped,
     FilmProgress,
     LoadingProgress,
     PicturePainted,
@@ -128,7 +139,7 @@ class PreviewWorker:
         self._agenda.add(Filming(path, tuple(keyframes), settings))
 
     def cancel_films(self) -> None:
-        """Make no film any further; nothing is written."""
+        """Make no film any further; nothing is written, and `FilmDropped` tells so."""
         self._agenda.drop_films()
 
     def close(self, timeout: float) -> bool:
@@ -147,6 +158,8 @@ class PreviewWorker:
         while (job := self._agenda.next()) is not None:
             stage, work = self._work(job)
             self._attempt(stage, work)
+        for film in self._agenda.unfinished_films():
+            film.give_up()
 
     def _work(self, job: Job) -> tuple[Stage, Callable[[], None]]:
         match job:
@@ -160,6 +173,8 @@ class PreviewWorker:
                 return "painting", partial(self._paint_aside, job)
             case Filming():
                 return "saving", partial(self._go_on_filming, job)
+            case Dropping():
+                return "saving", partial(self._drop_film, job.film)
             case Saving():
                 return "saving", partial(self._save, job)
 
@@ -224,6 +239,10 @@ class PreviewWorker:
         if fraction == 1.0:
             self._agenda.end_film(film)
         self._tell(FilmProgress(film.path, fraction))
+
+    def _drop_film(self, film: Filming) -> None:
+        film.give_up()
+        self._tell(FilmDropped(film.path))
 
     def _save(self, job: Saving) -> None:
         picture = job.picture

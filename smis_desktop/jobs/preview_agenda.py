@@ -81,7 +81,14 @@ class Aside:
     request: PictureRequest
 
 
-Job = Opening | Painting | Refining | Saving | Aside | Filming
+@dataclass(frozen=True, eq=False)
+class Dropping:
+    """A film that nobody wants any more."""
+
+    film: Filming
+
+
+Job = Opening | Painting | Refining | Saving | Aside | Filming | Dropping
 
 
 class PreviewAgenda:
@@ -98,6 +105,7 @@ class PreviewAgenda:
         self._saves: deque[Saving] = deque()
         self._asides: deque[Aside] = deque()
         self._films: deque[Filming] = deque()
+        self._unwanted: deque[Filming] = deque()
         self._can_paint = False
         self._closed = False
 
@@ -123,17 +131,23 @@ class PreviewAgenda:
             self._asides.clear()
 
     def drop_films(self) -> None:
-        """Give up every film; nothing is written."""
+        """No film is wanted any more. A frame may be under way just now: the thread itself lets go of them."""
         with self._changed:
-            for film in self._films:
-                film.give_up()
+            self._unwanted.extend(self._films)
             self._films.clear()
+            self._changed.notify()
 
     def end_film(self, film: Filming) -> None:
         """It is done, or has failed."""
         with self._changed:
-            if film in self._films:
-                self._films.remove(film)
+            for films in (self._films, self._unwanted):
+                if film in films:
+                    films.remove(film)
+
+    def unfinished_films(self) -> list[Filming]:
+        """Also those that nobody wants."""
+        with self._changed:
+            return [*self._unwanted, *self._films]
 
     def rest(self, job: Refining) -> None:
         """To go on with while nothing newer is asked for."""
@@ -197,6 +211,8 @@ class PreviewAgenda:
 
     def _patient(self) -> Job | None:
         """What is done when the picture in front is."""
+        if self._unwanted:
+            return Dropping(self._unwanted.popleft())
         if self._resting is not None:
             resting, self._resting = self._resting, None
             return resting

@@ -81,7 +81,16 @@ class FilmProgress:
     fraction: float
 
 
-PreviewMessage = LoadingProgress | Ready | PicturePainted | PictureSaved | AsidePainted | FilmProgress | Failed
+@dataclass(frozen=True)
+class FilmDropped:
+    """The film was not wanted any more; nothing of it is on the disk."""
+
+    path: Path
+
+
+PreviewMessage = (
+    LoadingProgress | Ready | PicturePainted | PictureSaved | AsidePainted | FilmProgress | FilmDropped | Failed
+)
 
 
 @dataclass(frozen=True)

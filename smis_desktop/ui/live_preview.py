@@ -16,6 +16,7 @@ from smis_desktop.jobs.preview import PreviewWorker
 from smis_desktop.jobs.preview_messages import (
     AsidePainted,
     Failed,
+    FilmDropped,
     FilmProgress,
     LoadingProgress,
     OnScreen,
@@ -59,6 +60,7 @@ class LivePreview(QObject):
     aside_painted = Signal(AsidePainted)
     """A picture asked for with `paint_aside`."""
     film_progress = Signal(FilmProgress)
+    film_dropped = Signal(FilmDropped)
 
     _arrived = Signal(object)
 
@@ -200,6 +202,10 @@ class LivePreview(QObject):
         self._saves_under_way += 1
         self._worker.film(path, requests, settings)
 
+    def cancel_films(self) -> None:
+        """No film is wanted any more: `film_dropped` follows for each."""
+        self._worker.cancel_films()
+
     @property
     def generator_name(self) -> str | None:
         """The installed generator that makes the pictures; None before `ready`."""
@@ -254,6 +260,9 @@ class LivePreview(QObject):
                 if message.fraction == 1.0:
                     self._saves_under_way -= 1
                 self.film_progress.emit(message)
+            case FilmDropped():
+                self._saves_under_way -= 1
+                self.film_dropped.emit(message)
             case Failed():
                 if message.stage == "saving":
                     self._saves_under_way -= 1

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.inverting import photo_inversion
-from smis_desktop.jobs.preview_messages import AsidePainted, FilmProgress, PicturePainted
+from smis_desktop.jobs.preview_messages import AsidePainted, Failed, FilmDropped, FilmProgress, PicturePainted
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.pictures import read_picture
 from smis_desktop.storage.films import FILM_SUFFIXES
@@ -22,6 +22,7 @@ from smis_desktop.ui.chosen_style import MAX_SEED, ChosenStyle
 from smis_desktop.ui.easel import Easel
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.film_dialog import FilmDialog
+from smis_desktop.ui.film_progress import FilmProgressDialog
 from smis_desktop.ui.live_preview import LivePreview
 from smis_desktop.ui.look_menu import TakeLook
 from smis_desktop.ui.photo_search import PhotoSearch
@@ -57,7 +58,10 @@ class StyleDesk(QObject):
         self.wall: VariationsWall | None = None
         self.bar.variations_wanted.connect(self.show_wall)
         preview.aside_painted.connect(self._hang)
+        self.film_progress: FilmProgressDialog | None = None
         preview.film_progress.connect(self._tell_film)
+        preview.film_dropped.connect(self._tell_dropped)
+        preview.failed.connect(self._tell_failure)
         preview.painted.connect(self._keep_wall_up_to_date)
         self._on_wall: tuple[np.ndarray | None, Style] = (None, self.chosen.style)
 
@@ -157,6 +161,7 @@ class StyleDesk(QObject):
             chosen, settings = dialog.chosen, dialog.settings
 
             def write(path: Path) -> None:
+                self._show_film_progress(path)
                 self._preview.film(
                     path,
                     [(Document.from_state(k.document).snapshot(), k.style.style, k.style.ws) for k in chosen],
@@ -169,9 +174,30 @@ class StyleDesk(QObject):
         dialog.accepted.connect(take)
         dialog.open()
 
+    def _show_film_progress(self, path: Path) -> None:
+        self._end_film_progress()
+        self.film_progress = FilmProgressDialog(path, self._window)
+        self.film_progress.cancelled.connect(self._preview.cancel_films)
+        self.film_progress.finished.connect(self._forget_film_progress)
+        self.film_progress.show()
+
+    def _end_film_progress(self) -> None:
+        if self.film_progress is not None:
+            self.film_progress.close()
+
+    def _forget_film_progress(self) -> None:
+        self.film_progress = None
+
     def _tell_film(self, progress: FilmProgress) -> None:
         if progress.fraction == 1.0:
+            self._end_film_progress()
             self.told.emit(self.tr("Saved {path}").format(path=progress.path))
-        else:
-            percent = round(100 * progress.fraction)
-            self.told.emit(self.tr("Making the film… {percent} %").format(percent=percent))
+        elif self.film_progress is not None:
+            self.film_progress.show_fraction(progress.fraction)
+
+    def _tell_dropped(self, dropped: FilmDropped) -> None:
+        self.told.emit(self.tr("{name} was not made").format(name=dropped.path.name))
+
+    def _tell_failure(self, failure: Failed) -> None:
+        if failure.stage == "saving":
+            self._end_film_progress()

@@ -12,6 +12,7 @@ from PIL import Image
 from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.jobs.preview_messages import (
     Failed,
+    FilmDropped,
     FilmProgress,
     Ready,
 )
@@ -49,8 +50,11 @@ def test_a_film_that_is_given_up_leaves_no_trace(tmp_path: Path) -> None:
             assert isinstance(window.next(), FilmProgress)
         for _ in range(6):
             renderer.next_entered()
-        worker.cancel_films()
+        worker.cancel_films()  # in the middle of a frame
         renderer.passes.release(10)
+        told = [window.next(), window.next()]
+        assert isinstance(told[0], FilmProgress)
+        assert told[1] == FilmDropped(tmp_path / "film.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -78,3 +82,13 @@ def read_film(path: Path) -> list[np.ndarray]:
             times = round(image.info["duration"] / 100)  # frames that hardly differ are stored once, for longer
             found.extend([np.array(image.convert("RGB"))] * times)
         return found
+
+
+def test_a_thread_that_ends_leaves_no_half_film(tmp_path: Path) -> None:
+    with running(lambda progress: PaintByPalette()) as (worker, window):
+        assert isinstance(window.next(), Ready)
+        worker.film(tmp_path / "film.mp4", [request(0), request(7)], FilmSettings(seconds=20.0, fps=25, size=64))
+        while not (isinstance(told := window.next(), FilmProgress) and told.fraction > 0):
+            pass
+        assert list(tmp_path.iterdir()) != [], "it is being written"
+    assert list(tmp_path.iterdir()) == []

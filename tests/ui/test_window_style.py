@@ -276,3 +276,25 @@ def test_a_new_look_leaves_a_refined_face_exactly_as_it_is(make_window: MakeWind
     assert asked[0].start_ws is None
     assert asked[0].anchor is not None, "painting goes on from the last refinement"
     assert asked[-1].refine_steps == 6
+
+
+def test_a_film_can_be_called_off(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    wait_until_finished(window, qtbot)
+    for _ in range(2):
+        window.commands["picture.keep"].trigger()
+        window.style_desk.chosen.throw_seed()
+        wait_until_finished(window, qtbot)
+    window.commands["picture.film"].trigger()
+    dialog = window.findChild(FilmDialog)
+    dialog.seconds.setValue(20)
+    QTest.mouseClick(dialog.buttons.button(QDialogButtonBox.StandardButton.Save), Qt.MouseButton.LeftButton)
+    answer_file_dialog(window, tmp_path / "film.mp4", qtbot)
+    qtbot.waitUntil(lambda: window.style_desk.film_progress is not None, timeout=WAIT)
+    progress = window.style_desk.film_progress
+    assert progress is not None
+    qtbot.waitUntil(lambda: "film.mp4: 1 %" in texts(progress), timeout=WAIT)
+    with qtbot.waitSignal(window.preview.film_dropped, timeout=WAIT):
+        QTest.mouseClick(progress.cancel_button, Qt.MouseButton.LeftButton)
+    assert not window.preview.is_saving
+    assert not list(tmp_path.glob("*film.mp4*"))
+    assert "film.mp4 was not made" in window.status.currentMessage()
