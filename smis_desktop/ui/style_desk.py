@@ -133,8 +133,8 @@ class StyleDesk(QObject):
         if self.wall is None or not self.wall.isVisible() or painted.quality == "draft":
             return
         layout, style = self._on_wall
-        now = replace(self.chosen.style, look=style.look)
-        if now != style or layout is None or not np.array_equal(layout, self._preview.layout):
+        now, painted_layout = replace(self.chosen.style, look=style.look), self._preview.layout
+        if now != style or layout is None or painted_layout is None or not np.array_equal(layout, painted_layout):
             self._remember_wall()
             self.wall.paint_again()
 
