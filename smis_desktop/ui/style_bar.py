@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIntValidator
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtGui import QAction, QIntValidator, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QLineEdit, QPushButton, QToolButton, QWidget
 
 from smis_desktop.style import Look
 from smis_desktop.ui.chosen_style import MAX_SEED, ChosenStyle
 from smis_desktop.ui.icons import ICON_GAP, tool_icon
 from smis_desktop.ui.percent_slider import PercentSlider
+
+_LEAST_WIDTH = 330
+"""Where there is no more room, what the tooltips say too goes: the words beside seed and slider."""
 
 
 class StyleBar(QWidget):
@@ -62,6 +65,8 @@ class StyleBar(QWidget):
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 14, 0)
         row.setSpacing(8)
+        row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self.setMinimumWidth(_LEAST_WIDTH)
         row.addWidget(self.new_style_button)
         row.addWidget(self.wall_button)
         row.addSpacing(8)
@@ -87,17 +92,29 @@ class StyleBar(QWidget):
         self.wall_button.setIcon(tool_icon("wall"))
         self._show_lock(self._chosen.is_locked)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._leave_out_words()
+
+    def _leave_out_words(self) -> None:
+        is_seed = self._chosen.style.look.ws is None
+        self._seed_name.setVisible(is_seed)
+        self.mix.name_label.show()
+        if self._row.minimumSize().width() > self.width():
+            self._seed_name.hide()
+            self.mix.name_label.hide()
+
     def _show(self) -> None:
         style = self._chosen.style
         self.mix.show_fraction(style.mix)
         is_seed = style.look.ws is None
         self._seed_field.setText(str(style.look.seed))
-        self._seed_name.setVisible(is_seed)
         self._seed_field.setVisible(is_seed)
         self._source.setVisible(not is_seed)
         words = style.look.name
         self._source.setText(words if len(words) <= 18 else words[:17] + "…")
         self._source.setToolTip(self.tr("The look is that of: {name}").format(name=words))
+        self._leave_out_words()
 
     def _show_lock(self, is_locked: bool) -> None:
         self.lock_button.setChecked(is_locked)

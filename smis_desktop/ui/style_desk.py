@@ -114,7 +114,7 @@ class StyleDesk(QObject):
             self.wall.others_wanted.connect(self._throw_wall)
             self.wall.taken.connect(self.chosen.wear)
             self.wall.pinned.connect(self.chosen.pin)
-            self.wall.closed.connect(self._preview.drop_asides)
+            self.wall.finished.connect(self._preview.drop_asides)
         self.wall.show()
         self.wall.raise_()
         self._throw_wall()

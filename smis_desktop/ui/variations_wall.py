@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QColor, QIcon, QImage, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -35,7 +35,6 @@ class VariationsWall(QDialog):
     taken = Signal(Look)
     pinned = Signal(Look)
     others_wanted = Signal()
-    closed = Signal()
 
     def __init__(self, seeds: random.Random, parent: QWidget) -> None:
         """seeds: where looks are drawn from."""
@@ -110,14 +109,6 @@ class VariationsWall(QDialog):
             item.setIcon(QIcon(pixmap))
         self._awaited.discard(number)
         self._tell_missing()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.closed.emit()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        """Esc closes it like the window's own button."""
-        self.close()
 
     def _tell_missing(self) -> None:
         painting = self.tr("Painting… {done} of {count}").format(done=_COUNT - self.missing, count=_COUNT)

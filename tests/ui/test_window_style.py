@@ -160,7 +160,7 @@ def test_a_class_gets_a_look_of_its_own_from_a_kept_picture(window: MainWindow, 
     ((class_id, look),) = chosen.style.class_looks
     assert (class_id, look.name) == (7, "Kept picture 1")
     np.testing.assert_array_equal(look.ws, window.history.kept[0].style.ws)
-    assert "hair: Kept picture 1" in texts(panel)
+    qtbot.waitUntil(lambda: "hair: Kept picture 1" in texts(panel), timeout=WAIT)
     undress = next(b for b in panel.findChildren(QToolButton) if b.toolTip() == "No look of its own any more")
     QTest.mouseClick(undress, Qt.MouseButton.LeftButton)
     assert chosen.style.class_looks == ()
