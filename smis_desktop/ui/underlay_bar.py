@@ -41,6 +41,8 @@ class UnderlayBar(QWidget):
         ):
             self.choice.addItem(words, key)
         self.choice.currentIndexChanged.connect(self._choose)
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.choice.setMinimumContentsLength(10)  # its longest words would widen the window past a small screen
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(50)
@@ -53,7 +55,7 @@ class UnderlayBar(QWidget):
         row.setContentsMargins(12, 0, 14, 0)
         row.setSpacing(8)
         row.addWidget(name)
-        row.addWidget(self.choice)
+        row.addWidget(self.choice, 2)
         row.addWidget(self.opacity, 1)
 
     def set_picture(self, picture: QImage) -> None:
