@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings, Qt
-from PySide6.QtWidgets import QDockWidget, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from smis_desktop.ui.pane import Pane
 from smis_desktop.ui.tool_bars import ToolsBar
@@ -24,6 +24,8 @@ class Arrangement:
         self._window = window
         self.layout_pane = Pane(window.tr("Layout"), window.canvas, window.underlay)
         self.picture_pane = Pane(window.tr("Photograph"), _column(window.panel, window.history), window.style_desk.bar)
+        # It may be narrow when it is not seen: else the painting could never be.
+        window.start_page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._stack = QStackedWidget()
         for page in (self.layout_pane, window.start_page):
             self._stack.addWidget(page)

@@ -303,3 +303,10 @@ def test_a_film_can_be_called_off(window: MainWindow, qtbot: QtBot, tmp_path: Pa
     assert not window.preview.is_saving
     assert not list(tmp_path.glob("*film.mp4*"))
     assert "film.mp4 was not made" in window.status.currentMessage()
+
+
+def test_everything_has_room_on_a_small_screen(window: MainWindow) -> None:
+    window.commands["view.style"].setChecked(True)
+    QApplication.processEvents()
+    assert window.minimumSizeHint().width() <= 1280
+    assert window.minimumSizeHint().height() <= 720
