@@ -43,7 +43,7 @@ def test_a_class_is_judged_where_it_is_broad_enough() -> None:
     seen = np.zeros((8, 8), np.uint8)
     seen[2] = 3
     found = compare(layout, seen, PALETTE)
-    assert found.by_class == {0: pytest.approx(40 / 48), 3: pytest.approx(8 / 16)}
+    assert found.by_class == {0: pytest.approx(48 / 56), 3: pytest.approx(8 / 16)}
     assert found.too_thin == frozenset()
 
 
