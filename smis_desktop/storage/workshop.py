@@ -154,6 +154,11 @@ class Workshop:
         """With its label and latents."""
         for path in (self._image(name), self._label(name), self._latents(name)):
             path.unlink(missing_ok=True)
+        known = self._generated()
+        if known is not None and name in known.by_name():
+            # Else a photo that gets the name later would pass for the generator's own.
+            left = tuple(picture for picture in known.pictures if picture.name != name)
+            write_generated_pictures(self.path, replace(known, pictures=left))
 
     def picture(self, name: str) -> np.ndarray:
         """uint8 [S, S, 3]."""

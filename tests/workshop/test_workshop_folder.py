@@ -42,6 +42,13 @@ def test_names_never_collide_and_a_removed_shot_is_gone(workshop: Workshop) -> N
     assert workshop.label(first) is None
 
 
+def test_a_photo_with_the_name_of_a_removed_generated_shot_is_a_photo(workshop: Workshop) -> None:
+    workshop.remove_shot("seed-000001")
+    assert workshop.add_photo("seed-000001", photo()) == "seed-000001"
+    seeds = {shot.name: shot.seed for shot in workshop.shots()}
+    assert seeds == {"seed-000001": None, "seed-000002": 2}
+
+
 def test_an_empty_label_is_none_and_classes_keep_their_ids(workshop: Workshop) -> None:
     name = workshop.shots()[0].name
     label = workshop.label(name)

@@ -173,6 +173,11 @@ class ShotsPage(QWidget):
         self._growing.pop(name, None)
         self.fill()
 
+    def forget_searches(self) -> None:
+        """All that were under way were given up."""
+        self._growing.clear()
+        self.fill()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()

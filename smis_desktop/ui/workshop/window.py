@@ -139,6 +139,7 @@ class WorkshopWindow(QMainWindow):
         )
         if self._hand is not None:
             self._hand.tell(GiveUp())  # two cores for the training
+            self.shots.forget_searches()
         self.train.show_begun()
         self._training = training(order, self._training_told.emit)
         self._training.start()
@@ -222,6 +223,7 @@ class WorkshopWindow(QMainWindow):
                 self._state.setText(message.text)
             case WorkEnded():
                 self._hand = None
+                self.shots.forget_searches()
 
     def _search(self, name: str, start: int) -> None:
         self._wish(FindShot(self.workshop.path, name, start))
