@@ -1,0 +1,144 @@
+"""What stands where in a landscape, and in which light: every number of it a smooth function of the latent `z`.
+
+Where a picture's latent is known, so is its scene, and with it the exact class of every pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_FIRST_LIGHT = 64
+"""Numbers of `z` before this one decide what stands where, those from here on the light; most are not used."""
+
+PEAKS = 3
+CLOUDS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What stands where in N scenes. Every array is float32 [N, 1, 1]; x runs from 0 to 1 across the picture, y from 0
+    at its top to 1, and sizes are shares of its side."""
+
+    horizon: np.ndarray
+    sun_x: np.ndarray
+    sun_y: np.ndarray
+    sun_radius: np.ndarray
+    cloud_x: tuple[np.ndarray, ...]
+    cloud_y: tuple[np.ndarray, ...]
+    cloud_width: tuple[np.ndarray, ...]
+    cloud_height: tuple[np.ndarray, ...]
+    peak_x: tuple[np.ndarray, ...]
+    peak_height: tuple[np.ndarray, ...]
+    peak_width: tuple[np.ndarray, ...]
+    hills_height: np.ndarray
+    hills_swing: np.ndarray
+    hills_phase: np.ndarray
+    forest_left: np.ndarray
+    forest_right: np.ndarray
+    forest_left_reach: np.ndarray
+    forest_right_reach: np.ndarray
+    forest_middle: np.ndarray
+    water_x: np.ndarray
+    water_y: np.ndarray
+    water_width: np.ndarray
+    water_height: np.ndarray
+    shore_phase: np.ndarray
+    road_from: np.ndarray
+    road_to: np.ndarray
+    road_bend: np.ndarray
+    road_width: np.ndarray
+    house_x: np.ndarray
+    house_y: np.ndarray
+    house_size: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """In which light and colours N scenes are seen. Every array is float32 [N, 1, 1] in [0, 1]."""
+
+    hour: np.ndarray
+    """From dawn over noon and sunset to night."""
+    season: np.ndarray
+    """Of the leaves, from fresh green to autumn."""
+    haze: np.ndarray
+    warmth: np.ndarray
+    snow: np.ndarray
+    wall: np.ndarray
+    roof: np.ndarray
+    water: np.ndarray
+    flowers: np.ndarray
+    clouds: np.ndarray
+
+
+def layout_of(z: np.ndarray) -> Layout:
+    """`z` float [N, D], D ≥ 64 → what stands where, from the direction of `z` alone (its length says nothing, as in
+    StyleGAN's mapping network)."""
+    draw = _Draws(z)
+    horizon = draw.between(0.44, 0.60)
+    side = np.tanh(2.5 * draw.normal())
+    road_from = 0.5 - side * draw.between(0.02, 0.30)
+    road_to = 0.5 - side * draw.between(-0.05, 0.32)
+    cloud_width = tuple(draw.between(-0.02, 0.22) for _ in range(CLOUDS))
+    water_width = draw.between(0.02, 0.56)
+    return Layout(
+        horizon=horizon,
+        sun_x=draw.between(0.08, 0.92),
+        sun_y=horizon - draw.between(0.08, 0.36),
+        sun_radius=draw.between(0.035, 0.062),
+        cloud_x=tuple(draw.between(low, low + 0.36) for low in (0.02, 0.32, 0.62)),
+        cloud_y=tuple(draw.between(low, low + 0.14) for low in (0.14, 0.05, 0.12)),
+        cloud_width=cloud_width,
+        cloud_height=tuple(draw.between(0.15, 0.40) * width.clip(0.03) + 0.02 for width in cloud_width),
+        peak_x=tuple(draw.between(low, low + 0.32) for low in (0.0, 0.34, 0.68)),
+        peak_height=tuple(draw.between(0.05, 0.30) for _ in range(PEAKS)),
+        peak_width=tuple(draw.between(0.20, 0.42) for _ in range(PEAKS)),
+        hills_height=draw.between(0.01, 0.07),
+        hills_swing=draw.between(0.01, 0.05),
+        hills_phase=draw.between(0.0, 3.0),
+        forest_left=draw.between(-0.06, 0.26),
+        forest_right=draw.between(-0.06, 0.26),
+        forest_left_reach=draw.between(0.12, 0.42),
+        forest_right_reach=draw.between(0.12, 0.42),
+        forest_middle=draw.between(-0.03, 0.05),
+        water_x=0.5 + side * draw.between(0.10, 0.45),
+        water_y=horizon + (1 - horizon) * draw.between(0.22, 0.62),
+        water_width=water_width,
+        water_height=0.03 + draw.between(0.10, 0.30) * water_width,
+        shore_phase=draw.between(0.0, 5.0),
+        road_from=road_from,
+        road_to=road_to,
+        road_bend=draw.between(-0.16, 0.16),
+        road_width=draw.between(-0.01, 0.13),
+        house_x=road_to + (road_from - road_to) * 0.25 - side * draw.between(0.08, 0.2),
+        house_y=horizon + (1 - horizon) * draw.between(0.10, 0.42),
+        house_size=draw.between(0.02, 0.13),
+    )
+
+
+def light_of(z: np.ndarray) -> Light:
+    """`z` float [N, D], D ≥ 80 → in which light the scene is seen, from the direction of `z` alone."""
+    draw = _Draws(z, _FIRST_LIGHT)
+    return Light(*(draw.between(0.0, 1.0) for _ in range(10)))
+
+
+class _Draws:
+    """The numbers of `z`, one after the other, each used once."""
+
+    def __init__(self, z: np.ndarray, first: int = 0) -> None:
+        length = np.sqrt(np.square(z).mean(1, keepdims=True))
+        self._z = (z / length).astype(np.float32)
+        self._next = first
+
+    def normal(self) -> np.ndarray:
+        found = self._z[:, self._next, None, None]
+        self._next += 1
+        return found
+
+    def between(self, low: float, high: float) -> np.ndarray:
+        """Uniform in [low, high]: by the normal distribution function (in the usual approximation by tanh)."""
+        x = self.normal()
+        share = 0.5 + 0.5 * np.tanh(0.7978846 * (x + 0.044715 * x**3))
+        found: np.ndarray = np.float32(low) + np.float32(high - low) * share
+        return found
