@@ -24,6 +24,7 @@ from smis_desktop.commands import (
     desktop_entry,
     evaluate,
     fetch,
+    ground_truth,
     import_generator,
     models,
     morph,
@@ -51,6 +52,7 @@ _COMMANDS = {
     "segment": segment,
     "evaluate": evaluate,
     "bench": bench,
+    "ground-truth": ground_truth,
     "desktop-entry": desktop_entry,
 }
 _TOP_OPTIONS = ("-h", "--help", "--version")

@@ -17,7 +17,8 @@ _SKY_LOW = (
     (252, 204, 178), (214, 230, 240), (186, 218, 242), (250, 222, 170), (255, 142, 80), (196, 104, 122), (40, 58, 104),
 )  # fmt: skip
 _SUN = (
-    (255, 240, 206), (255, 252, 234), (255, 253, 240), (255, 244, 200), (255, 208, 112), (255, 190, 150), (238, 242, 252),
+    (255, 240, 206), (255, 252, 234), (255, 253, 240), (255, 244, 200), (255, 208, 112), (255, 190, 150),
+    (238, 242, 252),
 )  # fmt: skip
 _LIT = (
     (244, 222, 214), (255, 250, 238), (262, 260, 252), (272, 246, 202), (226, 156, 124), (128, 106, 136), (62, 76, 116),
@@ -73,7 +74,8 @@ class _Painter:
         picture = self._house(picture)
         glow = self._glow(0.30)
         picture = picture + glow * (1 - picture) * 0.30
-        return picture.clip(0, 1).astype(np.float32)
+        bounded: np.ndarray = picture.clip(0, 1).astype(np.float32)
+        return bounded
 
     def _texture(self, seed: int, across: float, down: float, octaves: int = 3) -> np.ndarray:
         return pattern(seed, self._shapes.side, across, down, octaves)[None, ..., None]
@@ -81,13 +83,15 @@ class _Painter:
     def _in_light(self, color: np.ndarray, lit: np.ndarray | float) -> np.ndarray:
         """A surface's own colour under the sun (lit 1) or in shadow (0); lit [N, S, S] or a number."""
         share = lit[..., None] if isinstance(lit, np.ndarray) else lit
-        return color * (self._shade + (self._lit - self._shade) * share)
+        seen: np.ndarray = color * (self._shade + (self._lit - self._shade) * share)
+        return seen
 
     def _hazy(self, color: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
         """What is far takes the colour of the low sky; distance [N, S, S] or a number in [0, 1]."""
         share = distance[..., None] if isinstance(distance, np.ndarray) else distance
         amount = share * (0.35 + 0.5 * self._light.haze[..., None])
-        return color + (0.88 * self._low + 0.12 * self._top - color) * amount
+        seen: np.ndarray = color + (0.88 * self._low + 0.12 * self._top - color) * amount
+        return seen
 
     def _glow(self, reach: float) -> np.ndarray:
         away = np.hypot(self._shapes.x - self._layout.sun_x, self._shapes.y - self._layout.sun_y)
@@ -108,7 +112,8 @@ class _Painter:
         bright = 0.72 * self._lit.clip(0, 1) + 0.28 * self._sun
         color = dark + (bright - dark) * lit.clip(0, 1)
         storm = 0.35 * self._light.clouds[..., None] - 0.1
-        return color + (self._shade - color) * storm.clip(0, 1)
+        clouds: np.ndarray = color + (self._shade - color) * storm.clip(0, 1)
+        return clouds
 
     def _mountain_color(self) -> np.ndarray:
         shapes, layout = self._shapes, self._layout
@@ -177,7 +182,8 @@ class _Painter:
         color = color * (1 + 0.06 * ripples[..., None])
         path = np.exp(-np.square((shapes.x - layout.sun_x) / (0.045 + 0.10 * below)))
         sparkle = (path * (0.5 + 0.5 * ripples)).clip(0, 1)[..., None]
-        return color + (self._sun - color) * sparkle * 0.65
+        water: np.ndarray = color + (self._sun - color) * sparkle * 0.65
+        return water
 
     def _road_color(self) -> np.ndarray:
         shapes = self._shapes
@@ -221,7 +227,8 @@ class _Painter:
 
 
 def _over(behind: np.ndarray, color: np.ndarray, cover: np.ndarray) -> np.ndarray:
-    return behind + (color - behind) * cover[..., None]
+    both: np.ndarray = behind + (color - behind) * cover[..., None]
+    return both
 
 
 def _at_hour(keys: tuple[tuple[int, int, int], ...], hour: np.ndarray) -> np.ndarray:

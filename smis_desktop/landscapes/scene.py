@@ -24,27 +24,18 @@ class Layout:
     horizon: np.ndarray
     sun_x: np.ndarray
     sun_y: np.ndarray
-    sun_radius: np.ndarray
     cloud_x: tuple[np.ndarray, ...]
-    cloud_y: tuple[np.ndarray, ...]
     cloud_width: tuple[np.ndarray, ...]
-    cloud_height: tuple[np.ndarray, ...]
     peak_x: tuple[np.ndarray, ...]
     peak_height: tuple[np.ndarray, ...]
-    peak_width: tuple[np.ndarray, ...]
     hills_height: np.ndarray
     hills_swing: np.ndarray
-    hills_phase: np.ndarray
     forest_left: np.ndarray
     forest_right: np.ndarray
-    forest_left_reach: np.ndarray
-    forest_right_reach: np.ndarray
     forest_middle: np.ndarray
     water_x: np.ndarray
     water_y: np.ndarray
     water_width: np.ndarray
-    water_height: np.ndarray
-    shore_phase: np.ndarray
     road_from: np.ndarray
     road_to: np.ndarray
     road_bend: np.ndarray
@@ -76,44 +67,35 @@ def layout_of(z: np.ndarray) -> Layout:
     """`z` float [N, D], D ≥ 64 → what stands where, from the direction of `z` alone (its length says nothing, as in
     StyleGAN's mapping network)."""
     draw = _Draws(z)
-    horizon = draw.between(0.44, 0.60)
+    horizon = draw.between(0.46, 0.58)
     side = np.tanh(2.5 * draw.normal())
     road_from = 0.5 - side * draw.between(0.02, 0.30)
-    road_to = 0.5 - side * draw.between(-0.05, 0.32)
-    cloud_width = tuple(draw.between(-0.02, 0.22) for _ in range(CLOUDS))
-    water_width = draw.between(0.02, 0.56)
+    road_to = 0.5 - side * draw.between(0.0, 0.28)
+    cloud_width = tuple(draw.between(-0.02, 0.20) for _ in range(CLOUDS))
+    water_width = draw.between(0.02, 0.52)
     return Layout(
         horizon=horizon,
-        sun_x=draw.between(0.08, 0.92),
-        sun_y=horizon - draw.between(0.08, 0.36),
-        sun_radius=draw.between(0.035, 0.062),
-        cloud_x=tuple(draw.between(low, low + 0.36) for low in (0.02, 0.32, 0.62)),
-        cloud_y=tuple(draw.between(low, low + 0.14) for low in (0.14, 0.05, 0.12)),
+        sun_x=draw.between(0.10, 0.90),
+        sun_y=horizon - draw.between(0.10, 0.36),
+        cloud_x=tuple(draw.between(low, low + 0.24) for low in (0.06, 0.38, 0.70)),
         cloud_width=cloud_width,
-        cloud_height=tuple(draw.between(0.15, 0.40) * width.clip(0.03) + 0.02 for width in cloud_width),
-        peak_x=tuple(draw.between(low, low + 0.32) for low in (0.0, 0.34, 0.68)),
-        peak_height=tuple(draw.between(0.05, 0.30) for _ in range(PEAKS)),
-        peak_width=tuple(draw.between(0.20, 0.42) for _ in range(PEAKS)),
+        peak_x=tuple(draw.between(low, low + 0.14) for low in (0.10, 0.43, 0.76)),
+        peak_height=tuple(draw.between(0.04, 0.30) for _ in range(PEAKS)),
         hills_height=draw.between(0.01, 0.07),
-        hills_swing=draw.between(0.01, 0.05),
-        hills_phase=draw.between(0.0, 3.0),
+        hills_swing=draw.between(-0.04, 0.04),
         forest_left=draw.between(-0.06, 0.26),
         forest_right=draw.between(-0.06, 0.26),
-        forest_left_reach=draw.between(0.12, 0.42),
-        forest_right_reach=draw.between(0.12, 0.42),
         forest_middle=draw.between(-0.03, 0.05),
-        water_x=0.5 + side * draw.between(0.10, 0.45),
-        water_y=horizon + (1 - horizon) * draw.between(0.22, 0.62),
+        water_x=0.5 + side * 0.28,
+        water_y=horizon + (1 - horizon) * draw.between(0.24, 0.62),
         water_width=water_width,
-        water_height=0.03 + draw.between(0.10, 0.30) * water_width,
-        shore_phase=draw.between(0.0, 5.0),
         road_from=road_from,
         road_to=road_to,
         road_bend=draw.between(-0.16, 0.16),
         road_width=draw.between(-0.01, 0.13),
-        house_x=road_to + (road_from - road_to) * 0.25 - side * draw.between(0.08, 0.2),
-        house_y=horizon + (1 - horizon) * draw.between(0.10, 0.42),
-        house_size=draw.between(0.02, 0.13),
+        house_x=road_to + (road_from - road_to) * 0.25 - side * 0.15,
+        house_y=horizon + (1 - horizon) * draw.between(0.14, 0.40),
+        house_size=draw.between(0.02, 0.14),
     )
 
 
@@ -132,7 +114,7 @@ class _Draws:
         self._next = first
 
     def normal(self) -> np.ndarray:
-        found = self._z[:, self._next, None, None]
+        found: np.ndarray = self._z[:, self._next, None, None]
         self._next += 1
         return found
 

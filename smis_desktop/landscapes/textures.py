@@ -1,4 +1,5 @@
-"""Fixed patterns that make bark, grass and rock of plain areas: the same in every picture, so that they can be learned."""
+"""Fixed patterns that make leaves, grass and rock of plain areas: the same in every picture, so that they can be
+learned."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ _SIDE = 512
 
 @lru_cache(maxsize=64)
 def pattern(seed: int, side: int, cells_x: float, cells_y: float, octaves: int = 3) -> np.ndarray:
-    """Smooth noise float32 [side, side], mean 0, standard deviation 1. cells: how many bumps across and down the picture
-    at the coarsest octave; each octave doubles them and halves their height.
+    """Smooth noise float32 [side, side], mean 0, standard deviation 1. cells: how many bumps across and down the
+    picture at the coarsest octave; each octave doubles them and halves their height.
 
     One pattern a seed, whatever the side: smaller ones are averages of larger ones.
     """
@@ -23,8 +24,9 @@ def pattern(seed: int, side: int, cells_x: float, cells_y: float, octaves: int =
         across, down = (max(2, min(_SIDE, round(cells * 2**octave))) for cells in (cells_x, cells_y))
         grid = draws.standard_normal((down, across)).astype(np.float32)
         total += cv2.resize(grid, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC) / 2**octave
-    total = (total - total.mean()) / total.std()
-    return total if side == _SIDE else cv2.resize(total, (side, side), interpolation=cv2.INTER_AREA)
+    scaled = (total - total.mean()) / total.std()
+    found: np.ndarray = cv2.resize(scaled, (side, side), interpolation=cv2.INTER_AREA)
+    return found
 
 
 @lru_cache(maxsize=16)
@@ -45,4 +47,5 @@ def tree_line(seed: int, side: int, trees: int) -> np.ndarray:
 @lru_cache(maxsize=16)
 def ragged_line(seed: int, side: int, cells: int, octaves: int = 4) -> np.ndarray:
     """A ragged line float32 [1, side], mean 0, standard deviation 1: the teeth of a ridge."""
-    return pattern(seed, side, cells, 2, octaves)[side // 2][None]
+    line: np.ndarray = pattern(seed, side, cells, 2, octaves)[side // 2][None]
+    return line

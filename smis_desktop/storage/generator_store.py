@@ -1,4 +1,4 @@
-"""Installed generators: one safetensors file each in the data folder; the default one is fetched on first need."""
+"""Generators: one safetensors file each, in the data folder or shipped; the default one is fetched on first need."""
 
 from __future__ import annotations
 
@@ -101,9 +101,24 @@ def install_generator(
     KeyError or ValueError when the tensors do not make such a generator, UserError for a bad name or a full disk.
     """
     path = _path(name)
-    digest = _digest(weights)
     progress("Measuring the latent space", 0.5)
-    generator, statistics = _measured(name, architecture, digest, weights)
+    _write(path, name, architecture, weights, source, licence)
+    return _described(path)
+
+
+def write_shipped_generator(
+    path: Path, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str
+) -> None:
+    """Writes a generator that is to come with the program, in half precision (float16); see `install_generator`."""
+    _write(path, path.stem, architecture, {key: value.half() for key, value in weights.items()}, source, licence)
+
+
+def _write(
+    path: Path, name: str, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str
+) -> None:
+    used = {key: value.float() for key, value in weights.items()}
+    digest = _digest(used)
+    generator, statistics = _measured(name, architecture, digest, used)
     facts = {
         "name": name,
         "architecture": architecture,
@@ -115,7 +130,6 @@ def install_generator(
     }
     latents = {f"latents.{key}": value for key, value in statistics.state_dict().items()}
     write_tensors(path, _KIND, _VERSION, {**weights, **latents}, facts)
-    return _described(path)
 
 
 def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
@@ -131,7 +145,7 @@ def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
         fetch_faces(progress or _silent)
     remedy = _remedy(name)
     weights, facts = read_tensors(path, _KIND, _VERSION, remedy)
-    weights |= _heads(name)
+    weights = {key: value.float() for key, value in weights.items()} | _heads(name)
     try:
         return _ARCHITECTURES[facts["architecture"]].from_weights(name, facts["weights_sha256"], weights)
     except (RuntimeError, KeyError, ValueError, IndexError) as error:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from smis_desktop.jobs.spawned import Spawned, WorkFailed
 from smis_desktop.jobs.workshop import HandReady, SheetPicture, ShowSheet, workshop_hand
 from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.landscapes.classes import PALETTE as LANDSCAPE
 from smis_desktop.ui.qimage import picture_to_qimage
 
 _SIDE = 112
@@ -30,6 +31,12 @@ _FACE = (
     ("neck", (178, 120, 160)), ("clothes", (44, 80, 232)),
 )  # fmt: skip
 _ANY = (("background", (60, 62, 88)), ("subject", (240, 170, 90)))
+_CLASSES_OF = {"faces": 0, "landscapes": 1}
+"""Which of the sets of classes suits a generator; the last one suits any."""
+
+
+def _palette(classes: tuple[tuple[str, tuple[int, int, int]], ...]) -> Palette:
+    return Palette(tuple(SemanticClass(i, name, color) for i, (name, color) in enumerate(classes, 1)))
 
 
 class NewModelDialog(QDialog):
@@ -55,6 +62,7 @@ class NewModelDialog(QDialog):
         self.generator.currentTextChanged.connect(self._show_generator)
         self.classes = QComboBox()
         self.classes.addItem(self.tr("Of a face: skin, hair, eyes …"))
+        self.classes.addItem(self.tr("Of a landscape: sky, water, meadow …"))
         self.classes.addItem(self.tr("Two to begin with: background and subject"))
         form = QFormLayout()
         form.addRow(self.tr("Name"), self.name)
@@ -92,8 +100,7 @@ class NewModelDialog(QDialog):
     @property
     def palette_to_begin_with(self) -> Palette:
         """Ids from 1: in scribbles 0 means unknown."""
-        classes = (_FACE, _ANY)[self.classes.currentIndex()]
-        return Palette(tuple(SemanticClass(i, name, color) for i, (name, color) in enumerate(classes, 1)))
+        return (_palette(_FACE), LANDSCAPE, _palette(_ANY))[self.classes.currentIndex()]
 
     def choose_generator(self, name: str) -> None:
         """Select it; it is added when it is new."""
@@ -109,8 +116,7 @@ class NewModelDialog(QDialog):
         self._end_hand()
         for label in self._pictures:
             label.clear()
-        if name != "faces":
-            self.classes.setCurrentIndex(1)
+        self.classes.setCurrentIndex(_CLASSES_OF.get(name, len(_CLASSES_OF)))
         self._hand = workshop_hand(name, self._told.emit)
         self._hand.start()
 

@@ -1,0 +1,235 @@
+"""StyleGAN2 as it is trained: weights under the equalised learning rate, bfloat16 inside, one step after another.
+
+`smis_desktop/gan/stylegan2.py` runs finished networks; this is the same arithmetic for training on a processor. Styles
+scale activations, upsampling convolutions are run as four ordinary ones (the filter folded into their kernels), and the
+two elementwise steps have gradients written out, because they would otherwise take longer than the convolutions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAK, GAIN = 0.2, 2**0.5
+_LAST = torch.channels_last
+
+
+class Linear(nn.Module):
+    """A linear layer whose weights are drawn with unit variance and scaled when used (Karras et al. 2018, section
+    4.1)."""
+
+    def __init__(self, inputs: int, outputs: int, bias: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.full((outputs,), bias))
+        self.gain = inputs**-0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.gain, self.bias)
+
+
+class ModulatedConv(nn.Module):
+    """As `gan.stylegan2.ModulatedConv`; the noise, a constant, is learned like any weight."""
+
+    def __init__(self, w_dim: int, inputs: int, outputs: int, side: int, up: bool) -> None:
+        super().__init__()
+        self.affine = Linear(w_dim, inputs, 1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise = nn.Parameter(0.1 * torch.randn(1, 1, side, side))
+        self.gain = (9 * inputs) ** -0.5
+        self.up = up
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style, weight = self.affine(w), self.weight * self.gain
+        demodulation = (F.linear(style.square(), weight.square().sum((2, 3))) + 1e-8).rsqrt()
+        x = _Scaled.apply(x, style)
+        kernel = (upsampling_kernel(weight) if self.up else weight).to(x.dtype).contiguous(memory_format=_LAST)
+        x = F.conv2d(x, kernel, padding=1)
+        if self.up:
+            x = F.pixel_shuffle(x, 2).contiguous(memory_format=_LAST)
+        activated: Tensor = _Activated.apply(x, demodulation, self.noise, self.bias)
+        return activated
+
+
+class ToRGB(nn.Module):
+    """As `gan.stylegan2.ToRGB`."""
+
+    def __init__(self, w_dim: int, inputs: int) -> None:
+        super().__init__()
+        self.affine = Linear(w_dim, inputs, 1.0)
+        self.weight = nn.Parameter(0.5 * torch.randn(3, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.gain = inputs**-0.5
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x = F.conv2d(_Scaled.apply(x, self.affine(w)), (self.weight * self.gain).to(x.dtype))
+        return x.float() + self.bias[:, None, None]
+
+
+class Block(nn.Module):
+    """Doubles the side."""
+
+    def __init__(self, w_dim: int, inputs: int, outputs: int, side: int) -> None:
+        super().__init__()
+        self.conv1 = ModulatedConv(w_dim, inputs, outputs, side, up=True)
+        self.conv2 = ModulatedConv(w_dim, outputs, outputs, side, up=False)
+        self.rgb = ToRGB(w_dim, outputs)
+
+
+class Mapping(nn.Module):
+    """`z` → `w`. Only the first `used` numbers of `z` say anything; the others' weights begin at zero."""
+
+    def __init__(self, w_dim: int, depth: int, used: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Linear(w_dim, w_dim) for _ in range(depth))
+        first = self.layers[0].weight
+        with torch.no_grad():
+            first[:, used:] = 0
+            first[:, :used] *= (w_dim / used) ** 0.5
+
+    def forward(self, z: Tensor) -> Tensor:
+        w = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        for layer in self.layers:
+            w = F.leaky_relu(layer(w), LEAK) * GAIN
+        return w
+
+
+class TrainableStyleGAN2(nn.Module):
+    """Two `w` a picture: one says what stands where, the other acts in slots from `first_fine` on and in every RGB.
+
+    Pictures of 16² and 32² serve training alone (the finished network's RGB is silent there), so that nothing but fine
+    slots can decide colours.
+    """
+
+    def __init__(self, channels: Sequence[int], w_dim: int, depth: int, used: int, first_fine: int) -> None:
+        """channels[i]: width at side 4·2ⁱ."""
+        super().__init__()
+        self.channels, self.first_fine = tuple(channels), first_fine
+        self.map = Mapping(w_dim, depth, used)
+        self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.first = ModulatedConv(w_dim, channels[0], channels[0], 4, up=False)
+        self.blocks = nn.ModuleList(
+            Block(w_dim, channels[i], channels[i + 1], 8 * 2**i) for i in range(len(channels) - 1)
+        )
+        self.register_buffer("filter", torch.outer(_FIR, _FIR) / 4)
+
+    def forward(self, w: Tensor, w_light: Tensor, side: int) -> dict[int, Tensor]:
+        """`w`, `w_light` [N, D] → pictures {s: [N, 3, s, s]} of 16² up to side²."""
+        x = self.constant.expand(len(w), -1, -1, -1).bfloat16().contiguous(memory_format=_LAST)
+        x = self.first(x, w)
+        found: dict[int, Tensor] = {}
+        for i, block in enumerate(self.blocks):
+            own_side = 8 * 2**i
+            if own_side > side:
+                break
+            x = block.conv1(x, w_light if 2 * i + 1 >= self.first_fine else w)
+            x = block.conv2(x, w_light if 2 * i + 2 >= self.first_fine else w)
+            if own_side < 16:
+                continue
+            picture = block.rgb(x, w_light)
+            if 2 * i + 1 >= self.first_fine:  # RGB adds up past the side that fine slots begin at
+                kernel = (4 * self.filter).expand(3, 1, -1, -1)
+                picture = picture + F.conv_transpose2d(found[own_side // 2], kernel, stride=2, padding=1, groups=3)
+            found[own_side] = picture
+        return found
+
+    def finished(self) -> dict[str, Tensor]:
+        """The effective weights under `gan.stylegan2.StyleGAN2`'s names, rounded to half precision (float16)."""
+        weights = {"limit": torch.tensor(math.inf), "filter": self.get_buffer("filter")}
+        for name, module in self.named_modules():
+            if isinstance(module, (Linear, ModulatedConv, ToRGB)):
+                weights |= {f"{name}.weight": module.weight * module.gain, f"{name}.bias": module.bias}
+            if isinstance(module, ModulatedConv):
+                weights[f"{name}.noise"] = module.noise
+        weights["constant"] = self.constant
+        width, w_dim = self.channels[0], self.map.layers[0].weight.shape[0]
+        silent = {f"blocks.{i}.rgb" for i in range(len(self.blocks)) if 2 * i + 3 < self.first_fine}
+        weights |= {
+            "first_rgb.affine.weight": torch.zeros(width, w_dim),
+            "first_rgb.affine.bias": torch.zeros(width),
+            "first_rgb.weight": torch.zeros(3, width, 1, 1),
+            "first_rgb.bias": torch.zeros(3),
+        }
+        for name in weights:
+            if name.rpartition(".")[0] in silent:
+                weights[name] = torch.zeros_like(weights[name])
+        return {name: tensor.detach().half().contiguous() for name, tensor in weights.items()}
+
+
+def upsampling_kernel(weight: Tensor) -> Tensor:
+    """[O, I, 3, 3] → [4·O, I, 3, 3]: a transposed convolution of stride 2 and the filter after it, as one convolution
+    at the smaller side and `pixel_shuffle`."""
+    outputs, inputs = weight.shape[:2]
+    phases = (weight.reshape(-1, 9) @ _PHASES).reshape(outputs, inputs, 4, 9)
+    return phases.transpose(1, 2).reshape(4 * outputs, inputs, 3, 3)
+
+
+def _phases() -> Tensor:
+    """[9, 36]: each tap of a 3×3 kernel, spread over the taps of the four phases."""
+    taps = torch.eye(9).reshape(9, 1, 3, 3)
+    whole = F.conv2d(taps, torch.outer(_FIR, _FIR)[None, None], padding=3)[:, 0]
+    rows = [torch.tensor([phase + 2 - 2 * step for step in (-1, 0, 1)]) for phase in (0, 1)]
+    return torch.stack([whole[:, row[:, None], column[None]] for row in rows for column in rows], 1).reshape(9, 36)
+
+
+_FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+_PHASES = _phases()
+
+
+def _rows(x: Tensor) -> Tensor:
+    """[N, C, H, W], channels last in memory → [N, H·W, C] of the same numbers."""
+    return x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
+
+
+def _maps(rows: Tensor, like: Tensor) -> Tensor:
+    n, channels, height, width = like.shape
+    return rows.view(n, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _column_sums(rows: Tensor) -> Tensor:
+    """[N, P, C] → float32 [N, C]; a matrix product adds in float32 whatever the inputs are."""
+    return torch.bmm(rows.new_ones(len(rows), 1, rows.shape[1]), rows)[:, 0].float()
+
+
+class _Scaled(torch.autograd.Function):
+    """x [N, C, H, W] times a style [N, C]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, style: Tensor) -> Tensor:
+        rows = _rows(x)
+        ctx.save_for_backward(rows, style)
+        return _maps(rows * style.to(x.dtype)[:, None], x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        rows, style = ctx.saved_tensors
+        own = _rows(gradient)
+        return _maps(own * style.to(own.dtype)[:, None], gradient), _column_sums(own * rows)
+
+
+class _Activated(torch.autograd.Function):
+    """x [N, C, H, W] times demodulation [N, C], plus noise [1, 1, H, W] and bias [C], then LeakyReLU with its gain."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, demodulation: Tensor, noise: Tensor, bias: Tensor) -> Tensor:
+        rows = _rows(x)
+        found = rows * demodulation.to(x.dtype)[:, None]
+        found += (noise.reshape(1, -1, 1) + bias).to(x.dtype)
+        found = F.leaky_relu_(found, LEAK).mul_(GAIN)
+        ctx.save_for_backward(rows, demodulation, found)
+        return _maps(found, x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        rows, demodulation, found = ctx.saved_tensors
+        own = torch.ops.aten.leaky_relu_backward(_rows(gradient), found, LEAK, False).mul_(GAIN)
+        channels, height, width = gradient.shape[1:]
+        noise = (own @ own.new_ones(channels, 1)).float().sum(0).reshape(1, 1, height, width)
+        bias, scale = _column_sums(own).sum(0), _column_sums(own * rows)
+        return _maps(own.mul_(demodulation.to(own.dtype)[:, None]), gradient), scale, noise, bias

@@ -1,0 +1,1 @@
+"""Measuring against rendered landscapes, whose classes are known exactly."""
