@@ -23,14 +23,24 @@ class Linear(nn.Module):
     """A linear layer whose weights are drawn with unit variance and scaled when used (Karras et al. 2018, section
     4.1)."""
 
-    def __init__(self, inputs: int, outputs: int, bias: float = 0.0) -> None:
+    def __init__(self, inputs: int, outputs: int, bias: float = 0.0, speed: float = 1.0) -> None:
+        """speed: how many times faster than others it learns."""
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / speed)
         self.bias = nn.Parameter(torch.full((outputs,), bias))
-        self.gain = inputs**-0.5
+        self.gain = speed * inputs**-0.5
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight * self.gain, self.bias)
+
+
+class Affine(Linear):
+    """`w` → styles. They begin near 1: what a picture has nothing to do with would only have to be unlearned."""
+
+    def __init__(self, w_dim: int, channels: int) -> None:
+        super().__init__(w_dim, channels, 1.0, speed=4.0)
+        with torch.no_grad():
+            self.weight.mul_(0.2)
 
 
 class ModulatedConv(nn.Module):
@@ -38,7 +48,7 @@ class ModulatedConv(nn.Module):
 
     def __init__(self, w_dim: int, inputs: int, outputs: int, side: int, up: bool) -> None:
         super().__init__()
-        self.affine = Linear(w_dim, inputs, 1.0)
+        self.affine = Affine(w_dim, inputs)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise = nn.Parameter(0.1 * torch.randn(1, 1, side, side))
@@ -62,7 +72,7 @@ class ToRGB(nn.Module):
 
     def __init__(self, w_dim: int, inputs: int) -> None:
         super().__init__()
-        self.affine = Linear(w_dim, inputs, 1.0)
+        self.affine = Affine(w_dim, inputs)
         self.weight = nn.Parameter(0.5 * torch.randn(3, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
         self.gain = inputs**-0.5
@@ -83,15 +93,22 @@ class Block(nn.Module):
 
 
 class Mapping(nn.Module):
-    """`z` → `w`. Only the first `used` numbers of `z` say anything; the others' weights begin at zero."""
+    """`z` → `w`. It begins as a basis of hinges: each number of `w` bends one of the numbers of `z` that say anything,
+    up or down, at one of seven places."""
 
-    def __init__(self, w_dim: int, depth: int, used: int) -> None:
+    def __init__(self, w_dim: int, used: Sequence[int]) -> None:
+        """used: which numbers of `z` say anything."""
         super().__init__()
-        self.layers = nn.ModuleList(Linear(w_dim, w_dim) for _ in range(depth))
-        first = self.layers[0].weight
+        self.layers = nn.ModuleList(Linear(w_dim, w_dim) for _ in range(2))
+        own = torch.arange(w_dim)
+        turn = own // len(used)
         with torch.no_grad():
-            first[:, used:] = 0
-            first[:, :used] *= (w_dim / used) ** 0.5
+            first, second = self.layers[0], self.layers[1]
+            first.weight.zero_()
+            first.weight[own, torch.tensor(used)[own % len(used)]] = torch.where(turn % 2 == 0, 1.0, -1.0) / first.gain
+            first.bias.copy_(torch.linspace(-1.5, 1.5, 7)[(turn // 2) % 7])
+            second.weight.mul_(0.02)
+            second.weight[own, own] += 1 / second.gain
 
     def forward(self, z: Tensor) -> Tensor:
         w = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
@@ -107,29 +124,44 @@ class TrainableStyleGAN2(nn.Module):
     slots can decide colours.
     """
 
-    def __init__(self, channels: Sequence[int], w_dim: int, depth: int, used: int, first_fine: int) -> None:
-        """channels[i]: width at side 4·2ⁱ."""
+    def __init__(
+        self,
+        channels: Sequence[int],
+        w_dim: int,
+        used: Sequence[int],
+        first_fine: int,
+        hints: tuple[int, Sequence[int]],
+    ) -> None:
+        """channels[i]: width at side 4·2ⁱ. hints: how many numbers linear readings tell of each pixel, at which
+        sides. used: as in `Mapping`."""
         super().__init__()
         self.channels, self.first_fine = tuple(channels), first_fine
-        self.map = Mapping(w_dim, depth, used)
+        self.map = Mapping(w_dim, used)
         self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         self.first = ModulatedConv(w_dim, channels[0], channels[0], 4, up=False)
         self.blocks = nn.ModuleList(
             Block(w_dim, channels[i], channels[i + 1], 8 * 2**i) for i in range(len(channels) - 1)
         )
+        count, sides = hints
+        self.readings = nn.ModuleDict({str(side): nn.Conv2d(channels[_level(side)], count, 1) for side in sides})
         self.register_buffer("filter", torch.outer(_FIR, _FIR) / 4)
 
-    def forward(self, w: Tensor, w_light: Tensor, side: int) -> dict[int, Tensor]:
-        """`w`, `w_light` [N, D] → pictures {s: [N, 3, s, s]} of 16² up to side²."""
+    def forward(self, w: Tensor, w_light: Tensor, side: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+        """`w`, `w_light` [N, D] → pictures {s: [N, 3, s, s]} of 16² up to side², and what is read off the features,
+        {s: [N, count, s, s]}."""
         x = self.constant.expand(len(w), -1, -1, -1).bfloat16().contiguous(memory_format=_LAST)
         x = self.first(x, w)
         found: dict[int, Tensor] = {}
+        told: dict[int, Tensor] = {}
         for i, block in enumerate(self.blocks):
             own_side = 8 * 2**i
             if own_side > side:
                 break
             x = block.conv1(x, w_light if 2 * i + 1 >= self.first_fine else w)
             x = block.conv2(x, w_light if 2 * i + 2 >= self.first_fine else w)
+            if str(own_side) in self.readings:
+                reading = self.readings[str(own_side)]
+                told[own_side] = F.conv2d(x, reading.weight.to(x.dtype)).float() + reading.bias[:, None, None]
             if own_side < 16:
                 continue
             picture = block.rgb(x, w_light)
@@ -137,13 +169,42 @@ class TrainableStyleGAN2(nn.Module):
                 kernel = (4 * self.filter).expand(3, 1, -1, -1)
                 picture = picture + F.conv_transpose2d(found[own_side // 2], kernel, stride=2, padding=1, groups=3)
             found[own_side] = picture
-        return found
+        return found, told
+
+    @torch.no_grad()
+    def grow(self, side: int) -> None:
+        """Begins the block at `side` as the enlarged one before it, so that its first pictures are that one's."""
+        old, new = self.blocks[_level(side) - 2], self.blocks[_level(side) - 1]
+        width = len(new.conv2.bias)
+        kept = old.rgb.weight[:, :, 0, 0].abs().sum(0)
+        if str(side // 2) in self.readings:
+            read = self.readings[str(side // 2)].weight[:, :, 0, 0].abs().sum(0)
+            kept = kept / kept.mean() + read / read.mean()
+        chosen = kept.argsort(descending=True)[:width]
+        for conv, source in ((new.conv1, chosen), (new.conv2, torch.arange(width))):
+            conv.weight.mul_(0.06)
+            conv.weight[torch.arange(width), source, 1, 1] += 1 / conv.gain
+            conv.affine.weight.mul_(0.25)
+            conv.noise.mul_(0.2)
+        # Lifted above zero in between, where the activation is straight, and set down again.
+        new.conv1.bias.fill_(_LIFT)
+        new.conv2.bias.fill_(-_LIFT * GAIN)
+        if 2 * (_level(side) - 1) + 1 >= self.first_fine:
+            new.rgb.weight.mul_(0.02)  # RGB adds up here: what is there already goes on
+            return
+        new.rgb.weight.copy_(old.rgb.weight[:, chosen] * old.rgb.gain / new.rgb.gain / 2)
+        new.rgb.bias.copy_(old.rgb.bias)
+        new.rgb.affine.weight.copy_(old.rgb.affine.weight[chosen])
+        new.rgb.affine.bias.copy_(old.rgb.affine.bias[chosen])
+        if str(side) in self.readings and str(side // 2) in self.readings:
+            self.readings[str(side)].weight.copy_(self.readings[str(side // 2)].weight[:, chosen] / 2)
+            self.readings[str(side)].bias.copy_(self.readings[str(side // 2)].bias)
 
     def finished(self) -> dict[str, Tensor]:
-        """The effective weights under `gan.stylegan2.StyleGAN2`'s names, rounded to half precision (float16)."""
+        """The effective weights under `gan.stylegan2.StyleGAN2`'s names."""
         weights = {"limit": torch.tensor(math.inf), "filter": self.get_buffer("filter")}
         for name, module in self.named_modules():
-            if isinstance(module, (Linear, ModulatedConv, ToRGB)):
+            if isinstance(module, Linear | ModulatedConv | ToRGB):
                 weights |= {f"{name}.weight": module.weight * module.gain, f"{name}.bias": module.bias}
             if isinstance(module, ModulatedConv):
                 weights[f"{name}.noise"] = module.noise
@@ -159,7 +220,12 @@ class TrainableStyleGAN2(nn.Module):
         for name in weights:
             if name.rpartition(".")[0] in silent:
                 weights[name] = torch.zeros_like(weights[name])
-        return {name: tensor.detach().half().contiguous() for name, tensor in weights.items()}
+        return {name: tensor.detach().contiguous() for name, tensor in weights.items()}
+
+
+def _level(side: int) -> int:
+    """0 for 4², 1 for 8², …"""
+    return side.bit_length() - 3
 
 
 def upsampling_kernel(weight: Tensor) -> Tensor:
@@ -178,6 +244,7 @@ def _phases() -> Tensor:
     return torch.stack([whole[:, row[:, None], column[None]] for row in rows for column in rows], 1).reshape(9, 36)
 
 
+_LIFT = 0.4
 _FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
 _PHASES = _phases()
 

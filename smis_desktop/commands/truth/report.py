@@ -31,8 +31,8 @@ def markdown(facts: Mapping[str, Any]) -> str:
             ],
         ),
         f"The generator's pictures come to {facts['likeness_db']:.1f} dB against the renderer's. What lies between "
-        "the two lines is the generator's, or foreign to the judge, which was taught on renderings alone; no rule below "
-        "can be expected to do better than the generator itself.",
+        "the two lines is the generator's, or foreign to the judge, which was taught on renderings alone; no rule "
+        "below can be expected to do better than the generator itself.",
         "## Label transfer, dense labels",
         f"At the side of the feature maps, {facts['pictures']} pictures, mean over draws of shots; a class that no "
         "shot held counts as 0.",
@@ -65,9 +65,9 @@ def markdown(facts: Mapping[str, Any]) -> str:
             ],
         ),
         "## Obedience",
-        f"Encoders from {facts['obedience_shots']} shots and {facts['samples']:,} pseudo-labelled samples (with a probe "
-        f"then {facts['obedience_steps']} steps for obedience), on {facts['layouts']} layouts that the renderer made, "
-        "seen by the judge of pictures.",
+        f"Encoders from {facts['obedience_shots']} shots and {facts['samples']:,} pseudo-labelled samples (with a "
+        f"probe then {facts['obedience_steps']} steps for obedience), on {facts['layouts']} layouts that the renderer "
+        "made, seen by the judge of pictures.",
         _table(
             ("labels by", "picture", "mIoU", "pixel accuracy"),
             [
