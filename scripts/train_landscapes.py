@@ -1,4 +1,4 @@
-"""Makes models/landscapes.safetensors: a small StyleGAN2 that paints what `smis_desktop.landscapes` renders.
+"""Makes generators/landscapes.safetensors: a small StyleGAN2 that paints what `smis_desktop.landscapes` renders.
 
 Every `z` has a scene, and the generator learns the picture of it: absolute and squared errors at several scales, and of
 gradients. No class map is ever shown to it; shapes are hinted at, on the way, by linear readings of the features of 16²
@@ -28,7 +28,7 @@ from trainable_stylegan2 import TrainableStyleGAN2
 from smis_desktop.landscapes.rendering import render
 from smis_desktop.landscapes.scene import layout_of
 from smis_desktop.landscapes.shapes import shapes_of
-from smis_desktop.resource_paths import models_folder
+from smis_desktop.resource_paths import shipped_networks_folder
 from smis_desktop.storage.generator_store import write_shipped_generator
 
 CHANNELS, W_DIM = (160, 160, 128, 96, 64, 32), 512
@@ -184,7 +184,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".cache/landscapes-training"), help="for the checkpoint")
     parser.add_argument("--minutes", type=float, default=60.0, help="of training, on one core (default: 60)")
-    parser.add_argument("--out", type=Path, default=models_folder() / "landscapes.safetensors")
+    parser.add_argument("--out", type=Path, default=shipped_networks_folder("generators") / "landscapes.safetensors")
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ from tests.commands.conftest import Smis
 
 def test_lists_generators_and_models(smis: Smis, small_data: Path, small_model: Path, small: MobileStyleGAN) -> None:
     facts = smis("models", small_model.parent, "--json").facts
-    generator, shipped = facts["generators"]
+    shipped, generator = facts["generators"]
     assert (shipped["name"], shipped["architecture"], shipped["img_resolution"]) == ("landscapes", "stylegan2", 128)
     assert (generator["name"], generator["architecture"]) == ("small", "mobile-stylegan")
     assert (generator["img_resolution"], generator["num_ws"]) == (256, small.num_ws)
