@@ -113,9 +113,7 @@ def write_shipped_generator(
     _write(path, path.stem, architecture, {key: value.half() for key, value in weights.items()}, source, licence)
 
 
-def _write(
-    path: Path, name: str, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str
-) -> None:
+def _write(path: Path, name: str, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str) -> None:
     used = {key: value.float() for key, value in weights.items()}
     digest = _digest(used)
     generator, statistics = _measured(name, architecture, digest, used)
