@@ -77,7 +77,7 @@ def test_the_whole_chain(smis: Smis, tmp_path: Path) -> None:
     for path in sorted((SHOTS / "labels").glob("*.png"))[:2]:
         (layouts / path.name).write_bytes(path.read_bytes())
     pictures = tmp_path / "pictures"
-    rendered = smis("render", *sorted(layouts.iterdir()), "--model", model, "--out", pictures, "--size", 128, "--json")
+    rendered = smis("render", *sorted(layouts.iterdir()), "--model", model, "--out", pictures, "--json")
     assert len(rendered.facts["pictures"]) == 2
     judged = smis("evaluate", layouts, "--model", model, "--kid-samples", 0, "--refine", 2, "--json").facts
     assert judged["layouts"] == 2
@@ -99,6 +99,7 @@ def test_a_scribble_is_a_short_stroke_inside_its_class(landscapes: StyleGAN2) ->
         assert 1 <= int((strokes == channel).sum()) <= 10
 
 
+@pytest.mark.slow
 def test_the_tables_of_ground_truth(smis: Smis, tmp_path: Path) -> None:
     out = tmp_path / "ground-truth.md"
     words = ["--pictures", 6, "--layouts", 2, "--samples", 8, "--obedience-steps", 1, "--lessons", 48]

@@ -91,7 +91,7 @@ def scribbled(labels: Tensor) -> Tensor:
             grown = False
             if left > 0 and mask[row, left - 1]:
                 left, grown = left - 1, True
-            if right + 1 < mask.shape[1] and mask[row, right + 1]:
+            if right - left + 1 < _STROKE and right + 1 < mask.shape[1] and mask[row, right + 1]:
                 right, grown = right + 1, True
             if not grown:
                 break
