@@ -74,6 +74,14 @@ class Style:
         return self.mix > 0 and (self.coarse > 0 or self.middle > 0)
 
     @property
+    def structural(self) -> tuple[object, ...]:
+        """All that decides the face besides the layout: where these are equal, only colours differ."""
+        strengths = tuple(self.mix * fader for fader in (self.coarse, self.middle, self.variety))
+        if not any(strengths):
+            return ()
+        return (*strengths, self.look, *((self.second, self.blend) if self.second and self.blend else ()))
+
+    @property
     def looks(self) -> tuple[Look, ...]:
         """All that take part."""
         return (self.look, *([self.second] if self.second else []), *(look for _, look in self.class_looks))

@@ -41,11 +41,13 @@ _KEPT_OF_REFINEMENT = 0.7
 
 @dataclass(frozen=True, eq=False)
 class _Refined:
-    """Latents float32 [num_ws, D] that were brought nearer to a layout by so many steps."""
+    """Latents float32 [num_ws, D] that were brought nearer to a layout by so many steps; structural: `Style.structural`
+    of the style that they wear."""
 
     layout: np.ndarray
     ws: np.ndarray
     steps: int
+    structural: tuple[object, ...]
 
 
 class LivePreview(QObject):
@@ -124,9 +126,12 @@ class LivePreview(QObject):
         # Not at the top of the file: it brings torch along, seconds of it; by now the thread has paid for them.
         from smis_desktop.synthesis import PictureRequest
 
-        request = PictureRequest(layout, style, size=self._about.full_size, anchor=self._anchor)
         known, self._begun_with = self._refined, 0
-        if known is not None and not style.moves_structure and np.array_equal(known.layout, layout):
+        if known is not None and known.structural != style.structural:
+            known = None
+            self._forget_refinement()  # another face
+        request = PictureRequest(layout, style, size=self._about.full_size, anchor=self._anchor)
+        if known is not None and np.array_equal(known.layout, layout):
             # Only colours change: the face stays exactly as it was refined.
             request, self._begun_with = replace(request, start_ws=known.ws), known.steps
         self._request = request
@@ -141,6 +146,11 @@ class LivePreview(QObject):
     def set_anchor(self, anchor: Anchor | None) -> None:
         """From the next request on; what was refined before says nothing any more."""
         self._anchor, self._refined = anchor, None
+
+    def _forget_refinement(self) -> None:
+        self._refined = None
+        if self._anchor is not None and not self._anchor.keeps_style:
+            self._anchor = None
 
     def finish(self) -> None:
         """The pen is lifted: the latest request deserves its full picture."""
@@ -174,9 +184,9 @@ class LivePreview(QObject):
         if self._request is None:
             return
         request, known = replace(self._request, style=style, quality="draft", size=size), self._refined
-        if style.moves_structure:
-            request = replace(request, start_ws=None)
-        elif known is not None and np.array_equal(known.layout, request.layout):
+        if known is None or known.structural != style.structural:
+            request = replace(request, start_ws=None, anchor=self.anchor)
+        elif np.array_equal(known.layout, request.layout):
             request = replace(request, start_ws=known.ws)
         self._worker.paint_aside(ticket, request)
 
@@ -224,7 +234,7 @@ class LivePreview(QObject):
         begun = self._anchor
         if request.style.moves_structure:
             return  # what a style does to the structure would be done twice
-        self._refined = _Refined(request.layout, painted.result.ws, painted.refined)
+        self._refined = _Refined(request.layout, painted.result.ws, painted.refined, request.style.structural)
         if begun is not None and begun.keeps_style:
             return  # a photo stays where the painting began
         self._anchor = Anchor(request.layout, painted.result.ws, weight=_KEPT_OF_REFINEMENT, keeps_style=False)

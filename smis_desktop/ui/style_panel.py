@@ -52,6 +52,10 @@ class StylePanel(QDockWidget):
                 self.tr("Features"), self.tr("How much of the look's eyes, mouth, hair: it pulls against your layout")
             ),
             "fine": PercentSlider(self.tr("Colours"), self.tr("How much of the look's colours, light and texture")),
+            "variety": PercentSlider(
+                self.tr("Variety"),
+                self.tr("How much of what your layout leaves open, like build and expression, comes from the look"),
+            ),
         }
         width = max(fader.name_label.sizeHint().width() for fader in self.faders.values())
         for name, fader in self.faders.items():
