@@ -56,10 +56,13 @@ class ModelLibrary:
         return target
 
     def duplicate(self, path: Path, name: str) -> Path:
-        """A copy under another name."""
+        """A copy under another name, with its note."""
         target = self._free(name)
         _copy(path, target)
         rename_model(target, name)
+        note = self._note(path)
+        if note:
+            self.set_note(target, note)
         return target
 
     def rename(self, path: Path, name: str) -> None:
@@ -76,6 +79,10 @@ class ModelLibrary:
         """The person's own words about it."""
         write_bytes(self._note_path(path), json.dumps({"note": note}, ensure_ascii=False).encode())
 
+    def files_of(self, path: Path) -> tuple[Path, ...]:
+        """The model's file first, then what is kept beside it: all that goes when the model goes."""
+        return tuple(found for found in (path, self._note_path(path)) if found.exists())
+
     def _note(self, path: Path) -> str:
         try:
             found = json.loads(self._note_path(path).read_text(encoding="utf-8"))
@@ -90,7 +97,8 @@ class ModelLibrary:
     def _free(self, name: str) -> Path:
         stem, number = file_name(name), 1
         target = self.folder / f"{stem}{SUFFIX}"
-        while target.exists():
+        # A note whose model went away by other hands belongs to no later one.
+        while target.exists() or self._note_path(target).exists():
             number += 1
             target = self.folder / f"{stem}-{number}{SUFFIX}"
         return target

@@ -14,9 +14,9 @@ from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.storage.workshop import Workshop, WorkshopFacts
-from tests.commands.conftest import small, small_data
+from tests.commands.conftest import small, small_data, small_model
 
-__all__ = ["small", "small_data"]
+__all__ = ["small", "small_data", "small_model"]
 
 CLASSES = Palette((SemanticClass(1, "ground", (60, 60, 90)), SemanticClass(2, "thing", (240, 170, 90))))
 

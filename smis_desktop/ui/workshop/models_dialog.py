@@ -185,9 +185,11 @@ class ModelsDialog(QDialog):
         model = self._chosen
         if model is None:
             return
-        if not QFile.moveToTrash(str(model.path))[0]:
-            words = self.tr("{path} cannot be moved to the trash; delete it in its folder.")
-            self._dialogs.complain(words.format(path=model.path))
+        for path in self._library.files_of(model.path):
+            if not QFile(str(path)).moveToTrash():
+                words = self.tr("{path} cannot be moved to the trash; delete it in its folder.")
+                self._dialogs.complain(words.format(path=path))
+                break  # a model that stays keeps its note
         self._noted = None
         self.fill()
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.jobs.spawned import Spawned, WorkFailed
+from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
 from smis_desktop.jobs.workshop import HandReady, SheetPicture, ShowSheet, workshop_hand
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.landscapes.classes import PALETTE as LANDSCAPE
@@ -44,13 +44,15 @@ class NewModelDialog(QDialog):
 
     import_wanted = Signal()
     """The person has a checkpoint of another generator."""
-    _told = Signal(object)
+    _told = Signal(int, object)
+    """Of which turn of showing, and the message: one that was on its way when another generator was chosen is old."""
 
     def __init__(self, generators: tuple[str, ...], chosen: str, parent: QWidget) -> None:
         """generators: names of those that are installed, the default one first. chosen: one of them."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("New personal model"))
         self._hand: Spawned | None = None
+        self._turn = 0
         self.name = QLineEdit(self.tr("My model"))
         self.name.selectAll()
         self.name.setMaxLength(60)
@@ -80,9 +82,9 @@ class NewModelDialog(QDialog):
             label.setFixedSize(_SIDE, _SIDE)
             label.setProperty("role", "picture")
             pictures.addWidget(label)
-        self._words = QLabel(self.tr("Classes can be renamed, added and recoloured at any time."))
-        self._words.setProperty("role", "muted")
-        self._words.setWordWrap(True)
+        self.words = QLabel()
+        self.words.setProperty("role", "muted")
+        self.words.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Begin"))
         self.buttons.accepted.connect(self.accept)
@@ -91,7 +93,7 @@ class NewModelDialog(QDialog):
         column.setSpacing(12)
         column.addLayout(form)
         column.addLayout(pictures)
-        column.addWidget(self._words)
+        column.addWidget(self.words)
         column.addWidget(self.buttons)
         self._told.connect(self._hear)
         self.finished.connect(lambda _: self._end_hand())
@@ -117,13 +119,18 @@ class NewModelDialog(QDialog):
         for label in self._pictures:
             label.clear()
         self.classes.setCurrentIndex(_CLASSES_OF.get(name, len(_CLASSES_OF)))
-        self._hand = workshop_hand(name, self._told.emit)
+        self.words.setText(self.tr("Classes can be renamed, added and recoloured at any time."))
+        self._turn += 1
+        turn = self._turn
+        self._hand = workshop_hand(name, lambda message: self._told.emit(turn, message))
         self._hand.start()
 
-    @Slot(object)
-    def _hear(self, message: object) -> None:
+    @Slot(int, object)
+    def _hear(self, turn: int, message: object) -> None:
+        if turn != self._turn or self._hand is None:
+            return
         match message:
-            case HandReady() if self._hand is not None:
+            case HandReady():
                 self._hand.tell(ShowSheet(tuple(range(40, 40 + _COUNT)), 0.7))
             case SheetPicture():
                 smooth = Qt.TransformationMode.SmoothTransformation
@@ -132,7 +139,16 @@ class NewModelDialog(QDialog):
                     pixmap.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)
                 )
             case WorkFailed():
-                self._words.setText(message.text)
+                self.words.setText(message.text)
+                self._hand = None
+            case WorkEnded():
+                self.words.setText(
+                    self.tr(
+                        "What shows the pictures of this generator ended unexpectedly, often for want of memory: close "
+                        "other programs. The model can be begun all the same."
+                    )
+                )
+                self._hand = None
 
     def _end_hand(self) -> None:
         hand, self._hand = self._hand, None

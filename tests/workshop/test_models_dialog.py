@@ -1,0 +1,50 @@
+"""The list of personal models, as a person uses it; the note goes where its model goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from smis_desktop.storage.model_library import ModelLibrary
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.workshop.models_dialog import ModelsDialog
+
+
+def test_the_note_goes_to_the_trash_with_its_model(
+    small_model: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "share").mkdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    library = ModelLibrary(small_model.parent)
+    given = tmp_path / "given.smismodel"
+    library.export(small_model, given)
+    host = QWidget()
+    qtbot.addWidget(host)
+    dialog = ModelsDialog(library, FileDialogs(host), host)
+    dialog.note.setPlainText("of my cat")
+    dialog.fill()
+    assert [model.note for model in library.models()] == ["of my cat"]
+    throw_away = next(button for button in dialog.findChildren(QPushButton) if button.text() == "Throw away")
+    qtbot.mouseClick(throw_away, Qt.MouseButton.LeftButton)
+    assert list(library.folder.iterdir()) == []
+    small_model.write_bytes(given.read_bytes())
+    assert [model.note for model in library.models()] == [""]
+    dialog.reject()
+
+
+def test_a_copy_has_the_note_and_a_stranger_has_not(small_model: Path, tmp_path: Path) -> None:
+    library = ModelLibrary(small_model.parent)
+    given = tmp_path / "given.smismodel"
+    library.export(small_model, given)
+    library.set_note(small_model, "of my cat")
+    copy = library.duplicate(small_model, "again")
+    assert {model.path: model.note for model in library.models()}[copy] == "of my cat"
+    stranger = library.add(given)
+    library.set_note(stranger, "another's")
+    stranger.unlink()
+    newcomer = library.add(given)
+    assert {model.path: model.note for model in library.models()}[newcomer] == ""
