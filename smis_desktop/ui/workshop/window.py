@@ -6,7 +6,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
@@ -44,6 +53,8 @@ from smis_desktop.ui.workshop.shots_page import ShotsPage
 from smis_desktop.ui.workshop.train_page import TrainPage
 
 SHOTS, LABELS, LEARNED, TRAIN = range(4)
+_STEP_HEIGHT = 36
+"""Of an entry of the step list, pixels."""
 
 
 class WorkshopWindow(QMainWindow):
@@ -87,7 +98,9 @@ class WorkshopWindow(QMainWindow):
             (self.tr("3  What it learned"), self.learned),
             (self.tr("4  Train"), self.train),
         ):
-            self.steps.addItem(words)
+            step = QListWidgetItem(words)
+            step.setSizeHint(QSize(0, _STEP_HEIGHT))  # a list reckons without the padding of a style sheet
+            self.steps.addItem(step)
             self.stack.addWidget(page)
         self._state = QLabel()
         self._state.setWordWrap(True)
