@@ -27,6 +27,19 @@ class FileDialogs(QObject):
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         self._run(dialog, then)
 
+    def ask_to_open_several(self, title: str, name_filter: str, then: Callable[[list[Path]], None]) -> None:
+        """For one or more files that exist, all of one folder."""
+        dialog = QFileDialog(self._window, title, str(self.folder), name_filter)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def take(names: list[str]) -> None:
+            self.folder = Path(names[0]).parent
+            then([Path(name) for name in names])
+
+        dialog.filesSelected.connect(take)
+        dialog.open()
+
     def ask_for_folder(self, title: str, then: Callable[[Path], None]) -> None:
         """For a folder that exists."""
         dialog = QFileDialog(self._window, title, str(self.folder))

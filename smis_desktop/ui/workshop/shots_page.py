@@ -48,6 +48,8 @@ class ShotsPage(QWidget):
         self._tries: dict[str, int] = {}
         self._growing: dict[str, float] = {}
         self._made: dict[str, QPixmap] = {}
+        self._to_frame: list[Path] = []
+        self._framing: FramingDialog | None = None
         lead = QLabel(
             self.tr(
                 "One to five pictures are enough. Photos are looked for in the generator, a minute each, while you "
@@ -127,17 +129,10 @@ class ShotsPage(QWidget):
         self._show_chosen()
 
     def add_files(self, paths: list[Path]) -> None:
-        """Each is framed in a dialog first. What is no picture is said in a sentence."""
-        for path in paths:
-            try:
-                photo = read_picture(path)
-            except UserError as error:
-                self._dialogs.complain(str(error))
-                continue
-            dialog = FramingDialog(photo, path.name, self)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.framed.connect(lambda square, stem=path.stem: self.add_square(stem, square))
-            dialog.open()
+        """Each is framed in a dialog first, one after another. What is no picture is said in a sentence."""
+        self._to_frame += paths
+        if self._framing is None:
+            self._frame_next()
 
     def add_square(self, name: str, square: np.ndarray) -> None:
         """A framed photo, uint8 [S, S, 3]: the search for it begins."""
@@ -188,7 +183,23 @@ class ShotsPage(QWidget):
 
     def _ask_for_photos(self) -> None:
         words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
-        self._dialogs.ask_to_open(self.tr("Add a photo"), words, lambda path: self.add_files([path]))
+        self._dialogs.ask_to_open_several(self.tr("Add photos"), words, self.add_files)
+
+    def _frame_next(self) -> None:
+        self._framing = None
+        while self._to_frame:
+            path = self._to_frame.pop(0)
+            try:
+                photo = read_picture(path)
+            except UserError as error:
+                self._dialogs.complain(str(error))
+                continue
+            self._framing = dialog = FramingDialog(photo, path.name, self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.framed.connect(lambda square, stem=path.stem: self.add_square(stem, square))
+            dialog.finished.connect(lambda _: self._frame_next())
+            dialog.open()
+            return
 
     def _remove(self) -> None:
         name = self._chosen_name()
