@@ -237,6 +237,13 @@ class WorkshopWindow(QMainWindow):
             case WorkEnded():
                 self._hand = None
                 self.shots.forget_searches()
+                if message.killed_by:
+                    words = self.tr(
+                        "What works with the generator was ended from outside (signal {number}; often there was too "
+                        "little memory). It begins again with the next wish."
+                    ).format(number=message.killed_by)
+                    self._state.setText(words)
+                    self.learned.show_refusal(words)
 
     def _search(self, name: str, start: int) -> None:
         self._wish(FindShot(self.workshop.path, name, start))
