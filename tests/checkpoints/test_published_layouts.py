@@ -85,6 +85,24 @@ def test_a_clamp_is_taken_over() -> None:
     assert difference(ours, original) <= 1e-5
 
 
+@pytest.mark.parametrize("metadata", [{"conv_clamp": "2"}, {"synthesis.b8.conv0.conv_clamp": "2.0", "format": "pt"}])
+def test_a_clamp_in_the_metadata_of_safetensors_is_taken_over(metadata: dict[str, str]) -> None:
+    original = small_stylegan2(3, (8, 8, 6), clamp=2.0)
+    state = {k: v.clone().contiguous() for k, v in nvidia_state(original).items()}
+    ours = opened(save(state, metadata))
+    assert ours.clamp == 2.0
+    assert difference(ours, original) <= 1e-5
+    assert difference(opened(save(state)), original) > 1e-2
+
+
+@pytest.mark.parametrize("text", ["None", "loose", "0", "-1", "nan", "inf"])
+def test_a_clamp_that_is_no_number_above_0_is_refused_by_name(text: str) -> None:
+    state = {k: v.clone().contiguous() for k, v in nvidia_state(small_stylegan2(3, (8, 8, 6))).items()}
+    refused = read(save(state, {"conv_clamp": text})).refused
+    assert "conv_clamp" in refused
+    assert text in refused
+
+
 def test_another_learning_rate_of_the_mapping_is_heeded() -> None:
     original = small_stylegan2(3, (8, 8, 6))
     state = nvidia_state(original)

@@ -164,7 +164,7 @@ class _Nvidia(_Reader):
 
     def _limit(self) -> float:
         found = {
-            float(fact)
+            _clamp(fact)
             for name, fact in self.network.facts.items()
             if name.rpartition(".")[2] == "conv_clamp" and name.startswith(("synthesis.", "conv_clamp")) and fact
         }
@@ -234,6 +234,17 @@ def _affine(reader: _Reader, source: str, target: str, channels: int, w_dim: int
         f"{target}.affine.weight": weight / np.sqrt(w_dim),
         f"{target}.affine.bias": reader.take(f"{source}.bias", channels),
     }
+
+
+def _clamp(fact: float | str) -> float:
+    """From a layer's number, or from the text that the metadata of `.safetensors` can only hold."""
+    try:
+        limit = float(fact)
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit < np.inf:
+        raise Refused(f"gives conv_clamp as {fact!r}; make it a number above 0 (usually 256), or leave it away")
+    return limit
 
 
 def _filter(reader: _Reader, names: Iterable[str]) -> np.ndarray:
