@@ -98,26 +98,29 @@ def open_renderer(model_path: Path) -> OpenRenderer:
     return opened
 
 
-_open_now: dict[tuple[str, str], tuple[Generator, Pictures]] = {}
-"""By generator and chosen backend; the last model's stays: the next mostly has the same, and opens at once."""
+_open_now: dict[tuple[str, str, str], tuple[Generator, Pictures]] = {}
+"""By generator, its weights' digest (another may get a deleted one's name) and chosen backend; the last model's stays:
+the next mostly has the same, and opens at once."""
 
 
 def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Pictures]:
     import torch
 
     from smis_desktop.storage.backend_choice import backend_facts, open_chosen_pictures
-    from smis_desktop.storage.generator_store import open_generator
+    from smis_desktop.storage.generator_store import installed_generators, open_generator
 
-    key = name, backend_facts().chosen
-    if key not in _open_now:
+    chosen = backend_facts().chosen
+    weights = next((found.weights_sha256 for found in installed_generators() if found.name == name), "")
+    if (name, weights, chosen) not in _open_now:
         progress("Opening the generator", -1.0)
         generator = open_generator(name, progress)
         if torch.cuda.is_available():
             generator.to("cuda")
         pictures = open_chosen_pictures(generator, threads, progress)
         _open_now.clear()
-        _open_now[key] = generator, pictures
-    return _open_now[key]
+        weights = generator.weights_sha256  # what was missing has been fetched
+        _open_now[name, weights, chosen] = generator, pictures
+    return _open_now[name, weights, chosen]
 
 
 def measure_painting(model: Path, recording: Path) -> PaintingTimes:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from smis_desktop.app import open_renderer
 from smis_desktop.fewshot import training
+from smis_desktop.storage.generator_store import installed_generators
 from smis_desktop.style import Look, Style
 from smis_desktop.synthesis import PictureRequest
 from tests.checkpoints.published_layouts import conditional_state, nvidia_file, nvidia_state, rosinality_file
@@ -90,6 +91,25 @@ def test_the_window_gets_drafts_full_pictures_and_looks(
         assert not np.array_equal(worn.picture, plain.picture)
     film = renderer.render(PictureRequest(layout, size=2 * side, exact_ws=full.ws))
     assert film.picture.shape == (2 * side, 2 * side, 3)
+
+
+def test_a_generator_that_takes_a_deleted_ones_name_is_opened_anew(
+    smis: Smis, small_data: Path, tmp_path: Path
+) -> None:
+    shots, layout = tmp_path / "shots", label_map(ids=(2, 5, 9))
+    write_photo(shots / "images" / "photo.png", 80, 1)
+    write_layout(shots / "labels" / "photo.png", layout)
+    for seed in (1, 2):
+        checkpoint, model = tmp_path / f"{seed}.pt", tmp_path / f"{seed}.smismodel"
+        checkpoint.write_bytes(rosinality_file(small_stylegan2(seed, SIDES[32], w_dim=16)))
+        assert smis("import-generator", checkpoint, "--name", "changed").code == 0
+        words = ["train", shots, "--generator", "changed", "--out", model, "--samples", 8, "--inversion-steps", 2]
+        assert smis(*words).code == 0
+        renderer = open_renderer(model)(lambda words, fraction: None)
+        assert renderer.render(PictureRequest(layout, size=32)).picture.shape == (32, 32, 3)
+        for installed in installed_generators():
+            if installed.name == "changed":
+                installed.path.unlink()
 
 
 def test_two_classes_of_one_checkpoint_are_two_generators(small_data: Path, smis: Smis, tmp_path: Path) -> None:
