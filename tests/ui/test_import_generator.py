@@ -47,7 +47,7 @@ def test_dropped_asked_for_its_class_imported_and_chosen(window: MainWindow, qtb
     with qtbot.waitSignal(dialog.imported, timeout=60_000) as imported:
         qtbot.mouseClick(dialog.import_button, Qt.MouseButton.LeftButton)
     assert imported.args == ["our-things"]
-    assert generator_names() == ("faces", "our-things")
+    assert "our-things" in generator_names()
     chooser = window.findChild(NewModelDialog)
     assert chooser is not None
     assert chooser.generator.currentText() == "our-things"
@@ -59,10 +59,11 @@ def test_a_hostile_file_is_told_and_nothing_is_installed(window: MainWindow, qtb
     canary = tmp_path / "canary"
     path = tmp_path / "cats.pt"
     path.write_bytes(hostile_files(str(canary), 1)["os.system"])
+    before = generator_names()
     dialog = dropped(window, path)
     qtbot.mouseClick(dialog.import_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "os.system" in dialog.words.text() and dialog.buttons.isEnabled(), timeout=60_000)
-    assert generator_names() == ("faces",)
+    assert generator_names() == before
     assert not canary.exists()
     dialog.name.setText("../up")
     assert not dialog.import_button.isEnabled()
