@@ -30,22 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`smis ground-truth [--out FILE] [--pictures N] [--layouts N] [--samples N] …`."""
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there, as Markdown")
     parser.add_argument(
-        "--pictures", type=whole(1, 100_000), default=60, metavar="N", help="to judge label transfer on (default: 60)"
+        "--pictures", type=whole(1, 100_000), default=40, metavar="N", help="to judge label transfer on (default: 40)"
     )
     parser.add_argument(
-        "--layouts", type=whole(1, 100_000), default=40, metavar="N", help="to judge obedience on (default: 40)"
+        "--layouts", type=whole(1, 100_000), default=24, metavar="N", help="to judge obedience on (default: 24)"
     )
     parser.add_argument(
-        "--samples", type=whole(1, 10_000_000), default=1280, metavar="N",
-        help="pseudo-labelled samples that the encoders learn from (default: 1280)",
+        "--samples", type=whole(1, 10_000_000), default=640, metavar="N",
+        help="pseudo-labelled samples that the encoders learn from (default: 640)",
     )  # fmt: skip
     parser.add_argument(
-        "--obedience-steps", type=whole(0, 100_000), default=80, metavar="N",
-        help="steps of the training for obedience (default: 80)",
+        "--obedience-steps", type=whole(0, 100_000), default=40, metavar="N",
+        help="steps of the training for obedience (default: 40)",
     )  # fmt: skip
     parser.add_argument(
-        "--lessons", type=whole(16, 100_000), default=1200, metavar="N",
-        help="renderings that the judge of pictures learns from (default: 1200)",
+        "--lessons", type=whole(16, 100_000), default=800, metavar="N",
+        help="renderings that the judge of pictures learns from (default: 800)",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The second generator in the window: painted with."""
+"""The second generator in the window: offered by the assistant, and painted with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.app import open_renderer
@@ -15,8 +16,10 @@ from smis_desktop.commands.truth.exact import exact_picture
 from smis_desktop.commands.truth.obedience import trained_briefly
 from smis_desktop.labels.index_png import encode_label_map
 from smis_desktop.landscapes.classes import PALETTE
+from smis_desktop.storage.generator_names import generator_names
 from smis_desktop.storage.generator_store import open_generator
 from smis_desktop.storage.personal_model_file import write_personal_model
+from smis_desktop.ui.workshop.new_model_dialog import NewModelDialog
 from tests.ui.conftest import MakeWindow, at, is_finished
 
 WAIT = 60_000
@@ -48,3 +51,14 @@ def test_a_layout_of_landscapes_is_painted_with(make_window: MakeWindow, qtbot: 
     after = np.array(window.preview.shown_ws)
     assert after.shape == (generator.num_ws, generator.w_dim)
     assert np.abs(after - before).max() > 0, "the picture followed the brush"
+
+
+def test_the_assistant_offers_landscapes_and_their_classes(qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    dialog = NewModelDialog(generator_names(), "faces", parent)
+    dialog.generator.setCurrentText("landscapes")
+    assert dialog.palette_to_begin_with == PALETTE
+    shown = [label for label in dialog.findChildren(QLabel) if label.property("role") == "picture"]
+    qtbot.waitUntil(lambda: all(not label.pixmap().isNull() for label in shown), timeout=WAIT)
+    dialog.reject()

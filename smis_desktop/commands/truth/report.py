@@ -31,8 +31,7 @@ def markdown(facts: Mapping[str, Any]) -> str:
             ],
         ),
         f"The generator's pictures come to {facts['likeness_db']:.1f} dB against the renderer's. What lies between "
-        "the two lines is the generator's, or foreign to the judge, which was taught on renderings alone; no rule "
-        "below can be expected to do better than the generator itself.",
+        "the two lines is the generator's, or foreign to the judge, which was taught on renderings alone.",
         "## Label transfer, dense labels",
         f"At the side of the feature maps, {facts['pictures']} pictures, mean over draws of shots; a class that no "
         "shot held counts as 0.",
