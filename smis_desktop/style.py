@@ -74,9 +74,15 @@ class Style:
         return self.mix > 0 and (self.coarse > 0 or self.middle > 0)
 
     @property
+    def openness(self) -> float:
+        """`variety` where anything is mixed in at all. It does not grow with `mix`: drawing that slider changes
+        colours, not the face."""
+        return self.variety if self.mix > 0 else 0.0
+
+    @property
     def structural(self) -> tuple[object, ...]:
         """All that decides the face besides the layout: where these are equal, only colours differ."""
-        strengths = tuple(self.mix * fader for fader in (self.coarse, self.middle, self.variety))
+        strengths = (self.mix * self.coarse, self.mix * self.middle, self.openness)
         if not any(strengths):
             return ()
         return (*strengths, self.look, *((self.second, self.blend) if self.second and self.blend else ()))

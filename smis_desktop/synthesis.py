@@ -150,7 +150,7 @@ class Synthesizer:
             if request.anchor is not None:
                 ws = self._anchored(ws, request.anchor)
             look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
-            strength = style.mix * style.variety * (1 - (request.anchor.weight if request.anchor else 0))
+            strength = style.openness * (1 - (request.anchor.weight if request.anchor else 0))
             if strength > 0:
                 second = self._left_open(style.second or style.look)
                 open_part = torch.lerp(self._left_open(style.look), second, style.blend)

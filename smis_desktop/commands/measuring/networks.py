@@ -66,7 +66,9 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
         return work
 
     def restyled() -> None:
-        synthesizer.render(PictureRequest(layout, Style.of_seed(next(fresh)), DRAFT_SIZE, "draft"))
+        """The slider of style mixing, drawn: every time at another place."""
+        mix = 1 - next(fresh) % 1000 / 1001
+        synthesizer.render(PictureRequest(layout, Style.of_seed(0, mix), DRAFT_SIZE, "draft"))
 
     def generated(side: int) -> Work:
         def call() -> None:
