@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -13,11 +14,16 @@ import numpy as np
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.spawned import Inbox, Send, Spawned
+from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.labels.shots import UNKNOWN
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot
     from smis_desktop.gan.pictures import Pictures
     from smis_desktop.gan.protocol import Generator
+    from smis_desktop.storage.workshop import Workshop
 
 SAMPLES = 6
 """Random pictures on which a palette is tried out."""
@@ -168,6 +174,7 @@ class _Hand:
         self._send, self._inbox = send, inbox
         self._generator, self._pictures = generator, pictures
         self._waiting: list[Any] = []
+        self._known: dict[tuple[bytes, bytes], bool] = {}
 
     def grant(self, wish: Any) -> None:
         self._waiting.append(wish)
@@ -279,7 +286,7 @@ class _Hand:
         tried.sort(key=lambda one: -one.doubt)
         self._send(PaletteLearned(wish.ticket, classes, tuple(tried), time.monotonic() - started))
 
-    def _learned(self, workshop: Any) -> tuple[list[LatentShot], LabelTransfer]:
+    def _learned(self, workshop: Workshop) -> tuple[list[LatentShot], LabelTransfer]:
         import torch
 
         from smis_desktop.fewshot.known_latents import latents_of_seed
@@ -287,11 +294,10 @@ class _Hand:
         from smis_desktop.fewshot.probe import learn_probe
         from smis_desktop.fewshot.representative_vectors import learn_vectors
         from smis_desktop.fewshot.transfer import LatentShot
-        from smis_desktop.storage.generated_pictures import read_generated_pictures
         from smis_desktop.storage.workshop import kept_latents
 
         facts, palette, generator = workshop.facts, workshop.palette, self._generator
-        generated = read_generated_pictures(workshop.path)
+        generated = workshop.generated()
         by_name = {} if generated is None else generated.by_name()
         shots = []
         for shot in workshop.shots():
@@ -300,11 +306,16 @@ class _Hand:
                 continue
             if shot.name in by_name:
                 ws = latents_of_seed(generator, by_name[shot.name].seed, by_name[shot.name].truncation)
+                if not self._is_own(workshop, shot.name, ws):
+                    workshop.take_for_photo(shot.name)
+                    continue
             else:
                 kept = kept_latents(workshop.path, shot.name)
                 if kept is None:
                     continue
                 ws = kept["ws"].to(generator.device)
+            if facts.label_kind == "sparse":
+                label = np.where(label == UNKNOWN, np.uint8(EMPTY), label)  # as training reads it
             channels = layout_channels(label, palette, facts.label_kind, generator.feature_resolution)
             shots.append(LatentShot(shot.name, ws, channels.to(generator.device)))
         if not any(bool((shot.labels >= 0).any()) for shot in shots):
@@ -316,6 +327,16 @@ class _Hand:
                 generator, shots, palette.num_classes, facts.label_kind, facts.top_k, facts.threshold
             )
         return shots, vectors
+
+    def _is_own(self, workshop: Workshop, name: str, ws: Tensor) -> bool:
+        """Whether the shot is what the generator makes of `ws`; looked at once."""
+        from smis_desktop.fewshot.known_latents import is_picture_of
+
+        picture = workshop.picture(name)
+        key = (hashlib.sha256(picture.tobytes()).digest(), hashlib.sha256(ws.cpu().numpy().tobytes()).digest())
+        if key not in self._known:
+            self._known[key] = is_picture_of(self._generator, ws, picture)
+        return self._known[key]
 
 
 class _GivenUp(Exception):

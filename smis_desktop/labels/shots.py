@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -26,6 +26,11 @@ UNKNOWN = 0
 """In sparse labels, the value of pixels that nobody labelled; in dense ones 0 is a class like any other."""
 
 MAX_SHOTS = 100
+
+_AREAS_FROM = 0.5
+"""Share of pixels that say nothing, 255, above which labels are scribbles or points."""
+_THING_FROM = 0.1
+"""Share of pixels other than 0 from which on 0 looks like the ground of a thing rather than like nothing said."""
 
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -61,11 +66,33 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def read_shots(folder: str | os.PathLike[str], label_kind: LabelKind = "dense") -> ShotsFolder:
+def shot_names(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The stems of a shots folder's pairs, in natural order; no picture is opened.
+
+    Raises UserError for a folder that is none, and for files without their counterpart; see `read_shots`.
+    """
+    return tuple(_find_pairs(Path(folder))[0])
+
+
+def likely_label_kind(label_maps: Sequence[np.ndarray], zero_is_a_class: bool) -> LabelKind:
+    """What kind labels (uint8 [s, s]) look like: sparse where most pixels hold 255, or nearly all of them 0 or 255.
+
+    A small thing on a ground of class 0 covers more than scribbles do. zero_is_a_class: somebody has said that it is.
+    """
+    empty = np.mean([(label_map == EMPTY).mean() for label_map in label_maps])
+    unsaid = np.mean([np.isin(label_map, (UNKNOWN, EMPTY)).mean() for label_map in label_maps])
+    is_sparse = empty > _AREAS_FROM or (unsaid > 1 - _THING_FROM and not zero_is_a_class)
+    return "sparse" if is_sparse else "dense"
+
+
+def read_shots(
+    folder: str | os.PathLike[str], label_kind: LabelKind = "dense", names: Collection[str] | None = None
+) -> ShotsFolder:
     """Read a folder of `images/NAME.jpg|jpeg|png|webp` and `labels/NAME.png`, with an optional `classes.json`.
 
     Pairs are found by file stem. A label may have another size than its photo, but must have its proportions;
     pairs that are not square are cropped to their common middle, and a note says so.
+    names: of the pairs to read, if not all of them.
 
     The palette holds exactly the ids that occur in the labels used and those that `classes.json` names (names and
     colours; without it a class is called `class 7`). Ids are never renumbered. 255 is never a class, nor is 0 where
@@ -77,6 +104,8 @@ def read_shots(folder: str | os.PathLike[str], label_kind: LabelKind = "dense") 
     """
     folder = Path(folder)
     pairs, notes = _find_pairs(folder)
+    if names is not None:
+        pairs = {name: pair for name, pair in pairs.items() if name in names}
     named = read_classes(folder / "classes.json") if (folder / "classes.json").exists() else {}
     no_class = _no_class(label_kind)
     shots = tuple(_read_shot(name, picture, label, no_class) for name, (picture, label) in pairs.items())

@@ -126,7 +126,7 @@ class Workshop:
 
     def shots(self) -> tuple[ShotState, ...]:
         """In the order of their names."""
-        generated = self._generated()
+        generated = self.generated()
         seeds = {} if generated is None else {name: picture.seed for name, picture in generated.by_name().items()}
         found = []
         for path in sorted((self.path / "images").glob("*.png")):
@@ -145,20 +145,32 @@ class Workshop:
         """uint8 [S, S, 3] of the generator's own; its latents follow from the seed."""
         own = self._free_name(f"seed-{seed:06d}")
         facts = self.facts
-        known = self._generated() or GeneratedPictures(facts.generator, facts.generator_sha256, ())
+        known = self.generated() or GeneratedPictures(facts.generator, facts.generator_sha256, ())
         write_bytes(self._image(own), _png(picture))
         write_generated_pictures(self.path, known.with_pictures([GeneratedPicture(own, seed, truncation)]))
         return own
+
+    def take_for_generated(self, listed: GeneratedPictures) -> None:
+        """Shots that a list from elsewhere, under the names that they have here, calls the generator's own. A list of
+        other weights is passed over; whether each picture is what its seed makes, those who use its latents check."""
+        known = self.generated()
+        own_weights = self.facts.generator_sha256 or (known.weights_sha256 if known else listed.weights_sha256)
+        if listed.pictures and listed.weights_sha256 == own_weights:
+            merged = (known or replace(listed, pictures=())).with_pictures(listed.pictures)
+            write_generated_pictures(self.path, merged)
+
+    def take_for_photo(self, name: str) -> None:
+        """It is not the generator's own picture, or not any more."""
+        known = self.generated()
+        if known is not None and name in known.by_name():
+            left = tuple(picture for picture in known.pictures if picture.name != name)
+            write_generated_pictures(self.path, replace(known, pictures=left))
 
     def remove_shot(self, name: str) -> None:
         """With its label and latents."""
         for path in (self._image(name), self._label(name), self._latents(name)):
             path.unlink(missing_ok=True)
-        known = self._generated()
-        if known is not None and name in known.by_name():
-            # Else a photo that gets the name later would pass for the generator's own.
-            left = tuple(picture for picture in known.pictures if picture.name != name)
-            write_generated_pictures(self.path, replace(known, pictures=left))
+        self.take_for_photo(name)  # else a photo that gets the name later would pass for the generator's own
 
     def picture(self, name: str) -> np.ndarray:
         """uint8 [S, S, 3]."""
@@ -179,6 +191,12 @@ class Workshop:
     def nothing(self) -> int:
         """What pixels of no class hold in labels."""
         return EMPTY
+
+    def generated(self) -> GeneratedPictures | None:
+        """Which shots are the generator's own pictures; None where there are none, or of other weights."""
+        known = read_generated_pictures(self.path)
+        own_weights = self.facts.generator_sha256
+        return None if known is None or (own_weights and known.weights_sha256 != own_weights) else known
 
     def set_latents(self, name: str, ws: np.ndarray, psnr: float, perceptual: float) -> None:
         """Where the photo was found, float32 [num_ws, D]."""
@@ -227,9 +245,6 @@ class Workshop:
 
     def _digest(self, name: str) -> str:
         return hashlib.sha256(self._image(name).read_bytes()).hexdigest()
-
-    def _generated(self) -> GeneratedPictures | None:
-        return read_generated_pictures(self.path)
 
     def _free_name(self, wanted: str) -> str:
         taken = {path.stem.lower() for path in (self.path / "images").glob("*.png")}

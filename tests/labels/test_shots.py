@@ -16,7 +16,7 @@ from PIL import Image
 from smis_desktop.errors import UserError
 from smis_desktop.labels.class_colors import default_color
 from smis_desktop.labels.index_png import EMPTY
-from smis_desktop.labels.shots import LabelKind, read_layout, read_shots
+from smis_desktop.labels.shots import LabelKind, likely_label_kind, read_layout, read_shots, shot_names
 from smis_desktop.labels.square import middle_squares, same_proportions
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,27 @@ def _pair(
     return folder
 
 
+def _partly(share: float, rest: int) -> np.ndarray:
+    """uint8 [100, 100] with that share of class 3."""
+    label = np.full(10_000, rest, np.uint8)
+    label[: round(10_000 * share)] = 3
+    return label.reshape(100, 100)
+
+
+@pytest.mark.parametrize(
+    ("share", "rest", "zero_is_a_class", "kind"),
+    [
+        (0.3, 0, False, "dense"),
+        (0.04, 0, False, "sparse"),
+        (0.04, 0, True, "dense"),
+        (0.3, 255, True, "sparse"),
+        (0.9, 255, False, "dense"),
+    ],
+)
+def test_what_kind_labels_look_like(share: float, rest: int, zero_is_a_class: bool, kind: LabelKind) -> None:
+    assert likely_label_kind([_partly(share, rest)] * 2, zero_is_a_class) == kind
+
+
 class TestPairs:
     def test_natural_order_and_all_suffixes(self, tmp_path: Path) -> None:
         for name, suffix in (("shot10", ".JPG"), ("shot2", ".jpeg"), ("Shot1", ".png"), ("shot3", ".webp")):
@@ -66,6 +87,16 @@ class TestPairs:
         assert len(notes) == 2
         assert "images/list.txt" in notes[0]
         assert "labels/old.bmp" in notes[1]
+
+    def test_some_of_them(self, tmp_path: Path) -> None:
+        for number, name in enumerate(("a", "b2", "b10")):
+            _pair(tmp_path, name, label=np.full((32, 32), number + 5, np.uint8))
+        assert shot_names(tmp_path) == ("a", "b2", "b10")
+        folder = read_shots(tmp_path, names=("b10", "a"))
+        assert [shot.name for shot in folder.shots] == ["a", "b10"]
+        assert folder.palette.class_ids == (5, 7)
+        (tmp_path / "labels" / "b2.png").write_bytes(b"x")
+        assert shot_names(tmp_path) == ("a", "b2", "b10"), "nothing is opened for that"
 
     def test_names_composed_differently_are_the_same(self, tmp_path: Path) -> None:
         _pair(tmp_path, "caf\u00e9")
@@ -355,6 +386,7 @@ class TestRealShots:
     ) -> None:
         folder = read_shots(REAL_SHOTS / name, kind)
         assert len(folder.shots) == num_shots
+        assert likely_label_kind([shot.label_map for shot in folder.shots], zero_is_a_class=False) == kind
         assert folder.palette.class_ids == tuple(class_ids)
         assert folder.notes == ()
         for shot in folder.shots:

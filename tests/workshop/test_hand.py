@@ -63,6 +63,13 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workshop: Workshop, sm
             agreement.append((sample.label_map == label).mean())
         assert np.mean(agreement) > 0.85, "the labels follow a feature that it can read"
 
+        (workshop.path / "images" / "seed-000001.png").write_bytes(
+            (workshop.path / "images" / "seed-000002.png").read_bytes()
+        )
+        spawned.tell(LearnPalette(workshop.path, 8))
+        assert isinstance(told.get(timeout=PATIENCE), PaletteLearned)
+        assert [shot.seed for shot in workshop.shots()] == [None, 2], "it is not what that seed makes"
+
         name = workshop.add_photo("photo", picture_and_label(small, 3)[0])
         spawned.tell(FindShot(workshop.path, name, steps=4))
         spawned.tell(ShowSheet((8,), 0.7))  # quick wishes go before the rest of a search

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from smis_desktop.errors import UserError
@@ -42,6 +42,7 @@ class LabelPage(QMainWindow):
         self._workshop, self._dialogs = workshop, dialogs
         self._name: str | None = None
         self._stored: tuple[bytes, object] | None = None
+        self._picture: np.ndarray | None = None
         self.commands = Shortcuts(self, settings)
         self.easel = Easel(self)
         self.options = ToolOptions(self)
@@ -94,15 +95,12 @@ class LabelPage(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, ToolsBar(self.commands, self.options))
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.classes)
         self._connect()
-        facts = workshop.facts
-        self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
-        self.top_k.show_fraction(facts.top_k / _MAX_TOP_K)
-        self.threshold.show_fraction(max(0.0, facts.threshold))
-        self._show_kind()
+        self._show_facts()
 
     def fill(self) -> None:
-        """The shots as the folder has them."""
+        """The shots, classes and the kind of labels as the folder has them."""
         self.keep()
+        self._show_facts()
         names = [shot.name for shot in self._workshop.shots()]
         chosen = self._name if self._name in names else None
         self.choice.blockSignals(True)
@@ -112,8 +110,8 @@ class LabelPage(QMainWindow):
         if chosen is not None:
             self.choice.setCurrentIndex(names.index(chosen))
         self.choice.blockSignals(False)
-        if chosen is None:
-            self._name = None
+        if chosen is None or not self._is_as_stored(chosen):
+            self._name = None  # what is on the canvas is not to be kept under this name
             self._change_shot()
 
     def show_shot(self, name: str) -> None:
@@ -183,17 +181,33 @@ class LabelPage(QMainWindow):
         except UserError as error:
             self._dialogs.complain(str(error))
             return
-        if label is None:
-            label = np.full((_SIDE, _SIDE), EMPTY, np.uint8)
-        label = paintable_size(np.ascontiguousarray(label))
-        self.easel.place(Document.of_label_map(label, palette, self.tr("Labels")))
+        self.easel.place(Document.of_label_map(_paintable(label), palette, self.tr("Labels")))
         self.commands.set_document_actions(True)
         self.classes.set_palette(palette)
         self.underlay.set_photo(picture_to_qimage(picture))
         document = self.easel.document
         assert document is not None, "it was placed just now"
         self._stored = (document.snapshot().tobytes(), document.palette)
+        self._picture = picture
         self._follow()
+
+    def _is_as_stored(self, name: str) -> bool:
+        """Whether the canvas shows what the folder has under the name: an import may have brought classes, and another
+        photo may have got a removed one's name."""
+        document = self.easel.document
+        if document is None or self._picture is None:
+            return False
+        try:
+            label, palette = self._workshop.label(name), self._workshop.palette
+            picture = self._workshop.picture(name)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return True
+        return (
+            palette == document.palette
+            and np.array_equal(picture, self._picture)
+            and np.array_equal(_paintable(label), document.snapshot())
+        )
 
     def _change_kind(self) -> None:
         self._set(label_kind=self.kind.currentData())
@@ -204,6 +218,14 @@ class LabelPage(QMainWindow):
         if any(getattr(facts, name) != value for name, value in fields.items()):
             self._workshop.change(**fields)
             self.changed.emit()
+
+    def _show_facts(self) -> None:
+        facts = self._workshop.facts
+        with QSignalBlocker(self.kind):
+            self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
+        self.top_k.show_fraction(facts.top_k / _MAX_TOP_K)
+        self.threshold.show_fraction(max(0.0, facts.threshold))
+        self._show_kind()
 
     def _show_kind(self) -> None:
         is_sparse = self.kind.currentData() == "sparse"
@@ -231,3 +253,10 @@ class LabelPage(QMainWindow):
         else:
             words = self.tr("{percent} % labelled")
         self._seen.setText(words.format(percent=percent))
+
+
+def _paintable(label: np.ndarray | None) -> np.ndarray:
+    """A shot's label, or an empty one, in a size that the canvas takes."""
+    if label is None:
+        label = np.full((_SIDE, _SIDE), EMPTY, np.uint8)
+    return paintable_size(np.ascontiguousarray(label))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -21,7 +20,7 @@ from smis_desktop.jobs.workshop import SAMPLES, PaletteLearned, Tried
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.percent_slider import PercentSlider
 from smis_desktop.ui.progress_line import ProgressLine
-from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.workshop.overlay import overlaid
 
 _SIDE = 208
 
@@ -131,12 +130,9 @@ class LearnedPage(QWidget):
         row = self.list.currentRow()
         self.list.clear()
         for number, tried in enumerate(self._learned.samples):
-            pixmap = QPixmap.fromImage(picture_to_qimage(_overlaid(tried, self._palette, self.overlay.fraction)))
-            smooth = Qt.TransformationMode.SmoothTransformation
+            pixmap = overlaid(tried.picture, tried.label_map, self._palette, self.overlay.fraction, _SIDE)
             words = self.tr("{percent} % unsure").format(percent=round(100 * tried.doubt))
-            item = QListWidgetItem(
-                QIcon(pixmap.scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth)), words
-            )
+            item = QListWidgetItem(QIcon(pixmap), words)
             item.setData(Qt.ItemDataRole.UserRole, number)
             self.list.addItem(item)
         self.list.setCurrentRow(max(0, row))
@@ -156,13 +152,3 @@ class LearnedPage(QWidget):
         item = self.list.currentItem()
         if item is not None and self._learned is not None:
             self.correct_wanted.emit(self._learned.samples[item.data(Qt.ItemDataRole.UserRole)])
-
-
-def _overlaid(tried: Tried, palette: Palette, strength: float) -> np.ndarray:
-    side = len(tried.picture)
-    cells = np.arange(side) * len(tried.label_map) // side
-    label_map = tried.label_map[np.ix_(cells, cells)]
-    colors = palette.color_table[label_map][..., :3].astype(np.float32)
-    weight = np.where(label_map == 255, 0.0, strength)[..., None]
-    mixed: np.ndarray = (tried.picture * (1 - weight) + colors * weight).astype(np.uint8)
-    return mixed

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QDialog,
     QHBoxLayout,
     QLabel,
     QListView,
@@ -22,11 +23,14 @@ from PySide6.QtWidgets import (
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.workshop import ShotFound, ShotGrowing
 from smis_desktop.labels.pictures import read_picture
+from smis_desktop.labels.shots import LabelKind
+from smis_desktop.storage.shots_import import bring_shots
 from smis_desktop.storage.workshop import ShotState, Workshop
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.progress_line import ProgressLine
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.workshop.framing import FramingDialog
+from smis_desktop.ui.workshop.import_shots_dialog import ImportShotsDialog
 
 _SIDE = 132
 _WELL, _HARDLY = 0.27, 0.38
@@ -48,8 +52,8 @@ class ShotsPage(QWidget):
         self._tries: dict[str, int] = {}
         self._growing: dict[str, float] = {}
         self._made: dict[str, QPixmap] = {}
-        self._to_frame: list[Path] = []
-        self._framing: FramingDialog | None = None
+        self._brought: list[Path] = []
+        self._asking: QDialog | None = None
         lead = QLabel(
             self.tr(
                 "One to five pictures are enough. Photos are looked for in the generator, a minute each, while you "
@@ -73,13 +77,16 @@ class ShotsPage(QWidget):
         self.photos_button.clicked.connect(self._ask_for_photos)
         self.sheet_button = QPushButton(self.tr("Pick from generated pictures…"))
         self.sheet_button.clicked.connect(self.sheet_wanted)
+        self.import_button = QPushButton(self.tr("Import labelled shots…"))
+        self.import_button.setToolTip(self.tr("A folder with images/ and labels/, and perhaps classes.json"))
+        self.import_button.clicked.connect(self._ask_for_folder)
         self.remove_button = QPushButton(self.tr("Remove"))
         self.remove_button.clicked.connect(self._remove)
         self.again_button = QPushButton(self.tr("Search again"))
         self.again_button.setToolTip(self.tr("From another start; the better find is kept"))
         self.again_button.clicked.connect(self._search_again)
         buttons = QHBoxLayout()
-        for button in (self.photos_button, self.sheet_button):
+        for button in (self.photos_button, self.sheet_button, self.import_button):
             buttons.addWidget(button)
         buttons.addStretch(1)
         for button in (self.again_button, self.remove_button):
@@ -129,10 +136,11 @@ class ShotsPage(QWidget):
         self._show_chosen()
 
     def add_files(self, paths: list[Path]) -> None:
-        """Each is framed in a dialog first, one after another. What is no picture is said in a sentence."""
-        self._to_frame += paths
-        if self._framing is None:
-            self._frame_next()
+        """One after another: a photo is framed in a dialog first, of a shots folder one chooses what to import. What is
+        neither is said in a sentence."""
+        self._brought += paths
+        if self._asking is None:
+            self._ask_next()
 
     def add_square(self, name: str, square: np.ndarray) -> None:
         """A framed photo, uint8 [S, S, 3]: the search for it begins."""
@@ -185,21 +193,46 @@ class ShotsPage(QWidget):
         words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
         self._dialogs.ask_to_open_several(self.tr("Add photos"), words, self.add_files)
 
-    def _frame_next(self) -> None:
-        self._framing = None
-        while self._to_frame:
-            path = self._to_frame.pop(0)
+    def _ask_for_folder(self) -> None:
+        self._dialogs.ask_for_folder(self.tr("Import labelled shots"), lambda folder: self.add_files([folder]))
+
+    def _ask_next(self) -> None:
+        self._asking = None
+        while self._brought and self._asking is None:
+            path = self._brought.pop(0)
             try:
-                photo = read_picture(path)
+                self._asking = self._folder_dialog(path) if path.is_dir() else self._photo_dialog(path)
             except UserError as error:
                 self._dialogs.complain(str(error))
-                continue
-            self._framing = dialog = FramingDialog(photo, path.name, self)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.framed.connect(lambda square, stem=path.stem: self.add_square(stem, square))
-            dialog.finished.connect(lambda _: self._frame_next())
-            dialog.open()
+        if self._asking is not None:
+            self._asking.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self._asking.finished.connect(lambda _: self._ask_next())
+            self._asking.open()
+
+    def _photo_dialog(self, path: Path) -> QDialog:
+        dialog = FramingDialog(read_picture(path), path.name, self)
+        dialog.framed.connect(lambda square: self.add_square(path.stem, square))
+        return dialog
+
+    def _folder_dialog(self, folder: Path) -> QDialog:
+        dialog = ImportShotsDialog(folder, self)
+        dialog.accepted.connect(lambda: self._import(folder, dialog.chosen, dialog.label_kind))
+        return dialog
+
+    def _import(self, folder: Path, names: tuple[str, ...], label_kind: LabelKind) -> None:
+        try:
+            added = bring_shots(self._workshop, folder, names, label_kind)
+        except UserError as error:
+            self._dialogs.complain(str(error))
             return
+        states = {shot.name: shot for shot in self._workshop.shots()}
+        for name in added:
+            if not states[name].is_located:
+                self._growing[name] = 0.0
+                self.search_wanted.emit(name, 0)
+        self.fill()
+        self._choose(added[0])
+        self.changed.emit()
 
     def _remove(self) -> None:
         name = self._chosen_name()
@@ -234,7 +267,11 @@ class ShotsPage(QWidget):
         if shot is None:
             self._given.clear()
             self._found.clear()
-            self._words.setText(self.tr("Drop photos here, or pick pictures that the generator made."))
+            self._words.setText(
+                self.tr(
+                    "Drop photos here, or a folder of photos with labels, or pick pictures that the generator made."
+                )
+            )
             self._line.hide()
             return
         given = QPixmap.fromImage(picture_to_qimage(self._workshop.picture(shot.name)))

@@ -216,6 +216,7 @@ class WorkshopWindow(QMainWindow):
                 facts = self.workshop.facts
                 if not facts.generator_sha256:
                     self.workshop.change(generator_sha256=message.weights_sha256)
+                    self.shots.fill()  # pictures of other weights are photos like any other
             case SheetPicture():
                 if self._sheet is not None:
                     self._sheet.show_picture(message)

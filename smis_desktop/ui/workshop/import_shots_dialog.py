@@ -1,0 +1,149 @@
+"""Which shots of a folder from elsewhere are brought, and what their labels mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.errors import UserError
+from smis_desktop.labels.classes_json import read_classes
+from smis_desktop.labels.shots import LabelKind, likely_label_kind, read_shots, shot_names
+from smis_desktop.ui.theme import current_colors
+from smis_desktop.ui.workshop.overlay import overlaid
+
+MOST_AT_ONCE = 5
+_SIDE = 148
+_STRENGTH = 0.5
+"""Of the classes over a picture."""
+
+
+class ImportShotsDialog(QDialog):
+    """Every shot with its label over it, the first five chosen. They are read one by one, between other events."""
+
+    def __init__(self, folder: Path, parent: QWidget) -> None:
+        """Raises UserError when the folder is no shots folder."""
+        super().__init__(parent)
+        names = shot_names(folder)
+        path = folder / "classes.json"
+        self._zero_is_a_class = path.is_file() and 0 in read_classes(path)
+        self.setWindowTitle(self.tr("Labelled shots of {folder}").format(folder=folder.name))
+        self._folder, self._names = folder, names
+        self._to_read = list(range(len(names)))
+        self._fault = ""
+        self._label_maps: dict[int, np.ndarray] = {}
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("Shots of the folder"))
+        self.list.setViewMode(QListView.ViewMode.IconMode)
+        self.list.setResizeMode(QListView.ResizeMode.Adjust)
+        self.list.setMovement(QListView.Movement.Static)
+        self.list.setIconSize(QSize(_SIDE, _SIDE))
+        self.list.setGridSize(QSize(_SIDE + 16, _SIDE + 34))
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        blank = QPixmap(_SIDE, _SIDE)
+        blank.fill(QColor(current_colors().raised))
+        for number, name in enumerate(names):
+            item = QListWidgetItem(QIcon(blank), name)
+            item.setToolTip(name)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Checked if number < MOST_AT_ONCE else Qt.CheckState.Unchecked)
+            self.list.addItem(item)
+        self.list.itemChanged.connect(lambda _: self._follow())
+        self.kind = QComboBox()
+        self.kind.setAccessibleName(self.tr("Kind of labels"))
+        self.kind.addItem(self.tr("Areas: 0 is a class like any other"), "dense")
+        self.kind.addItem(self.tr("Scribbles or points: 0 means that nothing is said"), "sparse")
+        self._is_kind_chosen = False
+        self.kind.activated.connect(lambda _: self._choose_kind())
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+        self.words.setProperty("role", "muted")
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Import"))
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.kind)
+        column.addWidget(self.words)
+        column.addWidget(self.buttons)
+        self.resize(MOST_AT_ONCE * (_SIDE + 16) + 60, 380)
+        self._next = QTimer(self)
+        self._next.setInterval(0)
+        self._next.timeout.connect(self._read_next)
+        self._next.start()
+        self._follow()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of the shots to bring."""
+        checked = Qt.CheckState.Checked
+        return tuple(name for row, name in enumerate(self._names) if self.list.item(row).checkState() == checked)
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What their labels mean."""
+        return "sparse" if self.kind.currentData() == "sparse" else "dense"
+
+    def _read_next(self) -> None:
+        if not self._to_read:
+            self._next.stop()
+            self._follow()
+            return
+        row = self._to_read.pop(0)
+        item = self.list.item(row)
+        try:
+            folder = read_shots(self._folder, "dense", (self._names[row],))
+        except UserError as error:
+            item.setCheckState(Qt.CheckState.Unchecked)
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            item.setToolTip(str(error))
+            self._fault = str(error)
+            self._follow()
+            return
+        shot = folder.shots[0]
+        self._label_maps[row] = shot.label_map
+        item.setIcon(QIcon(overlaid(shot.picture, shot.label_map, folder.palette, _STRENGTH, _SIDE)))
+        if not self._is_kind_chosen:
+            kind = likely_label_kind(list(self._label_maps.values()), self._zero_is_a_class)
+            self.kind.setCurrentIndex(self.kind.findData(kind))
+        self._follow()
+
+    def _choose_kind(self) -> None:
+        self._is_kind_chosen = True
+        self._follow()
+
+    def _follow(self) -> None:
+        count = len(self.chosen)
+        is_sparse = self.label_kind == "sparse"
+        if self._to_read:
+            words = self.tr("Reading the shots…")
+        elif count > MOST_AT_ONCE:
+            words = self.tr("{count} are chosen; {most} at most teach well at once.")
+        elif is_sparse:
+            words = self.tr("{count} to import. They look like scribbles or points; what is 0 stays unlabelled.")
+            if self._is_kind_chosen:
+                words = self.tr("{count} to import. What is 0 stays unlabelled.")
+        else:
+            words = self.tr("{count} to import. They look like areas.")
+            if self._is_kind_chosen:
+                words = self.tr("{count} to import.")
+        words = words.format(count=count, most=MOST_AT_ONCE)
+        self.words.setText(f"{words}\n{self._fault}" if self._fault else words)
+        ready = 0 < count <= MOST_AT_ONCE and not self._to_read
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
