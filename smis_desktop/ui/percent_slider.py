@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
@@ -11,8 +13,12 @@ class PercentSlider(QWidget):
 
     moved = Signal(float)
 
-    def __init__(self, name: str, tip: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, name: str, tip: str, say: Callable[[float], str] | None = None, parent: QWidget | None = None
+    ) -> None:
+        """say: a fraction in words, where per cent say little."""
         super().__init__(parent)
+        self._in_words = say or (lambda fraction: self.tr("{percent} %").format(percent=round(100 * fraction)))
         self.name_label = QLabel(name)
         self.name_label.setProperty("role", "muted")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -51,4 +57,4 @@ class PercentSlider(QWidget):
         self.moved.emit(percent / 100)
 
     def _say(self, percent: int) -> None:
-        self._value.setText(self.tr("{percent} %").format(percent=percent))
+        self._value.setText(self._in_words(percent / 100))

@@ -12,7 +12,8 @@ import numpy as np
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.jobs.spawned import Spawned, WorkFailed
-from smis_desktop.jobs.workshop import (
+from smis_desktop.jobs.workshop import workshop_hand
+from smis_desktop.jobs.workshop_messages import (
     FindShot,
     GiveUp,
     HandReady,
@@ -23,7 +24,6 @@ from smis_desktop.jobs.workshop import (
     ShotGrowing,
     ShowSheet,
     WishRefused,
-    workshop_hand,
 )
 from smis_desktop.storage.workshop import Workshop, WorkshopFacts
 from tests.workshop.conftest import CLASSES, picture_and_label

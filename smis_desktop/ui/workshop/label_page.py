@@ -15,17 +15,16 @@ from smis_desktop.ui.easel import Easel, paintable_size
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.palette_dock import PaletteDock
 from smis_desktop.ui.pane import Pane
-from smis_desktop.ui.percent_slider import PercentSlider
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.shortcuts import Shortcuts
 from smis_desktop.ui.tool_bars import OptionsBar, ToolsBar
 from smis_desktop.ui.tools.options import ToolOptions
 from smis_desktop.ui.underlay_bar import UnderlayBar
+from smis_desktop.ui.workshop.reach_panel import ReachPanel
 
 _SIDE = 512
 _DENSE_FROM = 0.5
 """Share of labelled pixels above which labels look like areas, below like scribbles."""
-_MAX_TOP_K = 20
 
 
 class LabelPage(QMainWindow):
@@ -62,14 +61,8 @@ class LabelPage(QMainWindow):
         self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
         self._seen = QLabel()
         self._seen.setProperty("role", "muted")
-        self.top_k = PercentSlider(
-            self.tr("Reach"), self.tr("How many pixels of a new picture each labelled pixel may claim (k, up to 20)")
-        )
-        self.threshold = PercentSlider(
-            self.tr("Likeness"), self.tr("How alike they must be (t): high values label less, but more surely")
-        )
-        self.top_k.moved.connect(lambda f: self._set(top_k=max(1, round(_MAX_TOP_K * f))))
-        self.threshold.moved.connect(lambda f: self._set(threshold=round(f, 2)))
+        self.reach = ReachPanel()
+        self.reach.moved.connect(lambda top_k, threshold: self._set(top_k=top_k, threshold=round(threshold, 2)))
         self.clear_button = QPushButton(self.tr("Clear"))
         self.clear_button.clicked.connect(lambda: self.easel.do(lambda w: w.clear_layer(w.active_id)))
         head = QWidget()
@@ -82,13 +75,15 @@ class LabelPage(QMainWindow):
         row = QHBoxLayout(foot)
         row.setContentsMargins(14, 0, 14, 6)
         row.addWidget(self._seen, 1)
-        row.addWidget(self.top_k, 1)
-        row.addWidget(self.threshold, 1)
+        body = QHBoxLayout()
+        body.setSpacing(8)
+        body.addWidget(Pane(self.tr("Labels"), self.canvas, self.underlay), 1)
+        body.addWidget(self.reach)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 8, 8)
         column.addWidget(head)
-        column.addWidget(Pane(self.tr("Labels"), self.canvas, self.underlay), 1)
+        column.addLayout(body, 1)
         column.addWidget(foot)
         self.setCentralWidget(middle)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, OptionsBar(self.commands, self.options))
@@ -118,6 +113,11 @@ class LabelPage(QMainWindow):
         """Label that one."""
         self.fill()
         self.choice.setCurrentIndex(self.choice.findData(name))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the labels are scribbles or points, and what they reach is shown."""
+        return bool(self.kind.currentData() == "sparse")
 
     def keep(self) -> None:
         """Write what was painted, if it has changed."""
@@ -163,6 +163,7 @@ class LabelPage(QMainWindow):
         self.options.class_chosen.connect(self.classes.choose_class)
         self.easel.history_changed.connect(self._follow)
         self.easel.stroke_ended.connect(self._follow)
+        self.easel.history_changed.connect(self._keep_scribbles)
 
     def _choose_class(self, class_id: int) -> None:
         self.options.choose_class(class_id)
@@ -172,7 +173,7 @@ class LabelPage(QMainWindow):
     def _change_shot(self) -> None:
         self.keep()
         name = self.choice.currentData()
-        self._name = name
+        self._name = None  # as long as something else is on the canvas
         if name is None:
             return
         try:
@@ -188,7 +189,7 @@ class LabelPage(QMainWindow):
         document = self.easel.document
         assert document is not None, "it was placed just now"
         self._stored = (document.snapshot().tobytes(), document.palette)
-        self._picture = picture
+        self._name, self._picture = name, picture
         self._follow()
 
     def _is_as_stored(self, name: str) -> bool:
@@ -223,15 +224,17 @@ class LabelPage(QMainWindow):
         facts = self._workshop.facts
         with QSignalBlocker(self.kind):
             self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
-        self.top_k.show_fraction(facts.top_k / _MAX_TOP_K)
-        self.threshold.show_fraction(max(0.0, facts.threshold))
+        self.reach.show_facts(facts)
         self._show_kind()
 
     def _show_kind(self) -> None:
-        is_sparse = self.kind.currentData() == "sparse"
-        self.top_k.setVisible(is_sparse)
-        self.threshold.setVisible(is_sparse)
+        self.reach.setVisible(self.is_sparse)
         self._follow()
+
+    def _keep_scribbles(self) -> None:
+        """At once, so that what they reach is seen while one scribbles on."""
+        if self.is_sparse and not self.easel.is_painting:
+            self.keep()
 
     def _follow(self) -> None:
         workbench = self.easel.workbench
@@ -240,7 +243,7 @@ class LabelPage(QMainWindow):
         if workbench is None or self.easel.is_painting:
             return
         share = float((workbench.document.label_map != EMPTY).mean())
-        is_sparse = self.kind.currentData() == "sparse"
+        is_sparse = self.is_sparse
         percent = round(100 * share)
         if share == 0:
             words = self.tr("Choose a class and paint where it is; the photo shines through.")

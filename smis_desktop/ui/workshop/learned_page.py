@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.jobs.workshop import SAMPLES, PaletteLearned, Tried
+from smis_desktop.jobs.workshop_messages import SAMPLES, PaletteLearned, Tried
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.percent_slider import PercentSlider
 from smis_desktop.ui.progress_line import ProgressLine

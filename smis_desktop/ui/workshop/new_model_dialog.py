@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
-from smis_desktop.jobs.workshop import HandReady, SheetPicture, ShowSheet, workshop_hand
+from smis_desktop.jobs.workshop import workshop_hand
+from smis_desktop.jobs.workshop_messages import HandReady, SheetPicture, ShowSheet
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.landscapes.classes import PALETTE as LANDSCAPE
 from smis_desktop.ui.qimage import picture_to_qimage

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.jobs.workshop import SheetPicture
+from smis_desktop.jobs.workshop_messages import SheetPicture
 from smis_desktop.ui.percent_slider import PercentSlider
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.theme import current_colors

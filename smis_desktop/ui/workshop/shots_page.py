@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.errors import UserError
-from smis_desktop.jobs.workshop import ShotFound, ShotGrowing
+from smis_desktop.jobs.workshop_messages import ShotFound, ShotGrowing
 from smis_desktop.labels.pictures import read_picture
 from smis_desktop.labels.shots import LabelKind
 from smis_desktop.storage.shots_import import bring_shots

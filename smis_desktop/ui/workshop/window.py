@@ -28,7 +28,8 @@ from smis_desktop.jobs.training import (
     UseNow,
     training,
 )
-from smis_desktop.jobs.workshop import (
+from smis_desktop.jobs.workshop import workshop_hand
+from smis_desktop.jobs.workshop_messages import (
     FindShot,
     GiveUp,
     HandReady,
@@ -40,7 +41,6 @@ from smis_desktop.jobs.workshop import (
     ShowSheet,
     Tried,
     WishRefused,
-    workshop_hand,
 )
 from smis_desktop.labels.shots import read_shots
 from smis_desktop.storage.workshop import PICTURE_SIDE, Workshop
@@ -226,13 +226,15 @@ class WorkshopWindow(QMainWindow):
                 self.shots.show_found(message)
             case PaletteLearned() if message.ticket == self._ticket:
                 self._is_learned = True
-                self.learned.show_learned(message, self.workshop.palette)
+                palette = self.workshop.palette
+                self.learned.show_learned(message, palette)
+                self.labels.reach.show_learned(message, palette)
             case WishRefused():
                 if message.name:
                     self.shots.forget_search(message.name)
                     self.dialogs.complain(message.text)
                 else:
-                    self.learned.show_refusal(message.text)
+                    self._refuse_to_learn(message.text)
             case WorkFailed():
                 self._state.setText(message.text)
             case WorkEnded():
@@ -244,7 +246,7 @@ class WorkshopWindow(QMainWindow):
                         "little memory). It begins again with the next wish."
                     ).format(number=message.killed_by)
                     self._state.setText(words)
-                    self.learned.show_refusal(words)
+                    self._refuse_to_learn(words)
 
     def _search(self, name: str, start: int) -> None:
         self._wish(FindShot(self.workshop.path, name, start))
@@ -269,6 +271,10 @@ class WorkshopWindow(QMainWindow):
         self._ticket += 1
         self.learned.wait()
         self._wish(LearnPalette(self.workshop.path, self._ticket, first_sample))
+
+    def _refuse_to_learn(self, words: str) -> None:
+        self.learned.show_refusal(words)
+        self.labels.reach.show_refusal(words)
 
     def _correct(self, tried: Tried) -> None:
         """The picture becomes a shot, with what is believed of it as its first label."""
@@ -295,14 +301,19 @@ class WorkshopWindow(QMainWindow):
         elif row == LABELS:
             self.labels.fill()
             self.labels.canvas.setFocus()
-        elif row == LEARNED and not self._is_learned:
-            self.learned.learn()
         elif row == TRAIN:
             self._show_summary()
+        self._learn_if_shown()
 
     def _forget_learned(self) -> None:
         self._is_learned = False
-        if self.stack.currentIndex() == LEARNED:
+        self._ticket += 1  # what is on its way is old
+        self._learn_if_shown()
+
+    def _learn_if_shown(self) -> None:
+        """As often as a slider moves: of the wishes that wait, the newest is granted."""
+        page = self.stack.currentIndex()
+        if not self._is_learned and (page == LEARNED or (page == LABELS and self.labels.is_sparse)):
             self.learned.learn()
 
     def _show_summary(self) -> None:

@@ -1,0 +1,65 @@
+"""The workshop's loop, with everything that it is told lying there at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smis_desktop.jobs.spawned import Inbox
+from smis_desktop.jobs.workshop import work
+from smis_desktop.jobs.workshop_messages import HandReady, LearnPalette, PaletteLearned, SheetPicture, ShowSheet
+from smis_desktop.storage.workshop import Workshop
+
+
+def answers(wishes: list[Any], until: Any) -> list[Any]:
+    """All that is said until `until` of it is true; then nobody listens any more."""
+    here, there = multiprocessing.Pipe()
+    for wish in wishes:
+        here.send(wish)
+    said: list[Any] = []
+
+    def send(message: Any) -> None:
+        said.append(message)
+        if until(message):
+            here.close()
+
+    with pytest.raises(EOFError):
+        work(send, Inbox(there), "small")
+    assert isinstance(said.pop(0), HandReady)
+    return said
+
+
+def test_of_wishes_to_learn_the_newest_is_granted_and_of_sheets_that_of_the_slider(
+    small_data: Path, workshop: Workshop
+) -> None:
+    wishes = [
+        ShowSheet((1, 2, 3), 0.5),
+        LearnPalette(workshop.path, 1),
+        LearnPalette(workshop.path, 2),
+        ShowSheet((4, 5), 0.9),
+        LearnPalette(workshop.path, 3),
+    ]
+    said = answers(wishes, lambda message: isinstance(message, SheetPicture) and message.seed == 5)
+    assert [(m.seed, m.truncation) for m in said if isinstance(m, SheetPicture)] == [(4, 0.9), (5, 0.9)]
+    assert [m.ticket for m in said if isinstance(m, PaletteLearned)] == [3]
+
+
+def test_scribbles_reach_as_far_as_the_sliders_say(small_data: Path, workshop: Workshop) -> None:
+    def reached(top_k: int, threshold: float) -> list[float]:
+        workshop.change(top_k=top_k, threshold=threshold)
+        said = answers([LearnPalette(workshop.path, 1)], lambda message: isinstance(message, PaletteLearned))
+        return [float((tried.label_map != 255).mean()) for tried in sorted(said[0].samples, key=lambda t: t.seed)]
+
+    workshop.change(label_kind="sparse")
+    for shot in workshop.shots():
+        label = workshop.label(shot.name)
+        assert label is not None
+        label[::2], label[:, ::2] = 0, 255
+        workshop.set_label(shot.name, label)
+    near, far, sure = reached(1, 0.2), reached(20, 0.2), reached(20, 0.9)
+    assert all(few < many for few, many in zip(near, far, strict=True))
+    assert all(few <= many for few, many in zip(sure, far, strict=True))
+    assert sum(sure) < sum(far)
