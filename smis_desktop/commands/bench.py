@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from smis_desktop.commands.console import Answer, Console
 from smis_desktop.commands.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
+from smis_desktop.commands.output_folder import check_file
 from smis_desktop.commands.segment import add_inversion_argument
 from smis_desktop.commands.values import whole
+from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.synthesis import Synthesizer
 
 _PICTURES = 16
 """That quick pictures are held against full ones on, at most."""
+_GENERATED = Path()
+"""`--inversion` without a folder."""
 _AGAINST_PEER = ("generator_1024", "request_1024", "request_256")
 
 HELP = "measure how fast this machine paints and learns"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis bench [--paint] [--app] [--inversion] [--repeats N] [--no-peer] [--compare FILE]`."""
+    """`smis bench [--paint] [--app] [--inversion [DIR] [--sheet FILE]] [--repeats N] [--no-peer] [--compare FILE]`."""
     add_model_argument(parser)
     parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
     parser.set_defaults(paint_in_window=lambda model, recording: None)  # the composition root puts the window's here
@@ -30,7 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="an earlier output of smis bench --json to hold this against"
     )
-    parser.add_argument("--inversion", action="store_true", help="also the inversion of three generated faces")
+    parser.add_argument(
+        "--inversion", nargs="?", type=Path, const=_GENERATED, metavar="DIR",
+        help="also the inversion of the photos in a (shots) folder, or of three generated pictures, beside a plain "
+        "descent of equal time",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE",
+        help="with --inversion: write photo, inversion and plain descent side by side",
+    )
     add_inversion_argument(parser)
     parser.add_argument(
         "--repeats", type=whole(1, 10_000), default=20, metavar="N", help="runs of each measurement (default: 20)"
@@ -47,11 +61,25 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     from smis_desktop.commands.measuring import machine, networks
     from smis_desktop.commands.measuring.comparison import compared, read_earlier
     from smis_desktop.commands.measuring.drafts import draft_psnr
+    from smis_desktop.commands.measuring.inverting import (
+        generated_photos,
+        inversion_figures,
+        inversion_sheet,
+        invert_both_ways,
+        photos_in,
+    )
     from smis_desktop.commands.measuring.timing import figures
+    from smis_desktop.fewshot.inversion import InversionSettings
+    from smis_desktop.jobs.picture_file import write_picture
 
     earlier = None if arguments.compare is None else read_earlier(arguments.compare)
+    if arguments.sheet is not None:
+        if arguments.inversion is None:
+            raise UserError(f"There is no inversion to show in {arguments.sheet}; add --inversion.")
+        check_file(arguments.sheet)
+    photos = None if arguments.inversion in (None, _GENERATED) else photos_in(arguments.inversion)
     model = open_model(arguments.model)
-    perceptual = open_perceptual(console) if arguments.inversion else None
+    perceptual = None if arguments.inversion is None else open_perceptual(console)
     synthesizer = open_synthesizer(model, console)
     layout = networks.layout_to_measure(synthesizer)
     facts: dict[str, Any] = {
@@ -88,16 +116,18 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
             facts["event_to_canvas"] = figures(painted.to_canvas)
             facts["event_to_preview"] = figures(painted.to_preview)
     if perceptual is not None:
-        from smis_desktop.commands.measuring.inverting import inversion_figures
-        from smis_desktop.fewshot.inversion import InversionSettings
-
+        photos = photos or generated_photos(synthesizer.generator)
         count = arguments.inversion_steps
-        facts["inversion"] = inversion_figures(
+        pairs = invert_both_ways(
             synthesizer.generator,
             perceptual,
+            photos,
             InversionSettings() if count is None else InversionSettings(steps=count),
-            lambda f: console.progress("Inverting generated faces", f),
+            lambda f: console.progress("Inverting photos", f),
         )
+        facts["inversion"] = inversion_figures(pairs)
+        if arguments.sheet is not None:
+            write_picture(arguments.sheet, inversion_sheet(pairs))
     if arguments.app:
         from smis_desktop.commands.measuring.application import application_figures
 
@@ -180,9 +210,23 @@ def _table(facts: dict[str, Any]) -> str:
         )
     elif facts.get("application_reason"):
         lines.append(f"the program: not measured ({facts['application_reason']})")
-    for face in facts.get("inversion", {}).get("faces", []):
-        lines.append(
-            f"inverted face {face['seed']}: {face['psnr']:.1f} dB, perceptual {face['perceptual']:.3f}, "
-            f"{face['seconds']:.0f} s"
-        )
+    if "inversion" in facts:
+        lines += _inversion_lines(facts["inversion"])
     return "\n".join(lines)
+
+
+def _inversion_lines(inversion: dict[str, Any]) -> list[str]:
+    lines = [f"{'found again':<16}{'perceptual':>12}{'dB':>8}{'latents':>9}{'steps':>7}{'s':>7}"]
+    for photo in inversion["photos"]:
+        for words, way in ((photo["name"], "inversion"), ("  plain L1", "plain")):
+            of = photo[way]
+            lines.append(
+                f"{words:<16}{of['perceptual']:>12.3f}{of['psnr']:>8.1f}{of['latent_distance']:>9.2f}{of['steps']:>7}"
+                f"{of['seconds']:>7.1f}"
+            )
+    mean = inversion["mean"]
+    lines.append(
+        f"on average: perceptual {mean['inversion']['perceptual']:.3f} against {mean['plain']['perceptual']:.3f}, "
+        f"{mean['inversion']['psnr']:.1f} dB against {mean['plain']['psnr']:.1f}"
+    )
+    return lines

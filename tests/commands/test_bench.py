@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
-from tests.commands.conftest import Smis
+from tests.commands.conftest import Smis, write_photo
 
 NETWORKS = ["encoder", "generator_256", "generator_1024", "request_256", "request_1024", "refine_step", "limit_1024"]
 
@@ -37,15 +38,60 @@ def test_everything_that_can_be_measured(smis: Smis, small_data: Path, small_mod
     assert facts["peer_1024"] is None
     assert "small" in facts["peer_reason"]
     assert _is_figures(facts["inversion"]["step"])
-    assert [face["seed"] for face in facts["inversion"]["faces"]] == [1, 2, 3]
+    assert [photo["name"] for photo in facts["inversion"]["photos"]] == ["seed 1", "seed 2", "seed 3"]
     assert facts["repeats"] == 2
 
 
 def test_the_table_has_a_line_for_every_figure(smis: Smis, small_data: Path, small_model: Path) -> None:
-    text = smis("bench", "--model", small_model, "--repeats", 1, "--no-peer").out
-    for name in [*NETWORKS, "peer_1024", "training samples a second"]:
+    words = ["bench", "--model", small_model, "--repeats", 1, "--no-peer", "--inversion", "--inversion-steps", 1]
+    text = smis(*words).out
+    for name in [*NETWORKS, "peer_1024", "training samples a second", "seed 3", "plain L1", "on average: perceptual"]:
         assert name in text
     assert "stroke" not in text
+
+
+def test_a_photo_is_found_again_beside_a_plain_descent_of_equal_time(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    write_photo(tmp_path / "shots" / "images" / "anna.png", 80)
+    sheet = tmp_path / "sheet.png"
+    words = ["bench", "--model", small_model, "--repeats", 1, "--no-peer", "--inversion", tmp_path / "shots"]
+    facts = smis(*words, "--inversion-steps", 2, "--sheet", sheet, "--json").facts["inversion"]
+    (photo,) = facts["photos"]
+    ours, plain = photo["inversion"], photo["plain"]
+    assert photo["name"] == "anna"
+    assert ours["steps"] == 2
+    assert plain["seconds"] >= ours["seconds"] > 0
+    assert plain["steps"] > 0
+    assert plain["latent_distance"] > 0
+    assert facts["mean"]["plain"] == {name: plain[name] for name in ("psnr", "perceptual")}
+    with Image.open(sheet) as image:
+        assert image.width > 3 * 256
+
+
+def test_a_sheet_without_an_inversion_and_folders_without_photos_are_refused(
+    smis: Smis, tmp_path: Path, small_data: Path, small_model: Path
+) -> None:
+    words = ["bench", "--model", small_model]
+    for more, why in (
+        (["--sheet", tmp_path / "s.png"], "add --inversion"),
+        (["--inversion", tmp_path / "models"], "holds no photos"),
+        (["--inversion", tmp_path / "nowhere"], "nowhere"),
+    ):
+        ended = smis(*words, *more)
+        assert (ended.code, ended.out) == (2, ""), more
+        assert why in ended.err
+
+
+def test_a_plain_descent_descends(small: MobileStyleGAN) -> None:
+    from smis_desktop.commands.measuring.inverting import generated_photos
+    from smis_desktop.commands.measuring.plain_descent import PlainDescent
+
+    descent = PlainDescent(small, generated_photos(small)[0].picture)
+    begun = descent.ws.clone()
+    losses = [descent.step(number / 30) for number in range(30)]
+    assert torch.equal(begun, small.broadcast(small.w_avg[None])[0])
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_an_earlier_run_is_held_against_this_one(

@@ -1,51 +1,174 @@
-"""How long an inversion takes, and how well it finds a picture again whose latents are known."""
+"""How long an inversion takes, and how well it finds photos again, beside a plain descent of equal time."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from smis_desktop.commands.layouts import given_files
+from smis_desktop.commands.measuring.plain_descent import PlainDescent
 from smis_desktop.commands.measuring.timing import figures
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.gan.pixels import from_rgb8
 from smis_desktop.gan.protocol import Generator
-from smis_desktop.synthesis import DRAFT_SIZE, render_ws
+from smis_desktop.labels.pictures import read_picture
+from smis_desktop.labels.square import middle_square
+from smis_desktop.storage.contact_sheet import contact_sheet
+from smis_desktop.synthesis import render_ws
 
 _SEEDS = (1, 2, 3)
+_SIDE = 256
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def inversion_figures(
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """picture: uint8 [S, S, 3], square."""
+
+    name: str
+    picture: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one way made of a photo: the generator's picture uint8 [256, 256, 3] and its figures against the photo.
+
+    latent_distance: root mean square of the whitened latents, about 1 for the generator's own."""
+
+    picture: np.ndarray = field(repr=False)
+    steps: int
+    seconds: float
+    psnr: float
+    perceptual: float
+    latent_distance: float
+
+    def rounded(self) -> dict[str, float]:
+        """For people and programs."""
+        return {
+            "steps": self.steps,
+            "seconds": round(self.seconds, 2),
+            "psnr": round(self.psnr, 2),
+            "perceptual": round(self.perceptual, 4),
+            "latent_distance": round(self.latent_distance, 3),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A photo found again both ways. step_ms: milliseconds of each step of the inversion."""
+
+    photo: Photo
+    inversion: Found
+    plain: Found
+    step_ms: list[float] = field(repr=False)
+
+
+def generated_photos(generator: Generator) -> list[Photo]:
+    """Three of the generator's own pictures; that their latents are known is not used."""
+    with torch.inference_mode():
+        return [
+            Photo(f"seed {seed}", render_ws(generator, latents_of_seed(generator, seed, 0.7)[None], _SIDE))
+            for seed in _SEEDS
+        ]
+
+
+def photos_in(folder: Path) -> list[Photo]:
+    """The photos of a shots folder, or of any folder of pictures; the middle square of each.
+
+    Raises UserError when there is none, or one cannot be read.
+    """
+    inside = folder / "images"
+    found = []
+    for path in given_files([inside if inside.is_dir() else folder], _SUFFIXES, "photos"):
+        picture = read_picture(path)
+        found.append(Photo(path.stem, middle_square(picture.shape[1], picture.shape[0]).of(picture)))
+    return found
+
+
+def invert_both_ways(
     generator: Generator,
     perceptual: PerceptualDistance,
+    photos: Sequence[Photo],
     settings: InversionSettings,
     told: Callable[[float], None],
-) -> dict[str, Any]:
-    """`step` (ms), and for each of three generated faces: seconds, psnr (dB), perceptual, latent_distance."""
-    faces: list[dict[str, float]] = []
-    steps: list[float] = []
-    for number, seed in enumerate(_SEEDS):
-        with torch.inference_mode():
-            photo = render_ws(generator, latents_of_seed(generator, seed, 0.7)[None], DRAFT_SIZE)
-        inversion = Inversion(generator, perceptual, photo, settings)
-        began = time.perf_counter()
+) -> list[Pair]:
+    """The two take turns, so that a machine that slows down does it to both: after each step of the inversion the
+    plain descent makes its own until it has used as much time. `told` hears the fraction done, 0–1."""
+    pairs = []
+    for number, photo in enumerate(photos):
+        inversion, plain = (
+            Inversion(generator, perceptual, photo.picture, settings),
+            PlainDescent(generator, photo.picture),
+        )
+        taken: list[float] = []
+        plain_seconds, plain_steps = 0.0, 0
         while not inversion.done:
             started = time.perf_counter()
             progress = inversion.step()
-            steps.append(1000 * (time.perf_counter() - started))
-            told((number + progress.step / progress.steps) / len(_SEEDS))
-        seconds = time.perf_counter() - began
-        result = inversion.result()
-        faces.append(
-            {
-                "seed": seed,
-                "seconds": round(seconds, 2),
-                "psnr": round(result.psnr, 2),
-                "perceptual": round(result.perceptual, 4),
-                "latent_distance": round(result.latent_distance, 3),
-            }
+            taken.append(time.perf_counter() - started)
+            while plain_seconds < sum(taken):
+                started = time.perf_counter()
+                plain.step(progress.step / progress.steps)
+                plain_seconds += time.perf_counter() - started
+                plain_steps += 1
+            told((number + progress.step / progress.steps) / len(photos))
+        ws = inversion.result().ws.to(generator.device)
+        pairs.append(
+            Pair(
+                photo,
+                _found(generator, perceptual, photo, ws, len(taken), sum(taken)),
+                _found(generator, perceptual, photo, plain.ws, plain_steps, plain_seconds),
+                [1000 * seconds for seconds in taken],
+            )
         )
-    return {"steps": settings.steps, "step": figures(steps), "faces": faces}
+    return pairs
+
+
+def inversion_figures(pairs: Iterable[Pair]) -> dict[str, Any]:
+    """`step` (ms); `photos`: name, and the figures of `inversion` and `plain`; `mean`: of both ways over the photos."""
+    pairs = list(pairs)
+    photos: list[dict[str, Any]] = [
+        {"name": pair.photo.name, "inversion": pair.inversion.rounded(), "plain": pair.plain.rounded()}
+        for pair in pairs
+    ]
+    mean = {
+        way: {name: round(float(np.mean([photo[way][name] for photo in photos])), 4) for name in ("psnr", "perceptual")}
+        for way in ("inversion", "plain")
+    }
+    return {"step": figures([ms for pair in pairs for ms in pair.step_ms]), "photos": photos, "mean": mean}
+
+
+def inversion_sheet(pairs: Iterable[Pair]) -> np.ndarray:
+    """One row a photo: itself, found by inversion, found by the plain descent."""
+    pictures, captions = [], []
+    for pair in pairs:
+        pictures.append(pair.photo.picture)
+        captions.append(pair.photo.name)
+        for words, found in (("inversion", pair.inversion), ("plain L1", pair.plain)):
+            pictures.append(found.picture)
+            captions.append(f"{words}: {found.perceptual:.3f}, {found.psnr:.1f} dB")
+    return contact_sheet(pictures, captions, columns=3)
+
+
+def _found(
+    generator: Generator, perceptual: PerceptualDistance, photo: Photo, ws: Tensor, steps: int, seconds: float
+) -> Found:
+    """Judged on the generator's full picture, whatever shortcut the search took."""
+    target = from_rgb8(photo.picture, _SIDE).to(generator.device)
+    with torch.inference_mode():
+        picture = render_ws(generator, ws[None], _SIDE)
+        made = from_rgb8(picture, _SIDE).to(generator.device)
+        distance = perceptual(perceptual.features(made), perceptual.features(target)).item()
+        error = (made - target).square().mean().item()
+        latent_distance = generator.latents.whiten(ws).square().mean().sqrt().item()
+    return Found(picture, steps, seconds, 10 * math.log10(4 / max(error, 1e-10)), distance, latent_distance)
