@@ -30,3 +30,9 @@ def haar(x: Tensor) -> Tensor:
     low = a + b + c + d
     high = torch.stack((a + b - c - d, a - b + c - d, a - b - c + d), 2)
     return torch.cat((low, high.flatten(1, 2)), 1) * 0.5
+
+
+def haar_matrix(channels: int) -> Tensor:
+    """[C, C, 1, 1]: `inverse_haar(x)` of so many channels is `pixel_shuffle(conv2d(x, haar_matrix(C)), 2)`."""
+    each = torch.eye(channels)[:, :, None, None]
+    return F.pixel_unshuffle(inverse_haar(each), 2).transpose(0, 1).contiguous()

@@ -129,7 +129,7 @@ class MobileStyleGAN(nn.Module):
     def structure(self, ws: Tensor) -> Structure:
         x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0])
         found: dict[int, Tensor] = {}
-        for i in range(self._first_fine_block):
+        for i in range(self.first_fine_block):
             block, side = cast(Block, self.blocks[i]), 8 * 2**i
             half = block.first_half(x, ws[:, 2 * i + 1])
             x = block.conv2(half, ws[:, 2 * i + 2])
@@ -140,7 +140,7 @@ class MobileStyleGAN(nn.Module):
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
         x = structure.features
         last = len(self.blocks) if side == self.img_resolution else self.block_at(side)
-        for i in range(self._first_fine_block, last):
+        for i in range(self.first_fine_block, last):
             x = cast(Block, self.blocks[i])(x, ws[:, 2 * i + 1], ws[:, 2 * i + 2], regions)
         if side == self.img_resolution:
             picture: Tensor = self.head(x, ws[:, -1], regions)
@@ -188,7 +188,7 @@ class MobileStyleGAN(nn.Module):
         return [4 * 2**i for i in range(len(self.channels))]
 
     @property
-    def _first_fine_block(self) -> int:
+    def first_fine_block(self) -> int:
         """The block that goes on where labels are not read any more."""
         return min(len(self.blocks), self.fine_slots.start // 2)
 

@@ -10,14 +10,16 @@ import logging
 import shutil
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.gan.openvino_parts import FinishPart, LabelsPart, Part, StructurePart
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Structure
 from smis_desktop.gan.quiet_openvino import openvino
@@ -26,8 +28,8 @@ from smis_desktop.gan.regions import Regions
 log = logging.getLogger(__name__)
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
-_LAYOUT_OF_FILES = 2
-"""Raised when the converted networks change their inputs or outputs."""
+_LAYOUT_OF_FILES = 3
+"""Raised when what is converted changes."""
 
 
 class OpenVINOPictures:
@@ -44,7 +46,7 @@ class OpenVINOPictures:
             "INFERENCE_NUM_THREADS": threads,
         }
         self._converted = converted
-        self._compiled: dict[Path, Any] = {}
+        self._running: dict[str, _Running] = {}
         self._sides = sorted(generator.label_features(_some_ws(generator)))
 
     @property
@@ -56,27 +58,39 @@ class OpenVINOPictures:
         return self._precision
 
     def structure(self, ws: Tensor) -> Structure:
-        *labels, features = self._run(self._converted.structure, ws)
-        found = {side: torch.from_numpy(found) for side, found in zip(self._sides, labels, strict=True)}
-        return Structure(found, torch.from_numpy(features))
+        *labels, features = self._run(STRUCTURE, ws)
+        return Structure(self._by_side(labels), _channels_first(features))
 
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
         if regions is not None:
             return self._generator.finish(structure, ws, side, regions)
-        (picture,) = self._run(self._converted.finish(side), structure.features, ws)
+        (picture,) = self._run(finish(side), structure.features.permute(0, 2, 3, 1), ws)
         return torch.from_numpy(picture)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        labels = self._run(self._converted.labels, ws)
-        return {side: torch.from_numpy(found) for side, found in zip(self._sides, labels, strict=True)}
+        return self._by_side(self._run(LABELS, ws))
 
-    def _run(self, network: Path, *inputs: Tensor) -> Iterable[np.ndarray]:
+    def _by_side(self, features: Iterable[np.ndarray]) -> dict[int, Tensor]:
+        return {side: _channels_first(found) for side, found in zip(self._sides, features, strict=True)}
+
+    def _run(self, part: str, *inputs: Tensor) -> Iterable[np.ndarray]:
         """Compiled when it is first needed."""
-        if network not in self._compiled:
-            self._compiled[network] = self._core.compile_model(network, "CPU", self._settings)
+        if part not in self._running:
+            compiled = self._core.compile_model(self._converted.path(part), "CPU", self._settings)
+            noises = [noise.numpy() for noise in part_of(self._generator, part).noises]
+            self._running[part] = _Running(compiled, noises)
+        running = self._running[part]
         arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
-        found: Iterable[np.ndarray] = self._compiled[network](arrays, share_inputs=True).values()
+        found: Iterable[np.ndarray] = running.compiled([*arrays, *running.noises], share_inputs=True).values()
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """A compiled part, and what it is given besides its other inputs."""
+
+    compiled: Any
+    noises: list[np.ndarray]
 
 
 class ConvertedGenerator:
@@ -86,8 +100,8 @@ class ConvertedGenerator:
         """folder: for all generators' files; each has its own in it. progress: words and a fraction, 0–1."""
         self._generator = generator
         self.folder = folder / f"{generator.name}-{_digest(generator)}"
-        sides = generator.draft_sizes
-        if all(path.is_file() for path in (self.structure, self.labels, *map(self.finish, sides))):
+        parts = (STRUCTURE, LABELS, *map(finish, generator.draft_sizes))
+        if all(self.path(part).is_file() for part in parts):
             return
         growing = folder / f"{self.folder.name}.growing"
         shutil.rmtree(growing, ignore_errors=True)
@@ -95,64 +109,45 @@ class ConvertedGenerator:
         words = "Preparing the networks for this processor, once"
         ws = _some_ws(generator)
         with torch.no_grad():
-            example = generator.structure(ws).features
-        parts: list[tuple[Path, nn.Module, tuple[Tensor, ...]]] = [
-            (self.structure, _StructurePart(generator), (ws,)),
-            (self.labels, _LabelsPart(generator), (ws,)),
-        ]
-        parts += [(self.finish(side), _FinishPart(generator, side), (example, ws)) for side in sides]
-        for number, (path, part, inputs) in enumerate(parts):
+            example = generator.structure(ws).features.permute(0, 2, 3, 1).contiguous()
+        for number, name in enumerate(parts):
+            part = part_of(generator, name).eval()
+            inputs = (*((example, ws) if isinstance(part, FinishPart) else (ws,)), *part.noises)
             progress(words, number / len(parts))
             with warnings.catch_warnings():
                 # The converter traces, which torch calls deprecated, and shapes that are Python numbers are constants.
                 warnings.simplefilter("ignore")
                 converted = openvino.convert_model(
-                    part.eval(), example_input=inputs, input=[list(one.shape) for one in inputs]
+                    part, example_input=inputs, input=[list(one.shape) for one in inputs]
                 )
-            openvino.save_model(converted, growing / path.name, compress_to_fp16=False)
+            openvino.save_model(converted, growing / self.path(name).name, compress_to_fp16=False)
         shutil.rmtree(self.folder, ignore_errors=True)
         growing.rename(self.folder)
         progress(words, 1.0)
 
-    @property
-    def structure(self) -> Path:
-        return self.folder / "structure.xml"
-
-    @property
-    def labels(self) -> Path:
-        return self.folder / "labels.xml"
-
-    def finish(self, side: int) -> Path:
-        return self.folder / f"finish-{side}.xml"
+    def path(self, part: str) -> Path:
+        """The file of a part (see `part_of`)."""
+        return self.folder / f"{part}.xml"
 
 
-class _StructurePart(nn.Module):
-    def __init__(self, generator: MobileStyleGAN) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, ws: Tensor) -> tuple[Tensor, ...]:
-        structure = self.generator.structure(ws)
-        return (*(structure.label_features[side] for side in sorted(structure.label_features)), structure.features)
+STRUCTURE, LABELS = "structure", "labels"
 
 
-class _LabelsPart(nn.Module):
-    def __init__(self, generator: MobileStyleGAN) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, ws: Tensor) -> tuple[Tensor, ...]:
-        found = self.generator.label_features(ws)
-        return tuple(found[side] for side in sorted(found))
+def finish(side: int) -> str:
+    """The name of the part that ends in pictures of that side."""
+    return f"finish-{side}"
 
 
-class _FinishPart(nn.Module):
-    def __init__(self, generator: MobileStyleGAN, side: int) -> None:
-        super().__init__()
-        self.generator, self.side = generator, side
+def part_of(generator: MobileStyleGAN, name: str) -> Part:
+    """The part of that name."""
+    if name == STRUCTURE:
+        return StructurePart(generator)
+    return LabelsPart(generator) if name == LABELS else FinishPart(generator, int(name.removeprefix("finish-")))
 
-    def forward(self, features: Tensor, ws: Tensor) -> Tensor:
-        return self.generator.finish(Structure({}, features), ws, self.side)
+
+def _channels_first(features: np.ndarray) -> Tensor:
+    """[N, r, r, Z] → [N, Z, r, r], the same memory."""
+    return torch.from_numpy(features).permute(0, 3, 1, 2)
 
 
 def _some_ws(generator: MobileStyleGAN) -> Tensor:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from smis_desktop.gan.haar import haar, inverse_haar
+from smis_desktop.gan.haar import haar, haar_matrix, inverse_haar
 from smis_desktop.gan.latents import LatentStatistics, seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.storage.generator_store import FACES_MEMBERS, FACES_WHEEL
@@ -129,6 +130,12 @@ def test_haar_steps_undo_each_other_and_keep_energy() -> None:
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert torch.allclose(inverse_haar(haar(x)), x)
     assert haar(x).square().sum().item() == pytest.approx(x.square().sum().item())
+
+
+def test_a_haar_step_is_a_matrix_and_a_shuffle() -> None:
+    x = torch.randn(2, 12, 3, 5, generator=torch.Generator().manual_seed(0))
+    found = F.pixel_shuffle(F.conv2d(x, haar_matrix(12)), 2)
+    torch.testing.assert_close(found, inverse_haar(x))
 
 
 def test_latent_statistics_whiten() -> None:

@@ -1,0 +1,164 @@
+"""MobileStyleGAN in the three parts that OpenVINO runs, in an order that its processor plugin computes quickly.
+
+The arithmetic is `gan.mobile_stylegan`'s up to rounding, but for four things:
+
+- The inverse Haar step is a 1×1 convolution with a constant matrix, then a pixel shuffle. Taking interleaved channels
+  apart, as torch does, took half of the plugin's time; a matrix product is what processors are best at.
+- Noise is an input. Of a constant, the plugin makes noise plus bias, as large as a feature map, for every convolution:
+  a quarter of a gigabyte to keep, and to read for every picture.
+- The scales of an upsampling and of the convolution behind it are one product: both steps between them keep channels
+  apart, so that a scale may be taken before or after.
+- Feature maps go in and out with their channels last, as the plugin has them: [N, r, r, Z].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from smis_desktop.gan.haar import haar_matrix
+from smis_desktop.gan.mapping import LEAK
+from smis_desktop.gan.mobile_stylegan import Block, MobileStyleGAN
+from smis_desktop.gan.picture_head import PictureHead
+from smis_desktop.gan.styled_conv import StyledConv
+
+
+class Part(nn.Module):
+    """A stretch of the generator. `noises`: what it has to be given after its other inputs, [1, 1, r, r] each."""
+
+    def __init__(self, generator: MobileStyleGAN, convs: list[StyledConv]) -> None:
+        super().__init__()
+        self.generator = generator
+        self.noises = tuple(conv.noise.detach() for conv in convs)
+        for channels in {12, *generator.channels}:
+            self.register_buffer(f"haar_{channels}", haar_matrix(channels), persistent=False)
+
+    def block(self, block: Block, x: Tensor, ws: Tensor, i: int, noises: Iterator[Tensor]) -> Tensor:
+        """`Block.forward`, block `i` of the generator."""
+        return _styled(block.conv2, self.first_half(block, x, ws[:, 2 * i + 1], noises), ws[:, 2 * i + 2], noises)
+
+    def first_half(self, block: Block, x: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
+        """`Block.first_half`."""
+        behind = block.conv1.affine(w)  # of the low band and the three high ones alike
+        scales = block.up(w) * torch.cat((behind, behind.repeat_interleave(3, 1)), 1)
+        return _convolved(block.conv1, self.up(x * scales), noises)
+
+    def up(self, x: Tensor) -> Tensor:
+        """`inverse_haar`."""
+        return F.pixel_shuffle(F.conv2d(x, self.get_buffer(f"haar_{x.shape[1]}")), 2)
+
+
+class StructurePart(Part):
+    """`ws` [1, num_ws, D], noises → label features from coarse to fine and the feature map for the finishing part."""
+
+    def __init__(self, generator: MobileStyleGAN) -> None:
+        blocks = _blocks(generator)[: generator.first_fine_block]
+        super().__init__(generator, [generator.first, *(conv for block in blocks for conv in _convs(block))])
+
+    def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
+        generator, left = self.generator, iter(noises)
+        x = _styled(generator.first, generator.constant, ws[:, 0], left)
+        found = []
+        for i, block in enumerate(_blocks(generator)[: generator.first_fine_block]):
+            half, side = self.first_half(block, x, ws[:, 2 * i + 1], left), 8 * 2**i
+            x = _styled(block.conv2, half, ws[:, 2 * i + 2], left)
+            if 8 <= side <= generator.feature_resolution:
+                found.append(half if side == generator.feature_resolution else x)
+        return tuple(_channels_last(features) for features in (*found, x))
+
+
+class LabelsPart(Part):
+    """`ws` [1, num_ws, D], noises → label features from coarse to fine: less than the structure."""
+
+    def __init__(self, generator: MobileStyleGAN) -> None:
+        whole, half = _read_for_labels(generator)
+        super().__init__(generator, [generator.first, *(conv for block in whole for conv in _convs(block)), half.conv1])
+
+    def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
+        left = iter(noises)
+        whole, half = _read_for_labels(self.generator)
+        x = _styled(self.generator.first, self.generator.constant, ws[:, 0], left)
+        found = []
+        for i, block in enumerate(whole):
+            x = self.block(block, x, ws, i, left)
+            found.append(x)
+        found.append(self.first_half(half, x, ws[:, 2 * len(whole) + 1], left))
+        return tuple(_channels_last(features) for features in found)
+
+
+class FinishPart(Part):
+    """The structure's feature map [1, r, r, Z], `ws` [1, num_ws, D], noises → pictures [1, 3, side, side]."""
+
+    def __init__(self, generator: MobileStyleGAN, side: int) -> None:
+        """side: one of the generator's `draft_sizes`."""
+        is_full = side == generator.img_resolution
+        last = len(generator.blocks) if is_full else generator.block_at(side)
+        blocks = _blocks(generator)[generator.first_fine_block : last]
+        convs = [conv for block in blocks for conv in _convs(block)]
+        if not is_full:
+            convs += [_blocks(generator)[last].conv1, *_head(generator, side)[0]]
+        super().__init__(generator, convs)
+        self.side, self.is_full, self.last = side, is_full, last
+
+    def forward(self, features: Tensor, ws: Tensor, *noises: Tensor) -> Tensor:
+        generator, left = self.generator, iter(noises)
+        x = features.permute(0, 3, 1, 2)
+        for i in range(generator.first_fine_block, self.last):
+            x = self.block(_blocks(generator)[i], x, ws, i, left)
+        if self.is_full:
+            return self._full(x, ws[:, -1])
+        x = self.first_half(_blocks(generator)[self.last], x, ws[:, 2 * self.last + 1], left)
+        convs, head = _head(generator, self.side)
+        *slots, last = head.slots
+        for conv, slot in zip(convs, slots, strict=True):
+            x = _styled(conv, x, ws[:, slot], left)
+        picture: Tensor = head.to_rgb(x * head.to_rgb_affine(ws[:, last]))
+        return picture
+
+    def _full(self, x: Tensor, w: Tensor) -> Tensor:
+        """The image head, whose convolution and Haar step are one matrix."""
+        head, matrix = self.generator.head, self.get_buffer("haar_12")[:, :, 0, 0]
+        weight = (matrix @ head.weight[:, :, 0, 0])[:, :, None, None]
+        return F.pixel_shuffle(F.conv2d(x * head.affine(w), weight, matrix @ head.bias), 2)
+
+
+def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor]) -> Tensor:
+    """`StyledConv.forward` of what is modulated already."""
+    if conv.depthwise is None:
+        x = F.conv2d(x, conv.weight, conv.bias, padding=1)
+    else:
+        x = F.conv2d(x, conv.depthwise, padding=1, groups=x.shape[1])
+        x = F.conv2d(x, conv.weight, conv.bias)
+    return F.leaky_relu(x + next(noises), LEAK)
+
+
+def _styled(conv: StyledConv, x: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
+    return _convolved(conv, x * conv.affine(w), noises)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+def _blocks(generator: MobileStyleGAN) -> list[Block]:
+    return [cast(Block, block) for block in generator.blocks]
+
+
+def _convs(block: Block) -> tuple[StyledConv, StyledConv]:
+    return block.conv1, block.conv2
+
+
+def _read_for_labels(generator: MobileStyleGAN) -> tuple[list[Block], Block]:
+    """The blocks up to half of `feature_resolution`, and the one whose first half is read there."""
+    count = (generator.feature_resolution // 8).bit_length() - 1
+    blocks = _blocks(generator)
+    return blocks[:count], blocks[count]
+
+
+def _head(generator: MobileStyleGAN, side: int) -> tuple[list[StyledConv], PictureHead]:
+    head = cast(PictureHead, generator.heads[str(side)])
+    return [cast(StyledConv, conv) for conv in head.convs], head
