@@ -10,13 +10,16 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from smis_desktop.errors import UserError
 from smis_desktop.first_aid.log_file import kept_log
 
 log = logging.getLogger(__name__)
+
+_SECONDS_TO_END = 5.0
+"""For a process that was asked to; then it is killed."""
 
 Send = Callable[[Any], None]
 """Brings a frozen message to whoever started the work."""
@@ -50,7 +53,8 @@ class Spawned:
         self._here, self._there = context.Pipe()
         self._process = context.Process(target=_run, args=(self._there, work, arguments), daemon=True)
         self._deliver = deliver
-        self._cancelled = threading.Event()
+        self._delivering = threading.RLock()
+        self._is_cancelled = False
         self._thread = threading.Thread(target=self._listen, name="work", daemon=True)
 
     def start(self) -> None:
@@ -71,15 +75,13 @@ class Spawned:
         except (BrokenPipeError, OSError):
             log.debug("the work has ended before it could be told")
 
-    def cancel(self, timeout: float = 5.0) -> None:
-        """End the process now, and wait for that; no message comes after this."""
-        self._cancelled.set()
-        if self._process.is_alive():
+    def cancel(self) -> None:
+        """End the process, without waiting for that; no message comes after this."""
+        with self._delivering:  # one that is being delivered comes before
+            self._is_cancelled = True
+        if self._process.pid is not None:
             self._process.terminate()
-            self._process.join(timeout)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join(timeout)
+            threading.Thread(target=self._kill_if_it_lingers, name="end of work", daemon=True).start()
 
     def join(self, timeout: float) -> bool:
         """Wait until it has ended and everything was delivered; whether that is so."""
@@ -92,14 +94,20 @@ class Spawned:
                 message = self._here.recv()
             except (EOFError, OSError):
                 break
-            if self._cancelled.is_set():
-                break
-            self._deliver(message)
+            self._bring(message)
         self._process.join()
         code = self._process.exitcode or 0
-        if not self._cancelled.is_set():
-            self._deliver(WorkEnded(-code if code < 0 else 0))
+        self._bring(WorkEnded(-code if code < 0 else 0))
         self._here.close()
+
+    def _bring(self, message: Any) -> None:
+        with self._delivering:
+            if not self._is_cancelled:
+                self._deliver(message)
+
+    def _kill_if_it_lingers(self) -> None:
+        if not wait([self._process.sentinel], _SECONDS_TO_END):
+            self._process.kill()
 
 
 class Inbox:

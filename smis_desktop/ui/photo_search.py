@@ -14,6 +14,7 @@ from smis_desktop.jobs.photo_layout import PhotoLayout
 from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
 from smis_desktop.ui.progress_line import ProgressLine
 from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.telling import telling
 
 _SIDE = 256
 
@@ -32,7 +33,7 @@ class PhotoSearch(QDialog):
         """square: the photo, uint8 [S, S, 3]. work: what looks for it, not started yet. words: what for."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Searching for the photo"))
-        self._work: Spawned | None = work(self._arrived.emit)
+        self._work: Spawned | None = work(telling(self, self._arrived.emit))
         self._arrived.connect(self._receive)
         self._grown = _picture_label(self.tr("As the generator shows it"))
         given = _picture_label(self.tr("Your photo"))

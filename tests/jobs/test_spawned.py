@@ -6,9 +6,11 @@ import os
 import queue
 import signal
 import sys
+import threading
 
 import pytest
 
+import smis_desktop.jobs.spawned as spawned_module
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.spawned import Inbox, Send, Spawned, WorkEnded, WorkFailed
 
@@ -33,6 +35,17 @@ def refuse(send: Send, inbox: Inbox) -> None:
 
 def stumble(send: Send, inbox: Inbox) -> None:
     raise ZeroDivisionError
+
+
+def chatter(send: Send, inbox: Inbox) -> None:
+    while inbox.take() is None:
+        send("and another thing")
+
+
+def linger(send: Send, inbox: Inbox) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    send(os.getpid())
+    inbox.take(wait=True)
 
 
 def run(work: object, *arguments: object) -> tuple[Spawned, queue.Queue[object]]:
@@ -82,3 +95,38 @@ def test_after_cancel_nothing_comes() -> None:
     spawned.cancel()
     assert spawned.join(PATIENCE)
     assert told.empty()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+def test_cancel_waits_for_nobody_and_ends_what_does_not_want_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_too_long = threading.Event()
+    monkeypatch.setattr(spawned_module, "wait", lambda ended, seconds: [] if is_too_long.wait(PATIENCE) else ended)
+    spawned, told = run(linger)
+    process = told.get(timeout=PATIENCE)
+    assert isinstance(process, int)
+    spawned.cancel()
+    os.kill(process, 0)  # cancel came back while it was still there
+    is_too_long.set()
+    assert spawned.join(PATIENCE)
+    assert told.empty()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_nothing_is_delivered_once_cancel_came_back() -> None:
+    told: list[object] = []
+    is_over, came_late = False, []
+
+    def deliver(message: object) -> None:
+        told.append(message)
+        if is_over:
+            came_late.append(message)
+
+    spawned = Spawned(chatter, (), deliver)
+    spawned.start()
+    while len(told) < 100:
+        assert not spawned.join(0.01)
+    spawned.cancel()
+    is_over = True
+    assert spawned.join(PATIENCE)
+    assert came_late == []

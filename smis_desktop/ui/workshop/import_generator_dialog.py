@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.jobs.importing import ClassAsked, GeneratorImport, GeneratorImported, ImportFailed, ImportProgress
 from smis_desktop.storage.generator_names import is_good_name, proposed_name
+from smis_desktop.ui.telling import telling
 
 
 class ImportGeneratorDialog(QDialog):
@@ -68,7 +69,7 @@ class ImportGeneratorDialog(QDialog):
     def begin(self) -> None:
         """Start the import with what was entered."""
         chosen = self.class_index.value() if self._form.isRowVisible(self.class_index) else None
-        self._job = GeneratorImport(self._checkpoint, self.name.text().strip(), chosen, self._told.emit)
+        self._job = GeneratorImport(self._checkpoint, self.name.text().strip(), chosen, telling(self, self._told.emit))
         self._show_busy(True)
         self._job.start()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPixmap
 from PySide6.QtWidgets import (
@@ -23,6 +25,7 @@ from smis_desktop.jobs.workshop_messages import HandReady, SheetPicture, ShowShe
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.landscapes.classes import PALETTE as LANDSCAPE
 from smis_desktop.ui.qimage import picture_to_qimage
+from smis_desktop.ui.telling import telling
 
 _SIDE = 112
 _COUNT = 5
@@ -123,7 +126,7 @@ class NewModelDialog(QDialog):
         self.words.setText(self.tr("Classes can be renamed, added and recoloured at any time."))
         self._turn += 1
         turn = self._turn
-        self._hand = workshop_hand(name, lambda message: self._told.emit(turn, message))
+        self._hand = workshop_hand(name, partial(telling(self, self._told.emit), turn))
         self._hand.start()
 
     @Slot(int, object)

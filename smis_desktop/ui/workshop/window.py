@@ -46,6 +46,7 @@ from smis_desktop.labels.shots import read_shots
 from smis_desktop.storage.workshop import PICTURE_SIDE, Workshop
 from smis_desktop.ui.easel import paintable_size
 from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.telling import telling
 from smis_desktop.ui.workshop.label_page import LabelPage
 from smis_desktop.ui.workshop.learned_page import LearnedPage
 from smis_desktop.ui.workshop.sheet_dialog import SheetDialog
@@ -154,7 +155,7 @@ class WorkshopWindow(QMainWindow):
             self._hand.tell(GiveUp())  # two cores for the training
             self.shots.forget_searches()
         self.train.show_begun()
-        self._training = training(order, self._training_told.emit)
+        self._training = training(order, telling(self, self._training_told.emit))
         self._training.start()
 
     def cancel_training(self) -> None:
@@ -199,7 +200,7 @@ class WorkshopWindow(QMainWindow):
 
     def _start_hand(self) -> None:
         self._state.setText(self.tr("Opening the generator…"))
-        self._hand = workshop_hand(self.workshop.facts.generator, self._hand_told.emit)
+        self._hand = workshop_hand(self.workshop.facts.generator, telling(self, self._hand_told.emit))
         self._hand.start()
 
     def _wish(self, wish: object) -> None:
