@@ -30,8 +30,8 @@ from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.model_glance import glance_at_palette
 
 if TYPE_CHECKING:
-    from smis_desktop.gan.pictures import Pictures
     from smis_desktop.gan.protocol import Generator
+    from smis_desktop.gan.sparing import Sparing
     from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
     from smis_desktop.ui.painting_times import PaintingTimes
 
@@ -83,27 +83,27 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         for network in (model.encoder, model.vectors, model.probe):
             if network is not None:
                 network.to(generator.device)
-        device = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
-        if generator.device.type == "cuda":
-            device = torch.cuda.get_device_name()
+        processor = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
         return _SynthesizerRenderer(
             model.name,
             model.palette,
-            f"{device}, {pictures.name}",
             generator.img_resolution,
             generator.name,
             Synthesizer(generator, model, pictures),
+            pictures,
+            processor,
+            torch.cuda.get_device_name() if generator.device.type == "cuda" else processor,
         )
 
     return opened
 
 
-_open_now: dict[tuple[str, str, str], tuple[Generator, Pictures]] = {}
+_open_now: dict[tuple[str, str, str], tuple[Generator, Sparing]] = {}
 """By generator, its weights' digest (another may get a deleted one's name) and chosen backend; the last model's stays:
 the next mostly has the same, and opens at once."""
 
 
-def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Pictures]:
+def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Sparing]:
     import torch
 
     from smis_desktop.storage.backend_choice import backend_facts, open_chosen_pictures
@@ -141,10 +141,17 @@ def measure_painting(model: Path, recording: Path) -> PaintingTimes:
 class _SynthesizerRenderer:
     name: str
     palette: Palette
-    device: str
     full_size: int
     generator_name: str
     synthesizer: Synthesizer
+    pictures: Sparing
+    processor: str
+    first_device: str
+
+    @property
+    def device(self) -> str:
+        where = self.processor if self.pictures.is_on_processor else self.first_device
+        return f"{where}, {self.pictures.name}"
 
     def render(self, request: PictureRequest) -> PictureResult:
         return self.synthesizer.render(request)

@@ -34,6 +34,11 @@ class Sparing:
     def precision(self) -> Precision:
         return self._pictures.precision
 
+    @property
+    def is_on_processor(self) -> bool:
+        """Whether it has come to that."""
+        return self._is_on_processor
+
     def structure(self, ws: Tensor) -> Structure:
         return self._tried(lambda: _moved(self._pictures.structure(self._brought(ws)), ws.device))
 

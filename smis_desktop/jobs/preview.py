@@ -35,6 +35,7 @@ from smis_desktop.jobs.preview_agenda import (
 )
 from smis_desktop.jobs.preview_messages import (
     AsidePainted,
+    DeviceChanged,
     Failed,
     FilmDropped,
     FilmProgress,
@@ -93,6 +94,7 @@ class PreviewWorker:
         self._agenda = PreviewAgenda(Opening(open_renderer), settle_seconds)
         self._delivery = threading.Lock()
         self._renderer: Renderer | None = None
+        self._device = ""
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
 
@@ -197,7 +199,7 @@ class PreviewWorker:
             self._tell(LoadingProgress(text, fraction))
 
         renderer = job.open_renderer(report)
-        self._renderer = renderer
+        self._renderer, self._device = renderer, renderer.device
         self._agenda.renderer_is_open()
         self._tell(Ready(renderer.name, renderer.palette, renderer.device, renderer.full_size, renderer.generator_name))
 
@@ -257,10 +259,14 @@ class PreviewWorker:
     def _render(self, request: PictureRequest) -> PictureResult:
         assert self._renderer is not None, "jobs that need a renderer wait for one"
         try:
-            return self._renderer.render(request)
+            result = self._renderer.render(request)
         except BaseException:
             self._agenda.give_up_front()
             raise
+        if self._renderer.device != self._device:
+            self._device = self._renderer.device
+            self._tell(DeviceChanged(self._device))
+        return result
 
     def _tell(self, message: PreviewMessage) -> None:
         with self._delivery:

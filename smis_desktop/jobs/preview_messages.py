@@ -33,6 +33,13 @@ class Ready:
     generator_name: str = "faces"
 
 
+@dataclass(frozen=True)
+class DeviceChanged:
+    """Pictures are made by something else from now on, named as in `Ready`: where there was too little memory."""
+
+    device: str
+
+
 @dataclass(frozen=True, eq=False)
 class PicturePainted:
     """The answer to one submitted request. `latency` is the seconds from `submit` to now. `refined`: how many
@@ -89,7 +96,15 @@ class FilmDropped:
 
 
 PreviewMessage = (
-    LoadingProgress | Ready | PicturePainted | PictureSaved | AsidePainted | FilmProgress | FilmDropped | Failed
+    LoadingProgress
+    | Ready
+    | DeviceChanged
+    | PicturePainted
+    | PictureSaved
+    | AsidePainted
+    | FilmProgress
+    | FilmDropped
+    | Failed
 )
 
 

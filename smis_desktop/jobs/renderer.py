@@ -26,7 +26,7 @@ class Renderer(Protocol):
 
     @property
     def device(self) -> str:
-        """What computes, for people: `CPU, 4 threads`."""
+        """What computes, for people: `CPU, 4 threads`. Another after a picture that did not fit into its memory."""
         ...
 
     @property

@@ -22,7 +22,6 @@ from smis_desktop.gan.backends import (
     open_pictures,
     self_tests,
 )
-from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.gan.sparing import Sparing
@@ -60,7 +59,7 @@ def choose_backend(name: str) -> None:
 
 def open_chosen_pictures(
     generator: Generator, threads: int, progress: Progress, precision: Precision | None = None
-) -> Pictures:
+) -> Sparing:
     """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner; torch when that one cannot run.
 
     precision: what a training was begun with and has to go on with, wherever it is; then only such backends count.

@@ -15,6 +15,7 @@ from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.jobs.preview import PreviewWorker
 from smis_desktop.jobs.preview_messages import (
     AsidePainted,
+    DeviceChanged,
     Failed,
     FilmDropped,
     FilmProgress,
@@ -55,6 +56,8 @@ class LivePreview(QObject):
 
     loading = Signal(str, float)
     ready = Signal(Ready)
+    device_changed = Signal(str)
+    """Something else makes the pictures, because of too little memory."""
     painted = Signal(PicturePainted)
     """Only pictures that are news: newer than the one on screen, or better."""
     saved = Signal(Path)
@@ -254,6 +257,10 @@ class LivePreview(QObject):
                 self._session += 1
                 self._request = self._refined = None
                 self.ready.emit(message)
+            case DeviceChanged():
+                assert self._about is not None, "pictures come after what makes them"
+                self._about = replace(self._about, device=message.device)
+                self.device_changed.emit(message.device)
             case PicturePainted():
                 if is_news(message, self._session, self._shown):
                     self._shown = OnScreen(message.session, message.revision, message.quality, message.refined)

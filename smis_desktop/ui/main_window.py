@@ -282,6 +282,7 @@ class MainWindow(QMainWindow):
         self.history.changed.connect(self.files.touch)
         self.model.palette_known.connect(self._take_palette)
         self.model.opened.connect(self._take_model)
+        self.model.device_changed.connect(self._take_device)
         self.photograph.detail_changed.connect(self.arrangement.picture_pane.set_detail)
         self.photograph.measured.connect(self._show_obedience)
         self.preview.painted.connect(self._show_picture)
@@ -411,6 +412,10 @@ class MainWindow(QMainWindow):
             # The layout to start from could not be read.
             self.files.place(Document.blank(about.palette))
         self.following.ask()
+
+    def _take_device(self, device: str) -> None:
+        self.status.show_device(device)
+        self.status.tell(self.tr("Too little memory: the photographs are made by {device} now").format(device=device))
 
     def _take_palette(self, palette: Palette) -> None:
         self.files.fallback_palette = palette

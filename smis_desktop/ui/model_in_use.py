@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -20,6 +21,8 @@ class ModelInUse(QObject):
     """Other classes than before."""
     opened = Signal()
     """Pictures can be made, by another model than before."""
+    device_changed = Signal(str)
+    """They are made by something else, because of too little memory."""
 
     def __init__(
         self, preview: LivePreview, open_model: OpenModel, panel: PreviewPanel, dialogs: FileDialogs, parent: QObject
@@ -32,6 +35,7 @@ class ModelInUse(QObject):
         self.palette: Palette | None = None
         preview.loading.connect(panel.show_progress)
         preview.ready.connect(self._take)
+        preview.device_changed.connect(self._take_device)
         preview.failed.connect(self._show_failure)
         panel.retry_wanted.connect(self.reopen)
 
@@ -73,6 +77,11 @@ class ModelInUse(QObject):
         self.about = about
         self._take_palette(about.palette)
         self.opened.emit()
+
+    def _take_device(self, device: str) -> None:
+        assert self.about is not None, "told of another device before the first"
+        self.about = replace(self.about, device=device)
+        self.device_changed.emit(device)
 
     def _take_palette(self, palette: Palette) -> None:
         if palette != self.palette:

@@ -10,11 +10,7 @@ import pytest
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.preview import PreviewWorker
-from smis_desktop.jobs.preview_messages import (
-    Failed,
-    LoadingProgress,
-    Ready,
-)
+from smis_desktop.jobs.preview_messages import DeviceChanged, Failed, LoadingProgress, PicturePainted, Ready
 from smis_desktop.synthesis import PictureRequest, PictureResult
 from tests.jobs.paint_by_palette import PaintByPalette
 from tests.jobs.preview_thread import PATIENCE, Gated, Window, request, running
@@ -34,6 +30,36 @@ class Stumbling:
         if request.layout[0, 0] == 1:
             raise self.error
         return self.inner.render(request)
+
+
+@dataclass
+class Shrinking:
+    """Paints on another device from class 1 on."""
+
+    inner: PaintByPalette = field(default_factory=PaintByPalette)
+    device: str = "card"
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def render(self, request: PictureRequest) -> PictureResult:
+        if request.layout[0, 0] == 1:
+            self.device = "processor"
+        return self.inner.render(request)
+
+
+def test_another_device_is_told_once_and_before_its_first_picture() -> None:
+    with running(lambda progress: Shrinking()) as (worker, window):
+        ready = window.next()
+        assert isinstance(ready, Ready)
+        assert ready.device == "card"
+        worker.submit(1, 1, request(0), draft_only=True)
+        assert window.next_painted() == (1, 1, "draft")
+        worker.submit(1, 2, request(1))
+        assert window.next() == DeviceChanged("processor")
+        assert [window.next_painted() for _ in range(2)] == [(1, 2, "draft"), (1, 2, "full")]
+        worker.submit(1, 3, request(1), draft_only=True)
+        assert isinstance(window.next(), PicturePainted)
 
 
 def test_a_fault_in_a_render_is_told_once_and_survived(caplog: pytest.LogCaptureFixture) -> None:
