@@ -205,6 +205,8 @@ def _measured(
             for _ in range(_STATISTICS_SAMPLES // 1000)
         ]
     )
+    if not bool(torch.isfinite(w).all()):
+        raise ValueError("its latents are no numbers")
     return generator, LatentStatistics.measured(w)
 
 

@@ -151,6 +151,45 @@ def hostile_files(canary: str, port: int) -> dict[str, bytes]:
         "safetensors of another length": safetensors({"w": ("F32", [1 << 30, 1 << 30], [0, 16])}),
         "safetensors with lists in lists": deep_json(),
         "safetensors that are no JSON": struct.pack("<Q", 8) + b"{{{{{{{{",
+        "three million fetches from the memo": program(b"Nq\x00" + b"h\x00" * 3_000_000),
+        "a whole number of a megabyte as a length": tensor((1 << (8 << 20), 1), (1, 1)),
+        "a whole number of a megabyte as a storage's key": kept_storage(b"K\x01" + pickle.dumps(1 << (8 << 20))[2:-1]),
+        "tuples in tuples as a storage's key": kept_storage(text("0") + b")" + b"\x85" * 200_000),
+        "a persistent id that holds itself": kept_storage(b"]q\x00h\x00a"),
+        "a persistent id of a persistent id": kept_storage(text("0") + b"Q"),
+        "a storage of less than nothing": kept_storage(text("0"), count=b"J\xff\xff\xff\xff"),
+        "a name that would clear the screen": kept_storage(text("\x1b[2J\x1b]0;ha\x07\nsmis: all is well\n")),
+        "a name of a megabyte": kept_storage(text("x" * (1 << 20))),
+        "an architecture of a megabyte": nvidia_file(
+            nvidia_state(small_stylegan2(channels=(4, 4, 4), w_dim=8)), {"synthesis.b8.architecture": "x" * (1 << 20)}
+        ),
+        "gains that weights do not stand": nvidia_file(
+            nvidia_state(small_stylegan2(channels=(4, 4, 4), w_dim=8)), {"mapping.fc0.bias_gain": 1e38}
+        ),
+        "a storage of many instructions": with_storage_bytes(legacy_with(program(b"N0" * 2_000 + b"N"))),
+        "one storage that twenty thousand tensors read": one_storage_many_tensors(20_000),
+        "sixty million elements out of one number": tensor((1, 1 << 22, 4, 4), (0, 0, 0, 0)),
+        "safetensors that overlap": safetensors({"w": ("F32", [4], [0, 16]), "v": ("F32", [4], [0, 16])}),
+        "safetensors with a gap": safetensors({"w": ("F32", [3], [4, 16])}),
+        "safetensors that run backwards": safetensors({"w": ("F32", [4], [16, 0])}),
+        "safetensors from before the start": safetensors({"v": ("F32", [4], [-16, 0]), "w": ("F32", [4], [0, 16])}),
+        "safetensors with half an offset": safetensors({"w": ("F32", [4], [0.5, 16])}),  # type: ignore[list-item]
+        "safetensors with one offset": safetensors({"w": ("F32", [4], [16])}),
+        "safetensors with two tensors of one name": with_header(
+            '{"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"w":{"dtype":"F32","shape":[4],'
+            '"data_offsets":[16,32]}}', 32,
+        ),
+        "safetensors with a length of a million digits": with_header(
+            '{"w":{"dtype":"F32","shape":[' + "9" * 1_000_000 + '],"data_offsets":[0,16]}}', 16
+        ),
+        "safetensors with a hundred thousand tensors": with_header(
+            json.dumps({str(i): {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(100_000)}), 0
+        ),
+        "safetensors whose tensors are words": with_header('{"input.input":"F32","conv1.conv.weight":[]}', 16),
+        "a zip whose names lead out of it": zip_of(
+            {"archive/data.pkl": inner, "../../.config/autostart/x.desktop": b"x", "/etc/cron.d/x": b"x"}
+        ),
+        "a zip whose entry begins past its end": moved_entry(zipped),
     }  # fmt: skip
     return files
 
@@ -229,6 +268,34 @@ def missing_storage() -> bytes:
     return network_with(_rebuilt(identity, b"K\x00", b"(K\x04t", b"(K\x01t"))
 
 
+def kept_storage(key: bytes, count: bytes = b"K\x10") -> bytes:
+    """A zip in which a tensor's storage has that key."""
+    identity = b"(" + text("storage") + classic("torch", "FloatStorage") + key + text("cpu") + count + b"tQ"
+    tensors = network_with(_rebuilt(identity, b"K\x00", b"(K\x04t", b"(K\x01t"))
+    return zip_of({"archive/data.pkl": tensors, "archive/data/0": bytes(64)})
+
+
+def one_storage_many_tensors(count: int) -> bytes:
+    """Each of the tensors asks for the same bytes, which take some hundred instructions to read."""
+    identity = b"(" + text("storage") + classic("torch", "FloatStorage") + text("0") + text("cpu") + b"K\x10NtQ"
+    data = legacy_with(program(b"N0" * 400 + identity), struct.pack("<q16f", 16, *range(16)), ("0",))
+    storage = called(
+        classic("torch.storage", "_load_from_bytes"), b"B" + struct.pack("<I", len(data)) + data + b"q\x00"
+    )
+    again = called(classic("torch.storage", "_load_from_bytes"), b"h\x00")
+    first = text("w") + _rebuilt(storage, b"K\x00", b"(K\x04t", b"(K\x01t") + b"s"
+    rest = (
+        text(f"w{i}") + _rebuilt(again, b"K\x00", b"(K\x04t", b"(K\x01t") + b"s" for i in range(count)
+    )  # fmt: skip
+    return program(b"}" + text("g_ema") + b"}" + first + b"".join(rest) + b"s")
+
+
+def moved_entry(archive: bytes) -> bytes:
+    """The first entry of the central directory said to begin far behind the file."""
+    at = archive.index(b"PK\x01\x02") + 42
+    return archive[:at] + struct.pack("<I", 0x7FFFFFF0) + archive[at + 4 :]
+
+
 def zip_of(entries: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
@@ -255,7 +322,12 @@ def deep_json() -> bytes:
 
 
 def safetensors(tensors: dict[str, tuple[str, list[int], list[int]]]) -> bytes:
+    """The first 16 bytes are theirs; 16 more are those of a tensor that a StyleGAN2 has."""
     header = {name: {"dtype": d, "shape": s, "data_offsets": o} for name, (d, s, o) in tensors.items()}
-    header |= {"input.input": header["w"], "conv1.conv.weight": header["w"]}
-    words = json.dumps(header).encode()
-    return struct.pack("<Q", len(words)) + words + bytes(16)
+    header["conv1.conv.weight"] = {"dtype": "F32", "shape": [4], "data_offsets": [16, 32]}
+    return with_header(json.dumps(header), 32)
+
+
+def with_header(words: str, length: int) -> bytes:
+    """safetensors with that many bytes of numbers."""
+    return struct.pack("<Q", len(words)) + words.encode() + bytes(length)

@@ -11,6 +11,7 @@ import types
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -121,6 +122,45 @@ def conditional_state(generator: StyleGAN2, classes: int, seed: int = 0) -> dict
     return state
 
 
+def stylegan3_file(radial: bool) -> bytes:
+    """A network pickle of the alias-free generator (Karras et al. 2021, arXiv 2106.12423): layers and tensors as config
+    R (radial) or T has them, narrower. Its layers keep rates and sizes as NumPy's numbers."""
+    kernel = 1 if radial else 3
+    layers = [(36, 8)] * 2 + [(52, 8)] * 2 + [(84, 8)] + [(148, 8)] * 2 + [(276, 6), (276, 4), (532, 4), (1044, 4)]
+    layers += [(1044, 4), (1044, 4), (1024, 4), (1024, 3)]
+    state = {
+        "mapping.w_avg": torch.zeros(16),
+        "mapping.fc0.weight": torch.ones(16, 16),
+        "mapping.fc0.bias": torch.ones(16),
+    }
+    state |= {"mapping.fc1.weight": torch.ones(16, 16), "mapping.fc1.bias": torch.ones(16)}
+    state |= {
+        "synthesis.input.weight": torch.ones(8, 8),
+        "synthesis.input.transform": torch.eye(3),
+        "synthesis.input.freqs": torch.ones(8, 2),
+        "synthesis.input.phases": torch.ones(8),
+        "synthesis.input.affine.weight": torch.ones(4, 16),
+        "synthesis.input.affine.bias": torch.ones(4),
+    }
+    facts: dict[str, Any] = {}
+    inputs = 8
+    for i, (side, outputs) in enumerate(layers):
+        name, size = f"synthesis.L{i}_{side}_{outputs}", 1 if i == len(layers) - 1 else kernel
+        state |= {
+            f"{name}.weight": torch.ones(outputs, inputs, size, size),
+            f"{name}.bias": torch.ones(outputs),
+            f"{name}.magnitude_ema": torch.ones([]),
+            f"{name}.up_filter": torch.ones(12),
+            f"{name}.down_filter": torch.ones(12, 12) if radial and i < len(layers) - 2 else torch.ones(12),
+            f"{name}.affine.weight": torch.ones(inputs, 16),
+            f"{name}.affine.bias": torch.ones(inputs),
+        }
+        facts |= {f"{name}.in_sampling_rate": 2 * side, f"{name}.in_cutoff": np.float64(side / 2)}
+        facts |= {f"{name}.in_size": np.array([side, side]), f"{name}.use_radial_filters": radial}
+        inputs = outputs
+    return nvidia_file(state, facts)
+
+
 class Persistent:
     """An object that pickles as one of NVIDIA's persistent classes does, with source text and all."""
 
@@ -152,7 +192,10 @@ def nvidia_file(
 
 
 def _module(tree: dict[str, Any], facts: dict[str, Any], path: str, source: str) -> Persistent:
-    buffers = ("noise_const", "resample_filter", "w_avg")
+    buffers = (
+        "noise_const", "resample_filter", "w_avg",
+        "transform", "freqs", "phases", "magnitude_ema", "up_filter", "down_filter",
+    )  # fmt: skip
     state: dict[str, Any] = {
         "training": False,
         "_parameters": OrderedDict(),

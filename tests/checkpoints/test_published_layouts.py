@@ -22,6 +22,7 @@ from tests.checkpoints.published_layouts import (
     nvidia_state,
     rosinality_file,
     rosinality_state,
+    stylegan3_file,
 )
 from tests.small_stylegan2 import small_stylegan2, some_ws
 
@@ -157,7 +158,8 @@ def test_noise_that_the_file_does_not_keep_is_drawn_and_told() -> None:
 
 
 OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "StyleGAN3": (lambda: nvidia_file({"synthesis.input.freqs": torch.zeros(4, 2)}), "StyleGAN3"),
+    "stylegan3-t": (lambda: stylegan3_file(radial=False), "StyleGAN3 (alias-free)"),
+    "stylegan3-r": (lambda: stylegan3_file(radial=True), "StyleGAN3 (alias-free)"),
     "the residual architecture": (
         lambda: nvidia_file(nvidia_state(small_stylegan2()), {"synthesis.b8.architecture": "resnet"}), "'resnet'",
     ),

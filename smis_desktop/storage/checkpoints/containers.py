@@ -78,18 +78,30 @@ def _safetensors(data: memoryview) -> dict[str, Any]:
     header = json.loads(bytes(data[8 : 8 + length]))
     body = data[8 + length :]
     found: dict[str, Any] = {"__metadata__": header.pop("__metadata__", {})}
-    for name, facts in header.items():
+    spans = [facts["data_offsets"] for facts in header.values()]
+    if not _tile(spans, len(body)):
+        raise Refused("is cut off, or its tensors overlap")
+    for (begin, end), (name, facts) in zip(spans, header.items(), strict=True):
         if facts["dtype"] not in _KINDS:
             continue
-        begin, end = facts["data_offsets"]
         shape = facts["shape"]
-        if not (isinstance(begin, int) and isinstance(end, int) and 0 <= begin <= end <= len(body)):
-            raise Refused("is cut off")
         if not (isinstance(shape, list) and all(isinstance(n, int) and 0 <= n < 1 << 48 for n in shape)):
             raise Refused("holds a tensor of an impossible shape")
         strides = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
         found[name] = StoredTensor(Storage(_KINDS[facts["dtype"]], body[begin:end]), 0, tuple(shape), strides)
     return found
+
+
+def _tile(spans: list[Any], length: int) -> bool:
+    """Whether [begin, end) of all cover 0 to `length` once each, as the format asks."""
+    if not all(isinstance(at, int) for span in spans for at in span):
+        return False
+    at = 0
+    for begin, end in sorted(spans):
+        if begin != at or end < begin:
+            return False
+        at = end
+    return at == length
 
 
 class _Readable:

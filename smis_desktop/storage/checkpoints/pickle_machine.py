@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-_MOST_STEPS = 5_000_000
+MOST_STEPS = 1_000_000
+"""Some twenty times what the largest checkpoints take."""
 _MOST_TEXT = 64 << 20
 """Bytes of names, embedded source texts and the like, which are not tensors."""
 
@@ -90,18 +91,19 @@ ALLOWED = frozenset(
 _WRITTEN_BY_TENSORFLOW = ("dnnlib.tflib", "tfutil", "tensorflow")
 
 
-def read_pickle(source: ByteSource, takes_persistent: bool) -> Any:
+def read_pickle(source: ByteSource, takes_persistent: bool, most_steps: int = MOST_STEPS) -> Any:
     """The one object of a pickle, as plain containers, `Name`, `Call` and `Persistent`; `source` is left behind it.
 
     Containers may hold themselves: walk them with a bound. Raises Refused, and ValueError, KeyError, IndexError or
     TypeError where instructions do not fit together.
     """
-    return _Machine(takes_persistent).run(source)
+    return _Machine(takes_persistent, most_steps).run(source)
 
 
 @dataclass
 class _Machine:
     takes_persistent: bool
+    most_steps: int
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class _Machine:
 
     def run(self, source: ByteSource) -> Any:
         for steps, (opcode, argument, _) in enumerate(pickletools.genops(source)):  # type: ignore[arg-type]
-            if steps >= _MOST_STEPS:
+            if steps >= self.most_steps:
                 raise Refused("holds more instructions than any checkpoint needs")
             name = opcode.name
             if name == "STOP":

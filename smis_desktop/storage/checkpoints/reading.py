@@ -19,6 +19,7 @@ from smis_desktop.storage.checkpoints.layouts import ClassNeeded, translate
 from smis_desktop.storage.checkpoints.networks import find_generator
 from smis_desktop.storage.checkpoints.pickle_machine import Refused
 
+_LONGEST = 300
 _DAMAGE = (
     ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, EOFError, RecursionError, struct.error,
     zipfile.BadZipFile, NotImplementedError,
@@ -59,15 +60,24 @@ def read_checkpoint(data: memoryview, class_index: int | None) -> tuple[Outcome,
     """What is to be said of a file, and the StyleGAN2 in it as safetensors (empty when it is refused)."""
     try:
         root, storages = read_container(data)
-        imported = translate(find_generator(root, storages), class_index)
-        arrays = {key: np.ascontiguousarray(array, np.float32) for key, array in imported.weights.items()}
+        with np.errstate(over="ignore", invalid="ignore"):
+            imported = translate(find_generator(root, storages), class_index)
+            arrays = {key: np.ascontiguousarray(array, np.float32) for key, array in imported.weights.items()}
+        if not all(np.isfinite(array).all() for key, array in arrays.items() if key != "limit"):
+            raise Refused("holds weights that are no numbers once their gains are applied")
         return Outcome(num_classes=imported.num_classes, notes=imported.notes), save(arrays)
     except ClassNeeded as needed:
         return Outcome(num_classes=needed.num_classes, class_needed=True), b""
     except Refused as reason:
-        return Outcome(str(reason)), b""
+        return Outcome(_legible(str(reason))), b""
     except MemoryError:
         return Outcome("would take more memory than any checkpoint needs"), b""
     except _DAMAGE as error:
         missing = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) and error.args else ""
-        return Outcome(f"is damaged, or no StyleGAN2 checkpoint{missing}"), b""
+        return Outcome(_legible(f"is damaged, or no StyleGAN2 checkpoint{missing}")), b""
+
+
+def _legible(words: str) -> str:
+    """The words of a file that are in it may be long, and may be codes that a terminal would obey."""
+    short = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    return "".join(letter if letter.isprintable() else "?" for letter in short)

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from smis_desktop.storage.checkpoints.pickle_machine import Call, Name, Persistent, Refused, read_pickle
+from smis_desktop.storage.checkpoints.pickle_machine import MOST_STEPS, Call, Name, Persistent, Refused, read_pickle
 
 MOST_ELEMENTS = 1 << 26
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_MOST_NESTED_STEPS = 1_000
+"""Of each pickle around a storage: torch writes dozens."""
 _STORAGE_KINDS = {
     "FloatStorage": "f4", "HalfStorage": "f2", "DoubleStorage": "f8", "BFloat16Storage": "bf16", "LongStorage": "i8",
     "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "u1",
@@ -64,7 +66,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """A view of a storage, with strides in elements, all of it inside."""
+    """A view of a storage, with strides in elements, all of it inside, and of no more elements than the storage has."""
 
     storage: Storage
     offset: int
@@ -78,7 +80,7 @@ class StoredTensor:
         if len(self.shape) != len(self.strides) or len(self.shape) > 8 or math.prod(self.shape) > MOST_ELEMENTS:
             raise Refused("holds a tensor of an impossible shape")
         last = self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
-        if 0 not in self.shape and last >= self.storage.count:
+        if 0 not in self.shape and max(last + 1, math.prod(self.shape)) > self.storage.count:
             raise Refused("holds a tensor that is larger than its numbers")
 
     def array(self) -> np.ndarray:
@@ -106,6 +108,8 @@ class Storages:
 
     def __init__(self, keyed: dict[str, memoryview]) -> None:
         self._keyed = keyed
+        self._nested: dict[int, tuple[bytes | bytearray, Storage]] = {}
+        """By the identity of the bytes, which are kept with it: a thousand tensors may share one storage."""
 
     def tensor(self, value: Any) -> StoredTensor | None:
         """The tensor that a call would have made; None for anything else."""
@@ -125,7 +129,9 @@ class Storages:
             (data,) = value.arguments
             if not isinstance(data, bytes | bytearray):
                 raise Refused("is damaged (a storage in it is none)")
-            return _nested(data)
+            if id(data) not in self._nested:
+                self._nested[id(data)] = data, _nested(data)
+            return self._nested[id(data)][1]
         raise Refused("is damaged (a tensor in it has no storage)")
 
     def _kept(self, identity: Any) -> Storage:
@@ -135,21 +141,21 @@ class Storages:
         if not (isinstance(kind, Name) and kind.name in _STORAGE_KINDS and isinstance(key, str | int)):
             raise Refused("holds numbers of a kind that no weights have")
         found = Storage(_STORAGE_KINDS[kind.name], self._keyed[str(key)])
-        if not isinstance(count, int) or count > found.count:
+        if not isinstance(count, int) or not 0 <= count <= found.count:
             raise Refused("is damaged (a storage in it is shorter than it says)")
         return found
 
 
-def read_legacy(source: Source) -> tuple[Any, Storages]:
+def read_legacy(source: Source, most_steps: int = MOST_STEPS) -> tuple[Any, Storages]:
     """The object that `torch.save` wrote before it wrote zips: five pickles, then the numbers.
 
     Raises Refused, and as `read_pickle` does.
     """
-    if read_pickle(source, False) != _LEGACY_MAGIC or read_pickle(source, False) != _LEGACY_PROTOCOL:
+    if any(read_pickle(source, False, most_steps) != wanted for wanted in (_LEGACY_MAGIC, _LEGACY_PROTOCOL)):
         raise Refused("is no checkpoint of torch")
-    read_pickle(source, False)  # of the machine that wrote it
-    root = read_pickle(source, True)
-    keys = read_pickle(source, False)
+    read_pickle(source, False, most_steps)  # of the machine that wrote it
+    root = read_pickle(source, True, most_steps)
+    keys = read_pickle(source, False, most_steps)
     kinds = _kinds_of(root)
     if not isinstance(keys, list) or len(keys) > 100_000:
         raise Refused("is damaged (it does not say which storages it holds)")
@@ -193,7 +199,7 @@ def _kinds_of(root: Any) -> dict[str, str]:
 
 def _nested(data: bytes | bytearray) -> Storage:
     """The one storage in the bytes that torch puts into a plain pickle."""
-    root, storages = read_legacy(Source(memoryview(data)))
+    root, storages = read_legacy(Source(memoryview(data)), _MOST_NESTED_STEPS)
     if not isinstance(root, Persistent):
         raise Refused("holds a storage that is more than a storage")
     return storages._kept(root.identity)
