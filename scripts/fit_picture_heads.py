@@ -26,7 +26,7 @@ from smis_desktop.storage.generator_store import open_generator
 
 HELD_OUT = range(10_000, 10_024)
 FIRST_TRAINED_SEED = 100_000
-WIDTHS = {256: (32, 64, 64), 512: (24,)}
+WIDTHS = {128: (64, 128, 32, 64, 64), 256: (32, 64, 64), 512: (24,)}
 
 
 def main() -> None:

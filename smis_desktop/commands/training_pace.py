@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,8 +48,11 @@ def measured_pace(
     if perceptual is not None:
         with torch.no_grad():
             photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
-        inversion = Inversion(generator, perceptual, photo, settings.inversion)
-        inversion_step = _seconds(lambda: inversion.step(), generator)
+        small = settings.inversion.small_steps
+        for part, share in ((1.0, small), (0.0, 1 - small)):
+            one_side = dataclasses.replace(settings.inversion, small_steps=part)
+            inversion = Inversion(generator, perceptual, photo, one_side)
+            inversion_step += share * _seconds(inversion.step, generator)
     pool = _pool(generator, settings, label_features)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
     encoder = _encoder(generator, settings)

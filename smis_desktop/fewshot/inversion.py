@@ -1,8 +1,9 @@
 """Inversion: the `ws` whose picture is a given photo, by optimisation (Endo & Kanamori 2021, section 3.1).
 
-The paper minimises L2 + 0.8 × LPIPS at 256². Two things are ours: the latents are optimised in whitened coordinates
-(a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations), and their mean
-square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents.
+The paper minimises L2 + 0.8 × LPIPS at 256². Three things are ours: the latents are optimised in whitened coordinates
+(a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations); their mean
+square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and the first steps,
+which place the head and not its pores, look at half the side, at a third of the time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from smis_desktop.gan.pixels import from_rgb8
 from smis_desktop.gan.protocol import Generator
 
 _SIDE = 256
+_FIRST_SIDE = 128
 _NEAR = 0.4
 """Standard deviations from the mean at which another try begins."""
 
@@ -29,19 +31,21 @@ _NEAR = 0.4
 class InversionSettings:
     """What decides an inversion, besides the photo and the generator."""
 
-    steps: int = 120
+    steps: int = 160
     learning_rate: float = 0.1
     perceptual_weight: float = 0.8
     prior_weight: float = 0.02
     shared_steps: float = 0.3
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
+    small_steps: float = 0.65
+    """The first part of the steps compares pictures of 128², the rest of 256²."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""
 
 
 @dataclass(frozen=True)
 class InversionProgress:
-    """After a step: how far, and how good the best one so far is (`loss`, lower is better)."""
+    """After a step: how far, and how good the best one so far is (`loss`, lower is better, of one side only)."""
 
     step: int
     steps: int
@@ -69,10 +73,9 @@ class Inversion:
     ) -> None:
         """photo: uint8 [S, S, 3] sRGB, square."""
         self.generator, self.perceptual, self.settings = generator, perceptual, settings
-        self._target = from_rgb8(photo, _SIDE).to(generator.device)
-        self._target_pyramid = _pyramid(self._target)
-        with torch.no_grad():
-            self._target_features = perceptual.features(self._target)
+        self._photo = photo
+        self._small_steps = math.floor(settings.small_steps * settings.steps)
+        self._target = self._at(0)
         begin = torch.zeros(1, generator.w_dim)
         if settings.start:
             begin = _NEAR * torch.randn(begin.shape, generator=torch.Generator().manual_seed(settings.start))
@@ -99,6 +102,8 @@ class Inversion:
     def step(self) -> InversionProgress:
         """One Adam step; keeps the best latents seen."""
         settings = self.settings
+        if self._step == self._small_steps:  # losses of two sides cannot be compared
+            self._target, self._best_loss = self._at(self._step), math.inf
         shared = self._step < settings.shared_steps * settings.steps
         for group in self._adam.param_groups:
             group["lr"] = settings.learning_rate * _schedule(self._step / settings.steps)
@@ -120,9 +125,10 @@ class Inversion:
     def result(self) -> InversionResult:
         """Figures of the best latents so far."""
         with torch.no_grad():
+            target = self._at(self.settings.steps)
             picture = self.generator.draft(self.best_ws[None], _SIDE)
-            perceptual = self.perceptual(self.perceptual.features(picture), self._target_features).item()
-            error = (picture.clamp(-1, 1) - self._target).square().mean().item()
+            perceptual = self.perceptual(self.perceptual.features(picture), target.features).item()
+            error = (picture.clamp(-1, 1) - target.pyramid[0]).square().mean().item()
         return InversionResult(
             ws=self.best_ws.detach().cpu(),
             loss=self._best_loss,
@@ -150,6 +156,8 @@ class Inversion:
         self._best = state["best"].to(device)
         self._best_loss = state["best_loss"].item()
         self._step = int(state["step"].item())
+        # The step that changes sides does so itself.
+        self._target = self._at(self._step - 1)
         moments = {key.removeprefix("adam."): value for key, value in state.items() if key.startswith("adam.")}
         if moments:
             template = self._adam.state_dict()
@@ -157,16 +165,33 @@ class Inversion:
             self._adam.load_state_dict(template)
 
     def _loss(self, coordinates: Tensor) -> Tensor:
-        picture = self.generator.draft(self.generator.latents.color(coordinates)[None], _SIDE)
+        target = self._target
+        picture = self.generator.draft(self.generator.latents.color(coordinates)[None], target.side)
         reconstruction = torch.stack(
-            [(a - b).square().mean() for a, b in zip(_pyramid(picture), self._target_pyramid, strict=True)]
+            [(a - b).square().mean() for a, b in zip(_pyramid(picture), target.pyramid, strict=True)]
         ).mean()
-        perceptual = self.perceptual(self.perceptual.features(picture), self._target_features).sum()
+        perceptual = self.perceptual(self.perceptual.features(picture), target.features).sum()
         prior = coordinates.square().mean()
         loss: Tensor = (
             reconstruction + self.settings.perceptual_weight * perceptual + self.settings.prior_weight * prior
         )
         return loss
+
+    def _at(self, step: int) -> _Target:
+        """What that step's picture is compared with."""
+        side = _FIRST_SIDE if step < self._small_steps else _SIDE
+        picture = from_rgb8(self._photo, side).to(self.generator.device)
+        with torch.no_grad():
+            return _Target(side, _pyramid(picture), self.perceptual.features(picture))
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The photo at a side."""
+
+    side: int
+    pyramid: list[Tensor]
+    features: list[Tensor]
 
 
 def invert(
@@ -186,7 +211,7 @@ def invert(
 
 
 def _pyramid(picture: Tensor) -> list[Tensor]:
-    """The picture at 256², 128², 64² and 32²: coarse levels see a misplaced face before fine ones do."""
+    """The picture and its halves down to an eighth: coarse levels see a misplaced face before fine ones do."""
     levels = [picture]
     for _ in range(3):
         levels.append(F.avg_pool2d(levels[-1], 2))

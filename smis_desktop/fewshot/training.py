@@ -30,6 +30,7 @@ from smis_desktop.fewshot.events import (
 )
 from smis_desktop.fewshot.frozen import freeze
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
+from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
@@ -145,14 +146,13 @@ def train(
             )
     latents = _invert_all(generator, open_perceptual, shots, settings, store, on_event, ranks)
     device = generator.device
-    learned = [
-        LatentShot(
-            shot.name,
-            ws.to(device),
-            layout_channels(shot.label_map, palette, settings.label_kind, resolution).to(device),
-        )
-        for shot, ws in zip(shots, latents, strict=True)
-    ]
+    learned = []
+    for shot, ws in zip(shots, latents, strict=True):
+        label_map = shot.label_map
+        if shot.ws is None and shot.picture is not None and settings.label_kind == "dense":
+            label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
+        channels = layout_channels(label_map, palette, settings.label_kind, resolution)
+        learned.append(LatentShot(shot.name, ws.to(device), channels.to(device)))
     vectors = learn_vectors(
         generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
     )

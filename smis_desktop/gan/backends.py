@@ -31,6 +31,8 @@ MAX_DIFFERENCE = 1e-3
 """From torch, of a backend that computes in float32; pictures span [-1, 1]."""
 MIN_PSNR = 45.0
 """Against torch in dB, of a backend of reduced precision."""
+_SIDE = 256
+"""Of the pictures that are timed and compared: what is seen while somebody paints."""
 _RUNS = 5
 
 Progress = Callable[[str, float], None]
@@ -69,7 +71,7 @@ class BackendMissing(Exception):
 def self_tests(generator: Generator, folder: Path, threads: int, progress: Progress) -> list[SelfTest]:
     """Each backend, tested; the best first, those that are no choice last."""
     ws = generator.broadcast(generator.w_avg[None]).contiguous()
-    side = generator.draft_sizes[0]
+    side = min((side for side in generator.draft_sizes if side >= _SIDE), default=generator.img_resolution)
     reference = TorchPictures(generator)
     with torch.inference_mode():
         wanted = reference.finish(reference.structure(ws), ws, side, None).clamp(-1, 1).cpu()

@@ -13,6 +13,7 @@ from torch import Tensor
 from smis_desktop.errors import UserError
 from smis_desktop.fewshot.beliefs import believe, class_beliefs
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
+from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, learn_vectors
@@ -85,6 +86,8 @@ class PaletteLearning:
                 if kept is None:
                     continue
                 ws = kept["ws"].to(generator.device)
+                if facts.label_kind == "dense":
+                    label = aligned_to_ws(generator, ws, label, workshop.picture(shot.name))
             if facts.label_kind == "sparse":
                 label = np.where(label == UNKNOWN, np.uint8(EMPTY), label)  # as training reads it
             channels = layout_channels(label, palette, facts.label_kind, generator.feature_resolution)

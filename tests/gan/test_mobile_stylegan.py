@@ -112,9 +112,9 @@ def test_truncation_pulls_to_the_mean() -> None:
     assert torch.allclose(generator.mapping(z, 0.5), (w + generator.w_avg) / 2, atol=1e-5)
 
 
-@pytest.mark.parametrize("side", [256, 512])
+@pytest.mark.parametrize("side", [128, 256, 512])
 def test_drafts_resemble_the_averaged_picture(faces: MobileStyleGAN, side: int) -> None:
-    assert faces.draft_sizes == (256, 512, 1024)
+    assert faces.draft_sizes == (128, 256, 512, 1024)
     psnr = []
     with torch.inference_mode():
         for seed in (7, 8):

@@ -79,7 +79,7 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
     return {
         "encoder": without_gradients(lambda: model.encoder(planes)),
-        "generator_256": generated(generator.draft_sizes[0]),
+        "generator_256": generated(min(side for side in generator.draft_sizes if side >= min(DRAFT_SIZE, full))),
         "generator_1024": generated(full),
         "request_256": requested(DRAFT_SIZE, "draft"),
         "request_1024": requested(full, "full"),
