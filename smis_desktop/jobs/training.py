@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from smis_desktop.fewshot.personal_model import PersonalModel
     from smis_desktop.fewshot.training import TrainingSettings
     from smis_desktop.labels.shots import LabelKind
+
+log = logging.getLogger(__name__)
 
 _SMALLEST_BATCH = 2
 
@@ -110,12 +113,13 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     import torch
 
     from smis_desktop.fewshot.training import describe, precision_begun_with, train
+    from smis_desktop.jobs.model_pictures import keep_picture
     from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.storage.generator_store import open_generator
     from smis_desktop.storage.perceptual_store import open_perceptual_distance
-    from smis_desktop.storage.personal_model_file import write_personal_model
+    from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
     from smis_desktop.storage.training_folder import TrainingFolder, shots_digest
 
     started = time.monotonic()
@@ -171,6 +175,10 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
             )
             send(SmallerBatch(settings.batch_size))
     stages.remove()
+    try:
+        keep_picture(order.out, generator, pictures, read_personal_model(order.out))
+    except UserError as error:
+        log.warning("the model is there, but no picture of it: %s", error)
     send(Trained(order.out, time.monotonic() - started))
 
 

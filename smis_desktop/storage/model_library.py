@@ -17,7 +17,8 @@ from smis_desktop.storage.workshop import file_name
 
 @dataclass(frozen=True)
 class LibraryModel:
-    """One model file. fault: why it cannot be used, empty when it can. note: the person's own words."""
+    """One model file. fault: why it cannot be used, empty when it can. note: the person's own words. picture: the file
+    of what it makes, None as long as there is none."""
 
     path: Path
     name: str
@@ -25,6 +26,7 @@ class LibraryModel:
     palette: Palette | None
     note: str = ""
     fault: str = ""
+    picture: Path | None = None
 
 
 class ModelLibrary:
@@ -40,7 +42,13 @@ class ModelLibrary:
             try:
                 facts = read_model_facts(path)
                 generator = str(facts["generator"]["name"])
-                found.append(LibraryModel(path, str(facts["name"]), generator, palette_of(facts), self._note(path)))
+                picture = picture_path(path)
+                found.append(
+                    LibraryModel(
+                        path, str(facts["name"]), generator, palette_of(facts), self._note(path),
+                        picture=picture if picture.is_file() else None,
+                    )
+                )  # fmt: skip
             except UserError as error:
                 found.append(LibraryModel(path, path.stem, "", None, self._note(path), str(error)))
             except (KeyError, TypeError, ValueError):
@@ -56,13 +64,15 @@ class ModelLibrary:
         return target
 
     def duplicate(self, path: Path, name: str) -> Path:
-        """A copy under another name, with its note."""
+        """A copy under another name, with its note and picture."""
         target = self._free(name)
         _copy(path, target)
         rename_model(target, name)
         note = self._note(path)
         if note:
             self.set_note(target, note)
+        if picture_path(path).is_file():
+            _copy(picture_path(path), picture_path(target))
         return target
 
     def rename(self, path: Path, name: str) -> None:
@@ -81,7 +91,7 @@ class ModelLibrary:
 
     def files_of(self, path: Path) -> tuple[Path, ...]:
         """The model's file first, then what is kept beside it: all that goes when the model goes."""
-        return tuple(found for found in (path, self._note_path(path)) if found.exists())
+        return tuple(found for found in (path, *self._beside(path)) if found.exists())
 
     def _note(self, path: Path) -> str:
         try:
@@ -91,17 +101,25 @@ class ModelLibrary:
         note = found.get("note") if isinstance(found, dict) else None
         return note if isinstance(note, str) else ""
 
+    def _beside(self, path: Path) -> tuple[Path, Path]:
+        return self._note_path(path), picture_path(path)
+
     def _note_path(self, path: Path) -> Path:
         return path.with_suffix(".note.json")
 
     def _free(self, name: str) -> Path:
         stem, number = file_name(name), 1
         target = self.folder / f"{stem}{SUFFIX}"
-        # A note whose model went away by other hands belongs to no later one.
-        while target.exists() or self._note_path(target).exists():
+        # What is left of a model that went away by other hands belongs to no later one.
+        while target.exists() or any(left.exists() for left in self._beside(target)):
             number += 1
             target = self.folder / f"{stem}-{number}{SUFFIX}"
         return target
+
+
+def picture_path(model: Path) -> Path:
+    """Where the picture of a model lies: beside its file."""
+    return model.with_suffix(".picture.jpg")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -258,6 +258,7 @@ class MainWindow(QMainWindow):
         self.workshops.model_improved.connect(self.model.open)
         self.workshops.model_ready.connect(self.model.open)
         self.photo_start.begun.connect(self._begin_with_photo)
+        self.files.photograph_found.connect(self.photo_start.begin)
         self.files.opened.connect(self.painting.take)
         self.files.changed.connect(self._show_title)
         for part in (self.files, self.exports, self.painting, self.photograph, self.style_desk, self.first_aid):

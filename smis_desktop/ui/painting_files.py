@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.errors import UserError
 from smis_desktop.labels.document import Document, DocumentState
+from smis_desktop.labels.imports.color_maps import IsPhotograph
 from smis_desktop.labels.imports.proposal import ImportProposal
 from smis_desktop.labels.imports.recognise import propose_import
 from smis_desktop.labels.palette import Palette
@@ -30,6 +31,8 @@ class PaintingFiles(QObject):
 
     opened = Signal(Project)
     """A whole project was opened: style, kept pictures and model come with it. Its document is on the easel."""
+    photograph_found = Signal(Path)
+    """What was opened shows no layout; one may be made from it."""
     told = Signal(str)
     """A passing message."""
     changed = Signal()
@@ -104,6 +107,9 @@ class PaintingFiles(QObject):
         """Returns whether it could be read; if not, a dialog says why and what is painted stays."""
         try:
             self._read(path)
+        except IsPhotograph:
+            self.photograph_found.emit(path)
+            return False
         except UserError as error:
             self._dialogs.complain(str(error))
             return False

@@ -45,6 +45,7 @@ class PhotoStart(QObject):
         """With that photo."""
         model = self._model()
         if model is None:
+            self._dialogs.complain(self.tr("The model is still being opened; try again in a moment."))
             return
         try:
             photo = read_picture(path)

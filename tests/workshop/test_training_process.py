@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from smis_desktop.jobs.spawned import Spawned, WorkEnded, WorkFailed
 from smis_desktop.jobs.training import (
@@ -27,6 +29,7 @@ from smis_desktop.jobs.training import (
     UseNow,
     training,
 )
+from smis_desktop.storage.model_library import picture_path
 from smis_desktop.storage.personal_model_file import read_personal_model
 from smis_desktop.storage.workshop import Workshop
 
@@ -74,7 +77,11 @@ def test_it_is_watched_paused_and_ends_with_a_model(small_data: Path, workshop: 
     model = read_personal_model(out)
     assert model.name == "Things"
     assert [c.class_id for c in model.palette.classes] == [1, 2]
-    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    picture = picture_path(out)
+    assert {path.name for path in out.parent.iterdir()} == {out.name, picture.name}
+    with Image.open(picture) as image:
+        assert image.size == (256, 256)
+        assert np.asarray(image).std() > 10
 
 
 def test_good_enough_ends_it_with_what_there_is(small_data: Path, workshop: Workshop, tmp_path: Path) -> None:

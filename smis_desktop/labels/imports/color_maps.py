@@ -16,11 +16,15 @@ _MAX_COLORS = 64
 _LEAST_SHARE = 0.0005
 
 
+class IsPhotograph(UserError):
+    """The file shows no layout, but what one could be made from."""
+
+
 def propose_color_map(path: Path, palette: Palette) -> ImportProposal:
     """Colours that hold at least a two-thousandth of the picture are classes; rarer ones (smoothed edges) count as the
     nearest of those. Each is suggested to be the palette's class of the nearest colour.
 
-    Raises UserError when the file cannot be read, or is a photograph rather than a map.
+    Raises UserError when the file cannot be read, IsPhotograph when it is a photograph rather than a map.
     """
     pixels = np.array(load_image_file(path).image.convert("RGBA"))
     height, width = pixels.shape[:2]
@@ -33,7 +37,7 @@ def propose_color_map(path: Path, palette: Palette) -> ImportProposal:
     found, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
     common = np.flatnonzero(counts >= _LEAST_SHARE * packed.size)
     if not len(common) or counts[common].sum() < 0.5 * packed.size:
-        raise UserError(
+        raise IsPhotograph(
             f"{path} is no colour map (it has {len(found):,} colours); to paint after a photo, use it as underlay."
         )
     common = common[np.argsort(-counts[common], kind="stable")][:_MAX_COLORS]

@@ -22,9 +22,11 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.errors import UserError
 from smis_desktop.labels.classes_json import read_classes
-from smis_desktop.labels.shots import LabelKind, likely_label_kind, read_shots, shot_names
+from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.shots import UNKNOWN, LabelKind, likely_label_kind, read_shots, shot_names
 from smis_desktop.ui.theme import current_colors
-from smis_desktop.ui.workshop.overlay import overlaid
+from smis_desktop.ui.workshop.overlay import overlaid, reduced
 
 MOST_AT_ONCE = 5
 _SIDE = 148
@@ -45,7 +47,8 @@ class ImportShotsDialog(QDialog):
         self._folder, self._names = folder, names
         self._to_read = list(range(len(names)))
         self._fault = ""
-        self._label_maps: dict[int, np.ndarray] = {}
+        self._read: dict[int, tuple[np.ndarray, np.ndarray, Palette]] = {}
+        """Row → a small picture, its label and the colours of that."""
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Shots of the folder"))
         self.list.setViewMode(QListView.ViewMode.IconMode)
@@ -69,6 +72,7 @@ class ImportShotsDialog(QDialog):
         self.kind.addItem(self.tr("Scribbles or points: 0 means that nothing is said"), "sparse")
         self._is_kind_chosen = False
         self.kind.activated.connect(lambda _: self._choose_kind())
+        self.kind.currentIndexChanged.connect(lambda _: self._draw_all())
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.words.setProperty("role", "muted")
@@ -117,12 +121,22 @@ class ImportShotsDialog(QDialog):
             self._follow()
             return
         shot = folder.shots[0]
-        self._label_maps[row] = shot.label_map
-        item.setIcon(QIcon(overlaid(shot.picture, shot.label_map, folder.palette, _STRENGTH, _SIDE)))
+        self._read[row] = reduced(shot.picture, _SIDE), shot.label_map, folder.palette
         if not self._is_kind_chosen:
-            kind = likely_label_kind(list(self._label_maps.values()), self._zero_is_a_class)
+            kind = likely_label_kind([label_map for _, label_map, _ in self._read.values()], self._zero_is_a_class)
             self.kind.setCurrentIndex(self.kind.findData(kind))
+        self._draw(row)
         self._follow()
+
+    def _draw_all(self) -> None:
+        for row in self._read:
+            self._draw(row)
+
+    def _draw(self, row: int) -> None:
+        picture, label_map, palette = self._read[row]
+        if self.label_kind == "sparse":
+            label_map = np.where(label_map == UNKNOWN, np.uint8(EMPTY), label_map)
+        self.list.item(row).setIcon(QIcon(overlaid(picture, label_map, palette, _STRENGTH, _SIDE)))
 
     def _choose_kind(self) -> None:
         self._is_kind_chosen = True
@@ -134,15 +148,13 @@ class ImportShotsDialog(QDialog):
         if self._to_read:
             words = self.tr("Reading the shots…")
         elif count > MOST_AT_ONCE:
-            words = self.tr("{count} are chosen; {most} at most teach well at once.")
+            words = self.tr("{count} are chosen; {most} at once are the most.")
+        elif self._is_kind_chosen:
+            words = self.tr("Chosen: {count}")
         elif is_sparse:
-            words = self.tr("{count} to import. They look like scribbles or points; what is 0 stays unlabelled.")
-            if self._is_kind_chosen:
-                words = self.tr("{count} to import. What is 0 stays unlabelled.")
+            words = self.tr("Chosen: {count}. They look like scribbles or points; what is 0 stays unlabelled.")
         else:
-            words = self.tr("{count} to import. They look like areas.")
-            if self._is_kind_chosen:
-                words = self.tr("{count} to import.")
+            words = self.tr("Chosen: {count}. They look like areas.")
         words = words.format(count=count, most=MOST_AT_ONCE)
         self.words.setText(f"{words}\n{self._fault}" if self._fault else words)
         ready = 0 < count <= MOST_AT_ONCE and not self._to_read

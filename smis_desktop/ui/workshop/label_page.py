@@ -53,6 +53,7 @@ class LabelPage(QMainWindow):
 
         self.choice = QComboBox()
         self.choice.setAccessibleName(self.tr("Shot to label"))
+        self.choice.setPlaceholderText(self.tr("No shots yet: add them in the first step"))
         self.choice.currentIndexChanged.connect(lambda _: self._change_shot())
         self.kind = QComboBox()
         self.kind.setAccessibleName(self.tr("Kind of labels"))
@@ -102,8 +103,7 @@ class LabelPage(QMainWindow):
         self.choice.clear()
         for name in names:
             self.choice.addItem(name, name)
-        if chosen is not None:
-            self.choice.setCurrentIndex(names.index(chosen))
+        self.choice.setCurrentIndex(names.index(chosen) if chosen is not None else min(0, len(names) - 1))
         self.choice.blockSignals(False)
         if chosen is None or not self._is_as_stored(chosen):
             self._name = None  # what is on the canvas is not to be kept under this name

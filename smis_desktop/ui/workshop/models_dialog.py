@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QFile, Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QFile, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QColor, QDesktopServices, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
@@ -22,9 +22,15 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.errors import UserError
+from smis_desktop.jobs.model_pictures import ModelPictured, model_pictures
+from smis_desktop.jobs.spawned import Spawned, WorkEnded
 from smis_desktop.storage.model_facts import SUFFIX
 from smis_desktop.storage.model_library import LibraryModel, ModelLibrary
 from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.telling import telling
+from smis_desktop.ui.theme import current_colors
+
+_ICON, _SIDE = 56, 192
 
 
 class ModelsDialog(QDialog):
@@ -32,16 +38,24 @@ class ModelsDialog(QDialog):
 
     open_wanted = Signal(Path)
     continue_wanted = Signal(Path)
+    _told = Signal(object)
 
     def __init__(self, library: ModelLibrary, dialogs: FileDialogs, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Personal models"))
         self._library, self._dialogs = library, dialogs
         self._models: tuple[LibraryModel, ...] = ()
+        self._drawing: Spawned | None = None
+        self._noted: Path | None = None
         self.list = QListWidget()
+        self.list.setIconSize(QSize(_ICON, _ICON))
         self.list.setAccessibleName(self.tr("Personal models"))
         self.list.currentRowChanged.connect(lambda _: self._show())
         self.list.itemActivated.connect(lambda _: self._open())
+        self.picture = QLabel()
+        self.picture.setFixedSize(_SIDE, _SIDE)
+        self.picture.setProperty("role", "picture")
+        self.picture.setAccessibleName(self.tr("What it makes of a layout"))
         self._about = QLabel()
         self._about.setWordWrap(True)
         self._about.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -69,6 +83,7 @@ class ModelsDialog(QDialog):
         bring.clicked.connect(self._import)
         folder.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(library.folder))))
         side = QVBoxLayout()
+        side.addWidget(self.picture)
         side.addWidget(self._about, 1)
         side.addWidget(self.note)
         side.addLayout(grid)
@@ -82,16 +97,20 @@ class ModelsDialog(QDialog):
         column = QVBoxLayout(self)
         column.addLayout(row, 1)
         column.addLayout(foot)
-        self.resize(640, 420)
-        self.finished.connect(lambda _: self._keep_note())
+        self.resize(680, 600)
+        self._told.connect(self._hear)
+        self.finished.connect(lambda _: self._end())
         self.fill()
+        self._draw_missing()
 
     def fill(self, chosen: Path | None = None) -> None:
         """As the folder has them."""
         self._models = self._library.models()
         self.list.clear()
+        blank = QPixmap(_ICON, _ICON)
+        blank.fill(QColor(current_colors().raised))
         for model in self._models:
-            self.list.addItem(QListWidgetItem(model.name))
+            self.list.addItem(QListWidgetItem(QIcon(_picture(model, _ICON) or blank), model.name))
         paths = [model.path for model in self._models]
         self.list.setCurrentRow(paths.index(chosen) if chosen in paths else min(0, len(paths) - 1))
         self._show()
@@ -99,6 +118,7 @@ class ModelsDialog(QDialog):
     def take(self, path: Path) -> None:
         """A model file from elsewhere."""
         self._try(lambda: self.fill(self._library.add(path)))
+        self._draw_missing()
 
     @property
     def _chosen(self) -> LibraryModel | None:
@@ -113,6 +133,9 @@ class ModelsDialog(QDialog):
         self.note.setEnabled(model is not None)
         self._noted = None if model is None else model.path
         self.note.setPlainText("" if model is None else model.note)
+        picture = None if model is None else _picture(model, _SIDE)
+        self.picture.setPixmap(picture or QPixmap())
+        self.picture.setVisible(model is not None and not model.fault)
         if model is None:
             self._about.setText(self.tr("None yet. Make one with “New personal model”, or import one."))
         elif model.fault:
@@ -125,13 +148,33 @@ class ModelsDialog(QDialog):
                 )
             )
 
-    _noted: Path | None = None
-
     def _keep_note(self) -> None:
         if self._noted is not None and self._noted.is_file():
             words, path = self.note.toPlainText(), self._noted
             if any(model.path == path and model.note != words for model in self._models):
                 self._try(lambda: self._library.set_note(path, words))
+
+    def _draw_missing(self) -> None:
+        """Models from elsewhere come without a picture."""
+        missing = tuple(model.path for model in self._models if model.picture is None and not model.fault)
+        if missing and self._drawing is None:
+            self._drawing = model_pictures(missing, telling(self, self._told.emit))
+            self._drawing.start()
+
+    @Slot(object)
+    def _hear(self, message: object) -> None:
+        match message:
+            case ModelPictured():
+                self._keep_note()
+                self.fill(None if self._chosen is None else self._chosen.path)
+            case WorkEnded():
+                self._drawing = None
+
+    def _end(self) -> None:
+        self._keep_note()
+        if self._drawing is not None:
+            self._drawing.cancel()
+            self._drawing = None
 
     def _with(self, act: Callable[[Path], object]) -> None:
         if self._chosen is not None:
@@ -198,3 +241,11 @@ class ModelsDialog(QDialog):
             act()
         except UserError as error:
             self._dialogs.complain(str(error))
+
+
+def _picture(model: LibraryModel, side: int) -> QPixmap | None:
+    if model.picture is None:
+        return None
+    modes = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    pixmap = QPixmap(str(model.picture))
+    return None if pixmap.isNull() else pixmap.scaled(side, side, *modes)

@@ -16,10 +16,15 @@ def overlaid(picture: np.ndarray, label_map: np.ndarray, palette: Palette, stren
 
     strength: of the colours, 0–1. side: of what comes out.
     """
-    modes = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
-    under = qimage_to_picture(picture_to_qimage(picture).scaled(side, side, *modes))
+    under = reduced(picture, side)
     cells = np.arange(side) * len(label_map) // side
     shown = label_map[np.ix_(cells, cells)]
     weight = np.where(shown == EMPTY, 0.0, strength)[..., None]
     mixed = under * (1 - weight) + palette.color_table[shown] * weight
     return QPixmap.fromImage(picture_to_qimage(mixed.astype(np.uint8)))
+
+
+def reduced(picture: np.ndarray, side: int) -> np.ndarray:
+    """uint8 [S, S, 3] → [side, side, 3], smoothly."""
+    modes = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    return qimage_to_picture(picture_to_qimage(picture).scaled(side, side, *modes))

@@ -91,12 +91,22 @@ class ShotsPage(QWidget):
         buttons.addStretch(1)
         for button in (self.again_button, self.remove_button):
             buttons.addWidget(button)
+        self._nothing = QLabel(
+            self.tr(
+                "No shots yet.\n\nDrop photos here, or a folder of photos with their labels,\n"
+                "or pick pictures that the generator made: those are the quickest to begin with."
+            )
+        )
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._nothing.setProperty("role", "muted")
         self._given, self._found = _picture(), _picture()
         self._words = QLabel()
         self._words.setWordWrap(True)
         self._words.setProperty("role", "muted")
         self._line = ProgressLine()
-        pair = QHBoxLayout()
+        self._pair = QWidget()
+        pair = QHBoxLayout(self._pair)
+        pair.setContentsMargins(0, 0, 0, 0)
         for name, label in ((self.tr("Photo"), self._given), (self.tr("As the generator shows it"), self._found)):
             column = QVBoxLayout()
             title = QLabel(name)
@@ -110,8 +120,9 @@ class ShotsPage(QWidget):
         column.setSpacing(10)
         column.addWidget(lead)
         column.addLayout(buttons)
+        column.addWidget(self._nothing, 1)
         column.addWidget(self.list, 1)
-        column.addLayout(pair)
+        column.addWidget(self._pair)
         column.addWidget(self._line)
         column.addWidget(self._words)
         self.fill()
@@ -262,16 +273,12 @@ class ShotsPage(QWidget):
     def _show_chosen(self) -> None:
         name = self._chosen_name()
         shot = next((shot for shot in self._workshop.shots() if shot.name == name), None)
+        for part in (self.list, self._pair, self._words):
+            part.setVisible(shot is not None)
+        self._nothing.setVisible(shot is None)
         self.remove_button.setEnabled(shot is not None)
         self.again_button.setEnabled(shot is not None and shot.seed is None and name not in self._growing)
         if shot is None:
-            self._given.clear()
-            self._found.clear()
-            self._words.setText(
-                self.tr(
-                    "Drop photos here, or a folder of photos with labels, or pick pictures that the generator made."
-                )
-            )
             self._line.hide()
             return
         given = QPixmap.fromImage(picture_to_qimage(self._workshop.picture(shot.name)))

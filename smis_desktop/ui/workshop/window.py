@@ -322,6 +322,10 @@ class WorkshopWindow(QMainWindow):
         labelled = [shot for shot in shots if shot.is_labelled]
         missing = [shot for shot in labelled if not shot.is_located]
         words = self.tr("Labelled shots: {count}").format(count=len(labelled))
+        if not labelled:
+            words = self.tr(
+                "Nothing is labelled yet: add a shot in the first step and paint its classes in the second."
+            )
         if missing:
             note = self.tr("photos to search for first, a minute each: {count}").format(count=len(missing))
             words += " · " + note
