@@ -67,6 +67,7 @@ class FaultDialog(QDialog):
         self.action_buttons[0].setProperty("role", "primary")
         self.action_buttons[0].setDefault(True)
         column.addLayout(row)
+        self.action_buttons[0].setFocus()
         self.setMinimumWidth(_WIDTH)
 
     def _show_details(self) -> None:

@@ -31,6 +31,7 @@ class AboutDialog(QDialog):
         self.setWindowTitle(self.tr("About SMIS Desktop"))
         self.resize(560, 560)
         self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)  # else the system's style paints its own ground behind the pages
         self.tabs.addTab(self._program(), self.tr("Program"))
         self.tabs.addTab(self._parts(), self.tr("Parts"))
         self.tabs.addTab(self._networks(), self.tr("Networks"))
@@ -67,6 +68,7 @@ class AboutDialog(QDialog):
     def _parts(self) -> QWidget:
         self.parts = QListWidget()
         self.parts.setAccessibleName(self.tr("Parts of the program"))
+        self.parts.setWordWrap(True)
         for part in parts():
             licence = part.licence or self.tr("see its text")
             item = QListWidgetItem(f"{part.name} {part.version} — {licence}")
@@ -92,6 +94,7 @@ class AboutDialog(QDialog):
         self.networks = QListWidget()
         self.networks.setAccessibleName(self.tr("Networks on this computer"))
         self.networks.setWordWrap(True)
+        self.networks.setSpacing(6)
         for origin in network_origins():
             source, licence = origin.source or self.tr("unknown"), origin.licence or self.tr("not stated")
             words = self.tr("{name} ({kind})\nfrom: {source}\nlicence: {licence}")

@@ -48,6 +48,7 @@ def test_a_fault_is_said_and_the_painting_is_put_aside(window: MainWindow, qtbot
     details = QGuiApplication.clipboard().text()
     assert "ZeroDivisionError: of all things" in details
     assert "Model: " in details
+    assert dialog.focusWidget() is dialog.action_buttons[0], "Enter goes on"
     (recovered,) = (tmp_path / "data" / "recovery").glob("*/project.smis")
     assert window.easel.document is not None
     assert read_project(recovered).document.equals(window.easel.document.state())

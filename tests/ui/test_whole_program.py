@@ -142,3 +142,46 @@ def screen(path: Path, region: list[int]) -> np.ndarray:
     """float32 [h, w, 3] of that part of a picture of the screen."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB").crop(tuple(region)), np.float32)
+
+
+@pytest.mark.slow
+def test_a_model_of_landscapes_is_trained_rendered_judged_and_opened(x_display: str, tmp_path: Path) -> None:
+    """The whole chain on the second generator through `main()`, with nothing fetched."""
+    shots = CHECKOUT / "resources" / "landscapes-shots"
+    model, layout = tmp_path / "land.smismodel", shots / "labels" / "seed-0002.png"
+    settings = environment(SMIS_DATA_DIR=str(tmp_path / "data"), DISPLAY=x_display, QT_QPA_PLATFORM="xcb")
+
+    def smis(*words: object) -> dict[str, object]:
+        done = subprocess.run(
+            [sys.executable, "-m", "smis_desktop", *map(str, words), "--json"],
+            env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    smis("train", shots, "--generator", "landscapes", "--out", model, "--samples", 64, "--transfer", "vectors")
+    smis("render", layout, "--model", model, "--out", tmp_path / "pictures")
+    with Image.open(tmp_path / "pictures" / "seed-0002.png") as picture:
+        assert picture.size == (128, 128)
+        assert np.asarray(picture).std() > 10
+    assert smis("evaluate", layout.parent, "--model", model, "--kid-samples", 0)["layouts"] == 5
+    story = (
+        "import sys; from scripts.driven_window import Mouse, on_screen, play\n"
+        "def story(window):\n"
+        "    yield lambda: window.preview.is_up_to_date and window.preview.shown_ws is not None\n"
+        "    before = window.preview.shown_ws\n"
+        "    assert window.preview.generator_name == 'landscapes'\n"
+        "    side = window.easel.document.size\n"
+        "    window.classes.choose_row(5)\n"
+        "    line = [(side * t / 20, side * 0.8) for t in range(2, 19)]\n"
+        "    yield Mouse().stroke(on_screen(window, line))\n"
+        "    yield lambda: window.easel.can_undo and not window.easel.is_painting and window.preview.is_up_to_date\n"
+        "    assert abs(window.preview.shown_ws - before).max() > 0, 'the picture did not follow the brush'\n"
+        "sys.exit(play(story, sys.argv[1:]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", story, "--model", str(model), str(layout)],
+        env=settings, cwd=CHECKOUT, capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
