@@ -60,11 +60,11 @@ class ModelInUse(QObject):
         self.path = path
         self._preview.open(self._open_model(path))
 
-    def file(self) -> tuple[Path, Palette] | None:
-        """File and classes of the model that is open."""
+    def file(self) -> tuple[Path, Palette, str] | None:
+        """File, classes and generator's name of the model that is open."""
         if self.about is None or self.path is None:
             return None
-        return self.path, self.about.palette
+        return self.path, self.about.palette, self.about.generator_name
 
     def reopen(self) -> None:
         """The same model again."""

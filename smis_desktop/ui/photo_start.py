@@ -29,10 +29,10 @@ class PhotoStart(QObject):
     def __init__(
         self,
         dialogs: FileDialogs,
-        model: Callable[[], tuple[Path, Palette] | None],
+        model: Callable[[], tuple[Path, Palette, str] | None],
         window: QWidget,
     ) -> None:
-        """model: the file of the model that is open, and its classes; None before there is one."""
+        """model: the file of the model that is open, its classes and its generator's name; None before there is one."""
         super().__init__(window)
         self._dialogs, self._model, self._window = dialogs, model, window
 
@@ -52,9 +52,10 @@ class PhotoStart(QObject):
         except UserError as error:
             self._dialogs.complain(str(error))
             return
-        framing = FramingDialog(photo, path.name, self._window)
+        model_path, palette, generator = model
+        framing = FramingDialog(photo, path.name, generator, self._window)
         framing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        framing.framed.connect(lambda square: self.search(square, path.name, *model))
+        framing.framed.connect(lambda square: self.search(square, path.name, model_path, palette))
         framing.open()
 
     def search(self, square: np.ndarray, name: str, model_path: Path, palette: Palette) -> None:

@@ -99,7 +99,7 @@ class StyleDesk(QObject):
             dialog.show()
             dialog.start()
 
-        framing = FramingDialog(photo, path.name, self._window)
+        framing = FramingDialog(photo, path.name, name, self._window)
         framing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         framing.framed.connect(search)
         framing.open()

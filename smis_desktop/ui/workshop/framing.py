@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -30,8 +32,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from smis_desktop.labels.face_finder import FoundFace, find_face
 from smis_desktop.labels.square import middle_square
+from smis_desktop.storage.face_filter import read_face_filter
+from smis_desktop.storage.generator_names import DEFAULT
 from smis_desktop.ui.qimage import picture_to_qimage, qimage_to_picture
+from smis_desktop.ui.telling import telling
 from smis_desktop.ui.theme import current_colors
 
 SIDE = 512
@@ -110,6 +116,8 @@ class FramingView(QWidget):
         square = middle_square(photo.width(), photo.height())
         self.frame = Frame(square.left + square.side / 2, square.top + square.side / 2, square.side)
         self.uses_marks = False
+        self.is_touched = False
+        """Whether the person has begun to frame it."""
         self.marks = [self._place(part) for part in (LEFT_EYE, RIGHT_EYE, MOUTH)]
         self._held: int | None = None
         self._last = QPointF()
@@ -120,11 +128,18 @@ class FramingView(QWidget):
         self.marks = [self._place(part) for part in (LEFT_EYE, RIGHT_EYE, MOUTH)]
         self.update()
 
+    def propose(self, frame: Frame) -> None:
+        """With eyes and mouth to drag where they would be in it."""
+        self._set(frame)
+        self.set_uses_marks(True)
+
     def turn(self, degrees: float) -> None:
         """Turn the frame clockwise."""
+        self.is_touched = True
         self._set(Frame(self.frame.x, self.frame.y, self.frame.side, self.frame.angle + degrees))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.is_touched = True
         self._last = event.position()
         self._held = None
         if self.uses_marks:
@@ -151,6 +166,7 @@ class FramingView(QWidget):
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.turn(2 * steps)
         else:
+            self.is_touched = True
             self._set(Frame(frame.x, frame.y, max(16.0, frame.side * 0.95**steps), frame.angle))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -201,9 +217,11 @@ class FramingDialog(QDialog):
 
     framed = Signal(object)
     """uint8 [512, 512, 3]."""
+    _face_found = Signal(object)
 
-    def __init__(self, photo: np.ndarray, name: str, parent: QWidget) -> None:
-        """photo: uint8 [H, W, 3], upright."""
+    def __init__(self, photo: np.ndarray, name: str, generator: str, parent: QWidget) -> None:
+        """photo: uint8 [H, W, 3], upright. generator: the name of what is to know it; for faces, one is looked for and
+        its frame proposed."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Frame of {name}").format(name=name))
         self._photo = picture_to_qimage(photo)
@@ -212,7 +230,7 @@ class FramingDialog(QDialog):
         self._shot = QLabel()
         self._shot.setFixedSize(256, 256)
         self._shot.setAccessibleName(self.tr("The shot"))
-        hint = QLabel(
+        self.hint = hint = QLabel(
             self.tr(
                 "Drag the frame, wheel to size it, Shift + wheel to turn it, until eyes and mouth lie in the dashed "
                 "marks. The generator only knows faces that lie like that."
@@ -246,6 +264,30 @@ class FramingDialog(QDialog):
         row.addLayout(side)
         self.resize(820, 560)
         self._show()
+        self._face_found.connect(self._propose)
+        if generator == DEFAULT:
+            threading.Thread(
+                target=_look_for_face, args=(photo, telling(self, self._face_found.emit)), name="face", daemon=True
+            ).start()
+
+    @Slot(object)
+    def _propose(self, found: FoundFace) -> None:
+        if not self.view.is_touched and not self.marks_box.isChecked():
+            self.view.propose(Frame(found.x, found.y, found.side, found.angle))
+            self.marks_box.setChecked(True)
+            self.hint.setText(
+                self.tr(
+                    "A face was found. If a mark does not lie on its eye or on the mouth, drag it there: the generator "
+                    "only knows faces that lie like that."
+                )
+            )
 
     def _show(self) -> None:
         self._shot.setPixmap(QPixmap.fromImage(cut(self._photo, self.view.frame, 256)))
+
+
+def _look_for_face(photo: np.ndarray, tell: Callable[[FoundFace], None]) -> None:
+    """In a thread of its own; silent when there is none."""
+    found = find_face(photo, read_face_filter())
+    if found is not None:
+        tell(found)

@@ -221,7 +221,7 @@ class ShotsPage(QWidget):
             self._asking.open()
 
     def _photo_dialog(self, path: Path) -> QDialog:
-        dialog = FramingDialog(read_picture(path), path.name, self)
+        dialog = FramingDialog(read_picture(path), path.name, self._workshop.facts.generator, self)
         dialog.framed.connect(lambda square: self.add_square(path.stem, square))
         return dialog
 
