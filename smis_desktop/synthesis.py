@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.errors import UserError
+from smis_desktop.fewshot.label_directions import split
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.refinement import refine
@@ -84,7 +85,7 @@ class Synthesizer:
         self._device = generator.device
         self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
-        self._open_parts: OrderedDict[Look, Tensor] = OrderedDict()
+        self._open_parts: OrderedDict[Look, tuple[Tensor, Tensor]] = OrderedDict()
 
     @property
     def backend(self) -> str:
@@ -150,11 +151,11 @@ class Synthesizer:
             if request.anchor is not None:
                 ws = self._anchored(ws, request.anchor)
             look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
-            strength = style.openness * (1 - (request.anchor.weight if request.anchor else 0))
-            if strength > 0:
-                second = self._left_open(style.second or style.look)
-                open_part = torch.lerp(self._left_open(style.look), second, style.blend)
-                ws = torch.cat((ws[:, :structural] + strength * open_part, ws[:, structural:]), 1)
+            unheld = 1 - (request.anchor.weight if request.anchor else 0)
+            if style.openness * unheld > 0:
+                second = self._left_open(style.second or style.look, style.openness)
+                open_part = torch.lerp(self._left_open(style.look, style.openness), second, style.blend)
+                ws = torch.cat((ws[:, :structural] + unheld * open_part, ws[:, structural:]), 1)
             mixed = mix_styles(self.generator, ws, look, style)
             if request.start_ws is not None:
                 begun = self._on_device(request.start_ws)[None]
@@ -176,22 +177,41 @@ class Synthesizer:
             self._encoded.popitem(last=False)
         return found
 
-    def _left_open(self, look: Look) -> Tensor:
-        """What a look's picture is besides its layout, [1, 1, D]: its structural latent less what the encoder makes of
-        the layout that the model sees in it.
+    def _left_open(self, look: Look, strength: float) -> Tensor:
+        """What a look's picture is besides its layout, [1, 1, D], as much of it as `strength` (0-1) says.
 
         The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them: added to
-        another layout's answer, this gives back what averaging took (docs/measurements.md).
+        another layout's answer, this gives back what averaging took (docs/measurements.md). Most of it moves no class
+        and is given first, whole from the middle of the fader on; what would move classes too follows by its square.
+        A model that does not know which is which gives all of it evenly.
         """
+        bound, free = self._besides_layout(look)
+        if self.model.directions is None:
+            return strength * bound
+        return strength**2 * bound + min(1.0, 2 * strength) * free
+
+    def _besides_layout(self, look: Look) -> tuple[Tensor, Tensor]:
+        """A look's structural latent less what the encoder makes of the layout that the model sees in its picture, in
+        two parts [1, 1, D]: what moves classes, and the rest (nothing, where the model does not know)."""
         found = self._open_parts.pop(look, None)
         if found is None:
             ws, structural = self._look(look), self.generator.fine_slots.start
             seen = self.model.transfer.label(self.pictures.structure(ws).label_features)
-            found = (ws - self._encode(seen))[:, :structural].mean(1, keepdim=True)
+            besides = (ws - self._encode(seen))[:, :structural].mean(1, keepdim=True)
+            found = self._split(besides)
         self._open_parts[look] = found
         if len(self._open_parts) > _REMEMBERED:
             self._open_parts.popitem(last=False)
         return found
+
+    def _split(self, besides: Tensor) -> tuple[Tensor, Tensor]:
+        if self.model.directions is None:
+            return besides, torch.zeros_like(besides)
+        latents = self.generator.latents
+        directions = self.model.directions.to(self._device)
+        bound, _ = split(latents.whiten(latents.w_avg + besides), directions)
+        moving = latents.color(bound) - latents.w_avg
+        return moving, besides - moving
 
     def _anchored(self, ws: Tensor, anchor: Anchor) -> Tensor:
         model, structural = self.model, self.generator.fine_slots.start

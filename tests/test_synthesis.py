@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from smis_desktop.errors import UserError
 from smis_desktop.gan.latents import seeded_z
@@ -196,11 +197,28 @@ def test_what_the_layout_leaves_open_comes_from_the_look(synthesizer: Synthesize
     """The layout that the model sees in a picture, and all that this layout leaves open in it, are the picture."""
     own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0].numpy()
     seen = synthesizer.segment(own)
+    synthesizer = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=None))
     whole = synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=1.0)))
     np.testing.assert_allclose(whole.ws, own, atol=1e-4)
 
     plain, half = (synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=v))) for v in (0.0, 0.5))
     np.testing.assert_allclose(half.ws, (plain.ws + own) / 2, atol=1e-4)
+
+
+def test_what_moves_no_class_comes_first_from_the_look(synthesizer: Synthesizer) -> None:
+    """Of a look that is one step along a direction and one across it, a small variety gives the latter."""
+    latents = GENERATOR.latents
+    directions = torch.eye(GENERATOR.w_dim)[:2]
+    knowing = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=directions))
+    own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0]
+    seen = knowing.segment(own.numpy())
+    plain, half, whole = (
+        latents.whiten(torch.from_numpy(knowing.render(PictureRequest(seen, Style.of_seed(8, variety=v))).ws))[0]
+        for v in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_allclose(whole, latents.whiten(own[0]), atol=1e-3)
+    np.testing.assert_allclose(half[2:], whole[2:], atol=1e-3)
+    np.testing.assert_allclose(half[:2], (plain + (whole - plain) / 4)[:2], atol=1e-3)
 
 
 def test_a_photo_that_is_repainted_keeps_its_own_build(synthesizer: Synthesizer) -> None:

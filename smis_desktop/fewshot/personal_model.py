@@ -22,7 +22,10 @@ from smis_desktop.labels.reduce import reduce_label_map, reduce_points
 
 @dataclass(frozen=True, eq=False)
 class PersonalModel:
-    """What was learned from the shots. `settings` (JSON-able) says how, for the record."""
+    """What was learned from the shots. `settings` (JSON-able) says how, for the record.
+
+    `directions` float32 [k, D]: along which the classes move (see `label_directions`); None in older models.
+    """
 
     name: str
     generator_name: str
@@ -33,6 +36,7 @@ class PersonalModel:
     probe: LinearProbe | None
     encoder: LayoutEncoder
     settings: dict[str, Any] = field(default_factory=dict)
+    directions: Tensor | None = None
 
     @property
     def transfer(self) -> LabelTransfer:

@@ -31,6 +31,7 @@ from smis_desktop.fewshot.events import (
 from smis_desktop.fewshot.frozen import freeze
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
+from smis_desktop.fewshot.label_directions import label_directions
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
@@ -173,6 +174,7 @@ def train(
         encoder=_new_encoder(generator, palette.num_classes, settings),
         settings=describe(settings, [shot.name for shot in shots]),
     )
+    model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
     label_features = label_features or TorchPictures(generator, settings.precision).label_features
     pool = SamplePool(
         generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features, ranks

@@ -24,6 +24,8 @@ def write_personal_model(path: Path, model: PersonalModel) -> None:
     tensors |= {f"vectors.{key}": value for key, value in model.vectors.state_dict().items()}
     if model.probe is not None:
         tensors |= {f"probe.{key}": value for key, value in model.probe.state_dict().items()}
+    if model.directions is not None:
+        tensors["directions"] = model.directions
     facts: dict[str, Any] = {
         "name": model.name,
         "generator": {"name": model.generator_name, "weights_sha256": model.generator_sha256},
@@ -79,6 +81,7 @@ def read_personal_model(path: Path) -> PersonalModel:
             probe=None if probe is None else freeze(probe),
             encoder=freeze(encoder),
             settings=dict(facts.get("settings", {})),
+            directions=tensors.get("directions"),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} is damaged (its parts do not fit together); {REMEDY}.") from error
