@@ -4,9 +4,9 @@
 
 A folder is the packaged program; it needs no network. A wheel is installed into an environment of its own, with what it
 needs from the package index, or from the folder of installed packages that `--libraries` names; it fetches the
-generator. Each then says its version, renders the example, trains for half a minute, and opens its window on a virtual
-display, where it goes on with a training in a process of its own until it is asked to end. Needs Xvfb and xdotool.
-Exit code 0: all of it worked.
+generator. Each then says its version, renders the example, imports checkpoints in both published layouts, refuses a
+hostile one, trains for half a minute, and opens its window on a virtual display, where it goes on with a training in a
+process of its own until it is asked to end. Needs Xvfb and xdotool. Exit code 0: all of it worked.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ from PIL import Image  # noqa: E402
 from scripts.sample_workshop import SHOTS, sample_workshop  # noqa: E402
 from scripts.virtual_display import virtual_display  # noqa: E402
 from smis_desktop.resource_paths import example_layout_path  # noqa: E402
+from tests.checkpoints.hostile_files import hostile_files  # noqa: E402
+from tests.checkpoints.published_layouts import nvidia_file, nvidia_state, rosinality_file  # noqa: E402
+from tests.small_stylegan2 import small_stylegan2  # noqa: E402
 
 PATIENCE = 540.0
 # What an installation behind a proxy needs; nothing that leads to a Python.
@@ -81,6 +84,7 @@ def try_everything(built: Built) -> None:
     step("generator", lambda: generator(built))
     step("render", lambda: render(built, "faces", []))
     step("backends", lambda: backends(built))
+    step("import", lambda: imported(built))
     step("train", lambda: train(built))
     step("window", lambda: window(built))
 
@@ -120,9 +124,31 @@ def backends(built: Built) -> str:
     return ", ".join(works)
 
 
+def imported(built: Built) -> str:
+    """Through the confined process, which a packaged program has to start as itself."""
+    small = small_stylegan2(1)
+    sides = []
+    for name, data in (("one.pt", rosinality_file(small)), ("two.pkl", nvidia_file(nvidia_state(small)))):
+        (built.home / name).write_bytes(data)
+        facts = json.loads(built.run("import-generator", built.home / name, "--name", Path(name).stem, "--json"))
+        sides.append(f"{name} {facts['img_resolution']}²")
+        pictures = built.home / f"of-{name}"
+        built.run("sample", "--generator", Path(name).stem, "--seeds", "1", "--out", pictures)
+    one, two = (np.asarray(Image.open(built.home / f"of-{name}" / "seed-0001.png")) for name in ("one.pt", "two.pkl"))
+    if np.abs(one.astype(int) - two).max() > 1:
+        raise TryFailed("the same generator in two layouts makes different pictures")
+    canary = built.home / "canary"
+    (built.home / "bad.pkl").write_bytes(hostile_files(str(canary), 1)["os.system"])
+    done = built.end("import-generator", built.home / "bad.pkl", "--name", "bad")
+    if done.returncode != 2 or "would run code" not in done.stderr or canary.exists():
+        raise TryFailed(f"a hostile file was not refused: {done.returncode}, {done.stderr[-2000:]}")
+    return f"{', '.join(sides)}, the same pictures; a hostile file is refused"
+
+
 def train(built: Built) -> str:
     model = built.home / "mine.smismodel"
-    # The paper's plain transfer: it has no phase of fixed length, so that half a minute is half a minute everywhere.
+    # The paper's plain transfer: it has no phase of fixed length, so that half a minute is half a minute everywhere. The
+    # training in the window's background is of the usual kind.
     done = built.end("train", SHOTS, "--out", model, "--transfer", "vectors", "--minutes", "0.5", "--json")
     if done.returncode:
         raise TryFailed(f"smis train ended with {done.returncode}: {done.stderr[-2000:]}")
