@@ -41,6 +41,7 @@ def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], N
     yield lambda: window.findChild(ModelsDialog) is not None
     models = window.findChild(ModelsDialog)
     assert models is not None
+    yield lambda: not models.picture.pixmap().isNull()
     save(models, "models")
     models.reject()
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.labels.index_png import read_label_map
 from smis_desktop.synthesis import PictureRequest, PictureResult
 from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.ui.workshop.framing import FramingDialog
 from tests.jobs.paint_by_palette import PaintByPalette
 from tests.ui.acting import (
     WAIT,
@@ -120,3 +124,19 @@ def test_a_window_that_is_closed_while_it_saves_goes_when_the_file_is_there(
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=WAIT)
     with Image.open(tmp_path / "late.png") as image:
         assert image.size == (512, 512)
+
+
+def test_a_dropped_photo_is_framed_to_become_a_layout(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (90, 120, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "holiday.png")
+    painted = pixels(window)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "holiday.png"))])
+    left, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(100, 100), Qt.DropAction.CopyAction, data, left, keys))
+    framing = window.findChild(FramingDialog)
+    assert framing is not None
+    assert "holiday.png" in framing.windowTitle()
+    framing.reject()
+    np.testing.assert_array_equal(pixels(window), painted)
+    assert window.findChild(QMessageBox) is None
