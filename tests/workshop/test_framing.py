@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -16,6 +20,7 @@ from tests.labels.test_face_finder import FACES, GROUNDS, error, laid_on
 
 TRUE = FoundFace(250, 170, 190, 8, 0)
 WAIT = 60_000
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -75,6 +80,21 @@ def test_other_generators_look_for_no_face(
     dialog = FramingDialog(photo, "hills.jpg", "landscapes", host)
     assert (dialog.view.frame.x, dialog.view.frame.y, dialog.view.frame.side) == (240, 160, 320)
     dialog.reject()
+
+
+def test_a_program_that_ends_while_a_face_is_looked_for_ends_cleanly(tmp_path: Path) -> None:
+    program = (
+        "import numpy as np\n"
+        "from PySide6.QtWidgets import QApplication, QWidget\n"
+        "from smis_desktop.ui.workshop.framing import FramingDialog\n"
+        "application, host = QApplication([]), QWidget()\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)\n"
+        "FramingDialog(noise, 'anna.jpg', 'faces', host)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_marks_where_they_belong_give_the_frame_back() -> None:

@@ -266,8 +266,9 @@ class FramingDialog(QDialog):
         self._show()
         self._face_found.connect(self._propose)
         if generator == DEFAULT:
+            # No daemon: an interpreter that ends beside it would abort, and it takes a second at most.
             threading.Thread(
-                target=_look_for_face, args=(photo, telling(self, self._face_found.emit)), name="face", daemon=True
+                target=_look_for_face, args=(photo, telling(self, self._face_found.emit)), name="face"
             ).start()
 
     @Slot(object)
