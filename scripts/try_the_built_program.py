@@ -147,8 +147,8 @@ def imported(built: Built) -> str:
 
 def train(built: Built) -> str:
     model = built.home / "mine.smismodel"
-    # The paper's plain transfer: it has no phase of fixed length, so that half a minute is half a minute everywhere. The
-    # training in the window's background is of the usual kind.
+    # The paper's plain transfer: it has no phase of fixed length, so that half a minute is half a minute everywhere.
+    # The training in the window's background is of the usual kind.
     done = built.end("train", SHOTS, "--out", model, "--transfer", "vectors", "--minutes", "0.5", "--json")
     if done.returncode:
         raise TryFailed(f"smis train ended with {done.returncode}: {done.stderr[-2000:]}")
