@@ -48,6 +48,9 @@ def test_a_face_is_found_and_its_marks_can_be_dragged(qtbot: QtBot, host: QWidge
     QTest.mouseMove(view, mouth + QPoint(0, 30))
     QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=mouth + QPoint(0, 30))
     assert view.frame.side > frame.side, "a mouth further down belongs to a larger face"
+    view.turn(10)
+    turned = frame_of_marks(*view.marks)
+    np.testing.assert_allclose(turned.angle, view.frame.angle, atol=1e-6, err_msg="marks go along with a turn")
     with qtbot.waitSignal(dialog.framed) as framed:
         dialog.accept()
     assert framed.args[0].shape == (512, 512, 3)

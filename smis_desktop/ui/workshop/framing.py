@@ -118,14 +118,14 @@ class FramingView(QWidget):
         self.uses_marks = False
         self.is_touched = False
         """Whether the person has begun to frame it."""
-        self.marks = [self._place(part) for part in (LEFT_EYE, RIGHT_EYE, MOUTH)]
+        self.marks = self._places()
         self._held: int | None = None
         self._last = QPointF()
 
     def set_uses_marks(self, uses: bool) -> None:
         """Eyes and mouth decide the frame, or the frame itself is moved."""
         self.uses_marks = uses
-        self.marks = [self._place(part) for part in (LEFT_EYE, RIGHT_EYE, MOUTH)]
+        self.marks = self._places()
         self.update()
 
     def propose(self, frame: Frame) -> None:
@@ -135,8 +135,7 @@ class FramingView(QWidget):
 
     def turn(self, degrees: float) -> None:
         """Turn the frame clockwise."""
-        self.is_touched = True
-        self._set(Frame(self.frame.x, self.frame.y, self.frame.side, self.frame.angle + degrees))
+        self._reframe(Frame(self.frame.x, self.frame.y, self.frame.side, self.frame.angle + degrees))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.is_touched = True
@@ -166,8 +165,7 @@ class FramingView(QWidget):
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.turn(2 * steps)
         else:
-            self.is_touched = True
-            self._set(Frame(frame.x, frame.y, max(16.0, frame.side * 0.95**steps), frame.angle))
+            self._reframe(Frame(frame.x, frame.y, max(16.0, frame.side * 0.95**steps), frame.angle))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = current_colors()
@@ -203,8 +201,16 @@ class FramingView(QWidget):
         transform.scale(scale, scale)
         return transform
 
-    def _place(self, part: tuple[float, float]) -> QPointF:
-        return self.frame.to_photo().map(QPointF(*part))
+    def _places(self) -> list[QPointF]:
+        """Where eyes and mouth would be in the frame, in pixels of the photo."""
+        return [self.frame.to_photo().map(QPointF(*part)) for part in (LEFT_EYE, RIGHT_EYE, MOUTH)]
+
+    def _reframe(self, frame: Frame) -> None:
+        """By the person, and not by marks: those go along."""
+        self.is_touched = True
+        self._set(frame)
+        self.marks = self._places()
+        self.update()
 
     def _set(self, frame: Frame) -> None:
         self.frame = frame
