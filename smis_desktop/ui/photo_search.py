@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QPixmap
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from smis_desktop.jobs.inverting import Inverted, Inverting
@@ -46,7 +46,7 @@ class PhotoSearch(QDialog):
         said = QLabel(words)
         said.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        buttons.rejected.connect(self.close)
+        buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.setSpacing(12)
         column.addLayout(pictures)
@@ -60,15 +60,12 @@ class PhotoSearch(QDialog):
             self._line.set_fraction(0.0)
             self._work.start()
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def done(self, result: int) -> None:
+        """However it ends: nobody waits for the work any more."""
         work, self._work = self._work, None
-        if work is not None and work.pid is not None:
+        if work is not None:
             work.cancel()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        """Esc gives up like the window's own button."""
-        self.close()
+        super().done(result)
 
     @Slot(object)
     def _receive(self, message: object) -> None:
@@ -81,14 +78,14 @@ class PhotoSearch(QDialog):
                     _show(self._grown, message.picture)
             case Inverted() | PhotoLayout():
                 self.found.emit(message)
-                self.close()
+                self.accept()
             case WorkFailed():
                 self.failed.emit(message.text)
-                self.close()
+                self.reject()
             case WorkEnded():
                 words = self.tr("Looking for the photo's look was ended from outside (signal {number}); try again.")
                 self.failed.emit(words.format(number=message.killed_by))
-                self.close()
+                self.reject()
 
 
 def _picture_label(name: str) -> QLabel:
