@@ -13,6 +13,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
+from smis_desktop.fewshot.scribbles import ScribbleTransfer
 from smis_desktop.fewshot.transfer import LabelKind, LabelTransfer
 from smis_desktop.gan.encoder import LayoutEncoder
 from smis_desktop.gan.protocol import Generator
@@ -40,8 +41,11 @@ class PersonalModel:
 
     @property
     def transfer(self) -> LabelTransfer:
-        """The label transfer that the encoder was trained on: the probe where there is one, else the vectors."""
-        return self.vectors if self.probe is None else self.probe
+        """The label transfer that the encoder was trained on: the probe where there is one, for scribbles together with
+        the vectors, else the vectors alone."""
+        if self.probe is None:
+            return self.vectors
+        return ScribbleTransfer(self.probe, self.vectors) if self.label_kind == "sparse" else self.probe
 
     def require(self, generator: Generator) -> None:
         """Raises UserError when the model was trained on other weights than `generator`'s."""

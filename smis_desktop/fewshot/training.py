@@ -40,6 +40,7 @@ from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.representative_vectors import learn_vectors
+from smis_desktop.fewshot.scribbles import are_scribbles
 from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.gan.pictures import TorchPictures
@@ -62,9 +63,10 @@ OnImproved = Callable[[PersonalModel], None]
 class TrainingSettings:
     """What decides a training, besides generator, shots and palette.
 
-    top_k and threshold matter to sparse labels only. `samples` pseudo-labelled pictures are made in rounds; after each
-    round the encoder takes `steps_per_round` steps of `batch_size` on all that is there. With a probe it is then
-    trained for obedience (see `obedience`) in `obedience_steps`.
+    top_k and threshold matter to sparse labels only, top_k to landmarks alone (see `takes_probe`). `samples`
+    pseudo-labelled pictures are made in rounds; after each round the encoder takes `steps_per_round` steps of
+    `batch_size` on all that is there. With a probe it is then trained for obedience (see `obedience`) in
+    `obedience_steps`.
     """
 
     label_kind: LabelKind = "dense"
@@ -157,7 +159,7 @@ def train(
     vectors = learn_vectors(
         generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
     )
-    use_probe = settings.transfer == "probe" and settings.label_kind == "dense"
+    use_probe = takes_probe(settings, [shot.labels for shot in learned])
     probe = learn_probe(generator, learned, palette.num_classes) if use_probe else None
     held = set(vectors.channels.tolist())
     missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
@@ -191,6 +193,11 @@ def train(
             generator, encoder, objective, pool, learned, settings, store, on_event, improved, ranks
         )
     return dataclasses.replace(model, encoder=freeze(encoder))
+
+
+def takes_probe(settings: TrainingSettings, labels: Sequence[Tensor]) -> bool:
+    """Whether these labels (int64 [r, r] in channels) are transferred by a probe; landmarks never are."""
+    return settings.transfer == "probe" and (settings.label_kind == "dense" or are_scribbles(labels))
 
 
 class _Read:

@@ -15,8 +15,9 @@ from smis_desktop.fewshot.beliefs import believe, class_beliefs
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.personal_model import layout_channels
-from smis_desktop.fewshot.probe import learn_probe
+from smis_desktop.fewshot.probe import LinearProbe, learn_probe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, learn_vectors
+from smis_desktop.fewshot.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot
 from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.protocol import Generator
@@ -27,14 +28,14 @@ from smis_desktop.storage.workshop import Workshop, WorkshopFacts, kept_latents
 
 
 class PaletteLearning:
-    """Keeps the features of what it tried last, and the vectors of scribbles: a moved slider is answered at once."""
+    """Keeps the features of what it tried last, and what sparse labels taught: a moved slider is answered at once."""
 
     def __init__(self, generator: Generator, pictures: Pictures, picture_of: Callable[[Tensor], np.ndarray]) -> None:
         """picture_of: `ws` [1, num_ws, D] → uint8 [S, S, 3]."""
         self._generator, self._pictures, self._picture_of = generator, pictures, picture_of
         self._is_own: dict[tuple[bytes, bytes], bool] = {}
         self._samples: dict[int, tuple[dict[int, Tensor], np.ndarray]] = {}
-        self._vectors: tuple[bytes, RepresentativeVectors] | None = None
+        self._sparse: tuple[bytes, RepresentativeVectors, LinearProbe | None] | None = None
 
     def learn(self, wish: LearnPalette) -> PaletteLearned:
         """Raises UserError when no shot is labelled and located."""
@@ -58,7 +59,8 @@ class PaletteLearning:
             for found in class_beliefs(beliefs, shots, palette.num_classes)
         )
         tried.sort(key=lambda one: -one.doubt)
-        return PaletteLearned(wish.ticket, classes, tuple(tried), time.monotonic() - started)
+        is_claimed = transfer.kind == "vectors"
+        return PaletteLearned(wish.ticket, classes, tuple(tried), is_claimed, time.monotonic() - started)
 
     def _sample(self, seed: int) -> tuple[dict[int, Tensor], np.ndarray]:
         if seed in self._samples:
@@ -108,13 +110,16 @@ class PaletteLearning:
             return learn_probe(self._generator, shots, num_classes)
         parts = [part.cpu().numpy() for shot in shots for part in (shot.ws, shot.labels)]
         key = _digest(*parts, np.array(num_classes))
-        if self._vectors is None or self._vectors[0] != key:
+        if self._sparse is None or self._sparse[0] != key:
             vectors = learn_vectors(self._generator, shots, num_classes, "sparse", facts.top_k, facts.threshold)
-            self._vectors = key, vectors
-        known = self._vectors[1]
-        return RepresentativeVectors(
+            is_probed = are_scribbles([shot.labels for shot in shots])
+            probe = learn_probe(self._generator, shots, num_classes) if is_probed else None
+            self._sparse = key, vectors, probe
+        _, known, probe = self._sparse
+        vectors = RepresentativeVectors(
             known.vectors, known.channels, num_classes, known.resolution, "sparse", facts.top_k, facts.threshold
         )
+        return vectors if probe is None else ScribbleTransfer(probe, vectors)
 
 
 def _digest(*arrays: np.ndarray) -> bytes:

@@ -113,11 +113,12 @@ class ClassLearned:
 
 @dataclass(frozen=True, eq=False)
 class PaletteLearned:
-    """The least sure pictures first."""
+    """The least sure pictures first. is_claimed: by labelled pixels that claim others (landmarks), not by a probe."""
 
     ticket: int
     classes: tuple[ClassLearned, ...]
     samples: tuple[Tried, ...]
+    is_claimed: bool
     seconds: float
 
 

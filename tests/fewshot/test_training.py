@@ -14,6 +14,7 @@ from smis_desktop.fewshot.events import ClassesLearned, EncoderProgress, Obedien
 from smis_desktop.fewshot.personal_model import PersonalModel
 from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
+from smis_desktop.fewshot.scribbles import ScribbleTransfer
 from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, describe, train
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
@@ -149,11 +150,20 @@ def test_training_for_obedience_makes_pictures_follow_layouts(generator: MobileS
 
 
 def test_sparse_labels_train_too(generator: MobileStyleGAN, tmp_path: Path) -> None:
-    settings = dataclasses.replace(SETTINGS, label_kind="sparse", samples=8, threshold=0.1)
+    settings = dataclasses.replace(SETTINGS, label_kind="sparse", samples=8, threshold=0.1, transfer="vectors")
     model, events = run(generator, tmp_path / "t", settings)
     assert model.probe is None
     assert isinstance(events[0], ClassesLearned)
     assert events[0].kind == "vectors"
+
+
+def test_scribbles_train_a_probe(generator: MobileStyleGAN, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, label_kind="sparse", samples=8)
+    model, events = run(generator, tmp_path / "t", settings)
+    assert isinstance(model.transfer, ScribbleTransfer)
+    assert isinstance(events[0], ClassesLearned)
+    assert events[0].kind == "probe"
+    assert any(isinstance(event, ObedienceProgress) for event in events)
 
 
 def test_an_empty_label_is_refused_before_anything_is_computed(generator: MobileStyleGAN, tmp_path: Path) -> None:

@@ -56,11 +56,13 @@ def test_what_scribbles_reach_is_seen_while_sliders_move_and_one_scribbles(
     qtbot.waitUntil(lambda: "nobody labelled" in reach.words.text(), timeout=WAIT)
     assert all(not label.pixmap().isNull() for label in reach.pictures)
 
+    assert not reach.top_k.isEnabled(), "a scribble does not claim pixels one by one"
+
     told = reach.words.text()
-    for percent in range(20, 101, 2):  # as a pulled slider does
-        reach.top_k.slider.setValue(percent)
+    for percent in range(50, 91, 2):  # as a pulled slider does
+        reach.threshold.slider.setValue(percent)
     qtbot.waitUntil(lambda: reach.words.text() != told, timeout=WAIT)
-    assert workshop.facts.top_k == 20
+    assert workshop.facts.threshold == 0.9
     reach.threshold.slider.setValue(100)
     qtbot.waitUntil(lambda: "Nothing is reached" in reach.words.text(), timeout=WAIT)
 

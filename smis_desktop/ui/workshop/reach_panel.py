@@ -30,7 +30,7 @@ class ReachPanel(QWidget):
         title.setProperty("role", "heading")
         self.top_k = PercentSlider(
             self.tr("Reach"),
-            self.tr("How many pixels of a new picture each labelled pixel may claim (k)"),
+            self.tr("Of points only: how many pixels of a new picture each labelled pixel may claim (k)"),
             lambda fraction: str(_top_k(fraction)),
         )
         self.threshold = PercentSlider(
@@ -67,6 +67,7 @@ class ReachPanel(QWidget):
 
     def show_learned(self, learned: PaletteLearned, palette: Palette) -> None:
         """The same pictures in the same places, whatever was moved."""
+        self.top_k.setEnabled(learned.is_claimed)
         samples = sorted(learned.samples, key=lambda tried: tried.seed)
         for label, tried in zip(self.pictures, samples, strict=True):
             label.setPixmap(overlaid(tried.picture, tried.label_map, palette, _STRENGTH, _SIDE))
