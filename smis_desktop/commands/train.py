@@ -38,15 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--top-k", type=whole(1, 4096), default=3, metavar="K",
-        help="sparse labels: how many pixels each labelled pixel claims in a picture (default: 3)",
+        help="landmarks: how many pixels each labelled pixel claims in a picture (default: 3)",
     )  # fmt: skip
     parser.add_argument(
         "--threshold", type=between(-1, 1), default=0.5, metavar="T",
-        help="sparse labels: claims need more than this cosine (default: 0.5)",
+        help="sparse labels: pixels less alike than this cosine stay unknown (default: 0.5)",
     )  # fmt: skip
     parser.add_argument(
         "--transfer", choices=("probe", "vectors"), default="probe",
-        help="dense labels: how labels are carried over to other pictures; vectors is the paper's way (default: probe)",
+        help="how labels are carried over to other pictures; vectors is the paper's way, and always that of landmarks "
+        "(default: probe)",
     )  # fmt: skip
     parser.add_argument("--seed", type=seed, default=0, help="of all random draws (default: 0)")
     extent = parser.add_mutually_exclusive_group()
@@ -74,14 +75,17 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
 
     import torch
 
+    from smis_desktop.commands.stage_times import StageTimes
     from smis_desktop.commands.training_progress import TrainingProgress
-    from smis_desktop.fewshot.training import describe, precision_begun_with, train
+    from smis_desktop.fewshot.personal_model import layout_channels
+    from smis_desktop.fewshot.training import describe, precision_begun_with, takes_probe, train
     from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.storage.personal_model_file import write_personal_model
     from smis_desktop.storage.training_folder import TrainingFolder, shots_digest
 
+    times = StageTimes()
     out: Path = arguments.out
     check_file(out)
     folder = read_shots(arguments.shots, arguments.labels)
@@ -107,7 +111,12 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
         pictures = open_chosen_pictures(generator, threads, console.progress, precision)
     settings = dataclasses.replace(_settings(arguments), precision=pictures.precision)
     if arguments.minutes is not None:
-        samples = _samples_in(arguments, settings, begun, generator, pictures, perceptual, len(to_invert), console)
+        kind, side = settings.label_kind, generator.feature_resolution
+        labels = [layout_channels(shot.label_map, folder.palette, kind, side) for shot in shots]
+        obeys = settings.obedience_steps if takes_probe(settings, labels) else 0
+        samples = _samples_in(
+            arguments, settings, begun, generator, pictures, perceptual, len(to_invert), obeys, console
+        )
         settings = dataclasses.replace(settings, samples=int(ranks.told(torch.tensor(samples))))
     names = [shot.name for shot in shots]
     description = {
@@ -122,7 +131,8 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
         console.note(f"There is no unfinished training of {out} to go on with; it begins anew.")
     console.if_interrupted = "the same command with --resume goes on from here"
     console.note(f"How far it has come can be looked at in {stages.path}.")
-    progress = TrainingProgress(console, stages)
+    times.reach("opened")
+    progress = TrainingProgress(console, stages, times)
 
     def loaded_perceptual() -> PerceptualDistance:
         return perceptual if perceptual is not None else open_perceptual(console)
@@ -134,6 +144,7 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     if ranks.is_first:
         write_personal_model(out, model)
         stages.remove()
+    times.reach("written")
     facts = {
         "model": str(out),
         "name": model.name,
@@ -147,10 +158,13 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
             {"name": shot.name, "inversion": progress.inversions.get(shot.name), "generated": shot.ws is not None}
             for shot in shots
         ],
-        "seconds": round(progress.seconds, 1),
+        "stages": times.reached,
+        "seconds": round(times.seconds, 1),
     }
     learned = f"{counted(model.palette.num_classes, 'class', 'classes')} from {counted(len(shots), 'shot', 'shots')}"
-    return Answer(facts, f"{out} is ready: {learned} in {progress.seconds / 60:.1f} minutes.")
+    inversions = {name: figures["seconds"] for name, figures in progress.inversions.items()}
+    text = f"{out} is ready: {learned} in {times.seconds / 60:.1f} minutes."
+    return Answer(facts, "\n".join([text, *times.table(inversions)]))
 
 
 def _settings(arguments: argparse.Namespace) -> TrainingSettings:
@@ -181,6 +195,7 @@ def _samples_in(
     pictures: Pictures,
     perceptual: PerceptualDistance | None,
     to_invert: int,
+    obedience_steps: int,
     console: Console,
 ) -> int:
     """How many samples `--minutes` allow for; a training that goes on keeps the number that it began with."""
@@ -190,9 +205,7 @@ def _samples_in(
         return samples
     console.progress("Measuring how fast this machine is", -1.0)
     pace = measured_pace(generator, perceptual, settings, pictures.label_features)
-    fixed = to_invert * settings.inversion.steps * pace.inversion_step
-    if settings.transfer == "probe" and settings.label_kind == "dense":
-        fixed += settings.obedience_steps * pace.obedience_step
+    fixed = to_invert * settings.inversion.steps * pace.inversion_step + obedience_steps * pace.obedience_step
     rounds = int((arguments.minutes * 60 - fixed) / pace.round)
     if rounds < 1:
         least = math.ceil((fixed + pace.round) / 6) / 10  # minutes, to the next tenth

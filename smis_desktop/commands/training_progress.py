@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import time
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from smis_desktop.commands.console import Console
+from smis_desktop.commands.stage_times import StageTimes
 from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
@@ -30,19 +30,14 @@ class TrainingProgress:
     inversions: {shot name: psnr, perceptual, latent_distance, seconds}. missing: classes that no shot holds.
     """
 
-    def __init__(self, console: Console, stages: TrainingFolder) -> None:
-        self._console, self._stages = console, stages
-        self._started = time.monotonic()
+    def __init__(self, console: Console, stages: TrainingFolder, times: StageTimes) -> None:
+        self._console, self._stages, self._times = console, stages, times
         self.inversions: dict[str, dict[str, float]] = {}
         self.missing: tuple[str, ...] = ()
 
-    @property
-    def seconds(self) -> float:
-        """Since this was made."""
-        return time.monotonic() - self._started
-
     def tell(self, event: TrainingEvent) -> None:
         """Show one event."""
+        self._times.tell(event)
         if isinstance(event, InvertingShot):
             words = f"Inverting {event.name} ({event.number} of {event.count})"
             self._console.progress(words, event.step / event.steps)

@@ -18,6 +18,7 @@ from PIL import Image
 from smis_desktop.commands import training_pace
 from smis_desktop.commands.training_pace import Pace, measured_pace
 from smis_desktop.fewshot import training
+from smis_desktop.fewshot.scribbles import ScribbleTransfer
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.labels.index_png import encode_label_map
 from smis_desktop.labels.palette import Palette
@@ -75,6 +76,15 @@ def test_a_model_for_every_other_command(smis: Smis, tmp_path: Path, small_data:
     assert [shot["name"] for shot in facts["shots"]] == ["a", "b"]
     assert all(shot["inversion"]["psnr"] > 0 and not shot["generated"] for shot in facts["shots"])
     assert facts["samples"] == 8
+    stages = facts["stages"]
+    assert list(stages) == [
+        "opened", "photos_inverted", "labels_learned", "first_usable_encoder", "encoder_trained", "obedience_trained",
+        "written",
+    ]  # fmt: skip
+    assert list(stages.values()) == sorted(stages.values())
+    took = stages["photos_inverted"] - stages["opened"]
+    assert took >= sum(shot["inversion"]["seconds"] for shot in facts["shots"]) - 0.2, "rounded to tenths"
+    assert facts["seconds"] >= stages["written"] > 0
     for line in ("Inverting a (1 of 2): 100 %", "Inverting b (2 of 2): 100 %", "Training the encoder: 100 %"):
         assert line in ended.err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.smismodel", "shots"], "the stages are gone"
@@ -92,17 +102,25 @@ def test_a_model_for_every_other_command(smis: Smis, tmp_path: Path, small_data:
 def test_the_papers_own_transfer_and_sparse_labels(smis: Smis, tmp_path: Path, small_data: Path, shots: Path) -> None:
     dense, sparse = tmp_path / "dense.smismodel", tmp_path / "sparse.smismodel"
     words = ["train", shots, "--generator", "small", *QUICK]
-    assert smis(*words, "--out", dense, "--transfer", "vectors").code == 0
+    ended = smis(*words, "--out", dense, "--transfer", "vectors")
+    assert ended.code == 0
+    for line in ("photos inverted", "  b", "labels learned", "first encoder that can be painted with", "model written"):
+        assert f"\n{line} " in ended.out
     assert read_personal_model(dense).transfer.kind == "vectors"
     scribbles = np.zeros((64, 64), np.uint8)
     scribbles[10:12, 5:40], scribbles[30, 20:50] = 5, 9
     for name in "ab":
         write_layout(shots / "labels" / f"{name}.png", scribbles)
     (shots / "classes.json").unlink()
-    facts = smis(*words, "--out", sparse, "--labels", "sparse", "--top-k", 2, "--threshold", 0.25, "--json").facts
+    words += ["--labels", "sparse", "--top-k", 2, "--threshold", 0.25, "--json", "--out"]
+    facts = smis(*words, sparse, "--transfer", "vectors").facts
+    assert "obedience_trained" not in facts["stages"], "there is no probe to teach it"
     assert [c["id"] for c in facts["classes"]] == [5, 9], "0 is unknown"
     model = read_personal_model(sparse)
     assert (model.label_kind, model.vectors.top_k, model.vectors.threshold) == ("sparse", 2, 0.25)
+    assert model.transfer.kind == "vectors"
+    assert smis(*words, tmp_path / "scribbles.smismodel").code == 0
+    assert isinstance(read_personal_model(tmp_path / "scribbles.smismodel").transfer, ScribbleTransfer)
     assert smis("render", shots / "labels" / "a.png", "--model", sparse, "--out", tmp_path / "o").code == 0
 
 
