@@ -137,13 +137,17 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     def loaded_perceptual() -> PerceptualDistance:
         return perceptual if perceptual is not None else open_perceptual(console)
 
-    model = train(
-        out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
-        pictures.label_features, ranks=ranks,
-    )  # fmt: skip
-    if ranks.is_first:
-        write_personal_model(out, model)
-        stages.remove()
+    try:
+        model = train(
+            out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
+            pictures.label_features, ranks=ranks,
+        )  # fmt: skip
+        if ranks.is_first:
+            write_personal_model(out, model)
+            stages.remove()
+    except UserError:  # a full disk, mostly
+        console.note(f"What was learned so far is kept; {console.if_interrupted}.")
+        raise
     times.reach("written")
     facts = {
         "model": str(out),

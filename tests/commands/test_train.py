@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -231,6 +232,31 @@ def test_an_interrupted_training_goes_on_to_the_same_model(
     for name, tensor in whole.items():
         assert torch.equal(resumed[name], tensor), name
     assert not (tmp_path / "m.smismodel.training").exists()
+
+
+def test_a_full_disk_is_told_with_what_to_do_and_the_rest_is_made_afterwards(
+    smis: Smis, tmp_path: Path, small_data: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "m"
+    words = ["train", shots, "--generator", "small", "--out", out, *QUICK]
+    with monkeypatch.context() as disk:
+
+        def full(descriptor: int, data: memoryview) -> int:
+            if len(data) > 100_000:  # the encoder; what is smaller finds a place
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(descriptor, data)
+
+        write = os.write
+        disk.setattr(os, "write", full)
+        ended = smis(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "no space left on device" in ended.err.splitlines()[-1]
+    assert "What was learned so far is kept; the same command with --resume goes on from here." in ended.err
+    assert not out.exists()
+    ended = smis(*words, "--resume", "--json")
+    assert ended.code == 0, ended.err
+    assert "Inverting" not in ended.err
+    assert out.is_file()
 
 
 def test_resume_without_anything_to_resume_begins(smis: Smis, tmp_path: Path, small_data: Path, shots: Path) -> None:

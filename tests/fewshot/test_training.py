@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +112,32 @@ def test_a_stopped_training_resumes_to_the_same_weights(
         run(generator, tmp_path / "parts", stop_after=stop_after)
     resumed, events = run(generator, tmp_path / "parts")
     assert len(events) < 17 if stop_after > 9 else events
+    for name, tensor in weights(undisturbed).items():
+        assert torch.equal(tensor, weights(resumed)[name]), name
+
+
+@pytest.mark.parametrize("room", [0, 3_000, 300_000, 1_500_000])
+def test_a_full_disk_is_told_and_the_training_goes_on_when_there_is_room(
+    generator: MobileStyleGAN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """room: bytes that the disk takes after the folder is made."""
+    undisturbed, _ = run(generator, tmp_path / "whole")
+    TrainingFolder(tmp_path / "parts").open(describe(SETTINGS, ["shots"]), resume=True)
+    write, left = os.write, room
+
+    def write_while_there_is_room(descriptor: int, data: memoryview) -> int:
+        nonlocal left
+        if len(data) > left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left -= len(data)
+        return write(descriptor, data)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", write_while_there_is_room)
+        with pytest.raises(UserError, match=r"no space left on device.*free some space"):
+            run(generator, tmp_path / "parts")
+    assert not list((tmp_path / "parts").glob(".*.part"))
+    resumed, _ = run(generator, tmp_path / "parts")
     for name, tensor in weights(undisturbed).items():
         assert torch.equal(tensor, weights(resumed)[name]), name
 
