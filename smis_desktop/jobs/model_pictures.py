@@ -84,6 +84,9 @@ def picture_of(generator: Generator, pictures: Pictures, model: PersonalModel) -
     from smis_desktop.synthesis import PictureRequest, Synthesizer
 
     model.require(generator)
+    for network in (model.encoder, model.vectors, model.probe):
+        if network is not None:
+            network.to(generator.device)
     seed = zlib.crc32(model.name.encode()) % 1_000_000
     layout = segment_latents(generator, model, latents_of_seed(generator, seed, _TRUNCATION), SIDE)
     request = PictureRequest(layout, Style.of_seed(seed), SIDE, "draft")
