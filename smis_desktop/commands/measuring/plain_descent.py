@@ -15,7 +15,7 @@ from smis_desktop.gan.protocol import Generator
 _SIDE = 256
 _LEVELS = 4
 _LEARNING_RATE = 0.05
-"""The best of 0.01, 0.02, 0.05 and 0.1 on the photos in docs/measurements.md."""
+"""Of Adam, for `ws` as they are; not tuned."""
 
 
 class PlainDescent:
