@@ -30,6 +30,8 @@ from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.model_glance import glance_at_palette
 
 if TYPE_CHECKING:
+    import torch
+
     from smis_desktop.gan.protocol import Generator
     from smis_desktop.gan.sparing import Sparing
     from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
@@ -92,10 +94,19 @@ def open_renderer(model_path: Path) -> OpenRenderer:
             Synthesizer(generator, model, pictures),
             pictures,
             processor,
-            torch.cuda.get_device_name() if generator.device.type == "cuda" else processor,
+            _card_name(generator.device) or processor,
         )
 
     return opened
+
+
+def _card_name(device: torch.device) -> str:
+    """Empty for the processor."""
+    import torch
+
+    if device.type == "cpu":
+        return ""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
 
 
 _open_now: dict[tuple[str, str, str], tuple[Generator, Sparing]] = {}
@@ -104,8 +115,7 @@ the next mostly has the same, and opens at once."""
 
 
 def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Sparing]:
-    import torch
-
+    from smis_desktop.gan.device import best_device
     from smis_desktop.storage.backend_choice import backend_facts, open_chosen_pictures
     from smis_desktop.storage.generator_store import installed_generators, open_generator
 
@@ -114,8 +124,7 @@ def _open_generator(name: str, threads: int, progress: Callable[[str, float], No
     if (name, weights, chosen) not in _open_now:
         progress("Opening the generator", -1.0)
         generator = open_generator(name, progress)
-        if torch.cuda.is_available():
-            generator.to("cuda")
+        generator.to(best_device())
         pictures = open_chosen_pictures(generator, threads, progress)
         _open_now.clear()
         weights = generator.weights_sha256  # what was missing has been fetched

@@ -31,20 +31,22 @@ def add_generator_argument(parser: argparse.ArgumentParser) -> None:
 
 def open_model(path: Path) -> PersonalModel:
     """Read a personal model, ready for the device that generators are opened on. Raises UserError; writes nothing."""
+    from smis_desktop.gan.device import best_device
     from smis_desktop.storage.personal_model_file import read_personal_model
 
     model = read_personal_model(path)
     for network in (model.encoder, model.vectors, model.probe):
         if network is not None:
-            network.to(_device())
+            network.to(best_device())
     return model
 
 
 def open_generator(name: str, console: Console) -> AnyGenerator:
     """Open an installed generator; the default one is fetched on first need. Raises UserError."""
+    from smis_desktop.gan.device import best_device
     from smis_desktop.storage import generator_store
 
-    return generator_store.open_generator(name, console.progress).to(_device())
+    return generator_store.open_generator(name, console.progress).to(best_device())
 
 
 def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
@@ -60,12 +62,7 @@ def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
 
 def open_perceptual(console: Console) -> PerceptualDistance:
     """The network that compares pictures, fetched on first need. Raises UserError."""
+    from smis_desktop.gan.device import best_device
     from smis_desktop.storage.perceptual_store import open_perceptual_distance
 
-    return open_perceptual_distance(console.progress).to(_device())
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return open_perceptual_distance(console.progress).to(best_device())

@@ -140,7 +140,7 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     try:
         model = train(
             out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
-            pictures.label_features, ranks=ranks,
+            pictures, ranks=ranks,
         )  # fmt: skip
         if ranks.is_first:
             write_personal_model(out, model)
@@ -208,7 +208,7 @@ def _samples_in(
     if isinstance(samples := begun.get("samples"), int):
         return samples
     console.progress("Measuring how fast this machine is", -1.0)
-    pace = measured_pace(generator, perceptual, settings, pictures.label_features)
+    pace = measured_pace(generator, perceptual, settings, pictures)
     fixed = to_invert * settings.inversion.steps * pace.inversion_step + obedience_steps * pace.obedience_step
     rounds = int((arguments.minutes * 60 - fixed) / pace.round)
     if rounds < 1:

@@ -15,11 +15,13 @@ from smis_desktop.fewshot.inversion import Inversion
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
-from smis_desktop.fewshot.pool import LabelFeatures, SamplePool
+from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
+from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
+from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator
 
@@ -41,7 +43,7 @@ def measured_pace(
     generator: Generator,
     perceptual: PerceptualDistance | None,
     settings: TrainingSettings,
-    label_features: LabelFeatures | None = None,
+    pictures: Pictures | None = None,
 ) -> Pace:
     """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw."""
     inversion_step = 0.0
@@ -53,7 +55,7 @@ def measured_pace(
             one_side = dataclasses.replace(settings.inversion, small_steps=part)
             inversion = Inversion(generator, perceptual, photo, one_side)
             inversion_step += share * _seconds(inversion.step, generator)
-    pool = _pool(generator, settings, label_features)
+    pool = _pool(generator, settings, pictures)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
     encoder = _encoder(generator, settings)
     objective_of_w = LatentObjective(settings.batch_size)
@@ -68,12 +70,36 @@ def measured_pace(
     return Pace(inversion_step, round_seconds, obedience_step)
 
 
-def _pool(generator: Generator, settings: TrainingSettings, label_features: LabelFeatures | None) -> SamplePool:
+class Rounds:
+    """Rounds of a training: samples, then the encoder's steps on them."""
+
+    def __init__(self, generator: Generator, settings: TrainingSettings, pictures: Pictures, ranks: Ranks) -> None:
+        """ranks: who takes the rounds together."""
+        self.size, self._steps = settings.round_size, settings.steps_per_round
+        self._pool = _pool(generator, settings, pictures, self.size, ranks)
+        objective = LatentObjective(settings.batch_size, ranks)
+        encoder = _encoder(generator, settings)
+        self._training = EncoderTraining(encoder, objective, settings.seed, 1e-4, 1000, settings.precision, ranks)
+
+    def take(self) -> None:
+        """One more."""
+        self._pool.grow()
+        for _ in range(self._steps):
+            self._training.step(self._pool)
+
+
+def _pool(
+    generator: Generator,
+    settings: TrainingSettings,
+    pictures: Pictures | None,
+    samples: int = _SAMPLES,
+    ranks: Ranks = ALONE,
+) -> SamplePool:
     resolution = generator.feature_resolution
     draws = torch.Generator().manual_seed(0)
     vectors = F.normalize(torch.randn(_CLASSES, generator.feature_channels(resolution), generator=draws), dim=1)
     transfer = RepresentativeVectors(vectors, torch.arange(_CLASSES), _CLASSES, resolution, "dense", 3, 0.5)
-    return SamplePool(generator, transfer.to(generator.device), settings.seed, _SAMPLES, _CLASSES, label_features)
+    return SamplePool(generator, transfer.to(generator.device), settings.seed, samples, _CLASSES, pictures, ranks)
 
 
 def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:

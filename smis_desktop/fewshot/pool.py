@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -10,13 +10,8 @@ from torch import Tensor
 
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.transfer import LabelTransfer
+from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.protocol import Generator
-
-_GENERATOR_BATCH = 1
-"""Feature maps of one picture stay in the processor's cache; larger batches were slower on the CPU measured."""
-
-
-LabelFeatures = Callable[[Tensor], dict[int, Tensor]]
 
 
 def draws(seed: int, stream: str, index: int) -> torch.Generator:
@@ -37,13 +32,13 @@ class SamplePool:
         seed: int,
         round_size: int,
         num_classes: int,
-        label_features: LabelFeatures | None = None,
+        pictures: Pictures | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
-        """label_features: a quicker way to `generator.label_features`, for one `ws` at a time. ranks: who makes the
-        rounds together; all of them hold all of it."""
+        """pictures: the backend that features come from (default: torch). ranks: who makes the rounds together; all of
+        them hold all of it."""
         self._ranks = ranks
-        self._label_features = label_features or generator.label_features
+        self._pictures = pictures or TorchPictures(generator)
         self._generator, self._transfer, self._seed, self._round_size = generator, transfer, seed, round_size
         r = generator.feature_resolution
         self._label_dtype = torch.int8 if num_classes < 128 else torch.int16
@@ -61,17 +56,21 @@ class SamplePool:
     def grow(self) -> tuple[Tensor, Tensor]:
         """Adds the next round and returns it."""
         z = torch.randn(self._round_size, self._generator.w_dim, generator=draws(self._seed, "pool", self.rounds))
-        found_w, found_labels = [], []
-        with torch.inference_mode():
-            for batch in z[self._ranks.share(len(z))].split(_GENERATOR_BATCH):
-                w = self._generator.mapping(batch.to(self._generator.device))
-                features = self._label_features(self._generator.broadcast(w))
-                found_labels.append(self._transfer.label(features).to("cpu", self._label_dtype))
-                found_w.append(w.cpu())
-        own = torch.cat(found_w).clone(), torch.cat(found_labels).clone()
+        # Feature maps of one picture stay in the processor's cache; larger batches were slower on the CPU measured.
+        each = z[self._ranks.share(len(z))].split(1)
+        with ThreadPoolExecutor(self._pictures.lanes, "samples") as lanes:
+            found = list(lanes.map(self._sample, each))
+        own = torch.cat([w for w, _ in found]), torch.cat([labels for _, labels in found])
         new = self._ranks.collected(own[0], len(z)), self._ranks.collected(own[1], len(z))
         self.add(*new)
         return new
+
+    @torch.no_grad()
+    def _sample(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`z` [1, D] → `w` [1, D] and labels [1, r, r], on the CPU."""
+        w = self._generator.mapping(z.to(self._generator.device))
+        labels = self._transfer.label(self._pictures.label_features(self._generator.broadcast(w)))
+        return w.cpu(), labels.to("cpu", self._label_dtype)
 
     def add(self, w: Tensor, labels: Tensor) -> None:
         """Adds a round that `grow` made earlier."""

@@ -35,7 +35,7 @@ from smis_desktop.fewshot.label_directions import label_directions
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
-from smis_desktop.fewshot.pool import LabelFeatures, SamplePool, draws
+from smis_desktop.fewshot.pool import SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
@@ -43,7 +43,7 @@ from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.scribbles import are_scribbles
 from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.gan.pictures import TorchPictures
+from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
@@ -124,13 +124,13 @@ def train(
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
-    label_features: LabelFeatures | None = None,
+    pictures: Pictures | None = None,
     on_improved: OnImproved | None = None,
     ranks: Ranks = ALONE,
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
-    label_features: a quicker way to `generator.label_features`, for one `ws` at a time, in the same precision.
+    pictures: the backend that samples are labelled with (default: torch), in the settings' precision.
     ranks: the processes that train together, all with the same arguments; only the first writes to `store` and tells
     events, the model is every one's.
     `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
@@ -177,9 +177,9 @@ def train(
         settings=describe(settings, [shot.name for shot in shots]),
     )
     model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
-    label_features = label_features or TorchPictures(generator, settings.precision).label_features
+    pictures = pictures or TorchPictures(generator, settings.precision)
     pool = SamplePool(
-        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, label_features, ranks
+        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, pictures, ranks
     )
 
     def improved(encoder: LayoutEncoder) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
+import os
+import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class OpenVINOPictures:
     def __init__(self, generator: MobileStyleGAN, converted: ConvertedGenerator, precision: Precision, threads: int):
         """threads: how many cores to use. Raises RuntimeError when this processor cannot run it."""
         self._generator, self._precision = generator, precision
+        self._threads = threads
         self._core = openvino.Core()
         self._core.set_property({"CACHE_DIR": str(converted.folder / "compiled")})
         self._settings = {
@@ -47,6 +49,7 @@ class OpenVINOPictures:
         }
         self._converted = converted
         self._running: dict[str, _Running] = {}
+        self._compiling = threading.Lock()
         self._sides = sorted(generator.label_features(_some_ws(generator)))
 
     @property
@@ -56,6 +59,10 @@ class OpenVINOPictures:
     @property
     def precision(self) -> Precision:
         return self._precision
+
+    @property
+    def lanes(self) -> int:
+        return self._threads
 
     def structure(self, ws: Tensor) -> Structure:
         *labels, features = self._run(STRUCTURE, ws)
@@ -75,59 +82,76 @@ class OpenVINOPictures:
 
     def _run(self, part: str, *inputs: Tensor) -> Iterable[np.ndarray]:
         """Compiled when it is first needed."""
-        if part not in self._running:
-            compiled = self._core.compile_model(self._converted.path(part), "CPU", self._settings)
-            noises = [noise.numpy() for noise in part_of(self._generator, part).noises]
-            self._running[part] = _Running(compiled, noises)
-        running = self._running[part]
-        arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
-        found: Iterable[np.ndarray] = running.compiled([*arrays, *running.noises], share_inputs=True).values()
+        with self._compiling:
+            running = self._running.get(part) or self._compile(part)
+        return running.run([np.ascontiguousarray(x.numpy()) for x in inputs])
+
+    def _compile(self, part: str) -> _Running:
+        # Labels are read of many pictures: one a core gives more of them than all cores at one.
+        settings = self._settings | ({"NUM_STREAMS": self._threads} if part == LABELS else {})
+        compiled = self._core.compile_model(self._converted.path(part), "CPU", settings)
+        self._running[part] = _Running(compiled, [noise.numpy() for noise in part_of(self._generator, part).noises])
+        return self._running[part]
+
+
+class _Running:
+    """A compiled part, and what it is given besides its other inputs. It may be run by several threads at once."""
+
+    def __init__(self, compiled: Any, noises: list[np.ndarray]) -> None:
+        self._compiled, self._noises, self._own = compiled, noises, threading.local()
+
+    def run(self, inputs: list[np.ndarray]) -> Iterable[np.ndarray]:
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        found: Iterable[np.ndarray] = self._own.request.infer([*inputs, *self._noises], share_inputs=True).values()
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Running:
-    """A compiled part, and what it is given besides its other inputs."""
-
-    compiled: Any
-    noises: list[np.ndarray]
-
-
 class ConvertedGenerator:
-    """A generator's network files on the disk, made when they are missing."""
+    """A generator's network files on the disk: what quick pictures need at once, the other parts when they are asked
+    for, so that the first start is not kept waiting by them."""
 
     def __init__(self, generator: MobileStyleGAN, folder: Path, progress: Callable[[str, float], None]) -> None:
         """folder: for all generators' files; each has its own in it. progress: words and a fraction, 0–1."""
         self._generator = generator
         self.folder = folder / f"{generator.name}-{_digest(generator)}"
-        parts = (STRUCTURE, LABELS, *map(finish, generator.draft_sizes))
-        if all(self.path(part).is_file() for part in parts):
-            return
-        growing = folder / f"{self.folder.name}.growing"
-        shutil.rmtree(growing, ignore_errors=True)
-        growing.mkdir(parents=True)
+        parts = [STRUCTURE, finish(generator.draft_sizes[0])]
+        missing = [part for part in parts if not self._file(part).is_file()]
         words = "Preparing the networks for this processor, once"
-        ws = _some_ws(generator)
-        with torch.no_grad():
-            example = generator.structure(ws).features.permute(0, 2, 3, 1).contiguous()
-        for number, name in enumerate(parts):
-            part = part_of(generator, name).eval()
-            inputs = (*((example, ws) if isinstance(part, FinishPart) else (ws,)), *part.noises)
-            progress(words, number / len(parts))
-            with warnings.catch_warnings():
-                # The converter traces, which torch calls deprecated, and shapes that are Python numbers are constants.
-                warnings.simplefilter("ignore")
-                converted = openvino.convert_model(
-                    part, example_input=inputs, input=[list(one.shape) for one in inputs]
-                )
-            openvino.save_model(converted, growing / self.path(name).name, compress_to_fp16=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        growing.rename(self.folder)
-        progress(words, 1.0)
+        for number, part in enumerate(missing):
+            progress(words, number / len(missing))
+            self._convert(part)
+        if missing:
+            progress(words, 1.0)
 
     def path(self, part: str) -> Path:
-        """The file of a part (see `part_of`)."""
+        """The file of a part (see `part_of`), made when it is missing."""
+        if not self._file(part).is_file():
+            log.info("preparing %s for this processor, once", part)
+            self._convert(part)
+        return self._file(part)
+
+    def _file(self, part: str) -> Path:
         return self.folder / f"{part}.xml"
+
+    def _convert(self, name: str) -> None:
+        part, ws = part_of(self._generator, name).eval(), _some_ws(self._generator)
+        inputs: tuple[Tensor, ...] = (ws, *part.noises)
+        if isinstance(part, FinishPart):
+            with torch.no_grad():
+                features = self._generator.structure(ws).features
+            inputs = (features.permute(0, 2, 3, 1).contiguous(), *inputs)
+        with warnings.catch_warnings():
+            # The converter traces, which torch calls deprecated, and shapes that are Python numbers are constants.
+            warnings.simplefilter("ignore")
+            converted = openvino.convert_model(part, example_input=inputs, input=[list(one.shape) for one in inputs])
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Several processes may convert the same part; the network counts as there once its description is.
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="growing-") as growing:
+            made = Path(growing) / self._file(name).name
+            openvino.save_model(converted, made, compress_to_fp16=False)
+            for file in (made.with_suffix(".bin"), made):
+                os.replace(file, self.folder / file.name)
 
 
 STRUCTURE, LABELS = "structure", "labels"

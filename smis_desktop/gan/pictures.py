@@ -27,6 +27,11 @@ class Pictures(Protocol):
         """What products are computed in; results are float32 always."""
         ...
 
+    @property
+    def lanes(self) -> int:
+        """How many calls of `label_features` from as many threads take less time at once than one after another."""
+        ...
+
     def structure(self, ws: Tensor) -> Structure:
         """As `Generator.structure`, for `ws` [1, num_ws, D]."""
         ...
@@ -53,6 +58,10 @@ class TorchPictures:
     @property
     def precision(self) -> Precision:
         return self._precision
+
+    @property
+    def lanes(self) -> int:
+        return 1
 
     def structure(self, ws: Tensor) -> Structure:
         with computing(self._precision, ws.device):
@@ -86,6 +95,10 @@ class Remembering:
     @property
     def precision(self) -> Precision:
         return self._pictures.precision
+
+    @property
+    def lanes(self) -> int:
+        return self._pictures.lanes
 
     def structure(self, ws: Tensor) -> Structure:
         key = ws[:, : self._fine_start].detach().cpu().numpy().tobytes()

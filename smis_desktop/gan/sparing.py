@@ -35,6 +35,10 @@ class Sparing:
         return self._pictures.precision
 
     @property
+    def lanes(self) -> int:
+        return self._pictures.lanes
+
+    @property
     def is_on_processor(self) -> bool:
         """Whether it has come to that."""
         return self._is_on_processor

@@ -54,12 +54,13 @@ def invert_photo(
     import torch
 
     from smis_desktop.fewshot.inversion import Inversion, InversionProgress, InversionSettings, invert
+    from smis_desktop.gan.device import best_device
     from smis_desktop.gan.pixels import to_rgb8
     from smis_desktop.storage.generator_store import open_generator
     from smis_desktop.storage.perceptual_store import open_perceptual_distance
 
     torch.set_num_threads(max(1, os.cpu_count() or 1))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     generator = open_generator(generator_name).to(device)
     perceptual = open_perceptual_distance(lambda words, fraction: None).to(device)
     shown = time.monotonic()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from smis_desktop.fewshot.events import TrainingEvent
     from smis_desktop.fewshot.personal_model import PersonalModel
     from smis_desktop.fewshot.training import TrainingSettings
+    from smis_desktop.gan.pictures import Pictures
+    from smis_desktop.gan.precision import Precision
     from smis_desktop.labels.shots import LabelKind
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,11 @@ class SmallerBatch:
 
 
 @dataclass(frozen=True)
+class GoesOnOnProcessor:
+    """The graphics card had too little memory for the smallest batch: the processor goes on from the last stage."""
+
+
+@dataclass(frozen=True)
 class Trained:
     """The model is written."""
 
@@ -113,6 +120,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     import torch
 
     from smis_desktop.fewshot.training import describe, precision_begun_with, train
+    from smis_desktop.gan.device import best_device
     from smis_desktop.jobs.model_pictures import keep_picture
     from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
@@ -125,14 +133,15 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     started = time.monotonic()
     threads = max(1, os.cpu_count() or 1)
     torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     send(TrainingStep("opening", 0.0, None))
     folder = read_shots(order.shots, order.label_kind)
-    generator = open_generator(order.generator).to(device)
+    generator = open_generator(order.generator).to(best_device())
     stages = TrainingFolder.beside(order.out)
-    pictures = open_chosen_pictures(
-        generator, threads, lambda words, fraction: None, precision_begun_with(stages.begun())
-    )
+
+    def opened_pictures(precision: Precision | None) -> Pictures:
+        return open_chosen_pictures(generator, threads, lambda words, fraction: None, precision)
+
+    pictures = opened_pictures(precision_begun_with(stages.begun()))
     shots = training_shots(order.shots, folder, generator)
     settings = replace(settings_of(order), precision=pictures.precision)
     description = {
@@ -157,8 +166,9 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     while True:
         try:
             model = train(
-                order.name, generator, lambda: open_perceptual_distance(lambda words, fraction: None).to(device),
-                shots, folder.palette, settings, stages, watcher.tell, pictures.label_features, improved,
+                order.name, generator,
+                lambda: open_perceptual_distance(lambda words, fraction: None).to(generator.device),
+                shots, folder.palette, settings, stages, watcher.tell, pictures, improved,
             )  # fmt: skip
             write_personal_model(order.out, model)
             break
@@ -166,14 +176,22 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
             os.replace(unfinished, order.out)
             break
         except (MemoryError, RuntimeError) as error:
-            if not _is_lack_of_memory(error) or settings.batch_size <= _SMALLEST_BATCH:
+            if not _is_lack_of_memory(error):
                 raise
-            settings = replace(
-                settings,
-                batch_size=settings.batch_size // 2,
-                obedience_batch_size=max(_SMALLEST_BATCH, settings.obedience_batch_size // 2),
-            )
-            send(SmallerBatch(settings.batch_size))
+            if settings.batch_size > _SMALLEST_BATCH:
+                settings = replace(
+                    settings,
+                    batch_size=settings.batch_size // 2,
+                    obedience_batch_size=max(_SMALLEST_BATCH, settings.obedience_batch_size // 2),
+                )
+                send(SmallerBatch(settings.batch_size))
+            elif generator.device.type != "cpu":
+                generator.to("cpu")
+                pictures = opened_pictures(settings.precision)
+                settings = replace(settings_of(order), precision=settings.precision)
+                send(GoesOnOnProcessor())
+            else:
+                raise
     stages.remove()
     try:
         keep_picture(order.out, generator, pictures, read_personal_model(order.out))

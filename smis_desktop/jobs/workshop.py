@@ -42,12 +42,13 @@ def work(send: Send, inbox: Inbox, generator_name: str) -> None:
     """The process's own loop."""
     import torch
 
+    from smis_desktop.gan.device import best_device
     from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.storage.generator_store import open_generator
 
     threads = max(1, os.cpu_count() or 1)
     torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     generator = open_generator(generator_name).to(device)
     pictures = open_chosen_pictures(generator, threads, lambda words, fraction: None)
     send(HandReady(generator.name, generator.weights_sha256, generator.img_resolution))

@@ -60,7 +60,20 @@ def choose_backend(name: str) -> None:
 def open_chosen_pictures(
     generator: Generator, threads: int, progress: Progress, precision: Precision | None = None
 ) -> Sparing:
-    """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner; torch when that one cannot run.
+    """The chosen backend; torch when that one cannot run."""
+    backend, folder = chosen_backend(generator, threads, progress, precision), _folder()
+    try:
+        return Sparing(open_pictures(backend, generator, folder, threads, progress), generator, log.warning)
+    except (BackendMissing, RuntimeError) as error:
+        log.warning("pictures are made by torch, because %s: %s", backend, error)
+        plain = open_pictures(_plain(precision or "float32"), generator, folder, threads, progress)
+        return Sparing(plain, generator, log.warning)
+
+
+def chosen_backend(
+    generator: Generator, threads: int, progress: Progress, precision: Precision | None = None
+) -> BackendName:
+    """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner.
 
     precision: what a training was begun with and has to go on with, wherever it is; then only such backends count.
     """
@@ -73,12 +86,7 @@ def open_chosen_pictures(
     )
     if precision is not None and PRECISIONS[backend] != precision:
         backend = _best(generator, threads, folder, progress, precision) if asked == AUTO else _plain(precision)
-    try:
-        return Sparing(open_pictures(backend, generator, folder, threads, progress), generator, log.warning)
-    except (BackendMissing, RuntimeError) as error:
-        log.warning("pictures are made by torch, because %s: %s", backend, error)
-        plain = open_pictures(_plain(precision or "float32"), generator, folder, threads, progress)
-        return Sparing(plain, generator, log.warning)
+    return backend
 
 
 def _plain(precision: Precision) -> BackendName:
@@ -95,8 +103,7 @@ def _best(
         _device(generator),
         platform.node(),
         platform.processor(),
-        os.cpu_count(),
-        threads,
+        os.cpu_count(),  # not `threads`: processes that train together have fewer, and the same is fastest for them
         generator.weights_sha256,
     ]
     if stored.get("tested_on") != key:

@@ -57,6 +57,7 @@ class BackendDialog(QDialog):
         names = {
             "torch": self.tr("PyTorch"),
             "torch-bf16": self.tr("PyTorch, reduced precision"),
+            "torch-graphs": self.tr("PyTorch, reduced precision, recorded"),
             "openvino": self.tr("OpenVINO"),
             "openvino-bf16": self.tr("OpenVINO, reduced precision"),
         }

@@ -91,7 +91,7 @@ def training_rates(synthesizer: Synthesizer) -> dict[str, float]:
     """`samples_per_s` of a whole training round, encoder steps included; `obedience_step` in milliseconds."""
     pictures = synthesizer.pictures
     settings = TrainingSettings(precision=pictures.precision)
-    pace = measured_pace(synthesizer.generator, None, settings, pictures.label_features)
+    pace = measured_pace(synthesizer.generator, None, settings, pictures)
     return {
         "samples_per_s": round(settings.round_size / pace.round, 2),
         "obedience_step": round(1000 * pace.obedience_step, 2),
@@ -114,7 +114,8 @@ def refine_step(
 def samples_per_second(synthesizer: Synthesizer, repeats: int, told: Callable[[float], None]) -> float:
     """Pseudo-labelled training samples a second (median); without the encoder's own steps."""
     model = synthesizer.model
-    features = synthesizer.pictures.label_features
-    pool = SamplePool(synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes, features)
+    pool = SamplePool(
+        synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes, synthesizer.pictures
+    )
     taken = interleaved({"samples": pool.grow}, repeats, told)["samples"]
     return round(1000 * _SAMPLES / statistics.median(taken), 2)

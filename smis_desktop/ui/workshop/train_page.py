@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBox
 
 from smis_desktop.jobs.spawned import WorkEnded, WorkFailed
 from smis_desktop.jobs.training import (
+    GoesOnOnProcessor,
     ModelImproved,
     SmallerBatch,
     Trained,
@@ -122,6 +123,8 @@ class TrainPage(QWidget):
             case SmallerBatch():
                 words = self.tr("There was too little memory: it goes on in smaller steps ({n} at a time).")
                 self._words.setText(words.format(n=message.batch_size))
+            case GoesOnOnProcessor():
+                self._words.setText(self.tr("The graphics card has too little memory: the processor goes on."))
             case Trained():
                 minutes = message.seconds / 60
                 self.show_idle(self.tr("Done in {minutes:.1f} minutes. The model is ready.").format(minutes=minutes))
