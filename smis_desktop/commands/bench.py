@@ -26,11 +26,16 @@ HELP = "measure how fast this machine paints and learns"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis bench [--paint] [--app] [--inversion [DIR] [--sheet FILE]] [--repeats N] [--no-peer] [--compare FILE]`."""
+    """`smis bench [--paint] [--app [--cold]] [--ranks N] [--inversion [DIR] [--sheet FILE]] [--repeats N] [--no-peer]
+    [--compare FILE]`."""
     add_model_argument(parser)
     parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
     parser.set_defaults(paint_in_window=lambda model, recording: None)  # the composition root puts the window's here
     parser.add_argument("--app", action="store_true", help="also the program's start, its memory, its work at rest")
+    parser.add_argument("--cold", action="store_true", help="with --app: also a start with nothing prepared yet")
+    parser.add_argument(
+        "--ranks", type=whole(2, 64), metavar="N", help="also training by N processes on this machine, against one"
+    )
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="an earlier output of smis bench --json to hold this against"
     )
@@ -128,11 +133,18 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         facts["inversion"] = inversion_figures(pairs)
         if arguments.sheet is not None:
             write_picture(arguments.sheet, inversion_sheet(pairs))
+    if arguments.ranks is not None:
+        from smis_desktop.commands.measuring.several_processes import several_processes_figures
+
+        words = f"Training by {arguments.ranks} processes and by one"
+        facts["ranks"] = several_processes_figures(
+            synthesizer.generator, arguments.ranks, lambda f: console.progress(words, f)
+        )
     if arguments.app:
         from smis_desktop.commands.measuring.application import application_figures
 
         console.progress("Starting the program", -1.0)
-        found = application_figures(arguments.model)
+        found = application_figures(arguments.model, arguments.cold)
         facts["application"] = None if isinstance(found, str) else found
         facts["application_reason"] = found if isinstance(found, str) else None
     if earlier is not None:
@@ -201,6 +213,12 @@ def _table(facts: dict[str, Any]) -> str:
         f"training samples a second: {facts['samples_per_s']}; with the encoder's steps: {training['samples_per_s']} "
         f"(a step for obedience: {training['obedience_step']} ms)"
     )
+    if "ranks" in facts:
+        ranks = facts["ranks"]
+        lines.append(
+            f"training by {ranks['count']} processes: {ranks['samples_per_s']} samples a second, "
+            f"{ranks['ratio']} × one process"
+        )
     for side, value in facts["draft_psnr"].items():
         lines.append(f"pictures of {side}² against the full one: {value['mean']} dB, the worst {value['worst']} dB")
     if (application := facts.get("application")) is not None:
@@ -208,6 +226,8 @@ def _table(facts: dict[str, Any]) -> str:
             f"the program: first picture after {application['first_preview_s']} s; "
             f"at rest {application['idle_cpu_percent']} % of a core and {application['memory_mib']} MiB"
         )
+        if "cold_first_preview_s" in application:
+            lines.append(f"with nothing prepared: first picture after {application['cold_first_preview_s']} s")
     elif facts.get("application_reason"):
         lines.append(f"the program: not measured ({facts['application_reason']})")
     if "inversion" in facts:
