@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
-from smis_desktop.gan.pictures import Pictures, Remembering, TorchPictures
+from smis_desktop.gan.pictures import Pictures, Remembering, TorchPictures, quick_side
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.gan.recorded_pictures import RecordedPictures
@@ -33,8 +33,6 @@ MAX_DIFFERENCE = 1e-3
 """From torch, of a backend that computes in float32; pictures span [-1, 1]."""
 MIN_PSNR = 45.0
 """Against torch in dB, of a backend of reduced precision."""
-_SIDE = 256
-"""Of the pictures that are timed and compared: what is seen while somebody paints."""
 _RUNS = 5
 _LEAST_RUNS = 2
 _ENOUGH_SECONDS = 0.4
@@ -76,7 +74,7 @@ class BackendMissing(Exception):
 def self_tests(generator: Generator, folder: Path, threads: int, progress: Progress) -> list[SelfTest]:
     """Each backend, tested; the best first, those that are no choice last."""
     ws = generator.broadcast(generator.w_avg[None]).contiguous()
-    side = min((side for side in generator.draft_sizes if side >= _SIDE), default=generator.img_resolution)
+    side = quick_side(generator)
     reference = TorchPictures(generator)
     with torch.inference_mode():
         wanted = reference.finish(reference.structure(ws), ws, side, None).clamp(-1, 1).cpu()

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.openvino_parts import FinishPart, LabelsPart, Part, StructurePart
+from smis_desktop.gan.pictures import quick_side
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Structure
 from smis_desktop.gan.quiet_openvino import openvino
@@ -115,7 +116,7 @@ class ConvertedGenerator:
         """folder: for all generators' files; each has its own in it. progress: words and a fraction, 0–1."""
         self._generator = generator
         self.folder = folder / f"{generator.name}-{_digest(generator)}"
-        parts = [STRUCTURE, finish(generator.draft_sizes[0])]
+        parts = [STRUCTURE, finish(quick_side(generator))]
         missing = [part for part in parts if not self._file(part).is_file()]
         words = "Preparing the networks for this processor, once"
         for number, part in enumerate(missing):

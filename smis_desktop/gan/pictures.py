@@ -12,6 +12,12 @@ from smis_desktop.gan.protocol import Generator, Structure
 from smis_desktop.gan.regions import Regions
 
 _REMEMBERED = 3
+_QUICK_SIDE = 256
+
+
+def quick_side(generator: Generator) -> int:
+    """Side of the pictures that people paint by."""
+    return min((side for side in generator.draft_sizes if side >= _QUICK_SIDE), default=generator.img_resolution)
 
 
 class Pictures(Protocol):
