@@ -200,6 +200,19 @@ class TrainableStyleGAN2(nn.Module):
             self.readings[str(side)].weight.copy_(self.readings[str(side // 2)].weight[:, chosen] / 2)
             self.readings[str(side)].bias.copy_(self.readings[str(side // 2)].bias)
 
+    @torch.no_grad()
+    def go_on_from(self, weights: dict[str, Tensor]) -> None:
+        """The opposite of `finished`. What a finished network does not hold begins anew: readings at zero."""
+        for name, module in self.named_modules():
+            if isinstance(module, Linear | ModulatedConv | ToRGB):
+                module.weight.copy_(weights[f"{name}.weight"] / module.gain)
+                module.bias.copy_(weights[f"{name}.bias"])
+            if isinstance(module, ModulatedConv):
+                module.noise.copy_(weights[f"{name}.noise"])
+        self.constant.copy_(weights["constant"])
+        for parameter in self.readings.parameters():
+            parameter.zero_()
+
     def finished(self) -> dict[str, Tensor]:
         """The effective weights under `gan.stylegan2.StyleGAN2`'s names."""
         weights = {"limit": torch.tensor(math.inf), "filter": self.get_buffer("filter")}
