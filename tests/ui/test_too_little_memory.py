@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,11 @@ def test_the_window_names_what_makes_the_pictures_now(
     layout.write_bytes(encode_label_map(shot.label_map, PALETTE))
 
     computed = TorchPictures.structure
+    is_listened_to = threading.Event()
 
     def full(pictures: TorchPictures, ws: torch.Tensor) -> object:
         if pictures.precision == "bfloat16":  # the processor takes over in float32
+            assert is_listened_to.wait(WAIT / 1000)
             raise torch.OutOfMemoryError("CUDA out of memory")
         return computed(pictures, ws)
 
@@ -44,6 +47,7 @@ def test_the_window_names_what_makes_the_pictures_now(
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
     said: list[str] = []
     window.status.messageChanged.connect(said.append)
+    is_listened_to.set()
     qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
     assert sum("Too little memory" in words for words in said) == 1
     assert any("torch, float32" in label.text() for label in window.status.findChildren(QLabel))
