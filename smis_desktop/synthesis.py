@@ -22,7 +22,7 @@ from smis_desktop.fewshot.style_mixing import mix_styles
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.pixels import resized, to_rgb8
-from smis_desktop.gan.protocol import Generator, Structure
+from smis_desktop.gan.protocol import Generator, Structure, draft_side
 from smis_desktop.gan.regions import Regions
 from smis_desktop.labels.palette import Palette
 from smis_desktop.style import Anchor, Look, Style
@@ -127,10 +127,8 @@ class Synthesizer:
         self, structure: Structure, styles: Tensor, regions: Regions | None, request: PictureRequest
     ) -> Tensor:
         """[3, size, size]: the smallest that is large enough, brought to size; averaged if it has to be exact."""
-        sides = self.generator.draft_sizes
         is_draft = request.quality == "draft"
-        large_enough = (known for known in sides if known >= request.size)
-        side = min(large_enough, default=sides[-1]) if is_draft else sides[-1]
+        side = draft_side(self.generator, request.size) if is_draft else self.generator.img_resolution
         picture = self.pictures.finish(structure, styles, side, regions)
         if side == request.size:
             return picture[0]

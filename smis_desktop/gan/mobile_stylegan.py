@@ -16,7 +16,7 @@ from smis_desktop.gan.haar import inverse_haar
 from smis_desktop.gan.latents import LatentStatistics
 from smis_desktop.gan.mapping import MappingNetwork
 from smis_desktop.gan.picture_head import PictureHead
-from smis_desktop.gan.protocol import Structure
+from smis_desktop.gan.protocol import Structure, draft_side
 from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import Affine, StyledConv
 
@@ -120,7 +120,7 @@ class MobileStyleGAN(nn.Module):
         return self.finish(self.structure(ws), ws, self.img_resolution)
 
     def draft(self, ws: Tensor, size: int) -> Tensor:
-        side = min(known for known in self.draft_sizes if known >= size)
+        side = draft_side(self, size)
         picture = self.finish(self.structure(ws), ws, side)
         if size != side:
             picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)

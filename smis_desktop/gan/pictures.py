@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from smis_desktop.gan.precision import Precision, computing
-from smis_desktop.gan.protocol import Generator, Structure
+from smis_desktop.gan.protocol import Generator, Structure, draft_side
 from smis_desktop.gan.regions import Regions
 
 _REMEMBERED = 3
@@ -17,7 +17,7 @@ _QUICK_SIDE = 256
 
 def quick_side(generator: Generator) -> int:
     """Side of the pictures that people paint by."""
-    return min((side for side in generator.draft_sizes if side >= _QUICK_SIDE), default=generator.img_resolution)
+    return draft_side(generator, _QUICK_SIDE)
 
 
 class Pictures(Protocol):

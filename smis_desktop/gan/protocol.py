@@ -101,3 +101,8 @@ class Generator(Protocol):
     def feature_channels(self, resolution: int) -> int:
         """Z_r. Raises KeyError for a resolution that the generator does not have."""
         ...
+
+
+def draft_side(generator: Generator, size: int) -> int:
+    """The smallest of its `draft_sizes` that is large enough for a picture of `size`, else the largest."""
+    return min((side for side in generator.draft_sizes if side >= size), default=generator.img_resolution)

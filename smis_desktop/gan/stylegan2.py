@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from smis_desktop.gan.latents import LatentStatistics
 from smis_desktop.gan.mapping import LEAK, MappingNetwork
-from smis_desktop.gan.protocol import Structure
+from smis_desktop.gan.protocol import Structure, draft_side
 from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import Affine
 
@@ -195,7 +195,7 @@ class StyleGAN2(nn.Module):
         return self.finish(self.structure(ws), ws, self.img_resolution)
 
     def draft(self, ws: Tensor, size: int) -> Tensor:
-        side = min((known for known in self.draft_sizes if known >= size), default=self.img_resolution)
+        side = draft_side(self, size)
         picture = self.finish(self.structure(ws), ws, side)
         if size != side:
             picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)

@@ -125,9 +125,9 @@ class _Hand:
         import torch
 
         from smis_desktop.gan.pixels import resized, to_rgb8
+        from smis_desktop.gan.protocol import draft_side
 
-        sides = self._generator.draft_sizes
-        side = min((known for known in sides if known >= PICTURE_SIDE), default=sides[-1])
+        side = draft_side(self._generator, PICTURE_SIDE)
         with torch.inference_mode():
             picture = self._pictures.finish(self._pictures.structure(ws), ws, side, None)
             return to_rgb8(resized(picture, PICTURE_SIDE)[0])

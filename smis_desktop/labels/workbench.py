@@ -11,10 +11,11 @@ from smis_desktop.errors import UserError
 from smis_desktop.labels import flood, shapes
 from smis_desktop.labels.brush import Brush, Point
 from smis_desktop.labels.document import Document, Entry, Structure
-from smis_desktop.labels.edits import Change, PixelEdit, StructureEdit, take
+from smis_desktop.labels.edits import Change, StructureEdit, take
 from smis_desktop.labels.history import History
 from smis_desktop.labels.index_png import EMPTY
 from smis_desktop.labels.mirror import MirrorAxis
+from smis_desktop.labels.painting import Painting
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.labels.rect import Rect, united
 from smis_desktop.labels.sheet import Sheet
@@ -112,9 +113,8 @@ class Workbench:
         self._require_idle()
         self._require_paintable(class_id)
         path = StrokePath(brush, self.document.size, Stabilizer(stabilizer))
-        entry = self.document.entry(self.document.active_id)
         name = "Erase" if class_id == EMPTY else "Brush stroke"
-        self._stroke = _Stroke(name, path, _Painting(self, entry, class_id))
+        self._stroke = _Stroke(name, path, self._painting(class_id))
         return self._stroke.painting.apply(path.to(PenPoint(point, pressure)))
 
     def extend_stroke(self, point: Point, pressure: float = 1.0) -> Change | None:
@@ -376,10 +376,14 @@ class Workbench:
         if not entry.visible:
             raise LayerClosed(f"The layer “{entry.name}” is hidden; show it to paint on it.")
 
+    def _painting(self, class_id: int) -> Painting:
+        entry = self.document.entry(self.document.active_id)
+        return Painting(self.document, entry, class_id, self.mirror, self.preserved)
+
     def _paint_at_once(self, masks: Iterable[tuple[Rect, np.ndarray]], class_id: int, name: str) -> Change | None:
         self._require_idle()
         self._require_paintable(class_id)
-        painting = _Painting(self, self.document.entry(self.document.active_id), class_id)
+        painting = self._painting(class_id)
         change = painting.apply(masks)
         edit = painting.edit(name)
         if edit is None:
@@ -448,67 +452,8 @@ class Workbench:
         return f"{stem} {number}"
 
 
-class _Painting:
-    """One class being painted on one layer, with the layer's pixels as they were before."""
-
-    def __init__(self, workbench: Workbench, entry: Entry, class_id: int) -> None:
-        self._workbench, self._entry, self._class_id = workbench, entry, class_id
-        self._area = workbench.document.rect.shifted(-entry.x, -entry.y)
-        self._before = entry.sheet.read(self._area)
-        self._touched: Rect | None = None
-
-    def apply(self, masks: Iterable[tuple[Rect, np.ndarray]]) -> Change | None:
-        """Paint masks within the document, mirrored ones with them. Returns what changed."""
-        document, mirror = self._workbench.document, self._workbench.mirror
-        changed: Rect | None = None
-        for rect, mask in masks:
-            images = [(rect, mask)]
-            reflected = None if mirror is None else mirror.reflected(rect, mask, document.size)
-            if reflected is not None:
-                images.append(reflected)
-            for image_rect, image in images:
-                if self._paint(image_rect, image):
-                    changed = image_rect.united(changed)
-        if changed is None:
-            return None
-        self._touched = changed.united(self._touched)
-        return Change(document.touched(self._entry.layer_id, changed))
-
-    def edit(self, name: str) -> PixelEdit | None:
-        """All of it as one step; None if nothing changed."""
-        if self._touched is None:
-            return None
-        rect = self._touched.shifted(-self._entry.x, -self._entry.y)
-        before = self._before[self._touched.slices]
-        return PixelEdit.between(name, self._entry.layer_id, rect, before, self._entry.sheet.read(rect))
-
-    def take_back(self) -> Change | None:
-        """Put all touched pixels back."""
-        if self._touched is None:
-            return None
-        rect = self._touched.shifted(-self._entry.x, -self._entry.y)
-        self._entry.sheet.edit(rect)[:] = self._before[self._touched.slices]
-        return Change(self._workbench.document.touched(self._entry.layer_id, self._touched), layers=True)
-
-    def _paint(self, rect: Rect, mask: np.ndarray) -> bool:
-        allowed = mask
-        preserved = self._workbench.preserved - {self._class_id}
-        if preserved:
-            shown = self._workbench.document.label_map[rect.slices]
-            allowed = mask & ~np.isin(shown, list(preserved))
-        own = rect.shifted(-self._entry.x, -self._entry.y)
-        pixels = self._entry.sheet.edit(own)
-        if preserved - {EMPTY}:  # what lies under another layer is kept as well
-            allowed = allowed & ~np.isin(pixels, list(preserved - {EMPTY}))
-        allowed = allowed & (pixels != self._class_id)
-        if not allowed.any():
-            return False
-        pixels[allowed] = self._class_id
-        return True
-
-
 class _Stroke:
-    def __init__(self, name: str, path: StrokePath, painting: _Painting) -> None:
+    def __init__(self, name: str, path: StrokePath, painting: Painting) -> None:
         self.name, self.path, self.painting = name, path, painting
 
 

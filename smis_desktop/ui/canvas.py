@@ -15,7 +15,6 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QPointingDevice,
     QResizeEvent,
     QTabletEvent,
@@ -26,6 +25,7 @@ from PySide6.QtWidgets import QWidget
 
 from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.rect import Rect
+from smis_desktop.ui.canvas_marks import AXIS_REACH, draw_axis, draw_brush, draw_names
 from smis_desktop.ui.canvas_picture import CanvasPicture, UnderlayMode, heat_image
 from smis_desktop.ui.class_names import name_places
 from smis_desktop.ui.easel import Easel
@@ -39,7 +39,7 @@ from smis_desktop.ui.tools.options import ToolOptions
 from smis_desktop.ui.tools.picker import PickerTool
 from smis_desktop.ui.tools.polygon import PolygonTool
 from smis_desktop.ui.tools.shapes import ShapeTool
-from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
+from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool
 from smis_desktop.ui.tools.view_tools import PanTool, ZoomTool
 from smis_desktop.ui.viewport import Viewport
 
@@ -48,7 +48,6 @@ _WHEEL_NOTCH = 120.0
 # Up to this many screen pixels per layout pixel edges look better smoothed; past it, pixels are what one wants to see.
 _SMOOTH_BELOW = 3.0
 _SMALLEST_OUTLINE = 5.0
-_AXIS_REACH = 6.0
 _ROTATION_STEP = 15.0
 
 
@@ -347,7 +346,7 @@ class Canvas(QWidget):
         line = self._axis_line()
         if line is None:
             return False
-        return any(math.hypot(at.x() - end.x(), at.y() - end.y()) <= 2 * _AXIS_REACH for end in line)
+        return any(math.hypot(at.x() - end.x(), at.y() - end.y()) <= 2 * AXIS_REACH for end in line)
 
     def _move_axis(self, at: QPointF) -> None:
         workbench = self._easel.workbench
@@ -470,37 +469,15 @@ class Canvas(QWidget):
             self._picture.draw(painter)
             painter.restore()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._draw_names(painter)
-        self._draw_axis(painter)
+        draw_names(painter, [(name, QPointF(*self.viewport.to_view(x, y))) for name, x, y in self._names])
+        line = self._axis_line()
+        if line is not None:
+            draw_axis(painter, line)
         self.tool.paint(painter)
         if self._cursor_at is not None and self._outline_is_visible:
-            self._draw_outline(painter, self._cursor_at)
+            is_square = self.options.shape == "square"
+            draw_brush(painter, self._cursor_at, self._outline_diameter, self.viewport.angle, is_square)
         painter.end()
-
-    def _draw_names(self, painter: QPainter) -> None:
-        for name, x, y in self._names:
-            at = QPointF(*self.viewport.to_view(x, y))
-            width, height = painter.fontMetrics().horizontalAdvance(name) + 12, painter.fontMetrics().height() + 4
-            box = QRectF(at.x() - width / 2, at.y() - height / 2, width, height)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(0, 0, 0, 150))
-            painter.drawRoundedRect(box, 5, 5)
-            painter.setPen(QColor(255, 255, 255))
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
-
-    def _draw_axis(self, painter: QPainter) -> None:
-        line = self._axis_line()
-        if line is None:
-            return
-        for color, width in ((QColor(0, 0, 0, 130), 3.0), (QColor(255, 255, 255, 220), 1.2)):
-            pen = QPen(color, width)
-            pen.setDashPattern([6 / width, 5 / width])
-            painter.setPen(pen)
-            painter.drawLine(*line)
-        painter.setPen(QPen(QColor(0, 0, 0, 160), 1.5))
-        painter.setBrush(QColor(255, 255, 255))
-        for end in line:
-            painter.drawEllipse(end, _AXIS_REACH, _AXIS_REACH)
 
     @property
     def _outline_is_visible(self) -> bool:
@@ -514,17 +491,3 @@ class Canvas(QWidget):
     def _outline_area(self, at: QPointF) -> QRect:
         reach = math.ceil(self._outline_diameter * 0.75) + 3
         return QRect(math.floor(at.x()) - reach, math.floor(at.y()) - reach, 2 * reach + 2, 2 * reach + 2)
-
-    def _draw_outline(self, painter: QPainter, at: QPointF) -> None:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        radius = self._outline_diameter / 2
-        painter.save()
-        painter.translate(at)
-        painter.rotate(self.viewport.angle)
-        for pen in outline_pens():
-            painter.setPen(pen)
-            if self.options.shape == "square":
-                painter.drawRect(QRectF(-radius, -radius, 2 * radius, 2 * radius))
-            else:
-                painter.drawEllipse(QPointF(0, 0), radius, radius)
-        painter.restore()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import random
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QHBoxLayout,
     QLabel,
-    QListView,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QVBoxLayout,
@@ -21,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.style import Look
 from smis_desktop.ui.chosen_style import MAX_SEED
+from smis_desktop.ui.picture_list import PictureList
 from smis_desktop.ui.theme import current_colors
 
 _COUNT = 12
@@ -43,15 +42,10 @@ class VariationsWall(QDialog):
         self._seeds = seeds
         self._looks: list[Look] = []
         self._awaited: set[int] = set()
-        self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("Variations of the layout"))
-        self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setMovement(QListView.Movement.Static)
+        self.list = PictureList(
+            self.tr("Variations of the layout"), _SIDE, (12, 30), QAbstractItemView.SelectionMode.SingleSelection
+        )
         self.list.setUniformItemSizes(True)
-        self.list.setIconSize(QSize(_SIDE, _SIDE))
-        self.list.setGridSize(QSize(_SIDE + 12, _SIDE + 30))
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.itemClicked.connect(self._take)
         self.list.itemActivated.connect(self._take)
         self._hint = QLabel()

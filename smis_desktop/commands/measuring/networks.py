@@ -18,6 +18,7 @@ from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.refinement import refine
 from smis_desktop.fewshot.segmentation import segment_latents
 from smis_desktop.fewshot.training import TrainingSettings
+from smis_desktop.gan.protocol import draft_side
 from smis_desktop.style import Style
 from smis_desktop.synthesis import DRAFT_SIZE, PictureRequest, Quality, Synthesizer
 
@@ -79,7 +80,7 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
     return {
         "encoder": without_gradients(lambda: model.encoder(planes)),
-        "generator_256": generated(min(side for side in generator.draft_sizes if side >= min(DRAFT_SIZE, full))),
+        "generator_256": generated(draft_side(generator, DRAFT_SIZE)),
         "generator_1024": generated(full),
         "request_256": requested(DRAFT_SIZE, "draft"),
         "request_1024": requested(full, "full"),

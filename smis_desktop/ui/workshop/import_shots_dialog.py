@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -13,8 +13,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QLabel,
-    QListView,
-    QListWidget,
     QListWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -25,6 +23,7 @@ from smis_desktop.labels.classes_json import read_classes
 from smis_desktop.labels.index_png import EMPTY
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.shots import UNKNOWN, LabelKind, likely_label_kind, read_shots, shot_names
+from smis_desktop.ui.picture_list import PictureList
 from smis_desktop.ui.theme import current_colors
 from smis_desktop.ui.workshop.overlay import overlaid, reduced
 
@@ -49,14 +48,9 @@ class ImportShotsDialog(QDialog):
         self._fault = ""
         self._read: dict[int, tuple[np.ndarray, np.ndarray, Palette]] = {}
         """Row → a small picture, its label and the colours of that."""
-        self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("Shots of the folder"))
-        self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setMovement(QListView.Movement.Static)
-        self.list.setIconSize(QSize(_SIDE, _SIDE))
-        self.list.setGridSize(QSize(_SIDE + 16, _SIDE + 34))
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.list = PictureList(
+            self.tr("Shots of the folder"), _SIDE, (16, 34), QAbstractItemView.SelectionMode.NoSelection
+        )
         blank = QPixmap(_SIDE, _SIDE)
         blank.fill(QColor(current_colors().raised))
         for number, name in enumerate(names):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QLabel,
-    QListView,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QVBoxLayout,
@@ -19,6 +17,7 @@ from PySide6.QtWidgets import (
 from smis_desktop.jobs.workshop_messages import SAMPLES, PaletteLearned, Tried
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.percent_slider import PercentSlider
+from smis_desktop.ui.picture_list import PictureList
 from smis_desktop.ui.progress_line import ProgressLine
 from smis_desktop.ui.workshop.overlay import overlaid
 
@@ -44,14 +43,12 @@ class LearnedPage(QWidget):
         )
         lead.setWordWrap(True)
         lead.setProperty("role", "muted")
-        self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("What was learned, on new pictures"))
-        self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setMovement(QListView.Movement.Static)
-        self.list.setIconSize(QSize(_SIDE, _SIDE))
-        self.list.setGridSize(QSize(_SIDE + 12, _SIDE + 32))
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list = PictureList(
+            self.tr("What was learned, on new pictures"),
+            _SIDE,
+            (12, 32),
+            QAbstractItemView.SelectionMode.SingleSelection,
+        )
         self.list.itemSelectionChanged.connect(self._show_choice)
         self.list.itemActivated.connect(lambda _: self._correct())
         self.overlay = PercentSlider(self.tr("Classes over the picture"), self.tr("How strongly classes are shown"))

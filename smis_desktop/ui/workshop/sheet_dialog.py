@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, QTimer, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -10,8 +10,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QHBoxLayout,
     QLabel,
-    QListView,
-    QListWidget,
     QListWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -19,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.jobs.workshop_messages import SheetPicture
 from smis_desktop.ui.percent_slider import PercentSlider
+from smis_desktop.ui.picture_list import PictureList
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.theme import current_colors
 
@@ -39,14 +38,9 @@ class SheetDialog(QDialog):
         self._pictures: dict[int, SheetPicture] = {}
         self._truncation = 0.8
         self._asked = 0
-        self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("Generated pictures"))
-        self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setMovement(QListView.Movement.Static)
-        self.list.setIconSize(QSize(_SIDE, _SIDE))
-        self.list.setGridSize(QSize(_SIDE + 10, _SIDE + 12))
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
+        self.list = PictureList(
+            self.tr("Generated pictures"), _SIDE, (10, 12), QAbstractItemView.SelectionMode.MultiSelection
+        )
         self.list.verticalScrollBar().valueChanged.connect(self._ask_at_the_end)
         self.list.itemSelectionChanged.connect(self._count)
         self.truncation = PercentSlider(

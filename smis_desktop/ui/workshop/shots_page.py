@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QHBoxLayout,
     QLabel,
-    QListView,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QVBoxLayout,
@@ -27,6 +25,7 @@ from smis_desktop.labels.shots import LabelKind
 from smis_desktop.storage.shots_import import bring_shots
 from smis_desktop.storage.workshop import ShotState, Workshop
 from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.picture_list import PictureList
 from smis_desktop.ui.progress_line import ProgressLine
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.workshop.framing import FramingDialog
@@ -62,15 +61,8 @@ class ShotsPage(QWidget):
         )
         lead.setWordWrap(True)
         lead.setProperty("role", "muted")
-        self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("Shots"))
-        self.list.setViewMode(QListView.ViewMode.IconMode)
-        self.list.setResizeMode(QListView.ResizeMode.Adjust)
-        self.list.setMovement(QListView.Movement.Static)
-        self.list.setIconSize(QSize(_SIDE, _SIDE))
-        self.list.setGridSize(QSize(_SIDE + 26, _SIDE + 52))
+        self.list = PictureList(self.tr("Shots"), _SIDE, (26, 52), QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setWordWrap(True)
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.currentItemChanged.connect(self._show_chosen)
         self.photos_button = QPushButton(self.tr("Add photos…"))
         self.photos_button.setProperty("role", "primary")
