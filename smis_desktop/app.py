@@ -110,26 +110,26 @@ def _card_name(device: torch.device) -> str:
 
 
 _open_now: dict[tuple[str, str, str], tuple[Generator, Sparing]] = {}
-"""By generator, its weights' digest (another may get a deleted one's name) and chosen backend; the last model's stays:
-the next mostly has the same, and opens at once."""
+"""By generator, its weights' digest (another may get a deleted one's name) and the backend that was asked for; the last
+model's stays: the next mostly has the same, and opens at once."""
 
 
 def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Sparing]:
     from smis_desktop.gan.device import best_device
-    from smis_desktop.storage.backend_choice import backend_facts, open_chosen_pictures
+    from smis_desktop.storage.backend_choice import asked_backend, open_chosen_pictures
     from smis_desktop.storage.generator_store import installed_generators, open_generator
 
-    chosen = backend_facts().chosen
+    asked = asked_backend()
     weights = next((found.weights_sha256 for found in installed_generators() if found.name == name), "")
-    if (name, weights, chosen) not in _open_now:
+    if (name, weights, asked) not in _open_now:
         progress("Opening the generator", -1.0)
         generator = open_generator(name, progress)
         generator.to(best_device())
         pictures = open_chosen_pictures(generator, threads, progress)
         _open_now.clear()
         weights = generator.weights_sha256  # what was missing has been fetched
-        _open_now[name, weights, chosen] = generator, pictures
-    return _open_now[name, weights, chosen]
+        _open_now[name, weights, asked] = generator, pictures
+    return _open_now[name, weights, asked]
 
 
 def measure_painting(model: Path, recording: Path) -> PaintingTimes:

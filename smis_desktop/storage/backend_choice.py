@@ -50,6 +50,14 @@ def backend_facts() -> BackendFacts:
     return BackendFacts(chosen if chosen in BACKENDS else AUTO, tuple(tests) if is_sound else ())
 
 
+def asked_backend() -> str:
+    """`$SMIS_BACKEND`, else the person's choice: a backend's name or `auto`. Raises UserError when it is neither."""
+    asked = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
+    if asked not in (AUTO, *BACKENDS):
+        raise UserError(f"SMIS_BACKEND={asked} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
+    return asked
+
+
 def choose_backend(name: str) -> None:
     """From now on; `auto` goes by the self-test. Raises UserError for a name that is none, or a full disk."""
     if name not in (AUTO, *BACKENDS):
@@ -73,14 +81,11 @@ def open_chosen_pictures(
 def chosen_backend(
     generator: Generator, threads: int, progress: Progress, precision: Precision | None = None
 ) -> BackendName:
-    """`$SMIS_BACKEND`, else the person's choice, else the self-test's winner.
+    """The one that is asked for, else the self-test's winner.
 
     precision: what a training was begun with and has to go on with, wherever it is; then only such backends count.
     """
-    asked = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
-    if asked not in (AUTO, *BACKENDS):
-        raise UserError(f"SMIS_BACKEND={asked} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
-    folder = _folder()
+    asked, folder = asked_backend(), _folder()
     backend: BackendName = (
         _best(generator, threads, folder, progress) if asked == AUTO else next(b for b in BACKENDS if b == asked)
     )
