@@ -7,7 +7,7 @@ what they found is put together again. So the result is that of one process, up 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -53,14 +53,29 @@ class Ranks:
             distributed.broadcast(sent.reshape(-1).view(torch.uint8), by)  # bytes: not every type may travel
         return sent.to(tensor.device)
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Each tensor becomes the sum of all processes' ones, in one message."""
-        if self.count == 1:
-            return
-        flat = torch.cat([tensor.flatten() for tensor in tensors]).to(self.device)
-        distributed.all_reduce(flat)
-        for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
-            tensor.copy_(total.view_as(tensor))
+    def add_up(self, numbers: Tensor) -> None:
+        """`numbers` becomes the sum of all processes' ones."""
+        if self.count > 1:
+            sent = numbers.to(self.device)
+            distributed.all_reduce(sent)
+            numbers.copy_(sent)
+
+    def summed_share(self, row: Tensor) -> Tensor:
+        """This process's `share` of the sum of all processes' rows; `row` [n × count] may be overwritten by it."""
+        own = row[self.share(len(row))]
+        if self.count > 1:
+            sent = row.to(self.device)
+            found = torch.empty_like(sent[self.share(len(row))])
+            distributed.reduce_scatter_tensor(found, sent)
+            own.copy_(found)
+        return own
+
+    def exchange_shares(self, row: Tensor) -> None:
+        """Every process's `share` of `row` [n × count] comes from that process."""
+        if self.count > 1:
+            sent = row.to(self.device)
+            distributed.all_gather(list(sent.chunk(self.count)), sent[self.share(len(row))])
+            row.copy_(sent)
 
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:

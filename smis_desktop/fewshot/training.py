@@ -6,7 +6,6 @@ what it made in a store, so that a training can stop at any moment and go on to 
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -184,7 +183,7 @@ def train(
 
     def improved(encoder: LayoutEncoder) -> None:
         if on_improved is not None:
-            on_improved(dataclasses.replace(model, encoder=freeze(copy.deepcopy(encoder))))
+            on_improved(dataclasses.replace(model, encoder=freeze(encoder)))
 
     encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event, improved, ranks)
     if probe is not None and settings.obedience_steps:
@@ -336,8 +335,9 @@ def _train_encoder(
         previews: tuple[np.ndarray, ...] = ()
         if done % _CHECKPOINT_EVERY == 0 or last:
             store.write("encoder", training.state())
-            previews = _previews(generator, training.averaged, learned)
-            improved(training.averaged)
+            averaged = training.averaged()
+            previews = _previews(generator, averaged, learned)
+            improved(averaged)
         seconds = time.monotonic() - started
         on_event(
             EncoderProgress(
@@ -350,7 +350,7 @@ def _train_encoder(
                 previews=previews,
             )
         )
-    return training.averaged
+    return training.averaged()
 
 
 def _train_for_obedience(
@@ -384,11 +384,12 @@ def _train_for_obedience(
         previews: tuple[np.ndarray, ...] = ()
         if training.steps % _OBEDIENCE_CHECKPOINT_EVERY == 0 or training.steps == steps:
             store.write("obedience", training.state())
-            previews = _previews(generator, training.averaged, learned)
-            improved(training.averaged)
+            averaged = training.averaged()
+            previews = _previews(generator, averaged, learned)
+            improved(averaged)
         pace = (time.monotonic() - started) / (training.steps - first)
         on_event(ObedienceProgress(training.steps, steps, loss, pace * (steps - training.steps), previews))
-    return training.averaged
+    return training.averaged()
 
 
 def _previews(generator: Generator, encoder: LayoutEncoder, learned: Sequence[LatentShot]) -> tuple[np.ndarray, ...]:

@@ -63,6 +63,7 @@ class PreviewPanel(QWidget):
     def end_progress(self) -> None:
         """Nothing is waited for any more."""
         self._progress.hide()
+        self.update()
 
     def show_failure(self, text: str, *, can_retry: bool) -> None:
         """Say what went wrong; a picture that is on show stays."""
@@ -104,6 +105,11 @@ class PreviewPanel(QWidget):
         corners.addRoundedRect(rect, _CORNER, _CORNER)
         if self._picture is None:
             painter.fillPath(corners, QColor(current_colors().surface))
+            if self._progress.isHidden() and self._failure.isHidden():
+                painter.setPen(QColor(current_colors().faint))
+                words = self.tr("The photograph of what you paint appears here.")
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+                painter.drawText(rect.adjusted(_MARGIN, 0, -_MARGIN, 0), flags, words)
         else:
             if self._tied is None:
                 painter.setClipPath(corners)

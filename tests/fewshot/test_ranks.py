@@ -20,8 +20,8 @@ from smis_desktop.storage.safetensors_file import read_tensors
 from tests.fewshot.test_training import Stop, run, weights
 from tests.small_generator import small_generator
 
-TOLERANCE = 2e-3
-"""Of weights, relative to the largest of their tensor: sums in another order, sharpened by Adam's first steps."""
+TOLERANCE = 2e-4
+"""Norm of the difference, relative to the tensor's own: sums in another order, sharpened by Adam's first steps."""
 
 
 def in_two_processes(folder: Path, *words: str) -> list[subprocess.CompletedProcess[str]]:
@@ -68,7 +68,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     alone, _ = run(small_generator(), tmp_path / "alone")
     for name, weight in weights(alone).items():
         assert torch.equal(first[name], second[name]), name
-        assert (first[name] - weight).abs().max() <= TOLERANCE * weight.abs().max(), name
+        assert (first[name] - weight).norm() <= TOLERANCE * weight.norm(), name
 
 
 def test_one_process_leaves_off_and_two_go_on(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_one_process_leaves_off_and_two_go_on(tmp_path: Path) -> None:
     first, _ = read_tensors(tmp_path / "rank-0.safetensors", "test", 1, "")
     alone, _ = run(small_generator(), tmp_path / "alone")
     for name, weight in weights(alone).items():
-        assert (first[name] - weight).abs().max() <= TOLERANCE * weight.abs().max(), name
+        assert (first[name] - weight).norm() <= TOLERANCE * weight.norm(), name
 
 
 def test_more_processes_than_a_batch_has_samples_are_refused(tmp_path: Path) -> None:
