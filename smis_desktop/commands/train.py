@@ -82,6 +82,7 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     from smis_desktop.jobs.shot_latents import training_shots
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
+    from smis_desktop.storage.kept_features import KeptFeatures
     from smis_desktop.storage.personal_model_file import write_personal_model
     from smis_desktop.storage.training_folder import TrainingFolder, shots_digest
 
@@ -140,7 +141,7 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     try:
         model = train(
             out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
-            pictures, ranks=ranks,
+            pictures, ranks=ranks, kept=KeptFeatures.of(generator, settings),
         )  # fmt: skip
         if ranks.is_first:
             write_personal_model(out, model)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from smis_desktop.fewshot.encoder_training import EncoderTraining, LatentObjective
 from smis_desktop.fewshot.inversion import Inversion
@@ -18,7 +17,6 @@ from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
-from smis_desktop.fewshot.representative_vectors import RepresentativeVectors
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.gan.pictures import Pictures
@@ -95,10 +93,10 @@ def _pool(
     samples: int = _SAMPLES,
     ranks: Ranks = ALONE,
 ) -> SamplePool:
-    resolution = generator.feature_resolution
     draws = torch.Generator().manual_seed(0)
-    vectors = F.normalize(torch.randn(_CLASSES, generator.feature_channels(resolution), generator=draws), dim=1)
-    transfer = RepresentativeVectors(vectors, torch.arange(_CLASSES), _CLASSES, resolution, "dense", 3, 0.5)
+    sides = generator.label_features(generator.broadcast(generator.w_avg[None]))
+    weights = {r: 0.01 * torch.randn(_CLASSES, found.shape[1], generator=draws) for r, found in sides.items()}
+    transfer = LinearProbe(weights, torch.zeros(_CLASSES))
     return SamplePool(generator, transfer.to(generator.device), settings.seed, samples, _CLASSES, pictures, ranks)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.fewshot.feature_basis import FeatureBasis, feature_basis
+from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.transfer import LabelTransfer
 from smis_desktop.gan.pictures import Pictures, TorchPictures
@@ -21,9 +25,24 @@ def draws(seed: int, stream: str, index: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state) & 0x7FFF_FFFF_FFFF_FFFF)
 
 
+class FeatureStore(Protocol):
+    """Where reduced features of a pool's pictures are kept for other pools of the same pictures. It may forget them."""
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        """What was written under that name, or None."""
+        ...
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """To be kept, where there is room."""
+        ...
+
+
 class SamplePool:
     """Grows by rounds; round i is a pure function of (seed, i). On the CPU: `w` float32 [N, 512], `labels` int8
-    [N, r, r] palette channels (int16 from 128 classes up), -1 = unknown."""
+    [N, r, r] palette channels (int16 from 128 classes up), -1 = unknown.
+
+    Where a probe labels, it reads the features in a `FeatureBasis`, whether they come from the store or not.
+    """
 
     def __init__(
         self,
@@ -34,12 +53,17 @@ class SamplePool:
         num_classes: int,
         pictures: Pictures | None = None,
         ranks: Ranks = ALONE,
+        kept: FeatureStore | None = None,
     ) -> None:
         """pictures: the backend that features come from (default: torch). ranks: who makes the rounds together; all of
-        them hold all of it."""
+        them hold all of it. kept: features of the same pictures, of that backend's precision."""
         self._ranks = ranks
         self._pictures = pictures or TorchPictures(generator)
         self._generator, self._transfer, self._seed, self._round_size = generator, transfer, seed, round_size
+        # A round that several processes make lies in no one place; they have the cores to make it again.
+        self._kept = kept if ranks.count == 1 and isinstance(transfer, LinearProbe) else None
+        self._basis = self._own_basis() if isinstance(transfer, LinearProbe) else None
+        self._reading = transfer.through(self._basis) if isinstance(transfer, LinearProbe) and self._basis else transfer
         r = generator.feature_resolution
         self._label_dtype = torch.int8 if num_classes < 128 else torch.int16
         self.w = torch.empty(0, generator.w_dim)
@@ -58,21 +82,55 @@ class SamplePool:
         z = torch.randn(self._round_size, self._generator.w_dim, generator=draws(self._seed, "pool", self.rounds))
         # Feature maps of one picture stay in the processor's cache; larger batches were slower on the CPU measured.
         each = z[self._ranks.share(len(z))].split(1)
+        name = f"round-{self.rounds}"
+        known = None if self._kept is None else self._kept.read(name)
+        features: list[dict[str, Tensor]] = [{}] * len(each)
+        if known is not None:
+            features = [{r: found[i : i + 1] for r, found in known.items()} for i in range(len(each))]
         with ThreadPoolExecutor(self._pictures.lanes, "samples") as lanes:
-            found = list(lanes.map(self._sample, each))
-        own = torch.cat([w for w, _ in found]), torch.cat([labels for _, labels in found])
+            made = list(lanes.map(self._sample, each, features))
+        if self._kept is not None and known is None:
+            self._kept.write(name, {r: torch.cat([sample.features[r] for sample in made]) for r in made[0].features})
+        own = torch.cat([sample.w for sample in made]), torch.cat([sample.labels for sample in made])
         new = self._ranks.collected(own[0], len(z)), self._ranks.collected(own[1], len(z))
         self.add(*new)
         return new
 
     @torch.no_grad()
-    def _sample(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """`z` [1, D] → `w` [1, D] and labels [1, r, r], on the CPU."""
-        w = self._generator.mapping(z.to(self._generator.device))
-        labels = self._transfer.label(self._pictures.label_features(self._generator.broadcast(w)))
-        return w.cpu(), labels.to("cpu", self._label_dtype)
+    def _sample(self, z: Tensor, known: dict[str, Tensor]) -> _Sample:
+        """z: [1, D]. known: its reduced features, where they were kept."""
+        device = self._generator.device
+        w = self._generator.mapping(z.to(device))
+        if known:
+            features = {int(r): found.to(device) for r, found in known.items()}
+        else:
+            features = self._pictures.label_features(self._generator.broadcast(w))
+            if self._basis is not None:
+                features = self._basis.reduced(features)
+        numbers = {r: found.float() for r, found in features.items()}
+        labels = self._reading.label(numbers).to("cpu", self._label_dtype)
+        to_keep = {str(r): found.cpu() for r, found in features.items()} if self._kept is not None else {}
+        return _Sample(w.cpu(), labels, to_keep)
+
+    def _own_basis(self) -> FeatureBasis:
+        known = None if self._kept is None else self._kept.read("basis")
+        if known is not None:
+            return FeatureBasis.of_state(known, self._generator.device)
+        basis = feature_basis(self._generator)
+        if self._kept is not None:
+            self._kept.write("basis", basis.state())
+        return basis
 
     def add(self, w: Tensor, labels: Tensor) -> None:
         """Adds a round that `grow` made earlier."""
         self.w = torch.cat((self.w, w))
         self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """`w` [1, D], labels [1, r, r]; features: reduced, by side, where they are to be kept. On the CPU."""
+
+    w: Tensor
+    labels: Tensor
+    features: dict[str, Tensor]

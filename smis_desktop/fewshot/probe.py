@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.fewshot.feature_basis import FeatureBasis
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.transfer import LatentShot, TransferKind
 from smis_desktop.gan.latents import seeded_z
@@ -49,6 +50,13 @@ class LinearProbe(nn.Module):
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
         return self.scores(features).argmax(1)
+
+    def through(self, basis: FeatureBasis) -> LinearProbe:
+        """The same probe for features in that basis: what it says of them is what this one says of `basis.back` of
+        them."""
+        weights = {r: self.get_buffer(f"weight_{r}") for r in self._resolutions}
+        shift = torch.stack([weight @ basis.mean[r] for r, weight in weights.items()]).sum(0)
+        return LinearProbe({r: weight @ basis.back[r] for r, weight in weights.items()}, self.bias + shift)
 
 
 def learn_probe(generator: Generator, shots: Sequence[LatentShot], num_classes: int) -> LinearProbe:

@@ -34,7 +34,7 @@ from smis_desktop.fewshot.label_directions import label_directions
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
-from smis_desktop.fewshot.pool import SamplePool, draws
+from smis_desktop.fewshot.pool import FeatureStore, SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
@@ -126,10 +126,12 @@ def train(
     pictures: Pictures | None = None,
     on_improved: OnImproved | None = None,
     ranks: Ranks = ALONE,
+    kept: FeatureStore | None = None,
 ) -> PersonalModel:
     """Trains a personal model; goes on from what `store` holds of the same training.
 
     pictures: the backend that samples are labelled with (default: torch), in the settings' precision.
+    kept: features of the same generator's random pictures, in that precision, from other trainings with that seed.
     ranks: the processes that train together, all with the same arguments; only the first writes to `store` and tells
     events, the model is every one's.
     `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
@@ -178,7 +180,7 @@ def train(
     model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
     pictures = pictures or TorchPictures(generator, settings.precision)
     pool = SamplePool(
-        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, pictures, ranks
+        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, pictures, ranks, kept
     )
 
     def improved(encoder: LayoutEncoder) -> None:

@@ -126,6 +126,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     from smis_desktop.labels.shots import read_shots
     from smis_desktop.storage.backend_choice import open_chosen_pictures
     from smis_desktop.storage.generator_store import open_generator
+    from smis_desktop.storage.kept_features import KeptFeatures
     from smis_desktop.storage.perceptual_store import open_perceptual_distance
     from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
     from smis_desktop.storage.training_folder import TrainingFolder, shots_digest
@@ -169,6 +170,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
                 order.name, generator,
                 lambda: open_perceptual_distance(lambda words, fraction: None).to(generator.device),
                 shots, folder.palette, settings, stages, watcher.tell, pictures, improved,
+                kept=KeptFeatures.of(generator, settings),
             )  # fmt: skip
             write_personal_model(order.out, model)
             break
