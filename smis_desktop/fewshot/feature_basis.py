@@ -16,10 +16,10 @@ from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.protocol import Generator
 
 _SAMPLES = 24
-_AXES = {1: 64, 2: 96}
-_MORE_AXES = 128
+_AXES = {1: 96, 2: 128}
+_MORE_AXES = 256
 """Kept axes at the full side of label features, at half of it, and below: small layers cost little."""
-_RANGE = 6.0
+_RANGE = 7.0
 """Standard deviations that a byte reaches to. Rare classes lie far out: half as much loses a tenth of them."""
 _STEPS = 127
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QEventLoop, QObject, QPointF, Qt
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent, QPixmap
 from PySide6.QtWidgets import QApplication, QLabel
 
@@ -125,11 +125,13 @@ def _document(easel: Easel) -> Document:
 
 
 def _idle(seconds: float) -> None:
-    """What the window does between two events of a hand."""
-    until = time.perf_counter() + seconds
-    while (left := until - time.perf_counter()) > 0:
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, int(1000 * left)))
-        time.sleep(min(left, 0.001))
+    """What the window does between two events of a hand: it sleeps in its event loop until there is something to do."""
+    loop, alarm = QEventLoop(), QTimer()
+    alarm.setTimerType(Qt.TimerType.PreciseTimer)
+    alarm.setSingleShot(True)
+    alarm.timeout.connect(loop.quit)
+    alarm.start(max(0, round(1000 * seconds)))
+    loop.exec()
 
 
 def _wait(condition: object) -> None:
