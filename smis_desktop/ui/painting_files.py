@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,51 +98,58 @@ class PaintingFiles(QObject):
 
     def open(self, path: Path) -> None:
         """A project, a picture with a recipe, a layered file, or a layout to import; asks before anything is lost."""
-
-        def read() -> None:
-            self.open_without_asking(path)
-
-        self.before_losing(read)
+        take = self._found_in(path)
+        if take is not None:
+            self.before_losing(take)
 
     def open_without_asking(self, path: Path) -> bool:
         """Returns whether it could be read; if not, a dialog says why and what is painted stays."""
+        take = self._found_in(path)
+        if take is not None:
+            take()
+        return take is not None
+
+    def _found_in(self, path: Path) -> Callable[[], None] | None:
+        """Reads the file, and changes nothing yet: what puts its content in the painting's place."""
         try:
-            self._read(path)
+            return self._read(path)
         except IsPhotograph:
             self.photograph_found.emit(path)
-            return False
         except UserError as error:
             self._dialogs.complain(str(error))
-            return False
-        return True
+        return None
 
-    def _read(self, path: Path) -> None:
+    def _read(self, path: Path) -> Callable[[], None]:
         suffix = path.suffix.lower()
         if suffix in (SUFFIX, SUFFIX + "~"):
-            self._take_project(read_project(path), path if suffix == SUFFIX else None)
-            self._recent.add(path)
-            return
+            project, own = read_project(path), path if suffix == SUFFIX else None
+
+            def take() -> None:
+                self._take_project(project, own)
+                self._recent.add(path)
+
+            return take
         palette = self._palette
         if suffix in (".ora", ".psd"):
             state = read_ora(path, palette) if suffix == ".ora" else read_psd(path, palette)
-            self._take_state(state)
-            return
-        project = read_recipe(path) if path.is_file() else None
-        if project is not None:
-            self._take_project(project, None)
-            return
-        self.import_layout(path)
+            return partial(self._take_state, state)
+        recipe = read_recipe(path) if path.is_file() else None
+        if recipe is not None:
+            return partial(self._take_project, recipe, None)
+        return self._imported(path, palette)
 
-    def import_layout(self, path: Path) -> None:
+    def _imported(self, path: Path, palette: Palette) -> Callable[[], None]:
         """A layout of another program. What is certain is taken at once, the rest is asked. Raises UserError."""
-        palette = self._palette
         proposal = propose_import(path, palette)
         if proposal.is_certain:
-            self._take_label_map(proposal.label_map(), palette, proposal)
-            return
-        dialog = ImportDialog(proposal, palette, self._dialogs.parent())  # type: ignore[arg-type]
-        dialog.accepted.connect(lambda: self._take_label_map(dialog.label_map(), palette, proposal))
-        dialog.open()
+            return partial(self._take_label_map, proposal.label_map(), palette, proposal)
+
+        def ask() -> None:
+            dialog = ImportDialog(proposal, palette, self._dialogs.parent())  # type: ignore[arg-type]
+            dialog.accepted.connect(lambda: self._take_label_map(dialog.label_map(), palette, proposal))
+            dialog.open()
+
+        return ask
 
     def ask_for_import(self) -> None:
         """A layout into the present document's classes."""

@@ -207,6 +207,27 @@ class TestFiles:
         button(window, QMessageBox.StandardButton.Discard, qtbot)
         qtbot.waitUntil(lambda: not window.isVisible(), timeout=WAIT)
 
+    def test_files_that_bring_no_painting_put_none_at_risk(
+        self, window: MainWindow, qtbot: QtBot, tmp_path: Path
+    ) -> None:
+        """A damaged one is told at once; a photograph is asked about when there is a layout of it, and not before."""
+        stroke(window, (4, 56), (60, 56))
+        painted = pixels(window)
+        (tmp_path / "damaged.smis").write_bytes(b"no project")
+        window.files.open(tmp_path / "damaged.smis")
+        box = window.findChild(QMessageBox)
+        assert box.standardButtons() == QMessageBox.StandardButton.Ok
+        assert "damaged.smis" in box.text()
+        button(window, QMessageBox.StandardButton.Ok, qtbot)
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "photograph.png")
+        window.files.photograph_found.disconnect()
+        with qtbot.waitSignal(window.files.photograph_found, timeout=WAIT):
+            window.files.open(tmp_path / "photograph.png")
+        assert window.findChild(QMessageBox) is None
+        np.testing.assert_array_equal(pixels(window), painted)
+        assert window.isWindowModified()
+
     def test_an_exported_picture_opens_as_a_painting(self, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
         stroke(window, (4, 56), (60, 56))
         painted = pixels(window)
