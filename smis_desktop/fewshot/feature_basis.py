@@ -20,7 +20,7 @@ _AXES = {1: 96, 2: 128}
 _MORE_AXES = 256
 """Kept axes at the full side of label features, at half of it, and below: small layers cost little."""
 _RANGE = 7.0
-"""Standard deviations that a byte reaches to. Rare classes lie far out: half as much loses a tenth of them."""
+"""Standard deviations that a byte reaches to. Rare classes lie far out: at half as much one of them lost a quarter."""
 _STEPS = 127
 
 

@@ -62,6 +62,7 @@ class SamplePool:
         self._generator, self._transfer, self._seed, self._round_size = generator, transfer, seed, round_size
         # A round that several processes make lies in no one place; they have the cores to make it again.
         self._kept = kept if ranks.count == 1 and isinstance(transfer, LinearProbe) else None
+        self._kept_basis = False
         self._basis = self._own_basis() if isinstance(transfer, LinearProbe) else None
         self._reading = transfer.through(self._basis) if isinstance(transfer, LinearProbe) and self._basis else transfer
         r = generator.feature_resolution
@@ -83,7 +84,7 @@ class SamplePool:
         # Feature maps of one picture stay in the processor's cache; larger batches were slower on the CPU measured.
         each = z[self._ranks.share(len(z))].split(1)
         name = f"round-{self.rounds}"
-        known = None if self._kept is None else self._kept.read(name)
+        known = self._kept.read(name) if self._kept is not None and self._kept_basis else None
         features: list[dict[str, Tensor]] = [{}] * len(each)
         if known is not None:
             features = [{r: found[i : i + 1] for r, found in known.items()} for i in range(len(each))]
@@ -114,6 +115,8 @@ class SamplePool:
 
     def _own_basis(self) -> FeatureBasis:
         known = None if self._kept is None else self._kept.read("basis")
+        # Numbers along axes mean nothing along others: without the basis that they were made in, rounds are made again.
+        self._kept_basis = known is not None
         if known is not None:
             return FeatureBasis.of_state(known, self._generator.device)
         basis = feature_basis(self._generator)

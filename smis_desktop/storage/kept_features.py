@@ -71,13 +71,13 @@ class KeptFeatures:
         if self._is_full:
             return
         needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-        if not self._has_room(needed):
+        try:
+            if self._has_room(needed):
+                write_tensors(self._file(name), _KIND, _VERSION, tensors, {})
+                return
             log.info("no more features are kept: %d MiB are full", self._room // _MIB)
             self._is_full = True
-            return
-        try:
-            write_tensors(self._file(name), _KIND, _VERSION, tensors, {})
-        except UserError as error:
+        except (UserError, OSError) as error:  # somebody may delete the folder at any time
             log.warning("no more features are kept: %s", error)
             self._is_full = True
 

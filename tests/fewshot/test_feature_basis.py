@@ -7,16 +7,11 @@ import torch
 
 from smis_desktop.fewshot.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.pool import SamplePool
-from smis_desktop.fewshot.probe import LinearProbe, learn_probe
-from smis_desktop.fewshot.transfer import LatentShot
+from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.gan.protocol import Generator
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.resource_paths import resources_folder
 from smis_desktop.storage.generator_store import open_generator
-
-_FOLDER = resources_folder() / "landscapes-shots"
+from tests.fewshot.landscapes_probe import landscapes_probe
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +26,7 @@ def basis(generator: Generator) -> FeatureBasis:
 
 @pytest.fixture(scope="module")
 def probe(generator: Generator) -> LinearProbe:
-    folder = read_shots(_FOLDER, "dense")
-    shots = [
-        LatentShot(
-            shot.name,
-            latents_of_seed(generator, int(shot.name.removeprefix("seed-")), 1.0),
-            layout_channels(shot.label_map, folder.palette, "dense", generator.feature_resolution),
-        )
-        for shot in folder.shots
-    ]
-    return learn_probe(generator, shots, folder.palette.num_classes)
+    return landscapes_probe(generator)
 
 
 def features_of(generator: Generator, seed: int) -> dict[int, torch.Tensor]:
@@ -131,6 +117,10 @@ def test_pools_with_and_without_kept_features_are_equal(generator: Generator, pr
         pool.grow()
         pool.grow()
     assert shelf.found == ["basis", "round-0", "round-1"]
+    del shelf.kept["basis"]
+    without_basis = SamplePool(generator, probe, 3, 2, 9, kept=shelf)
+    without_basis.grow()
+    assert shelf.found == ["basis", "round-0", "round-1"], "rounds of another basis are not read"
     for pool in pools[1:]:
         assert torch.equal(pool.w, pools[0].w)
         assert torch.equal(pool.labels, pools[0].labels)

@@ -8,15 +8,10 @@ from torch import Tensor
 
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.label_directions import label_directions, split
-from smis_desktop.fewshot.personal_model import layout_channels
-from smis_desktop.fewshot.probe import LinearProbe, learn_probe
-from smis_desktop.fewshot.transfer import LatentShot
+from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.gan.protocol import Generator
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.resource_paths import resources_folder
 from smis_desktop.storage.generator_store import open_generator
-
-_FOLDER = resources_folder() / "landscapes-shots"
+from tests.fewshot.landscapes_probe import landscapes_probe
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +21,7 @@ def generator() -> Generator:
 
 @pytest.fixture(scope="module")
 def probe(generator: Generator) -> LinearProbe:
-    folder = read_shots(_FOLDER, "dense")
-    shots = [
-        LatentShot(
-            shot.name,
-            latents_of_seed(generator, int(shot.name.removeprefix("seed-")), 1.0),
-            layout_channels(shot.label_map, folder.palette, "dense", generator.feature_resolution),
-        )
-        for shot in folder.shots
-    ]
-    return learn_probe(generator, shots, folder.palette.num_classes)
+    return landscapes_probe(generator)
 
 
 def test_classes_move_along_them_and_not_across(generator: Generator, probe: LinearProbe) -> None:

@@ -79,6 +79,13 @@ def test_a_full_disk_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert names(tmp_path / "a") == set(), "it does not try again in every round"
 
 
+def test_a_folder_that_somebody_deletes_is_no_fault(tmp_path: Path) -> None:
+    kept = KeptFeatures(tmp_path / "a")
+    (tmp_path / "a").rmdir()
+    kept.write("round-0", ROUND)
+    assert kept.read("round-0") is None
+
+
 def test_generators_seeds_and_precisions_have_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     generator = small_generator()
