@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.fewshot.feature_basis import FeatureBasis, feature_basis
+from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.transfer import LabelTransfer
@@ -81,37 +83,36 @@ class SamplePool:
     def grow(self) -> tuple[Tensor, Tensor]:
         """Adds the next round and returns it."""
         z = torch.randn(self._round_size, self._generator.w_dim, generator=draws(self._seed, "pool", self.rounds))
+        with torch.no_grad():
+            w = self._generator.mapping(z.to(self._generator.device))
         # Feature maps of one picture stay in the processor's cache; larger batches were slower on the CPU measured.
-        each = z[self._ranks.share(len(z))].split(1)
+        each = w[self._ranks.share(len(z))].split(1)
         name = f"round-{self.rounds}"
         known = self._kept.read(name) if self._kept is not None and self._kept_basis else None
         features: list[dict[str, Tensor]] = [{}] * len(each)
         if known is not None:
             features = [{r: found[i : i + 1] for r, found in known.items()} for i in range(len(each))]
-        with ThreadPoolExecutor(self._pictures.lanes, "samples") as lanes:
+        with _lanes(self._pictures.lanes) as lanes:
             made = list(lanes.map(self._sample, each, features))
         if self._kept is not None and known is None:
             self._kept.write(name, {r: torch.cat([sample.features[r] for sample in made]) for r in made[0].features})
-        own = torch.cat([sample.w for sample in made]), torch.cat([sample.labels for sample in made])
-        new = self._ranks.collected(own[0], len(z)), self._ranks.collected(own[1], len(z))
-        self.add(*new)
-        return new
+        labels = self._ranks.collected(torch.cat([sample.labels for sample in made]), len(z))
+        self.add(w.cpu(), labels)
+        return w.cpu(), labels
 
     @torch.no_grad()
-    def _sample(self, z: Tensor, known: dict[str, Tensor]) -> _Sample:
-        """z: [1, D]. known: its reduced features, where they were kept."""
-        device = self._generator.device
-        w = self._generator.mapping(z.to(device))
+    def _sample(self, w: Tensor, known: dict[str, Tensor]) -> _Sample:
+        """w: [1, D]. known: its reduced features, where they were kept."""
         if known:
-            features = {int(r): found.to(device) for r, found in known.items()}
+            features = {int(r): found.to(w.device) for r, found in known.items()}
+        elif self._basis is not None:
+            features = self._pictures.reduced_label_features(self._generator.broadcast(w), self._basis)
         else:
             features = self._pictures.label_features(self._generator.broadcast(w))
-            if self._basis is not None:
-                features = self._basis.reduced(features)
         numbers = {r: found.float() for r, found in features.items()}
         labels = self._reading.label(numbers).to("cpu", self._label_dtype)
         to_keep = {str(r): found.cpu() for r, found in features.items()} if self._kept is not None else {}
-        return _Sample(w.cpu(), labels, to_keep)
+        return _Sample(labels, to_keep)
 
     def _own_basis(self) -> FeatureBasis:
         known = None if self._kept is None else self._kept.read("basis")
@@ -130,10 +131,21 @@ class SamplePool:
         self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))
 
 
+@contextmanager
+def _lanes(count: int) -> Iterator[ThreadPoolExecutor]:
+    """So many threads that share torch's among them: each with all of them, they would wait for one another."""
+    threads = torch.get_num_threads()
+    own = (max(1, threads // count),)
+    try:
+        with ThreadPoolExecutor(count, "samples", initializer=torch.set_num_threads, initargs=own) as lanes:
+            yield lanes
+    finally:
+        torch.set_num_threads(threads)  # what torch counts is a thread's own, but new ones take what was set last
+
+
 @dataclass(frozen=True, eq=False)
 class _Sample:
-    """`w` [1, D], labels [1, r, r]; features: reduced, by side, where they are to be kept. On the CPU."""
+    """labels [1, r, r]; features: reduced, by side, where they are to be kept. On the CPU."""
 
-    w: Tensor
     labels: Tensor
     features: dict[str, Tensor]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.feature_basis import rounded
 from smis_desktop.gan.haar import haar_matrix
 from smis_desktop.gan.mapping import LEAK
 from smis_desktop.gan.mobile_stylegan import Block, MobileStyleGAN
@@ -88,6 +89,17 @@ class LabelsPart(Part):
             found.append(x)
         found.append(self.first_half(half, x, ws[:, 2 * len(whole) + 1], left))
         return tuple(_channels_last(features) for features in found)
+
+
+class ReducedLabelsPart(LabelsPart):
+    """`ws` [1, num_ws, D], a basis's `columns` and `shifts`, noises → label features in that basis from coarse to
+    fine: int8 [1, r², K_r]."""
+
+    def forward(self, ws: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        sides = len(rest) - len(self.noises)
+        columns, shifts, noises = rest[: sides // 2], rest[sides // 2 : sides], rest[sides:]
+        pixels = [features.flatten(1, 2) for features in super().forward(ws, *noises)]
+        return tuple(rounded(x @ axes - shift) for x, axes, shift in zip(pixels, columns, shifts, strict=True))
 
 
 class FinishPart(Part):

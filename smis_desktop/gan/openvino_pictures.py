@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.gan.feature_basis import FeatureBasis, kept_axes
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
-from smis_desktop.gan.openvino_parts import FinishPart, LabelsPart, Part, StructurePart
+from smis_desktop.gan.openvino_parts import FinishPart, LabelsPart, Part, ReducedLabelsPart, StructurePart
 from smis_desktop.gan.pictures import quick_side
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Structure
@@ -47,6 +49,9 @@ class OpenVINOPictures:
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
+            # Pinned, the threads of every process sit on the same first cores: two that train together, or the window
+            # and the training behind it, would take turns at one core while the next is idle.
+            "ENABLE_CPU_PINNING": False,
         }
         self._converted = converted
         self._running: dict[str, _Running] = {}
@@ -78,6 +83,11 @@ class OpenVINOPictures:
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         return self._by_side(self._run(LABELS, ws))
 
+    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        found = self._run(REDUCED_LABELS, ws, *basis.columns, *basis.shifts)
+        pixels = {side: torch.from_numpy(steps) for side, steps in zip(self._sides, found, strict=True)}
+        return {side: steps.mT.view(len(steps), -1, side, side) for side, steps in pixels.items()}
+
     def _by_side(self, features: Iterable[np.ndarray]) -> dict[int, Tensor]:
         return {side: _channels_first(found) for side, found in zip(self._sides, features, strict=True)}
 
@@ -89,7 +99,8 @@ class OpenVINOPictures:
 
     def _compile(self, part: str) -> _Running:
         # Labels are read of many pictures: one a core gives more of them than all cores at one.
-        settings = self._settings | ({"NUM_STREAMS": self._threads} if part == LABELS else {})
+        of_many = part in (LABELS, REDUCED_LABELS)
+        settings = self._settings | ({"NUM_STREAMS": self._threads} if of_many else {})
         compiled = self._core.compile_model(self._converted.path(part), "CPU", settings)
         self._running[part] = _Running(compiled, [noise.numpy() for noise in part_of(self._generator, part).noises])
         return self._running[part]
@@ -99,12 +110,17 @@ class _Running:
     """A compiled part, and what it is given besides its other inputs. It may be run by several threads at once."""
 
     def __init__(self, compiled: Any, noises: list[np.ndarray]) -> None:
-        self._compiled, self._noises, self._own = compiled, noises, threading.local()
+        self._compiled, self._noises = compiled, noises
+        self._idle: deque[Any] = deque()
+        """Requests that nobody runs. Each holds all feature maps, so that making one takes as long as a picture."""
 
     def run(self, inputs: list[np.ndarray]) -> Iterable[np.ndarray]:
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        found: Iterable[np.ndarray] = self._own.request.infer([*inputs, *self._noises], share_inputs=True).values()
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        found: Iterable[np.ndarray] = request.infer([*inputs, *self._noises], share_inputs=True).values()
+        self._idle.append(request)
         return found
 
 
@@ -138,6 +154,10 @@ class ConvertedGenerator:
     def _convert(self, name: str) -> None:
         part, ws = part_of(self._generator, name).eval(), _some_ws(self._generator)
         inputs: tuple[Tensor, ...] = (ws, *part.noises)
+        if isinstance(part, ReducedLabelsPart):
+            axes = kept_axes(self._generator)
+            columns = [torch.zeros(self._generator.feature_channels(side), axes[side]) for side in sorted(axes)]
+            inputs = (ws, *columns, *(torch.zeros(axes[side]) for side in sorted(axes)), *part.noises)
         if isinstance(part, FinishPart):
             with torch.no_grad():
                 features = self._generator.structure(ws).features
@@ -155,7 +175,7 @@ class ConvertedGenerator:
                 os.replace(file, self.folder / file.name)
 
 
-STRUCTURE, LABELS = "structure", "labels"
+STRUCTURE, LABELS, REDUCED_LABELS = "structure", "labels", "reduced-labels"
 
 
 def finish(side: int) -> str:
@@ -165,9 +185,8 @@ def finish(side: int) -> str:
 
 def part_of(generator: MobileStyleGAN, name: str) -> Part:
     """The part of that name."""
-    if name == STRUCTURE:
-        return StructurePart(generator)
-    return LabelsPart(generator) if name == LABELS else FinishPart(generator, int(name.removeprefix("finish-")))
+    whole = {STRUCTURE: StructurePart, LABELS: LabelsPart, REDUCED_LABELS: ReducedLabelsPart}.get(name)
+    return whole(generator) if whole else FinishPart(generator, int(name.removeprefix("finish-")))
 
 
 def _channels_first(features: np.ndarray) -> Tensor:

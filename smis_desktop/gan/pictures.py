@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from smis_desktop.gan.feature_basis import FeatureBasis
 from smis_desktop.gan.precision import Precision, computing
 from smis_desktop.gan.protocol import Generator, Structure, draft_side
 from smis_desktop.gan.regions import Regions
@@ -35,7 +36,7 @@ class Pictures(Protocol):
 
     @property
     def lanes(self) -> int:
-        """How many calls of `label_features` from as many threads take less time at once than one after another."""
+        """How many calls for label features from as many threads take less time at once than one after another."""
         ...
 
     def structure(self, ws: Tensor) -> Structure:
@@ -44,6 +45,10 @@ class Pictures(Protocol):
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         """As `Generator.label_features`, for `ws` [1, num_ws, D]: less than the structure."""
+        ...
+
+    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        """`basis.reduced` of them, which may take far less than making them and reducing them."""
         ...
 
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
@@ -81,6 +86,9 @@ class TorchPictures:
             found = self._generator.label_features(ws)
         return {side: features.float() for side, features in found.items()}
 
+    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        return basis.reduced(self.label_features(ws), self._precision)
+
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
         with computing(self._precision, ws.device):
             return self._generator.finish(structure, ws, side, regions).float()
@@ -116,6 +124,9 @@ class Remembering:
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         return self._pictures.label_features(ws)
+
+    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        return self._pictures.reduced_label_features(ws, basis)
 
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
         return self._pictures.finish(structure, ws, side, regions)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from smis_desktop.gan.feature_basis import FeatureBasis
 from smis_desktop.gan.pictures import TorchPictures
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator, Structure
@@ -96,6 +97,9 @@ class RecordedPictures:
             return tuple(found[side] for side in self._sides)
 
         return dict(zip(self._sides, self._played("labels", 0, work, ws), strict=True))
+
+    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        return basis.reduced(self.label_features(ws), self.precision)
 
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
         if regions is not None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from smis_desktop.gan.feature_basis import FeatureBasis
 from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator, Structure
@@ -48,6 +49,13 @@ class Sparing:
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         return self._tried(lambda: _all_moved(self._pictures.label_features(self._brought(ws)), ws.device))
+
+    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        def made() -> dict[int, Tensor]:
+            there = self._brought(ws)
+            return _all_moved(self._pictures.reduced_label_features(there, basis.on(there.device)), ws.device)
+
+        return self._tried(made)
 
     def finish(self, structure: Structure, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
         def made() -> Tensor:

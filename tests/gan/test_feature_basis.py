@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smis_desktop.fewshot.feature_basis import FeatureBasis, feature_basis
+from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe

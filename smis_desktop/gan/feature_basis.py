@@ -8,11 +8,13 @@ layer some dozens hold what probes read (docs/measurements.md). A probe reads th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from smis_desktop.gan.latents import seeded_z
+from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 
 _SAMPLES = 24
@@ -33,14 +35,31 @@ class FeatureBasis:
     axes: dict[int, Tensor]
     back: dict[int, Tensor]
 
-    def reduced(self, features: dict[int, Tensor]) -> dict[int, Tensor]:
-        """{r: [N, Z_r, r, r]} → {r: int8 [N, K_r, r, r]}, the same r."""
-        return {r: self._reduced(r, found) for r, found in features.items()}
+    def reduced(self, features: dict[int, Tensor], precision: Precision = "float32") -> dict[int, Tensor]:
+        """{r: [N, Z_r, r, r]} → {r: int8 [N, K_r, r, r]}, the same r. precision: of the products."""
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        found = {}
+        for r, columns, shift in zip(sorted(self.axes), self.columns, self.shifts, strict=True):
+            pixels = features[r].flatten(2).mT  # as backends lay them out: a pixel's channels side by side
+            steps = rounded((pixels.to(dtype) @ columns.to(dtype)).float() - shift)
+            found[r] = steps.mT.view(len(steps), -1, r, r)
+        return found
 
-    def _reduced(self, r: int, features: Tensor) -> Tensor:
-        pixels = features.flatten(2).mT  # as backends lay them out: a pixel's channels side by side
-        steps = torch.baddbmm(-(self.axes[r] @ self.mean[r]), pixels, self.axes[r].T.expand(len(pixels), -1, -1))
-        return steps.round_().clamp_(-_STEPS, _STEPS).to(torch.int8).mT.view(len(features), -1, r, r)
+    @cached_property
+    def columns(self) -> tuple[Tensor, ...]:
+        """For r ascending, [Z_r, K_r]: a pixel's channels times these, less `shifts`, are its steps."""
+        return tuple(self.axes[r].T.contiguous() for r in sorted(self.axes))
+
+    @cached_property
+    def shifts(self) -> tuple[Tensor, ...]:
+        """For r ascending, [K_r]."""
+        return tuple(self.axes[r] @ self.mean[r] for r in sorted(self.axes))
+
+    def on(self, device: torch.device) -> FeatureBasis:
+        """The same, there."""
+        if next(iter(self.axes.values())).device == device:
+            return self
+        return FeatureBasis.of_state(self.state(), device)
 
     def state(self) -> dict[str, Tensor]:
         """To be kept."""
@@ -57,6 +76,18 @@ class FeatureBasis:
         return cls(**parts)
 
 
+def rounded(steps: Tensor) -> Tensor:
+    """As bytes."""
+    return steps.round().clamp(-_STEPS, _STEPS).to(torch.int8)
+
+
+def kept_axes(generator: Generator) -> dict[int, int]:
+    """K_r for each side r of the label features, ascending."""
+    full = generator.feature_resolution
+    sides = [8 * 2**i for i in range((full // 8).bit_length())]
+    return {r: min(_AXES.get(full // r, _MORE_AXES), generator.feature_channels(r)) for r in sides}
+
+
 @torch.no_grad()
 def feature_basis(generator: Generator) -> FeatureBasis:
     """From two dozen random pictures. Deterministic.
@@ -71,15 +102,14 @@ def feature_basis(generator: Generator) -> FeatureBasis:
             pixels = features[0].flatten(1).T
             sums[r] = sums.get(r, 0) + pixels.sum(0)
             squares[r] = squares.get(r, 0) + pixels.T @ pixels
-    mean, axes, back = {}, {}, {}
+    mean, axes, back, counts = {}, {}, {}, kept_axes(generator)
     for r, total in sums.items():
         count = _SAMPLES * r * r
         mean[r] = total / count
         covariance = (squares[r] / count - torch.outer(mean[r], mean[r])).cpu().double()
         deviation = covariance.diagonal().clamp_min(1e-8).sqrt()
         spread, directions = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
-        kept = min(_AXES.get(generator.feature_resolution // r, _MORE_AXES), len(spread))
-        spread, directions = spread[-kept:].clamp_min(1e-8), directions[:, -kept:]
+        spread, directions = spread[-counts[r] :].clamp_min(1e-8), directions[:, -counts[r] :]
         step = _RANGE / _STEPS * spread.sqrt()
         axes[r] = (directions / deviation[:, None] / step).T.float().contiguous().to(total.device)
         back[r] = (directions * deviation[:, None] * step).float().contiguous().to(total.device)
