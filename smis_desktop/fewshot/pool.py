@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.transfer import LabelTransfer
+from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.protocol import Generator
 

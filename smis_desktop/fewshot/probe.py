@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from smis_desktop.gan.feature_basis import FeatureBasis
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.transfer import LatentShot, TransferKind
+from smis_desktop.gan.feature_basis import FeatureBasis
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.protocol import Generator
 

@@ -23,6 +23,8 @@ class Ranks:
     count: int = 1
     device: str = "cpu"
     """Where tensors lie that travel between processes."""
+    shares_memory: bool = True
+    """Whether processes that find themselves on one machine share memory; of no account to results."""
 
     @property
     def is_first(self) -> bool:
@@ -53,6 +55,16 @@ class Ranks:
             distributed.broadcast(sent.reshape(-1).view(torch.uint8), by)  # bytes: not every type may travel
         return sent.to(tensor.device)
 
+    def told_words(self, words: str) -> str:
+        """The first process's; 255 bytes at most."""
+        data = words.encode().ljust(255, b"\0")
+        return bytes(self.told(torch.frombuffer(bytearray(data), dtype=torch.uint8)).tolist()).rstrip(b"\0").decode()
+
+    def meet(self) -> None:
+        """Returns once all processes have called it."""
+        if self.count > 1:
+            distributed.barrier()
+
     def add_up(self, numbers: Tensor) -> None:
         """`numbers` becomes the sum of all processes' ones."""
         if self.count > 1:
@@ -66,7 +78,7 @@ class Ranks:
         if self.count > 1:
             sent = row.to(self.device)
             found = torch.empty_like(sent[self.share(len(row))])
-            distributed.reduce_scatter_tensor(found, sent)
+            distributed.reduce_scatter(found, list(sent.chunk(self.count)))
             own.copy_(found)
         return own
 
@@ -80,11 +92,11 @@ class Ranks:
     @contextmanager
     def first_goes_first(self) -> Iterator[None]:
         """The first process runs the block alone, then all others at once: what it leaves on the disk they find."""
-        if self.count > 1 and not self.is_first:
-            distributed.barrier()
+        if not self.is_first:
+            self.meet()
         yield
-        if self.count > 1 and self.is_first:
-            distributed.barrier()
+        if self.is_first:
+            self.meet()
 
 
 ALONE = Ranks()

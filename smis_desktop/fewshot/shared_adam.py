@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from smis_desktop.fewshot.frozen import Network, freeze
 from smis_desktop.fewshot.ranks import Ranks
+from smis_desktop.fewshot.rows import common_row, own_row
 
 _BETAS = (0.9, 0.99)
 _WEIGHT_DECAY = 0.01
@@ -35,19 +36,19 @@ class SharedAdam(Generic[Network]):
         self._weights = _Row(network, ranks)
         self._network, self._average = network, freeze(copy.deepcopy(network))
         self._averages = _Row(self._average, ranks)
-        self._gradients = self._weights.beside()
-        for name, parameter in network.named_parameters():
-            parameter.grad = self._weights.view_of(name, self._gradients)
-        self._own = ranks.share(len(self._gradients))
+        self._gradients = own_row(self._weights.beside(), ranks)
+        self._views = {name: self._weights.view_of(name, self._gradients.numbers) for name in self._weights.names}
+        self._own = ranks.share(len(self._gradients.numbers))
         self._stretch = nn.Parameter(self._weights.numbers[self._own])
         self._adam = torch.optim.AdamW([self._stretch], betas=_BETAS, weight_decay=_WEIGHT_DECAY, fused=True)
         self.steps = 0
 
     def step(self, loss: Tensor, learning_rate: float) -> float:
         """Moves the weights against the gradient of `loss`, this process's summand of it; returns the whole loss."""
-        self._gradients.zero_()
-        loss.backward()
-        gradient = self._ranks.summed_share(self._gradients)
+        parameters = dict(self._network.named_parameters())
+        found = torch.autograd.grad(loss, list(parameters.values()))
+        torch._foreach_copy_([self._views[name] for name in parameters], found)
+        gradient = self._gradients.summed_share()
         told = torch.stack((loss.detach().float(), torch.dot(gradient, gradient)))
         self._ranks.add_up(told)
         total, squared = told.tolist()
@@ -58,19 +59,19 @@ class SharedAdam(Generic[Network]):
         self._adam.step()
         keep = min(_AVERAGING, (self.steps + 1) / (self.steps + 10))  # follows closely at first
         self._averages.numbers[self._own].lerp_(self._weights.numbers[self._own], 1 - keep)
-        self._ranks.exchange_shares(self._weights.numbers)
+        self._weights.exchange()
         self.steps += 1
         return float(total)
 
     def averaged(self) -> Network:
         """A copy of the network with the averaged weights. All processes have to ask for it at the same step."""
-        self._ranks.exchange_shares(self._averages.numbers)
+        self._averages.exchange()
         return copy.deepcopy(self._average)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by names of weights and whole, so that any number of processes can
         go on from it. All processes have to ask for it at the same step."""
-        self._ranks.exchange_shares(self._averages.numbers)
+        self._averages.exchange()
         found = {
             "steps": torch.tensor(self.steps),
             **{f"encoder.{name}": value.clone() for name, value in self._network.state_dict().items()},
@@ -115,9 +116,19 @@ class _Row:
             self._places[name] = (at, parameter.shape)
             at += parameter.numel()
         whole = _ALIGNMENT * ranks.count
-        self.numbers = next(iter(parameters.values())).new_zeros(-(-at // whole) * whole).detach()
+        self._row = common_row(next(iter(parameters.values())).new_zeros(-(-at // whole) * whole).detach(), ranks)
         for name, parameter in parameters.items():
             parameter.data = self.view_of(name, self.numbers).copy_(parameter.data)
+        self.exchange()
+
+    @property
+    def numbers(self) -> Tensor:
+        """[n], those of no weight at the end."""
+        return self._row.numbers
+
+    def exchange(self) -> None:
+        """Every process's share of the row comes from that process."""
+        self._row.exchange()
 
     @property
     def names(self) -> Iterator[str]:

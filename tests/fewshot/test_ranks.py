@@ -60,8 +60,9 @@ def test_a_process_that_nobody_launched_is_alone() -> None:
         assert ranks is ALONE
 
 
-def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
-    for ended in in_two_processes(tmp_path):
+@pytest.mark.parametrize("words", [(), ("apart",)], ids=["shared memory", "sent"])
+def test_two_processes_train_what_one_does(tmp_path: Path, words: tuple[str, ...]) -> None:
+    for ended in in_two_processes(tmp_path, *words):
         assert ended.returncode == 0, ended.stderr
     first, _ = read_tensors(tmp_path / "rank-0.safetensors", "test", 1, "")
     second, _ = read_tensors(tmp_path / "rank-1.safetensors", "test", 1, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from tests.fewshot.test_training import run, weights
 from tests.small_generator import small_generator
 
 
-def main(folder: Path, stop_after: int | None) -> None:
+def main(folder: Path, shares_memory: bool) -> None:
     torch.set_num_threads(1)
-    with launched_ranks() as ranks:
-        model, events = run(small_generator(), folder / "training", stop_after=stop_after, ranks=ranks)
+    with launched_ranks() as launched:
+        ranks = dataclasses.replace(launched, shares_memory=shares_memory)
+        model, events = run(small_generator(), folder / "training", ranks=ranks)
         assert ranks.is_first == bool(events), "only the first process tells"
         write_tensors(folder / f"rank-{ranks.rank}.safetensors", "test", 1, weights(model), {})
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)
+    main(Path(sys.argv[1]), "apart" not in sys.argv)

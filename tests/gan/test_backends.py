@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.gan.backends import BACKENDS, BackendMissing, open_pictures, self_tests
+from smis_desktop.gan.backends import BACKENDS, BackendMissing, BackendName, open_pictures, self_tests
+from smis_desktop.gan.feature_basis import feature_basis
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.pictures import Remembering, TorchPictures
 from smis_desktop.gan.regions import Regions
@@ -54,6 +55,27 @@ def test_openvino_in_float32_equals_torch(folder: Path) -> None:
         torch.testing.assert_close(
             pictures.finish(found, two, 512, regions), GENERATOR.finish(wanted, two, 512, regions), atol=1e-3, rtol=1e-3
         )
+
+
+@pytest.mark.parametrize("backend", ["openvino", "openvino-bf16"])
+def test_openvino_reduces_features_as_the_basis_does(folder: Path, backend: BackendName) -> None:
+    """To a step of a byte: what lies between two of them may be rounded to either."""
+    try:
+        pictures = open_pictures(backend, GENERATOR, folder, 2, silent)
+    except BackendMissing as error:
+        pytest.skip(str(error))
+    basis = feature_basis(GENERATOR)
+    with torch.inference_mode():
+        wanted = basis.reduced(pictures.label_features(some_ws()), pictures.precision)
+        found = pictures.reduced_label_features(some_ws(), basis)
+    assert list(found) == list(wanted)
+    for side, steps in wanted.items():
+        assert steps.dtype == found[side].dtype == torch.int8
+        assert steps.shape == found[side].shape
+        assert steps.unique().numel() > 20, "features that are all alike compare nothing"
+        away = (steps.int() - found[side]).abs().float()
+        assert away.max() <= 1
+        assert away.mean() <= 0.05
 
 
 def test_networks_are_converted_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

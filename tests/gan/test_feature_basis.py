@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
+from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.storage.generator_store import open_generator
 from tests.fewshot.landscapes_probe import landscapes_probe
@@ -102,7 +102,7 @@ class _NoFeatures:
 
     name, precision, lanes = "none", "float32", 1
 
-    def label_features(self, ws: torch.Tensor) -> dict[int, torch.Tensor]:
+    def reduced_label_features(self, ws: torch.Tensor, basis: FeatureBasis) -> dict[int, torch.Tensor]:
         pytest.fail("features were kept and are made again")
 
 
