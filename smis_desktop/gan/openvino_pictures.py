@@ -93,9 +93,14 @@ class OpenVINOPictures:
 
     def _run(self, part: str, *inputs: Tensor) -> Iterable[np.ndarray]:
         """Compiled when it is first needed."""
+        arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
         with self._compiling:
-            running = self._running.get(part) or self._compile(part)
-        return running.run([np.ascontiguousarray(x.numpy()) for x in inputs])
+            running = self._running.get(part)
+            if running is None:
+                # Nobody else runs it yet: OpenVINO's binding gets ready in the first run of a process, and two threads
+                # that were the first together have been seen to wait for each other for ever.
+                return self._compile(part).run(arrays)
+        return running.run(arrays)
 
     def _compile(self, part: str) -> _Running:
         # Labels are read of many pictures: one a core gives more of them than all cores at one.

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from smis_desktop.errors import UserError
+from smis_desktop.gan import openvino_pictures
 from smis_desktop.gan.backends import BACKENDS, BackendMissing, BackendName, open_pictures, self_tests
 from smis_desktop.gan.feature_basis import feature_basis
 from smis_desktop.gan.latents import seeded_z
@@ -76,6 +81,30 @@ def test_openvino_reduces_features_as_the_basis_does(folder: Path, backend: Back
         away = (steps.int() - found[side]).abs().float()
         assert away.max() <= 1
         assert away.mean() <= 0.05
+
+
+def test_the_first_run_of_a_part_is_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = open_pictures("openvino", GENERATOR, folder, 2, silent)
+    seen, run = [], openvino_pictures._Running.run
+
+    def watched(running: Any, inputs: list[np.ndarray]) -> Any:
+        seen.append("begun")
+        found = run(running, inputs)
+        seen.append("done")
+        return found
+
+    monkeypatch.setattr(openvino_pictures._Running, "run", watched)
+    together = threading.Barrier(4)
+
+    def ask(seed: int) -> None:
+        ws = some_ws(seed)
+        together.wait()
+        pictures.label_features(ws)
+
+    with torch.inference_mode(), ThreadPoolExecutor(4) as lanes:
+        list(lanes.map(ask, range(4)))
+    assert seen[:2] == ["begun", "done"]
+    assert len(seen) == 8
 
 
 def test_networks_are_converted_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
