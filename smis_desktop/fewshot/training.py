@@ -42,7 +42,7 @@ from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.scribbles import are_scribbles
 from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.gan.pictures import Pictures, TorchPictures
+from smis_desktop.gan.pictures import Pictures, TorchPictures, quick_side
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
@@ -187,12 +187,13 @@ def train(
         if on_improved is not None:
             on_improved(dataclasses.replace(model, encoder=freeze(encoder)))
 
-    encoder = _train_encoder(generator, model, pool, learned, settings, store, on_event, improved, ranks)
+    def previews(encoder: LayoutEncoder) -> tuple[np.ndarray, ...]:
+        return _previews(generator, pictures, encoder, learned)
+
+    encoder = _train_encoder(model, pool, settings, store, on_event, improved, previews, ranks)
     if probe is not None and settings.obedience_steps:
         objective = ObedienceObjective(generator, probe, settings.obedience_batch_size, ranks)
-        encoder = _train_for_obedience(
-            generator, encoder, objective, pool, learned, settings, store, on_event, improved, ranks
-        )
+        encoder = _train_for_obedience(encoder, objective, pool, settings, store, on_event, improved, previews, ranks)
     return dataclasses.replace(model, encoder=freeze(encoder))
 
 
@@ -304,14 +305,13 @@ def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSetti
 
 
 def _train_encoder(
-    generator: Generator,
     model: PersonalModel,
     pool: SamplePool,
-    learned: Sequence[LatentShot],
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
     improved: Callable[[LayoutEncoder], None],
+    previews: Callable[[LayoutEncoder], tuple[np.ndarray, ...]],
     ranks: Ranks,
 ) -> LayoutEncoder:
     total_steps = settings.rounds * settings.steps_per_round
@@ -334,11 +334,11 @@ def _train_encoder(
             continue
         losses = [training.step(pool) for _ in range(settings.steps_per_round)]
         done, last = number + 1, number + 1 == settings.rounds
-        previews: tuple[np.ndarray, ...] = ()
+        seen: tuple[np.ndarray, ...] = ()
         if done % _CHECKPOINT_EVERY == 0 or last:
             store.write("encoder", training.state())
             averaged = training.averaged()
-            previews = _previews(generator, averaged, learned)
+            seen = previews(averaged)
             improved(averaged)
         seconds = time.monotonic() - started
         on_event(
@@ -349,22 +349,21 @@ def _train_encoder(
                 loss=sum(losses) / len(losses),
                 seconds_left=seconds / (done - first_round) * (settings.rounds - done),
                 samples_per_second=(done - first_round) * settings.round_size / max(seconds, 1e-9),
-                previews=previews,
+                previews=seen,
             )
         )
     return training.averaged()
 
 
 def _train_for_obedience(
-    generator: Generator,
     encoder: LayoutEncoder,
     objective: ObedienceObjective,
     pool: SamplePool,
-    learned: Sequence[LatentShot],
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
     improved: Callable[[LayoutEncoder], None],
+    previews: Callable[[LayoutEncoder], tuple[np.ndarray, ...]],
     ranks: Ranks,
 ) -> LayoutEncoder:
     steps = settings.obedience_steps
@@ -383,18 +382,24 @@ def _train_for_obedience(
     started, first = time.monotonic(), training.steps
     while training.steps < steps:
         loss = training.step(pool)
-        previews: tuple[np.ndarray, ...] = ()
+        seen: tuple[np.ndarray, ...] = ()
         if training.steps % _OBEDIENCE_CHECKPOINT_EVERY == 0 or training.steps == steps:
             store.write("obedience", training.state())
             averaged = training.averaged()
-            previews = _previews(generator, averaged, learned)
+            seen = previews(averaged)
             improved(averaged)
         pace = (time.monotonic() - started) / (training.steps - first)
-        on_event(ObedienceProgress(training.steps, steps, loss, pace * (steps - training.steps), previews))
+        on_event(ObedienceProgress(training.steps, steps, loss, pace * (steps - training.steps), seen))
     return training.averaged()
 
 
-def _previews(generator: Generator, encoder: LayoutEncoder, learned: Sequence[LatentShot]) -> tuple[np.ndarray, ...]:
-    with torch.inference_mode():
-        layouts = [one_hot(shot.labels[None], encoder.shape.num_classes) for shot in learned]
-        return tuple(to_rgb8(generator.draft(encoder(layout), 256)[0]) for layout in layouts)
+@torch.inference_mode()
+def _previews(
+    generator: Generator, pictures: Pictures, encoder: LayoutEncoder, learned: Sequence[LatentShot]
+) -> tuple[np.ndarray, ...]:
+    """What it makes of the shots' own layouts, by the quick way to pictures."""
+    found = []
+    for shot in learned:
+        ws = encoder(one_hot(shot.labels[None], encoder.shape.num_classes))
+        found.append(to_rgb8(pictures.finish(pictures.structure(ws), ws, quick_side(generator), None)[0]))
+    return tuple(found)

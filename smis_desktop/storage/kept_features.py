@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +33,15 @@ ROOM = 2048 * _MIB
 
 
 class KeptFeatures:
-    """`fewshot.training.TrainingStore` on disk, of limited size."""
+    """`fewshot.pool.FeatureStore` on disk, of limited size. It writes while its owner goes on."""
 
     def __init__(self, folder: Path, room: int = ROOM) -> None:
         """folder: one generator's and kind's; others lie beside it and give way, those first that were used least
         lately. room: bytes for all of them."""
         self._folder, self._room = folder, room
         self._is_full = room <= 0
+        self._writer = ThreadPoolExecutor(1, "kept-features")
+        self._writing: Future[None] | None = None
         with suppress(OSError):
             if not self._is_full:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +59,7 @@ class KeptFeatures:
         return cls(data_folder("features") / name, int(asked) * _MIB)
 
     def read(self, name: str) -> dict[str, Tensor] | None:
+        self.wait()
         path = self._file(name)
         if not path.is_file():
             return None
@@ -68,8 +72,17 @@ class KeptFeatures:
             return None
 
     def write(self, name: str, tensors: dict[str, Tensor]) -> None:
-        if self._is_full:
-            return
+        self.wait()  # one at a time: what waits to be written takes memory
+        if not self._is_full:
+            self._writing = self._writer.submit(self._write, name, tensors)
+
+    def wait(self) -> None:
+        """Until everything is written that shall be."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write(self, name: str, tensors: dict[str, Tensor]) -> None:
         needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
         try:
             if self._has_room(needed):

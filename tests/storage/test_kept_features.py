@@ -17,12 +17,17 @@ ROUND = {"8": torch.arange(3000, dtype=torch.int16).to(torch.int8).view(1, 3, 10
 SIZE = 3000
 
 
+def keep(kept: KeptFeatures, name: str, tensors: dict[str, torch.Tensor]) -> None:
+    kept.write(name, tensors)
+    kept.wait()
+
+
 def names(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("*.safetensors")}
 
 
 def test_what_was_kept_is_read_by_the_next(tmp_path: Path) -> None:
-    KeptFeatures(tmp_path / "a").write("round-0", ROUND)
+    keep(KeptFeatures(tmp_path / "a"), "round-0", ROUND)
     found = KeptFeatures(tmp_path / "a").read("round-0")
     assert found is not None
     assert torch.equal(found["8"], ROUND["8"])
@@ -33,17 +38,17 @@ def test_what_was_kept_is_read_by_the_next(tmp_path: Path) -> None:
 def test_there_is_an_end_to_the_room(tmp_path: Path) -> None:
     kept = KeptFeatures(tmp_path / "a", room=3 * SIZE)
     for number in range(5):
-        kept.write(f"round-{number}", ROUND)
+        keep(kept, f"round-{number}", ROUND)
     assert names(tmp_path / "a") == {"round-0", "round-1"}, "file headers count too"
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors")) <= 3 * SIZE
 
 
 def test_those_used_least_lately_give_way(tmp_path: Path) -> None:
     for age, name in enumerate(("newer", "older")):
-        KeptFeatures(tmp_path / name).write("round-0", ROUND)
+        keep(KeptFeatures(tmp_path / name), "round-0", ROUND)
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
     kept = KeptFeatures(tmp_path / "mine", room=3 * SIZE)
-    kept.write("round-0", ROUND)
+    keep(kept, "round-0", ROUND)
     assert names(tmp_path / "mine") == {"round-0"}
     assert names(tmp_path / "newer") == {"round-0"}
     assert not (tmp_path / "older").exists()
@@ -51,18 +56,18 @@ def test_those_used_least_lately_give_way(tmp_path: Path) -> None:
 
 def test_no_room_at_all_leaves_no_trace(tmp_path: Path) -> None:
     kept = KeptFeatures(tmp_path / "features" / "a", room=0)
-    kept.write("round-0", ROUND)
+    keep(kept, "round-0", ROUND)
     assert kept.read("round-0") is None
     assert not (tmp_path / "features").exists()
 
 
 def test_damaged_ones_are_made_again(tmp_path: Path) -> None:
     kept = KeptFeatures(tmp_path / "a")
-    kept.write("round-0", ROUND)
+    keep(kept, "round-0", ROUND)
     file = next((tmp_path / "a").glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:100])
     assert kept.read("round-0") is None
-    kept.write("round-0", ROUND)
+    keep(kept, "round-0", ROUND)
     assert kept.read("round-0") is not None
 
 
@@ -73,23 +78,23 @@ def test_a_full_disk_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     kept = KeptFeatures(tmp_path / "a")
     with monkeypatch.context() as disk:
         disk.setattr(os, "write", refused)
-        kept.write("round-0", ROUND)
+        keep(kept, "round-0", ROUND)
     assert list((tmp_path / "a").iterdir()) == []
-    kept.write("round-1", ROUND)
+    keep(kept, "round-1", ROUND)
     assert names(tmp_path / "a") == set(), "it does not try again in every round"
 
 
 def test_a_folder_that_somebody_deletes_is_no_fault(tmp_path: Path) -> None:
     kept = KeptFeatures(tmp_path / "a")
     (tmp_path / "a").rmdir()
-    kept.write("round-0", ROUND)
+    keep(kept, "round-0", ROUND)
     assert kept.read("round-0") is None
 
 
 def test_generators_seeds_and_precisions_have_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     generator = small_generator()
-    KeptFeatures.of(generator, TrainingSettings()).write("round-0", ROUND)
+    keep(KeptFeatures.of(generator, TrainingSettings()), "round-0", ROUND)
     assert KeptFeatures.of(generator, TrainingSettings(samples=64)).read("round-0") is not None
     for other in (
         KeptFeatures.of(small_generator(1), TrainingSettings()),
@@ -104,7 +109,7 @@ def test_the_room_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SMIS_KEPT_FEATURES_MIB", "0")
     kept = KeptFeatures.of(small_generator(), TrainingSettings())
-    kept.write("round-0", ROUND)
+    keep(kept, "round-0", ROUND)
     assert kept.read("round-0") is None
     monkeypatch.setenv("SMIS_KEPT_FEATURES_MIB", "much")
     with pytest.raises(UserError, match="no number of MiB"):
