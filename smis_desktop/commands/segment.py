@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
             perceptual = perceptual or open_perceptual(console)
             words = f"Inverting {path.name} ({number} of {len(pictures)})"
             result = _invert(generator, perceptual, picture, arguments.inversion_steps, words, console)
-            ws = result.ws
+            ws = result.close_ws
             entry["inversion"] = {"psnr": round(result.psnr, 2), "perceptual": round(result.perceptual, 4)}
         label_map = segment_latents(generator, model, ws, min(len(picture), _LARGEST))
         make_folder(out)

@@ -96,10 +96,10 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     with ranks.first_goes_first():
         generator = open_generator(arguments.generator, console)
     shots = training_shots(arguments.shots, folder, generator)
-    count = sum(shot.ws is not None for shot in shots)
+    count = sum(shot.is_known for shot in shots)
     if count:
         console.note(f"{count} of {len(shots)} pictures are known in the generator: they need no inversion.")
-    to_invert = [shot for shot in shots if shot.ws is None]
+    to_invert = [shot for shot in shots if not shot.is_known]
     with ranks.first_goes_first():
         perceptual = open_perceptual(console) if to_invert else None
     begun = stages.begun() if arguments.resume else {}
@@ -210,7 +210,7 @@ def _samples_in(
         return samples
     console.progress("Measuring how fast this machine is", -1.0)
     pace = measured_pace(generator, perceptual, settings, pictures)
-    fixed = to_invert * settings.inversion.steps * pace.inversion_step + obedience_steps * pace.obedience_step
+    fixed = to_invert * settings.inversion.all_steps * pace.inversion_step + obedience_steps * pace.obedience_step
     rounds = int((arguments.minutes * 60 - fixed) / pace.round)
     if rounds < 1:
         least = math.ceil((fixed + pace.round) / 6) / 10  # minutes, to the next tenth

@@ -94,12 +94,22 @@ class TrainingSettings:
 
 @dataclass(frozen=True, eq=False)
 class TrainingShot:
-    """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3], or `ws` where known."""
+    """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3].
+
+    ws: [num_ws, 512] of a picture that the generator made. found: of a photo that was inverted before, [1 or 2, num_ws,
+    512] as `views_of` gives them. Where both are None, the picture is inverted.
+    """
 
     name: str
     label_map: np.ndarray
     picture: np.ndarray | None = None
     ws: Tensor | None = None
+    found: Tensor | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing has to be inverted."""
+        return self.ws is not None or self.found is not None
 
 
 class TrainingStore(Protocol):
@@ -150,18 +160,22 @@ def train(
             )
     latents = _invert_all(generator, open_perceptual, shots, settings, store, on_event, ranks)
     device = generator.device
-    learned = []
-    for shot, ws in zip(shots, latents, strict=True):
-        label_map = shot.label_map
-        if shot.ws is None and shot.picture is not None and settings.label_kind == "dense":
-            label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
-        channels = layout_channels(label_map, palette, settings.label_kind, resolution)
-        learned.append(LatentShot(shot.name, ws.to(device), channels.to(device)))
+    views: list[list[LatentShot]] = []
+    for shot, found in zip(shots, latents, strict=True):
+        views.append([])
+        for ws in found:
+            label_map = shot.label_map
+            if shot.ws is None and shot.picture is not None and settings.label_kind == "dense":
+                label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
+            channels = layout_channels(label_map, palette, settings.label_kind, resolution)
+            views[-1].append(LatentShot(shot.name, ws.to(device), channels.to(device)))
+    learned = [of_shot[0] for of_shot in views]
     vectors = learn_vectors(
         generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
     )
     use_probe = takes_probe(settings, [shot.labels for shot in learned])
-    probe = learn_probe(generator, learned, palette.num_classes) if use_probe else None
+    seen = [view for of_shot in views for view in of_shot] if settings.label_kind == "dense" else learned
+    probe = learn_probe(generator, seen, palette.num_classes) if use_probe else None
     held = set(vectors.channels.tolist())
     missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
     on_event(ClassesLearned("probe" if use_probe else "vectors", missing))
@@ -240,21 +254,32 @@ def _invert_all(
     on_event: OnEvent,
     ranks: Ranks,
 ) -> list[Tensor]:
-    """Every process takes the next photo in turn, and all of them get all latents."""
+    """Every process takes the next photo in turn, and all of them get all latents: [1, num_ws, 512] of a picture that
+    the generator made, else [2, num_ws, 512]."""
     perceptual: PerceptualDistance | None = None
     found = []
     for number, shot in enumerate(shots):
-        done = {"ws": shot.ws} if shot.ws is not None else store.read(f"inverted-{number}")
-        if done is None and number % ranks.count == ranks.rank:
-            perceptual = perceptual or open_perceptual()
-            done = {"ws": _invert(generator, perceptual, shot, number, len(shots), settings, store, on_event)}
-            store.write(f"inverted-{number}", done)
-        found.append(torch.empty(generator.num_ws, generator.w_dim) if done is None else done["ws"])
+        known = shot.found if shot.ws is None else shot.ws[None]
+        if known is None:
+            done = store.read(f"inverted-{number}")
+            if done is None and number % ranks.count == ranks.rank:
+                perceptual = perceptual or open_perceptual()
+                done = _invert(generator, perceptual, shot, number, len(shots), settings, store, on_event)
+                store.write(f"inverted-{number}", done)
+            known = torch.empty(2, generator.num_ws, generator.w_dim) if done is None else views_of(done)
+        found.append(known)
     latents = [ranks.told(ws.cpu(), number % ranks.count) for number, ws in enumerate(found)]
     for number, shot in enumerate(shots):
-        if shot.ws is None and number % ranks.count:
-            store.write(f"inverted-{number}", {"ws": latents[number]})
+        if not shot.is_known and number % ranks.count:
+            near, close = latents[number]
+            store.write(f"inverted-{number}", {"ws": near, "close_ws": close})
     return latents
+
+
+def views_of(found: Mapping[str, Tensor]) -> Tensor:
+    """[2, num_ws, 512]: a photo's latents near real ones and those near the photo, as `InversionResult` has them; twice
+    the first where an earlier version of this program found no others."""
+    return torch.stack((found["ws"], found.get("close_ws", found["ws"])))
 
 
 def _invert(
@@ -266,7 +291,7 @@ def _invert(
     settings: TrainingSettings,
     store: TrainingStore,
     on_event: OnEvent,
-) -> Tensor:
+) -> dict[str, Tensor]:
     started = time.monotonic()
     if shot.picture is None:
         raise ValueError(f"shot {shot.name} has neither a picture nor latents")
@@ -287,7 +312,7 @@ def _invert(
     on_event(
         ShotInverted(shot.name, result.perceptual, result.psnr, result.latent_distance, time.monotonic() - started)
     )
-    return result.ws
+    return {"ws": result.ws, "close_ws": result.close_ws}
 
 
 def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSettings) -> LayoutEncoder:

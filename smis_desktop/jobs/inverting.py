@@ -25,13 +25,15 @@ class Inverting:
 
 @dataclass(frozen=True, eq=False)
 class Inverted:
-    """Done: float32 [num_ws, D], the reconstruction uint8 [256, 256, 3], and how near it is.
+    """Done: latents near real ones and those near the photo, float32 [num_ws, D], the second's reconstruction uint8
+    [256, 256, 3], and how near it is.
 
     psnr in dB at 256²; perceptual: distance by a network's features, 0 for equal; below about 0.3 the same person is
     recognised.
     """
 
     ws: np.ndarray = field(repr=False)
+    close_ws: np.ndarray = field(repr=False)
     picture: np.ndarray = field(repr=False)
     psnr: float
     perceptual: float
@@ -76,5 +78,5 @@ def invert_photo(
     settings = InversionSettings(start=start) if steps is None else InversionSettings(steps=steps, start=start)
     result = invert(generator, perceptual, photo, settings, told)
     with torch.inference_mode():
-        picture = to_rgb8(generator.draft(result.ws[None].to(device), 256)[0])
-    send(Inverted(result.ws.numpy(), picture, result.psnr, result.perceptual))
+        picture = to_rgb8(generator.draft(result.close_ws[None].to(device), 256)[0])
+    send(Inverted(result.ws.numpy(), result.close_ws.numpy(), picture, result.psnr, result.perceptual))

@@ -18,6 +18,7 @@ from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.probe import LinearProbe, learn_probe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, learn_vectors
 from smis_desktop.fewshot.scribbles import ScribbleTransfer, are_scribbles
+from smis_desktop.fewshot.training import views_of
 from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot
 from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.protocol import Generator
@@ -48,6 +49,7 @@ class PaletteLearning:
         seeds = range(wish.first_sample, wish.first_sample + SAMPLES)
         self._samples = {seed: self._sample(seed) for seed in seeds}
         tried, beliefs = [], []
+        once = {shot.name: shot for shot in shots}  # of a photo there are two
         for seed, (features, picture) in self._samples.items():
             with torch.inference_mode():
                 belief = believe(transfer, features)
@@ -56,7 +58,7 @@ class PaletteLearning:
             tried.append(Tried(seed, picture, ids[belief.labels.cpu().numpy()], certainty, belief.doubt))
         classes = tuple(
             ClassLearned(palette.class_ids[found.channel], found.confidence, found.is_thin, found.is_rare)
-            for found in class_beliefs(beliefs, shots, palette.num_classes)
+            for found in class_beliefs(beliefs, list(once.values()), palette.num_classes)
         )
         tried.sort(key=lambda one: -one.doubt)
         is_claimed = transfer.kind == "vectors"
@@ -83,17 +85,20 @@ class PaletteLearning:
                 if not self._is_picture_of(workshop.picture(shot.name), ws):
                     workshop.take_for_photo(shot.name)
                     continue
+                views = [(ws, label)]
             else:
                 kept = kept_latents(workshop.path, shot.name)
                 if kept is None:
                     continue
-                ws = kept["ws"].to(generator.device)
+                near, close = views_of(kept).to(generator.device)
+                photo, views = workshop.picture(shot.name), [(near, label)]
                 if facts.label_kind == "dense":
-                    label = aligned_to_ws(generator, ws, label, workshop.picture(shot.name))
-            if facts.label_kind == "sparse":
-                label = np.where(label == UNKNOWN, np.uint8(EMPTY), label)  # as training reads it
-            channels = layout_channels(label, palette, facts.label_kind, generator.feature_resolution)
-            shots.append(LatentShot(shot.name, ws, channels.to(generator.device)))
+                    views = [(ws, aligned_to_ws(generator, ws, label, photo)) for ws in (near, close)]
+            for ws, seen in views:
+                if facts.label_kind == "sparse":
+                    seen = np.where(seen == UNKNOWN, np.uint8(EMPTY), seen)  # as training reads it
+                channels = layout_channels(seen, palette, facts.label_kind, generator.feature_resolution)
+                shots.append(LatentShot(shot.name, ws, channels.to(generator.device)))
         if not any(bool((shot.labels >= 0).any()) for shot in shots):
             raise UserError("No shot is labelled and found in the generator yet; label one, or wait for the search.")
         return shots

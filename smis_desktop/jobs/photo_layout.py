@@ -50,5 +50,5 @@ def read_photo(send: Send, inbox: Inbox, photo: np.ndarray, model_path: Path, st
     invert_photo(pass_on, inbox, photo, model.generator_name, 0, steps)
     inverted = found[0]
     generator = open_generator(model.generator_name)
-    label_map = segment_latents(generator, model, torch.from_numpy(inverted.ws), LAYOUT_SIDE)
-    send(PhotoLayout(label_map, inverted.ws, inverted.psnr, inverted.perceptual))
+    label_map = segment_latents(generator, model, torch.from_numpy(inverted.close_ws), LAYOUT_SIDE)
+    send(PhotoLayout(label_map, inverted.close_ws, inverted.psnr, inverted.perceptual))

@@ -157,7 +157,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
         stages.remove()  # of other shots or settings: the person has changed something and pressed Train again
         stages.open(description, resume=True)
     unfinished = stages.path / "unfinished.smismodel"
-    watcher = _Watcher(send, inbox, settings, sum(shot.ws is None for shot in shots))
+    watcher = _Watcher(send, inbox, settings, sum(not shot.is_known for shot in shots))
 
     def improved(model: PersonalModel) -> None:
         write_personal_model(unfinished, model)

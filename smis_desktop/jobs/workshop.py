@@ -160,8 +160,9 @@ class _Hand:
         before = next((shot.perceptual for shot in workshop.shots() if shot.name == wish.name), None)
         is_better = before is None or result.perceptual < before
         if is_better:
-            workshop.set_latents(wish.name, result.ws.numpy(), result.psnr, result.perceptual)
-        picture = self._picture(result.ws[None].to(self._generator.device))
+            found = result.ws.numpy(), result.close_ws.numpy()
+            workshop.set_latents(wish.name, *found, result.psnr, result.perceptual)
+        picture = self._picture(result.close_ws[None].to(self._generator.device))
         self._send(ShotFound(wish.name, result.psnr, result.perceptual, is_better, picture))
 
 

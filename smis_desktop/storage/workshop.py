@@ -198,12 +198,13 @@ class Workshop:
         own_weights = self.facts.generator_sha256
         return None if known is None or (own_weights and known.weights_sha256 != own_weights) else known
 
-    def set_latents(self, name: str, ws: np.ndarray, psnr: float, perceptual: float) -> None:
-        """Where the photo was found, float32 [num_ws, D]."""
+    def set_latents(self, name: str, ws: np.ndarray, close_ws: np.ndarray, psnr: float, perceptual: float) -> None:
+        """Where the photo was found, near real latents and near the photo, float32 [num_ws, D] each."""
         import torch
 
         facts = {"psnr": psnr, "perceptual": perceptual, "picture": self._digest(name)}
-        write_tensors(self._latents(name), _LATENTS, _LATENTS_VERSION, {"ws": torch.from_numpy(np.array(ws))}, facts)
+        found = {"ws": torch.from_numpy(np.array(ws)), "close_ws": torch.from_numpy(np.array(close_ws))}
+        write_tensors(self._latents(name), _LATENTS, _LATENTS_VERSION, found, facts)
 
     def model_path(self, library: Path) -> Path:
         """Where in the folder of all models the finished one is written: the same for good, so that it is replaced."""
@@ -267,7 +268,8 @@ class Workshop:
 
 
 def kept_latents(folder: Path, name: str) -> dict[str, Any] | None:
-    """`{"ws": float32 [num_ws, D] tensor}` of a shot whose photo was found already and has not changed since; or None.
+    """`ws` and, since it is looked for, `close_ws`: float32 [num_ws, D] tensors of a shot whose photo was found already
+    and has not changed since; or None.
 
     folder: a shots folder.
     """

@@ -15,7 +15,7 @@ from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.pixels import from_rgb8, to_rgb8
 from smis_desktop.storage.perceptual_store import open_perceptual_distance
 
-SETTINGS = InversionSettings(steps=8)
+SETTINGS = InversionSettings(steps=8, close_steps=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,15 @@ def test_gets_closer_keeps_the_best_and_resumes_exactly(
         states[len(losses)] = whole.state()
         losses.append(whole.step().loss)
     result = whole.result()
-    small = math.floor(SETTINGS.small_steps * SETTINGS.steps)
-    assert result.loss == min(losses[small:]) < losses[0]
+    small, near = math.floor(SETTINGS.small_steps * SETTINGS.steps), SETTINGS.steps
+    assert len(losses) == SETTINGS.all_steps == 12
+    assert result.loss == min(losses[small:near]) < losses[0]
+    assert min(losses[near:]) < losses[near], "going closer goes closer"
     assert min(losses[:small]) < losses[0]
     assert 0 < result.latent_distance < 3
     assert math.isfinite(result.psnr)
 
-    for stopped in (small - 2, small, small + 1):
+    for stopped in (small - 2, small, small + 1, near, near + 1, near + 2):
         resumed = Inversion(faces, perceptual, photo, SETTINGS)
         resumed.restore(states[stopped])
         again = []
@@ -53,6 +55,8 @@ def test_gets_closer_keeps_the_best_and_resumes_exactly(
             again.append(resumed.step().loss)
         assert again == losses[stopped:]
         assert torch.equal(resumed.result().ws, result.ws)
+        assert torch.equal(resumed.result().close_ws, result.close_ws)
+    assert not torch.equal(result.ws, result.close_ws)
 
 
 def test_perceptual_distance_knows_same_from_other(perceptual: PerceptualDistance, photo: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from smis_desktop.errors import UserError
+from smis_desktop.fewshot.training import views_of
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.jobs.shot_latents import training_shots
 from smis_desktop.labels.palette import Palette, SemanticClass
@@ -63,12 +64,16 @@ def test_an_empty_label_is_none_and_classes_keep_their_ids(workshop: Workshop) -
 def test_latents_belong_to_the_picture_they_were_found_for(workshop: Workshop, small: MobileStyleGAN) -> None:
     name = workshop.add_photo("photo", photo())
     ws = np.zeros((small.num_ws, small.w_dim), np.float32)
-    workshop.set_latents(name, ws, 20.0, 0.25)
+    workshop.set_latents(name, ws, ws + 1, 20.0, 0.25)
     shot = next(shot for shot in workshop.shots() if shot.name == name)
     assert (shot.psnr, shot.perceptual, shot.is_located) == (20.0, 0.25, True)
     found = kept_latents(workshop.path, name)
     assert found is not None
-    np.testing.assert_array_equal(found["ws"].numpy(), ws)
+    near, close = views_of(found).numpy()
+    np.testing.assert_array_equal(near, ws)
+    np.testing.assert_array_equal(close, ws + 1)
+    near, close = views_of({"ws": found["ws"]}).numpy()
+    np.testing.assert_array_equal(near, close, "as earlier versions wrote it")
     workshop.remove_shot(name)
     assert workshop.add_photo("photo", photo()[::-1]) == name
     assert kept_latents(workshop.path, name) is None
@@ -77,12 +82,15 @@ def test_latents_belong_to_the_picture_they_were_found_for(workshop: Workshop, s
 def test_the_labelled_shots_are_a_shots_folder(workshop: Workshop, small: MobileStyleGAN) -> None:
     name = workshop.add_photo("photo", photo())
     workshop.set_label(name, np.where(np.arange(96) < 40, 1, 2).astype(np.uint8)[None].repeat(96, 0))
-    workshop.set_latents(name, np.ones((small.num_ws, small.w_dim)), 20.0, 0.3)
+    ones = np.ones((small.num_ws, small.w_dim))
+    workshop.set_latents(name, ones, ones, 20.0, 0.3)
     workshop.add_photo("nobody labelled", photo())
     folder = read_shots(workshop.labelled_folder())
     assert [shot.name for shot in folder.shots] == [name, "seed-000001", "seed-000002"]
     shots = training_shots(workshop.path / "labelled", folder, small)
-    assert all(shot.ws is not None for shot in shots), "nothing is searched for again"
+    assert all(shot.is_known for shot in shots), "nothing is searched for again"
+    assert shots[0].found is not None
+    assert shots[1].ws is not None
 
 
 def test_a_damaged_workshop_is_told_in_a_sentence(workshop: Workshop) -> None:

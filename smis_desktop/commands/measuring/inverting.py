@@ -122,7 +122,7 @@ def invert_both_ways(
                 plain_seconds += time.perf_counter() - started
                 plain_steps += 1
             told((number + progress.step / progress.steps) / len(photos))
-        ws = inversion.result().ws.to(generator.device)
+        ws = inversion.result().close_ws.to(generator.device)
         pairs.append(
             Pair(
                 photo,
