@@ -44,9 +44,9 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.3
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    small_steps: float = 0.65
+    small_steps: float = 0.75
     """The first part of the steps compares pictures of 128², the rest of 256²."""
-    close_steps: float = 0.2
+    close_steps: float = 0.15
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""
