@@ -22,7 +22,8 @@ SQUARE = np.zeros((8, 8, 3), np.uint8)
 
 def find(send: Send, inbox: Inbox) -> None:
     send(Inverting(0.5, SQUARE))
-    send(Inverted(np.ones((2, 4), np.float32), SQUARE, 20.0, 0.1))
+    ws = np.ones((2, 4), np.float32)
+    send(Inverted(ws, close_ws=ws, picture=SQUARE, psnr=20.0, perceptual=0.1))
 
 
 def give_up(send: Send, inbox: Inbox) -> None:
