@@ -1,8 +1,10 @@
 """`python -m smis_desktop`, and the entry point of the frozen program."""
 
 import multiprocessing
+import os
 import runpy
 import sys
+from typing import NoReturn
 
 from smis_desktop.cli import main
 
@@ -12,10 +14,18 @@ def _is_asked_for_pip() -> bool:
     return bool(getattr(sys, "frozen", False)) and sys.argv[1:3] == ["-m", "pip"]
 
 
+def _end(code: int) -> NoReturn:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        sys.exit(code)
+    from smis_desktop.fewshot.ranks import end_at_once
+
+    end_at_once(code)
+
+
 if __name__ == "__main__":
     # The same holds for the training process: in a frozen program it turns off here.
     multiprocessing.freeze_support()
     if _is_asked_for_pip():
         del sys.argv[1:3]
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
-    sys.exit(main())
+    _end(main())

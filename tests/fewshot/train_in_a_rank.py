@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from smis_desktop.fewshot.ranks import launched_ranks
+from smis_desktop.fewshot.ranks import end_at_once, launched_ranks
 from smis_desktop.storage.safetensors_file import write_tensors
 from tests.fewshot.test_training import run, weights
 from tests.small_generator import small_generator
@@ -25,3 +25,4 @@ def main(folder: Path, shares_memory: bool) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), "apart" not in sys.argv)
+    end_at_once(0)
