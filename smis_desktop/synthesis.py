@@ -155,14 +155,15 @@ class Synthesizer:
                 open_part = torch.lerp(self._left_open(style.look, style.openness), second, style.blend)
                 ws = torch.cat((ws[:, :structural] + unheld * open_part, ws[:, structural:]), 1)
             mixed = mix_styles(self.generator, ws, look, style)
+            start = mixed
             if request.start_ws is not None:
                 begun = self._on_device(request.start_ws)[None]
-                mixed = torch.cat((begun[:, :structural], mixed[:, structural:]), 1)
-        if request.refine_steps > 0:
-            asked = self._learned(layout)
-            precision = self.pictures.precision
-            return refine(self.generator, model.transfer, mixed, asked, request.refine_steps, precision)
-        return mixed
+                start = torch.cat((begun[:, :structural], mixed[:, structural:]), 1)
+        if request.refine_steps == 0:
+            return start
+        asked, precision = self._learned(layout), self.pictures.precision
+        colors = None if model.feature_colors is None else model.feature_colors.to(self._device)
+        return refine(self.generator, model.transfer, start, asked, request.refine_steps, precision, colors, mixed)
 
     def _encode(self, layout: Tensor) -> Tensor:
         """`ws` [1, num_ws, D]; those of the last layouts are remembered: a new style does not change them."""

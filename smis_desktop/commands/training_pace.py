@@ -19,7 +19,7 @@ from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.gan.pictures import Pictures
+from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator
 
@@ -61,7 +61,16 @@ def measured_pace(
     encoder_step = _seconds(lambda: training.step(pool), generator)
     weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
     probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
-    objective = ObedienceObjective(generator, probe, settings.obedience_batch_size)
+    colors = torch.zeros(generator.feature_channels(generator.feature_resolution) + 1, 3)
+    before = _encoder(generator, settings).requires_grad_(False)
+    objective = ObedienceObjective(
+        generator,
+        pictures or TorchPictures(generator, settings.precision),
+        probe,
+        colors,
+        before,
+        settings.obedience_batch_size,
+    )
     obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
     obedience_step = _seconds(lambda: obeying.step(pool), generator)
     round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step

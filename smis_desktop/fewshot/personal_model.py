@@ -25,7 +25,8 @@ from smis_desktop.labels.reduce import reduce_label_map, reduce_points
 class PersonalModel:
     """What was learned from the shots. `settings` (JSON-able) says how, for the record.
 
-    `directions` float32 [k, D]: along which the classes move (see `label_directions`); None in older models.
+    `directions` float32 [k, D]: along which the classes move (see `label_directions`); `feature_colors` float32
+    [Z + 1, 3]: how to read colours in label features (see `learn_feature_colors`). None in older models.
     """
 
     name: str
@@ -38,6 +39,7 @@ class PersonalModel:
     encoder: LayoutEncoder
     settings: dict[str, Any] = field(default_factory=dict)
     directions: Tensor | None = None
+    feature_colors: Tensor | None = None
 
     @property
     def transfer(self) -> LabelTransfer:

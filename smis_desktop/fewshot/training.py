@@ -6,6 +6,7 @@ what it made in a store, so that a training can stop at any moment and go on to 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from smis_desktop.fewshot.events import (
     ShotInverted,
     TrainingEvent,
 )
+from smis_desktop.fewshot.feature_colors import learn_feature_colors
 from smis_desktop.fewshot.frozen import freeze
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
@@ -180,6 +182,7 @@ def train(
     missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
     on_event(ClassesLearned("probe" if use_probe else "vectors", missing))
 
+    feature_colors = learn_feature_colors(generator)
     model = PersonalModel(
         name=name,
         generator_name=generator.name,
@@ -190,6 +193,7 @@ def train(
         probe=probe,
         encoder=_new_encoder(generator, palette.num_classes, settings),
         settings=describe(settings, [shot.name for shot in shots]),
+        feature_colors=feature_colors,
     )
     model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
     pictures = pictures or TorchPictures(generator, settings.precision)
@@ -206,7 +210,10 @@ def train(
 
     encoder = _train_encoder(model, pool, settings, store, on_event, improved, previews, ranks)
     if probe is not None and settings.obedience_steps:
-        objective = ObedienceObjective(generator, probe, settings.obedience_batch_size, ranks)
+        before = freeze(copy.deepcopy(encoder))
+        objective = ObedienceObjective(
+            generator, pictures, probe, feature_colors, before, settings.obedience_batch_size, ranks
+        )
         encoder = _train_for_obedience(encoder, objective, pool, settings, store, on_event, improved, previews, ranks)
     return dataclasses.replace(model, encoder=freeze(encoder))
 

@@ -26,6 +26,8 @@ def write_personal_model(path: Path, model: PersonalModel) -> None:
         tensors |= {f"probe.{key}": value for key, value in model.probe.state_dict().items()}
     if model.directions is not None:
         tensors["directions"] = model.directions
+    if model.feature_colors is not None:
+        tensors["feature_colors"] = model.feature_colors
     facts: dict[str, Any] = {
         "name": model.name,
         "generator": {"name": model.generator_name, "weights_sha256": model.generator_sha256},
@@ -82,6 +84,7 @@ def read_personal_model(path: Path) -> PersonalModel:
             encoder=freeze(encoder),
             settings=dict(facts.get("settings", {})),
             directions=tensors.get("directions"),
+            feature_colors=tensors.get("feature_colors"),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} is damaged (its parts do not fit together); {REMEDY}.") from error
