@@ -1,34 +1,51 @@
-"""`smis models`: which generators are installed, and which personal models lie in a folder."""
+"""`smis models`: which generators are installed, which personal models there are, and what is done with one's own."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smis_desktop.commands.console import Answer, Console
 from smis_desktop.errors import UserError
 from smis_desktop.resource_paths import models_folder
 
-HELP = "list the installed generators, and the personal models in a folder"
+if TYPE_CHECKING:
+    from smis_desktop.storage.model_library import ModelLibrary
+
+HELP = "list the installed generators and the personal models; rename, copy, describe, import or export one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis models [FOLDER]…`."""
+    """`smis models [FOLDER]… [--rename NAME NEW | --duplicate NAME NEW | --note NAME WORDS | --import FILE | …]`."""
     parser.add_argument(
         "folders", nargs="*", type=Path, metavar="FOLDER",
-        help="also look for .smismodel files here (those that come with the program are always listed)",
+        help="also look for .smismodel files here (your own, and those that come with the program, are always listed)",
     )  # fmt: skip
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--rename", nargs=2, metavar=("NAME", "NEW"), help="give one of your own models another name")
+    change.add_argument("--duplicate", nargs=2, metavar=("NAME", "NEW"), help="copy one of your own, with its note")
+    change.add_argument("--note", nargs=2, metavar=("NAME", "WORDS"), help="your own words about one of them")
+    change.add_argument("--import", dest="bring", type=Path, metavar="FILE", help="add a model file to your own")
+    change.add_argument(
+        "--export", nargs=2, metavar=("NAME", "FILE"), help="write one of them to a file, with its note"
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """List them. A model file that cannot be read is warned about and left out."""
+    """Do what was asked for, then list them. A model file that cannot be read is warned about and left out."""
+    from smis_desktop.storage.data_folder import data_folder
     from smis_desktop.storage.generator_store import DEFAULT_GENERATOR, installed_generators
     from smis_desktop.storage.model_facts import SUFFIX
+    from smis_desktop.storage.model_library import ModelLibrary, library_folder
 
     for folder in arguments.folders:
         if not folder.is_dir():
             raise UserError(f"{folder} is not a folder; give folders that hold {SUFFIX} files.")
+    own = library_folder(data_folder())
+    own.mkdir(exist_ok=True)
+    _change(ModelLibrary(own), arguments)
     generators = [
         {
             "name": g.name,
@@ -44,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     ]
     installed = {str(g["weights_sha256"]) for g in generators}
     models = []
-    for folder in dict.fromkeys(path.resolve() for path in (models_folder(), *arguments.folders)):
+    for folder in dict.fromkeys(path.resolve() for path in (models_folder(), own, *arguments.folders)):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             try:
                 models.append(_described(path, installed))
@@ -59,9 +76,27 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     return Answer({"generators": generators, "models": models}, "\n".join(lines))
 
 
+def _change(library: ModelLibrary, arguments: argparse.Namespace) -> None:
+    """The one change that was asked for, if any, as the window's dialog makes it."""
+    changes: dict[str, Callable[[Path, str], object]] = {
+        "rename": library.rename,
+        "duplicate": library.duplicate,
+        "note": library.set_note,
+        "export": lambda path, target: library.export(path, Path(target)),
+    }
+    for option, change in changes.items():
+        given: Sequence[str] | None = getattr(arguments, option)
+        if given is not None:
+            name, words = given
+            change(library.named(name).path, words)
+    if arguments.bring is not None:
+        library.add(arguments.bring)
+
+
 def _described(path: Path, installed: set[str]) -> dict[str, Any]:
     from smis_desktop.storage.file_facts import palette_of
     from smis_desktop.storage.model_facts import read_model_facts
+    from smis_desktop.storage.model_library import note_of
 
     facts = read_model_facts(path)
     try:
@@ -72,6 +107,7 @@ def _described(path: Path, installed: set[str]) -> dict[str, Any]:
             "generator_installed": facts["generator"]["weights_sha256"] in installed,
             "label_kind": str(facts["labels"]["kind"]),
             "classes": [{"id": c.class_id, "name": c.name} for c in palette_of(facts).classes],
+            "note": note_of(path),
         }
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{path} is damaged (its description is incomplete); train the model again.") from error
@@ -88,4 +124,5 @@ def _model_lines(model: dict[str, Any]) -> list[str]:
     return [
         f"  {model['name']}: {model['label_kind']} labels, generator {model['generator']}{needs}, {model['path']}",
         f"    classes: {classes}",
+        *([f"    note: {model['note']}"] if model["note"] else []),
     ]

@@ -16,6 +16,7 @@ from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.fewshot.perceptual import PerceptualDistance
+    from smis_desktop.fewshot.personal_model import PersonalModel
     from smis_desktop.fewshot.ranks import Ranks
     from smis_desktop.fewshot.training import TrainingSettings
     from smis_desktop.gan.pictures import Pictures
@@ -77,6 +78,7 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
 
     from smis_desktop.commands.stage_times import StageTimes
     from smis_desktop.commands.training_progress import TrainingProgress
+    from smis_desktop.fewshot.lack_of_memory import in_batches_that_fit, is_lack_of_memory
     from smis_desktop.fewshot.personal_model import layout_channels
     from smis_desktop.fewshot.training import describe, precision_begun_with, takes_probe, train
     from smis_desktop.jobs.shot_latents import training_shots
@@ -136,13 +138,31 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     progress = TrainingProgress(console, stages, times)
 
     def loaded_perceptual() -> PerceptualDistance:
-        return perceptual if perceptual is not None else open_perceptual(console)
+        found = perceptual if perceptual is not None else open_perceptual(console)
+        return found.to(generator.device)
 
-    try:
-        model = train(
+    def trained(settings: TrainingSettings) -> PersonalModel:
+        return train(
             out.stem, generator, loaded_perceptual, shots, folder.palette, settings, stages, progress.tell,
             pictures, ranks=ranks, kept=KeptFeatures.of(generator, settings),
         )  # fmt: skip
+
+    def tell_smaller(smaller: TrainingSettings) -> None:
+        console.warn(f"There is too little memory; it goes on in batches of {smaller.batch_size}.")
+
+    try:
+        if ranks.count > 1:
+            model = trained(settings)  # where one process tried again, the others would wait for ever
+        else:
+            try:
+                model = in_batches_that_fit(trained, settings, tell_smaller)
+            except (MemoryError, RuntimeError) as error:
+                if generator.device.type == "cpu" or not is_lack_of_memory(error):
+                    raise
+                console.warn("The graphics card has too little memory; the processor goes on.")
+                generator.to("cpu")
+                pictures = open_chosen_pictures(generator, threads, console.progress, settings.precision)
+                model = in_batches_that_fit(trained, settings, tell_smaller)
         if ranks.is_first:
             write_personal_model(out, model)
             stages.remove()

@@ -20,5 +20,10 @@ def read_model_facts(path: Path) -> dict[str, Any]:
 
 def rename_model(path: Path, name: str) -> None:
     """Another name, everything else as it is. Raises UserError as `read_model_facts` does, or for a full disk."""
-    tensors, facts = read_tensors(path, KIND, VERSION, REMEDY)
-    write_tensors(path, KIND, VERSION, tensors, {**facts, "name": name})
+    rewrite_model_facts(path, path, name=name)
+
+
+def rewrite_model_facts(source: Path, target: Path, **changed: str) -> None:
+    """Writes the model with other facts, the tensors as they are. Raises UserError as `rename_model` does."""
+    tensors, facts = read_tensors(source, KIND, VERSION, REMEDY)
+    write_tensors(target, KIND, VERSION, tensors, {**facts, **changed})

@@ -11,7 +11,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.labels.palette import Palette
 from smis_desktop.storage.atomic import atomic_file, write_bytes
 from smis_desktop.storage.file_facts import palette_of
-from smis_desktop.storage.model_facts import SUFFIX, read_model_facts, rename_model
+from smis_desktop.storage.model_facts import SUFFIX, read_model_facts, rename_model, rewrite_model_facts
 from smis_desktop.storage.workshop import file_name
 
 
@@ -27,6 +27,11 @@ class LibraryModel:
     note: str = ""
     fault: str = ""
     picture: Path | None = None
+
+
+def library_folder(data: Path) -> Path:
+    """Where the models that were made in the window lie, in the program's data."""
+    return data / "models"
 
 
 class ModelLibrary:
@@ -45,22 +50,26 @@ class ModelLibrary:
                 picture = picture_path(path)
                 found.append(
                     LibraryModel(
-                        path, str(facts["name"]), generator, palette_of(facts), self._note(path),
+                        path, str(facts["name"]), generator, palette_of(facts), note_of(path),
                         picture=picture if picture.is_file() else None,
                     )
                 )  # fmt: skip
             except UserError as error:
-                found.append(LibraryModel(path, path.stem, "", None, self._note(path), str(error)))
+                found.append(LibraryModel(path, path.stem, "", None, note_of(path), str(error)))
             except (KeyError, TypeError, ValueError):
                 fault = f"{path} is damaged; import or train the model again."
-                found.append(LibraryModel(path, path.stem, "", None, self._note(path), fault))
+                found.append(LibraryModel(path, path.stem, "", None, note_of(path), fault))
         return tuple(sorted(found, key=lambda model: model.name.lower()))
 
     def add(self, source: Path) -> Path:
-        """A copy of a model file from elsewhere. Raises UserError when it is none, or the disk refuses."""
+        """A copy of a model file from elsewhere, with the note that it brings. Raises UserError when it is none, or the
+        disk refuses."""
         facts = read_model_facts(source)
         target = self._free(str(facts.get("name", source.stem)))
         _copy(source, target)
+        note = facts.get("note")
+        if isinstance(note, str) and note:
+            self.set_note(target, note)
         return target
 
     def duplicate(self, path: Path, name: str) -> Path:
@@ -68,7 +77,7 @@ class ModelLibrary:
         target = self._free(name)
         _copy(path, target)
         rename_model(target, name)
-        note = self._note(path)
+        note = note_of(path)
         if note:
             self.set_note(target, note)
         if picture_path(path).is_file():
@@ -82,30 +91,29 @@ class ModelLibrary:
         rename_model(path, name.strip())
 
     def export(self, path: Path, target: Path) -> None:
-        """One file with all of it."""
-        _copy(path, target)
+        """One file with all of it, the note too. (Its picture is made again where it is first looked at.)"""
+        rewrite_model_facts(path, target, note=note_of(path))
+
+    def named(self, name: str) -> LibraryModel:
+        """The model of that name, or whose file is named so. Raises UserError when there is none, or more than one."""
+        found = [model for model in self.models() if name in (model.name, model.path.stem, model.path.name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = ", ".join(model.path.stem for model in found)
+            raise UserError(f"More than one of your models is named {name!r}; name its file: {listed}.")
+        raise UserError(f"None of your models is named {name!r}; smis models lists them.")
 
     def set_note(self, path: Path, note: str) -> None:
         """The person's own words about it."""
-        write_bytes(self._note_path(path), json.dumps({"note": note}, ensure_ascii=False).encode())
+        write_bytes(_note_path(path), json.dumps({"note": note}, ensure_ascii=False).encode())
 
     def files_of(self, path: Path) -> tuple[Path, ...]:
         """The model's file first, then what is kept beside it: all that goes when the model goes."""
         return tuple(found for found in (path, *self._beside(path)) if found.exists())
 
-    def _note(self, path: Path) -> str:
-        try:
-            found = json.loads(self._note_path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return ""
-        note = found.get("note") if isinstance(found, dict) else None
-        return note if isinstance(note, str) else ""
-
     def _beside(self, path: Path) -> tuple[Path, Path]:
-        return self._note_path(path), picture_path(path)
-
-    def _note_path(self, path: Path) -> Path:
-        return path.with_suffix(".note.json")
+        return _note_path(path), picture_path(path)
 
     def _free(self, name: str) -> Path:
         stem, number = file_name(name), 1
@@ -117,9 +125,23 @@ class ModelLibrary:
         return target
 
 
+def note_of(model: Path) -> str:
+    """The person's own words about the model of that file; empty where there are none."""
+    try:
+        found = json.loads(_note_path(model).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    note = found.get("note") if isinstance(found, dict) else None
+    return note if isinstance(note, str) else ""
+
+
 def picture_path(model: Path) -> Path:
     """Where the picture of a model lies: beside its file."""
     return model.with_suffix(".picture.jpg")
+
+
+def _note_path(model: Path) -> Path:
+    return model.with_suffix(".note.json")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -20,6 +20,7 @@ from smis_desktop.commands import training_pace
 from smis_desktop.commands.training_pace import Pace, measured_pace
 from smis_desktop.fewshot import training
 from smis_desktop.fewshot.scribbles import ScribbleTransfer
+from smis_desktop.gan.encoder import LayoutEncoder
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.labels.index_png import encode_label_map
 from smis_desktop.labels.palette import Palette
@@ -257,6 +258,24 @@ def test_a_full_disk_is_told_with_what_to_do_and_the_rest_is_made_afterwards(
     assert ended.code == 0, ended.err
     assert "Inverting" not in ended.err
     assert out.is_file()
+
+
+def test_too_little_memory_makes_batches_smaller_and_is_told(
+    smis: Smis, tmp_path: Path, small_data: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = LayoutEncoder.forward
+
+    def limited(encoder: LayoutEncoder, layout: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled() and len(layout) > 8:
+            raise torch.OutOfMemoryError("out of memory")
+        return forward(encoder, layout)
+
+    monkeypatch.setattr(LayoutEncoder, "forward", limited)
+    ended = smis("train", shots, "--generator", "small", "--out", tmp_path / "m", *QUICK, "--json")
+    assert [warning for warning in ended.facts["warnings"] if "memory" in warning] == [
+        f"There is too little memory; it goes on in batches of {size}." for size in (16, 8)
+    ]
+    assert (tmp_path / "m").is_file()
 
 
 def test_resume_without_anything_to_resume_begins(smis: Smis, tmp_path: Path, small_data: Path, shots: Path) -> None:
