@@ -20,6 +20,8 @@ class ChosenStyle(QObject):
     """Another style: another picture is due."""
     pins_changed = Signal()
     lock_changed = Signal(bool)
+    refused = Signal(str)
+    """A sentence: the style is locked, and its looks stayed."""
 
     def __init__(self, seeds: random.Random, parent: QObject | None = None) -> None:
         """seeds: where new styles are drawn from."""
@@ -41,11 +43,11 @@ class ChosenStyle(QObject):
 
     @property
     def is_locked(self) -> bool:
-        """Whether the style stays as it is, whatever is opened or returned to."""
+        """Whether the looks stay, and all of the style whatever is opened; faders can be moved even so."""
         return self._is_locked
 
     def set_style(self, style: Style) -> None:
-        """Any change: a fader, a look, a class's look."""
+        """Any change. Not for other looks that a person asks for: see `take`."""
         if style != self._style:
             self._style = style
             self.changed.emit()
@@ -59,15 +61,21 @@ class ChosenStyle(QObject):
         if not self._is_locked:
             self.set_style(style)
 
+    def take(self, style: Style) -> None:
+        """A style with other looks: a second one, a class's, one from the wall. Refused while the style is locked."""
+        if self._is_locked:
+            self.refused.emit(self.tr("The style is locked: unlock it first, then choose another look."))
+        else:
+            self.set_style(style)
+
     def wear(self, look: Look) -> None:
-        """Take that look, with the same strengths."""
-        self.change(look=look)
+        """Take that look, with the same strengths; refused likewise."""
+        self.take(replace(self._style, look=look))
 
     def throw_seed(self) -> None:
-        """Another look, any but the present one, all alike likely; nothing while the style is locked."""
-        if not self._is_locked:
-            drawn = self._seeds.randrange(MAX_SEED)
-            self.wear(Look(drawn + (drawn >= self._style.look.seed)))
+        """Another look, any but the present one, all alike likely; refused likewise."""
+        drawn = self._seeds.randrange(MAX_SEED)
+        self.wear(Look(drawn + (drawn >= self._style.look.seed)))
 
     def lock(self, is_locked: bool) -> None:
         """Keep the style, or let it go."""

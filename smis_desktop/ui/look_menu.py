@@ -39,10 +39,12 @@ class LookSources(Protocol):
 def fill_look_menu(menu: QMenu, sources: LookSources, take: TakeLook) -> None:
     """One entry a look; `take` receives the chosen one."""
     for number, kept in enumerate(sources.kept_pictures(), 1):
-        look = look_of(kept, number)
+        look, icon = look_of(kept, number), QIcon(QPixmap.fromImage(QImage.fromData(kept.png)))
         if look is not None:
-            icon = QIcon(QPixmap.fromImage(QImage.fromData(kept.png)))
             menu.addAction(icon, look.name, partial(take, look))
+        else:
+            words = _tr("Kept picture {n}, a draft: return to it and keep it again").format(n=number)
+            menu.addAction(icon, words).setEnabled(False)
     for look in sources.pinned_looks():
         menu.addAction(look_words(look), partial(take, look))
     if not menu.isEmpty():

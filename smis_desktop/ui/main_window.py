@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from smis_desktop.labels.document import Document
 from smis_desktop.labels.obedience import Obedience
 from smis_desktop.labels.palette import Palette
 from smis_desktop.storage.generator_names import CHECKPOINT_SUFFIXES
-from smis_desktop.storage.project_file import KeptPicture
+from smis_desktop.storage.project_file import KeptPicture, Project
 from smis_desktop.storage.recent_files import RecentFiles
 from smis_desktop.storage.recovery import RecoveryFolder
 from smis_desktop.style import Anchor
@@ -79,6 +80,8 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._example_layout = example_layout
         self._waiting_layout: Path | None = None
+        self._waiting_palette: Palette | None = None
+        self._project_model: Path | None = None
         self._closes_when_saved = False
         self._may_close = False
 
@@ -259,7 +262,7 @@ class MainWindow(QMainWindow):
         self.workshops.model_ready.connect(self.model.open)
         self.photo_start.begun.connect(self._begin_with_photo)
         self.files.photograph_found.connect(self.photo_start.begin)
-        self.files.opened.connect(self.painting.take)
+        self.files.opened.connect(self._take_project)
         self.files.changed.connect(self._show_title)
         for part in (self.files, self.exports, self.painting, self.photograph, self.style_desk, self.first_aid):
             part.told.connect(self.status.tell)
@@ -272,6 +275,7 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self._show_under_cursor)
         self.canvas.left.connect(lambda: self.status.show_under_cursor(""))
         self.easel.replaced.connect(self._take_document)
+        self.easel.stroke_ended.connect(self._show_classes_that_wait)
         for changed in (self.easel.history_changed, self.easel.painted, self.easel.stroke_ended):
             changed.connect(self._show_what_can_be_undone)
 
@@ -315,6 +319,7 @@ class MainWindow(QMainWindow):
     def _take_document(self) -> None:
         document = self.easel.document
         assert document is not None, "told of a document that is not there"
+        self._waiting_palette = self._project_model = None
         size = document.size
         self.arrangement.layout_pane.set_detail(self.tr("{width} × {height}").format(width=size, height=size))
         self.arrangement.show_painting()
@@ -326,6 +331,12 @@ class MainWindow(QMainWindow):
         self.photograph.forget_obedience()
         self.commands["edit.mirror"].setChecked(False)
         self.following.ask()
+
+    def _take_project(self, project: Project) -> None:
+        # A person may have named the classes anew: those names outlive the opening of the model that they are for.
+        if project.model_path is not None and project.model_name != self.model.name:
+            self._project_model = Path(project.model_path).absolute()
+        self.painting.take(project)
 
     def _begin_with_photo(self, document: Document, anchor: Anchor) -> None:
         def begin() -> None:
@@ -340,8 +351,10 @@ class MainWindow(QMainWindow):
         document = self.easel.document
         if document is not None and not self.painting.is_kept(document):
             self.photograph.keep()
-        pictures = self.history.kept
-        self.files.place(Document.from_state(kept.document), self.files.path)
+        pictures, state, palette = self.history.kept, kept.document, self.model.palette
+        if document is not None and palette is not None and not _has_classes_of(palette, state.palette):
+            state = replace(state, palette=document.palette)  # it was kept with another model
+        self.files.place(Document.from_state(state), self.files.path)
         self.painting.take_kept(kept, pictures)
         self.files.touch()
 
@@ -409,6 +422,7 @@ class MainWindow(QMainWindow):
         assert about is not None, "told of a model that is not there"
         self.status.show_device(about.device)
         self._show_title()
+        self._project_model = None  # whichever comes next is another than the project's
         if self.easel.document is None and self.arrangement.shows_painting:
             # The layout to start from could not be read.
             self.files.place(Document.blank(about.palette))
@@ -426,7 +440,20 @@ class MainWindow(QMainWindow):
             if self._waiting_layout is not None:
                 layout, self._waiting_layout = self._waiting_layout, None
                 self.files.open_without_asking(layout)
-        elif not set(palette.class_ids) <= set(document.palette.class_ids):
+        else:
+            self._waiting_palette = None if self._can_stay(document.palette, palette) else palette
+            self._show_classes_that_wait()
+
+    def _can_stay(self, own: Palette, palette: Palette) -> bool:
+        """Whether a document's own classes serve for those of the model that has come."""
+        path = self.model.path
+        if path is not None and path.absolute() == self._project_model:
+            return set(palette.class_ids) <= set(own.class_ids)
+        return _has_classes_of(palette, own)
+
+    def _show_classes_that_wait(self) -> None:
+        if self._waiting_palette is not None and not self.easel.is_painting:  # other classes would break the stroke off
+            palette, self._waiting_palette = self._waiting_palette, None
             self.easel.set_palette(palette)
 
     def _facts_for_help(self) -> dict[str, str]:
@@ -435,3 +462,9 @@ class MainWindow(QMainWindow):
         if about is not None:
             facts |= {"Model": about.name, "Generator": about.generator_name, "Device and backend": about.device}
         return facts
+
+
+def _has_classes_of(model: Palette, own: Palette) -> bool:
+    """Whether `own` holds all classes of the model as they are. Ids alone say nothing: 1 is skin to one model, ground
+    to another."""
+    return set(model.classes) <= set(own.classes)

@@ -120,9 +120,9 @@ class StyleBar(QWidget):
         self.lock_button.setChecked(is_locked)
         self.lock_button.setIcon(tool_icon("lock" if is_locked else "unlock"))
         self.lock_button.setToolTip(
-            self.tr("The style is locked: it stays whatever is opened; click to let it go")
+            self.tr("The style is locked: its looks stay whatever is opened or clicked; click to let it go")
             if is_locked
-            else self.tr("Lock the style, so that it stays whatever is opened or returned to")
+            else self.tr("Lock the style: it stays whatever is opened or returned to, its looks whatever is clicked")
         )
         self.new_style_button.setEnabled(not is_locked)
         self._seed_field.setEnabled(not is_locked)

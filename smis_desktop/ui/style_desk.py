@@ -53,6 +53,7 @@ class StyleDesk(QObject):
         self._easel, self._preview, self._history, self._dialogs = easel, preview, history, dialogs
         self._seeds, self._window = seeds, window
         self.chosen = ChosenStyle(seeds, self)
+        self.chosen.refused.connect(self.told)
         self.bar = StyleBar(self.chosen)
         self.panel = StylePanel(self.chosen, easel, self)
         self.wall: VariationsWall | None = None
@@ -63,7 +64,7 @@ class StyleDesk(QObject):
         preview.film_dropped.connect(self._tell_dropped)
         preview.failed.connect(self._tell_failure)
         preview.painted.connect(self._keep_wall_up_to_date)
-        self._on_wall: tuple[np.ndarray | None, Style] = (None, self.chosen.style)
+        self._on_wall: tuple[np.ndarray | None, Style] = (None, self._on_wall_in(self.chosen.style.look))
 
     # What looks can be taken from
 
@@ -112,7 +113,7 @@ class StyleDesk(QObject):
             self.wall = VariationsWall(self._seeds, self._window)
             self.wall.wanted.connect(self._paint_for_wall)
             self.wall.others_wanted.connect(self._throw_wall)
-            self.wall.taken.connect(self.chosen.wear)
+            self.wall.taken.connect(lambda look: self.chosen.take(self._on_wall_in(look)))
             self.wall.pinned.connect(self.chosen.pin)
             self.wall.finished.connect(self._preview.drop_asides)
         self.wall.show()
@@ -120,9 +121,12 @@ class StyleDesk(QObject):
         self._throw_wall()
 
     def _paint_for_wall(self, number: int, look: Look) -> None:
+        self._preview.paint_aside(number, self._on_wall_in(look))
+
+    def _on_wall_in(self, look: Look) -> Style:
+        """What a place on the wall shows, and what a click on it takes."""
         style = self.chosen.style
-        mix = style.mix or 1.0  # a wall of one and the same picture helps nobody
-        self._preview.paint_aside(number, Style(look, mix, style.coarse, style.middle, style.fine))
+        return replace(style, look=look, mix=style.mix or 1.0)  # a wall of one and the same picture helps nobody
 
     def _hang(self, painted: AsidePainted) -> None:
         if self.wall is not None:
@@ -133,7 +137,7 @@ class StyleDesk(QObject):
         if self.wall is None or not self.wall.isVisible() or painted.quality == "draft":
             return
         layout, style = self._on_wall
-        now, painted_layout = replace(self.chosen.style, look=style.look), self._preview.layout
+        now, painted_layout = self._on_wall_in(style.look), self._preview.layout
         if now != style or layout is None or painted_layout is None or not np.array_equal(layout, painted_layout):
             self._remember_wall()
             self.wall.paint_again()
@@ -145,7 +149,7 @@ class StyleDesk(QObject):
 
     def _remember_wall(self) -> None:
         self._preview.drop_asides()
-        self._on_wall = self._preview.layout, self.chosen.style
+        self._on_wall = self._preview.layout, self._on_wall_in(self.chosen.style.look)
 
     # Films
 

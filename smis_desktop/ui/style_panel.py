@@ -4,6 +4,7 @@ own."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt
@@ -110,6 +111,7 @@ class StylePanel(QDockWidget):
         self.setWidget(margin)
         chosen.changed.connect(self._show)
         chosen.pins_changed.connect(self._show_pins)
+        chosen.lock_changed.connect(self._show_lock)
         easel.palette_changed.connect(self._show)
         easel.replaced.connect(self._show)
         self._show()
@@ -139,6 +141,12 @@ class StylePanel(QDockWidget):
             undress = partial(self._dress, class_id, None)
             self._dressed.addWidget(self._line(label, self.tr("No look of its own any more"), undress))
 
+    def _show_lock(self, is_locked: bool) -> None:
+        words = self.tr("The style is locked: its looks stay") if is_locked else ""
+        for button in (self.look_button, self.second_button, self.dress_button):
+            button.setEnabled(not is_locked)
+            button.setToolTip(words)
+
     def _show_pins(self) -> None:
         _empty(self._pins)
         self._pins_name.setVisible(bool(self._chosen.pins))
@@ -156,11 +164,12 @@ class StylePanel(QDockWidget):
 
     def _fill_second(self, menu: QMenu) -> None:
         def take(look: Look) -> None:
-            self._chosen.change(second=look, blend=0.5)
+            self._chosen.take(replace(self._chosen.style, second=look, blend=0.5))
 
         fill_look_menu(menu, self._sources, take)
         if self._chosen.style.second is not None:
-            menu.addAction(self.tr("No second look"), lambda: self._chosen.change(second=None, blend=0.0))
+            alone = replace(self._chosen.style, second=None, blend=0.0)
+            menu.addAction(self.tr("No second look"), lambda: self._chosen.take(alone))
 
     def _fill_dress(self, menu: QMenu) -> None:
         for class_id, name in self._class_names().items():
@@ -170,7 +179,7 @@ class StylePanel(QDockWidget):
         return lambda look: self._dress(class_id, look)
 
     def _dress(self, class_id: int, look: Look | None) -> None:
-        self._chosen.set_style(self._chosen.style.with_class_look(class_id, look))
+        self._chosen.take(self._chosen.style.with_class_look(class_id, look))
 
     def _class_names(self) -> dict[int, str]:
         document = self._easel.document

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -15,7 +16,11 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.errors import UserError
+from smis_desktop.labels.document import Document
 from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.storage.project_file import Project, write_project
+from smis_desktop.ui.class_row import COLOR
+from smis_desktop.ui.main_window import MainWindow
 from tests.jobs.paint_by_palette import PaintByPalette
 from tests.ui.acting import (
     WAIT,
@@ -27,7 +32,7 @@ from tests.ui.acting import (
     texts,
     wait_until_finished,
 )
-from tests.ui.conftest import MakeWindow
+from tests.ui.conftest import MakeWindow, at
 
 
 def test_classes_and_layout_can_wait_for_the_model(make_window: MakeWindow, qtbot: QtBot) -> None:
@@ -111,6 +116,86 @@ def test_opening_a_personal_model_brings_its_classes_and_keeps_the_painting(
     stroke(window, (4, 56), (60, 56))
     assert (pixels(window)[56, 4:60] == 40).all()
     wait_until_finished(window, qtbot)
+
+
+STREET = Palette((SemanticClass(1, "background", (20, 30, 90)), SemanticClass(7, "road", (90, 90, 90))))
+"""Ids that the faces have too, and other things by them."""
+
+
+def classes_on_show(window: MainWindow) -> list[tuple[str, tuple[int, int, int]]]:
+    rows = window.classes.list
+    items = [rows.item(row) for row in range(rows.count())]
+    colors = [item.data(COLOR) for item in items]
+    return [(i.text(), (c.red(), c.green(), c.blue())) for i, c in zip(items, colors, strict=True)]
+
+
+def of_palette(palette: Palette) -> list[tuple[str, tuple[int, int, int]]]:
+    return [(c.name, c.color) for c in palette.classes]
+
+
+def open_street(window: MainWindow, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.preview.ready, timeout=WAIT):
+        window.open_any(Path("street.smismodel"))
+
+
+@pytest.fixture
+def window_of_models(make_window: MakeWindow, qtbot: QtBot) -> MainWindow:
+    """Paints faces; whatever else is opened paints streets."""
+    window = make_window(open_model=lambda path: lambda progress: PaintByPalette(name=path.stem, palette=STREET))
+    wait_until_finished(window, qtbot)
+    return window
+
+
+def test_the_same_ids_are_called_and_coloured_as_by_the_model_in_use(
+    window_of_models: MainWindow, qtbot: QtBot
+) -> None:
+    window = window_of_models
+    unpainted = pixels(window)
+    stroke(window, (4, 56), (60, 56))
+    painted = pixels(window)
+    open_street(window, qtbot)
+    assert classes_on_show(window) == of_palette(STREET)
+    np.testing.assert_array_equal(pixels(window), painted)
+    wait_until_finished(window, qtbot)
+    for _ in range(2):  # the classes, then the stroke
+        window.commands["edit.undo"].trigger()
+    np.testing.assert_array_equal(pixels(window), unpainted)
+
+
+def test_a_stroke_in_hand_outlives_the_coming_of_other_classes(window_of_models: MainWindow, qtbot: QtBot) -> None:
+    window = window_of_models
+    stroke(window, (4, 56), (60, 56), lift=False)
+    open_street(window, qtbot)
+    assert window.easel.is_painting
+    QTest.mouseRelease(window.canvas, Qt.MouseButton.LeftButton, pos=at(window.canvas, 60, 56))
+    assert (pixels(window)[56, 4:60] == 1).all()
+    assert classes_on_show(window) == of_palette(STREET)
+
+
+def test_a_kept_picture_returns_in_the_classes_of_the_model_in_use(window_of_models: MainWindow, qtbot: QtBot) -> None:
+    window = window_of_models
+    window.commands["picture.keep"].trigger()
+    kept = pixels(window)
+    open_street(window, qtbot)
+    wait_until_finished(window, qtbot)
+    stroke(window, (4, 56), (60, 56))
+    window.history.itemClicked.emit(window.history.item(0))
+    assert classes_on_show(window) == of_palette(STREET)
+    np.testing.assert_array_equal(pixels(window), kept)
+
+
+def test_names_that_a_project_gives_outlive_the_opening_of_its_model(
+    window_of_models: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = window_of_models
+    model = tmp_path / "street.smismodel"
+    model.touch()
+    own = Palette((SemanticClass(1, "sky", (20, 30, 90)), SemanticClass(7, "lane", (90, 90, 90))))
+    project = Project(Document.blank(own).state(), model_name="street", model_path=str(model))
+    write_project(tmp_path / "street.smis", project)
+    with qtbot.waitSignal(window.preview.ready, timeout=WAIT):
+        window.open_any(tmp_path / "street.smis")
+    assert classes_on_show(window) == of_palette(own)
 
 
 def test_a_model_that_cannot_be_opened_is_said_so_and_the_one_before_goes_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.style import Style
+from smis_desktop.labels.document import Document
+from smis_desktop.storage.project_file import KeptPicture, KeptStyle
+from smis_desktop.style import Look, Style
 from smis_desktop.synthesis import PictureRequest, PictureResult
 from smis_desktop.ui.film_dialog import FilmDialog
 from smis_desktop.ui.main_window import MainWindow
 from smis_desktop.ui.qimage import qimage_to_picture
 from smis_desktop.ui.variations_wall import VariationsWall
-from tests.jobs.paint_by_palette import PaintByPalette
+from tests.jobs.paint_by_palette import FACE, PaintByPalette
 from tests.ui.acting import (
     WAIT,
     answer_file_dialog,
@@ -109,6 +112,32 @@ def test_a_locked_style_stays_whatever_is_opened_or_thrown(window: MainWindow, q
     assert window.style_desk.chosen.style != locked
 
 
+def test_a_locked_look_stays_whatever_is_clicked_and_the_window_says_why(window: MainWindow, qtbot: QtBot) -> None:
+    panel, chosen = window.style_desk.panel, window.style_desk.chosen
+    chosen.pin(chosen.style.look)
+    chosen.throw_seed()
+    window.commands["picture.wall"].trigger()
+    wall = window.style_desk.wall
+    assert wall is not None
+    window.commands["picture.lock_style"].setChecked(True)
+    locked = chosen.style
+    wear = next(b for b in panel.findChildren(QPushButton) if b.toolTip() == "Wear this look")
+    for act in (lambda: wall.list.itemClicked.emit(wall.list.item(3)), wear.click, chosen.throw_seed):
+        window.status.tell("")
+        act()
+        assert chosen.style == locked
+        assert "The style is locked" in window.status.currentMessage()
+    menus = (panel.look_button, panel.second_button, panel.dress_button)
+    assert not any(button.isEnabled() for button in menus)
+    panel.faders["fine"].slider.setValue(30)
+    assert chosen.style == replace(locked, fine=0.3), "strengths are free"
+    window.commands["picture.lock_style"].setChecked(False)
+    assert all(button.isEnabled() for button in menus)
+    wall.list.itemClicked.emit(wall.list.item(3))
+    assert chosen.style.look != locked.look
+    wall.close()
+
+
 def test_a_look_is_laid_aside_worn_again_and_forgotten(window: MainWindow, qtbot: QtBot) -> None:
     panel, chosen = window.style_desk.panel, window.style_desk.chosen
     window.commands["view.style"].setChecked(True)
@@ -166,6 +195,15 @@ def test_a_class_gets_a_look_of_its_own_from_a_kept_picture(window: MainWindow, 
     assert chosen.style.class_looks == ()
 
 
+def test_a_picture_kept_as_a_draft_is_in_the_menu_of_looks_and_says_why_it_gives_none(window: MainWindow) -> None:
+    window.history.keep(KeptPicture(b"", Document.blank(FACE).state(), KeptStyle()))
+    menu = window.style_desk.panel.look_button.menu()
+    menu.aboutToShow.emit()
+    (draft,) = (action for action in menu.actions() if action.text().startswith("Kept picture 1"))
+    assert "draft" in draft.text()
+    assert not draft.isEnabled()
+
+
 @pytest.fixture
 def wall(window: MainWindow, qtbot: QtBot) -> VariationsWall:
     """With all its pictures painted."""
@@ -202,6 +240,38 @@ def test_the_wall_shows_what_each_look_gives_and_a_click_takes_it(
     assert abs(middle - after[after.shape[0] // 2, after.shape[1] // 2]).max() <= 3
     QTest.mouseClick(wall.pin_button, Qt.MouseButton.LeftButton)
     assert window.style_desk.chosen.pins == (window.style_desk.chosen.style.look,)
+    wall.close()
+
+
+@pytest.mark.parametrize("mix", [0.0, 0.6])
+def test_a_place_on_the_wall_is_painted_in_the_very_style_that_a_click_takes(
+    make_window: MakeWindow, qtbot: QtBot, mix: float
+) -> None:
+    asked: list[PictureRequest] = []
+
+    class Listening(PaintByPalette):
+        def render(self, request: PictureRequest) -> PictureResult:
+            asked.append(request)
+            return super().render(request)
+
+    window = make_window(lambda progress: Listening())
+    chosen = window.style_desk.chosen
+    rich = Style(Look(1), mix, 0.2, 0.3, 0.8, Look(2), 0.4, ((7, Look(3)),), 0.9)
+    chosen.set_style(rich)
+    wait_until_finished(window, qtbot)
+    asked.clear()
+    window.commands["picture.wall"].trigger()
+    wall = window.style_desk.wall
+    assert wall is not None
+    wait_for_pictures(window, wall, qtbot)
+    place = asked[3].style
+    assert len(asked) == 12
+    wall.list.itemClicked.emit(wall.list.item(3))
+    assert chosen.style == place
+    assert replace(place, look=rich.look, mix=mix) == rich
+    assert place.mix == (mix or 1.0)
+    wait_until_finished(window, qtbot)
+    assert wall.missing == 0, "nothing on the wall has changed"
     wall.close()
 
 
