@@ -53,7 +53,7 @@ def believe(transfer: LabelTransfer, features: dict[int, Tensor]) -> Belief:
     scores = transfer.scores(features)[0]
     labels = transfer.label(features)[0]
     learned = torch.isfinite(scores).flatten(1).all(1)
-    chances = scores[learned].softmax(0) if transfer.kind == "probe" else scores[learned].clamp(0, 1)
+    chances = scores[learned].softmax(0)
     if len(chances) < 2:
         return Belief(labels, torch.ones(labels.shape))
     best = chances.topk(2, 0).values

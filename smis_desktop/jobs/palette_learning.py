@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from itertools import count, islice
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.beliefs import believe, class_beliefs
+from smis_desktop.fewshot.beliefs import Belief, believe, class_beliefs
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.personal_model import layout_channels
@@ -27,15 +28,21 @@ from smis_desktop.labels.index_png import EMPTY
 from smis_desktop.labels.shots import UNKNOWN
 from smis_desktop.storage.workshop import Workshop, WorkshopFacts, kept_latents
 
+CANDIDATES = 24
+"""Random pictures of which the least sure are shown. Their features alone take some 20 ms each."""
+
 
 class PaletteLearning:
-    """Keeps the features of what it tried last, and what sparse labels taught: a moved slider is answered at once."""
+    """Keeps which samples it chose, their features, and what sparse labels taught: a moved slider is answered at once,
+    with the same pictures."""
 
     def __init__(self, generator: Generator, pictures: Pictures, picture_of: Callable[[Tensor], np.ndarray]) -> None:
         """picture_of: `ws` [1, num_ws, D] → uint8 [S, S, 3]."""
         self._generator, self._pictures, self._picture_of = generator, pictures, picture_of
         self._is_own: dict[tuple[bytes, bytes], bool] = {}
-        self._samples: dict[int, tuple[dict[int, Tensor], np.ndarray]] = {}
+        self._chosen: tuple[object, list[int]] | None = None
+        self._features: dict[int, dict[int, Tensor]] = {}
+        self._made: dict[int, np.ndarray] = {}
         self._sparse: tuple[bytes, RepresentativeVectors, LinearProbe | None] | None = None
 
     def learn(self, wish: LearnPalette) -> PaletteLearned:
@@ -44,32 +51,45 @@ class PaletteLearning:
         workshop = Workshop(wish.workshop)
         palette = workshop.palette
         shots = self._shots(workshop)
-        transfer = self._transfer(shots, palette.num_classes, workshop.facts)
+        taught = _taught(shots, palette.num_classes)
+        transfer = self._transfer(shots, palette.num_classes, workshop.facts, taught)
+        occasion = wish.first_sample, workshop.facts.label_kind, taught
+        if self._chosen is not None and self._chosen[0] == occasion:
+            seeds = self._chosen[1]  # a slider was moved: the same pictures
+        else:
+            seeds = _candidates(workshop, wish.first_sample)
+        beliefs = self._beliefs(transfer, seeds)
+        least_sure = list(self._features)
+        self._chosen = occasion, least_sure
+        self._made = {seed: self._picture(seed) for seed in least_sure}
         ids = np.array([*palette.class_ids, EMPTY], np.uint8)
-        seeds = range(wish.first_sample, wish.first_sample + SAMPLES)
-        self._samples = {seed: self._sample(seed) for seed in seeds}
-        tried, beliefs = [], []
+        tried = [_tried(seed, self._made[seed], beliefs[seed], ids) for seed in least_sure]
         once = {shot.name: shot for shot in shots}  # of a photo there are two
-        for seed, (features, picture) in self._samples.items():
-            with torch.inference_mode():
-                belief = believe(transfer, features)
-            beliefs.append(belief)
-            certainty = belief.certainty.cpu().numpy().astype(np.float32)
-            tried.append(Tried(seed, picture, ids[belief.labels.cpu().numpy()], certainty, belief.doubt))
         classes = tuple(
             ClassLearned(palette.class_ids[found.channel], found.confidence, found.is_thin, found.is_rare)
-            for found in class_beliefs(beliefs, list(once.values()), palette.num_classes)
+            for found in class_beliefs(list(beliefs.values()), list(once.values()), palette.num_classes)
         )
-        tried.sort(key=lambda one: -one.doubt)
         is_claimed = transfer.kind == "vectors"
         return PaletteLearned(wish.ticket, classes, tuple(tried), is_claimed, time.monotonic() - started)
 
-    def _sample(self, seed: int) -> tuple[dict[int, Tensor], np.ndarray]:
-        if seed in self._samples:
-            return self._samples[seed]
-        ws = latents_of_seed(self._generator, seed, 1.0)[None]
-        with torch.inference_mode():
-            return self._pictures.label_features(ws), self._picture_of(ws)
+    def _beliefs(self, transfer: LabelTransfer, seeds: list[int]) -> dict[int, Belief]:
+        """Of all of them. Features are kept of the least sure, in that order: of all they would take 250 MB."""
+        known, self._features = self._features, {}
+        beliefs: dict[int, Belief] = {}
+        for seed in seeds:
+            with torch.inference_mode():
+                features = known[seed] if seed in known else self._pictures.label_features(self._latents(seed))
+                beliefs[seed] = believe(transfer, features)
+            self._features[seed] = features
+            kept = sorted(self._features, key=lambda one: -beliefs[one].doubt)[:SAMPLES]
+            self._features = {one: self._features[one] for one in kept}
+        return beliefs
+
+    def _picture(self, seed: int) -> np.ndarray:
+        return self._made[seed] if seed in self._made else self._picture_of(self._latents(seed))
+
+    def _latents(self, seed: int) -> Tensor:
+        return latents_of_seed(self._generator, seed, 1.0)[None]
 
     def _shots(self, workshop: Workshop) -> list[LatentShot]:
         facts, palette, generator = workshop.facts, workshop.palette, self._generator
@@ -110,11 +130,10 @@ class PaletteLearning:
             self._is_own[key] = is_picture_of(self._generator, ws, picture)
         return self._is_own[key]
 
-    def _transfer(self, shots: list[LatentShot], num_classes: int, facts: WorkshopFacts) -> LabelTransfer:
+    def _transfer(self, shots: list[LatentShot], num_classes: int, facts: WorkshopFacts, key: bytes) -> LabelTransfer:
+        """key: what shots and classes teach."""
         if facts.label_kind == "dense":
             return learn_probe(self._generator, shots, num_classes)
-        parts = [part.cpu().numpy() for shot in shots for part in (shot.ws, shot.labels)]
-        key = _digest(*parts, np.array(num_classes))
         if self._sparse is None or self._sparse[0] != key:
             vectors = learn_vectors(self._generator, shots, num_classes, "sparse", facts.top_k, facts.threshold)
             is_probed = are_scribbles([shot.labels for shot in shots])
@@ -125,6 +144,23 @@ class PaletteLearning:
             known.vectors, known.channels, num_classes, known.resolution, "sparse", facts.top_k, facts.threshold
         )
         return vectors if probe is None else ScribbleTransfer(probe, vectors)
+
+
+def _candidates(workshop: Workshop, first: int) -> list[int]:
+    """Seeds from `first` on, but those of pictures that are shots already."""
+    generated = workshop.generated()
+    taken = set() if generated is None else {one.seed for one in generated.pictures if one.truncation == 1.0}
+    return list(islice((seed for seed in count(first) if seed not in taken), CANDIDATES))
+
+
+def _tried(seed: int, picture: np.ndarray, belief: Belief, ids: np.ndarray) -> Tried:
+    certainty = belief.certainty.cpu().numpy().astype(np.float32)
+    return Tried(seed, picture, ids[belief.labels.cpu().numpy()], certainty, belief.doubt)
+
+
+def _taught(shots: list[LatentShot], num_classes: int) -> bytes:
+    parts = [part.cpu().numpy() for shot in shots for part in (shot.ws, shot.labels)]
+    return _digest(*parts, np.array(num_classes))
 
 
 def _digest(*arrays: np.ndarray) -> bytes:

@@ -14,24 +14,34 @@ import numpy as np
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.spawned import Inbox, Send, Spawned
+from smis_desktop.jobs.workshop_messages import PICTURE_SIDE, ShotFound
 
 if TYPE_CHECKING:
-    from smis_desktop.fewshot.events import TrainingEvent
+    from torch import Tensor
+
+    from smis_desktop.fewshot.events import ShotInverted, TrainingEvent
     from smis_desktop.fewshot.personal_model import PersonalModel
     from smis_desktop.fewshot.training import TrainingSettings
     from smis_desktop.gan.pictures import Pictures
     from smis_desktop.gan.precision import Precision
+    from smis_desktop.gan.protocol import Generator
     from smis_desktop.labels.shots import LabelKind
+    from smis_desktop.storage.training_folder import TrainingFolder
 
 log = logging.getLogger(__name__)
 
-_SMALLEST_BATCH = 2
+_PHOTO_SECONDS, _ENCODER_SECONDS, _OBEDIENCE_SECONDS = 53.0, 75.0, 85.0
+"""What a photo's inversion, the usual samples and the usual steps for obedience take on two cores: shares of the whole,
+and the first guess of the time that is left."""
+_SMALL_STEP = 1 / 3
+"""Time of an inversion's step at half the side, of one at the whole."""
 
 
 @dataclass(frozen=True)
 class TrainingOrder:
     """What to train, and how. shots: a shots folder. out: the model file; the unfinished training is kept beside it,
-    and gone on with. samples: how many pseudo-labelled pictures to learn from (None: the usual number).
+    and gone on with. samples: how many pseudo-labelled pictures to learn from (None: the usual number). workshop: where
+    the shots come from, to keep there what is found of photos.
     """
 
     shots: Path
@@ -44,6 +54,7 @@ class TrainingOrder:
     samples: int | None = None
     obedience_steps: int | None = None
     seed: int = 0
+    workshop: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +74,21 @@ class UseNow:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """Where it is. `fraction` 0–1 of everything; `loss` of the stage's own kind, None where it has none."""
+    """Where it is. `fraction` 0–1 and `seconds_left` are of everything; `loss` is of the stage's own kind, None where
+    it has none. photo: the name of the one that is searched for."""
 
     stage: str
     fraction: float
     seconds_left: float | None
     loss: float | None = None
+    photo: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoGrowing:
+    """What the photo that is searched for looks like so far, uint8 [256, 256, 3]."""
+
+    picture: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +131,8 @@ class Trained:
 
 
 def training(order: TrainingOrder, deliver: Callable[[Any], None]) -> Spawned:
-    """Not started yet. deliver: the messages above, `WorkFailed` and at last `WorkEnded`."""
+    """Not started yet. deliver: the messages above, `ShotFound` of photos that it keeps in the workshop, `WorkFailed`
+    and at last `WorkEnded`."""
     return Spawned(train_by_order, (order,), deliver)
 
 
@@ -119,6 +140,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     """The process's work. Raises UserError for shots that cannot be learned from, and a full disk."""
     import torch
 
+    from smis_desktop.fewshot.lack_of_memory import in_batches_that_fit, is_lack_of_memory
     from smis_desktop.fewshot.training import describe, precision_begun_with, train
     from smis_desktop.gan.device import best_device
     from smis_desktop.jobs.model_pictures import keep_picture
@@ -158,42 +180,41 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
         stages.open(description, resume=True)
     unfinished = stages.path / "unfinished.smismodel"
     watcher = _Watcher(send, inbox, settings, sum(not shot.is_known for shot in shots))
+    store = _Stages(stages, order, generator, send)
+
+    def tell(event: TrainingEvent) -> None:
+        store.hear(event)
+        watcher.tell(event)
 
     def improved(model: PersonalModel) -> None:
         write_personal_model(unfinished, model)
         send(ModelImproved(unfinished))
         watcher.has_model = True
 
-    while True:
+    def trained(settings: TrainingSettings) -> PersonalModel:
+        return train(
+            order.name, generator,
+            lambda: open_perceptual_distance(lambda words, fraction: None).to(generator.device),
+            shots, folder.palette, settings, store, tell, pictures, improved,
+            kept=KeptFeatures.of(generator, settings),
+        )  # fmt: skip
+
+    def tell_smaller(smaller: TrainingSettings) -> None:
+        send(SmallerBatch(smaller.batch_size))
+
+    try:
         try:
-            model = train(
-                order.name, generator,
-                lambda: open_perceptual_distance(lambda words, fraction: None).to(generator.device),
-                shots, folder.palette, settings, stages, watcher.tell, pictures, improved,
-                kept=KeptFeatures.of(generator, settings),
-            )  # fmt: skip
-            write_personal_model(order.out, model)
-            break
-        except _Enough:
-            os.replace(unfinished, order.out)
-            break
+            model = in_batches_that_fit(trained, settings, tell_smaller)
         except (MemoryError, RuntimeError) as error:
-            if not _is_lack_of_memory(error):
+            if generator.device.type == "cpu" or not is_lack_of_memory(error):
                 raise
-            if settings.batch_size > _SMALLEST_BATCH:
-                settings = replace(
-                    settings,
-                    batch_size=settings.batch_size // 2,
-                    obedience_batch_size=max(_SMALLEST_BATCH, settings.obedience_batch_size // 2),
-                )
-                send(SmallerBatch(settings.batch_size))
-            elif generator.device.type != "cpu":
-                generator.to("cpu")
-                pictures = opened_pictures(settings.precision)
-                settings = replace(settings_of(order), precision=settings.precision)
-                send(GoesOnOnProcessor())
-            else:
-                raise
+            generator.to("cpu")
+            pictures = opened_pictures(settings.precision)
+            send(GoesOnOnProcessor())
+            model = in_batches_that_fit(trained, settings, tell_smaller)
+        write_personal_model(order.out, model)
+    except _Enough:
+        os.replace(unfinished, order.out)
     stages.remove()
     try:
         keep_picture(order.out, generator, pictures, read_personal_model(order.out))
@@ -224,38 +245,79 @@ class _Enough(Exception):
     """The person wants the model as it is."""
 
 
+class _Stages:
+    """The training's folder, which goes with the training; photos that were found stay in the workshop, where searches
+    keep theirs."""
+
+    def __init__(self, folder: TrainingFolder, order: TrainingOrder, generator: Generator, send: Send) -> None:
+        self._folder, self._order, self._generator, self._send = folder, order, generator, send
+        self._inverted: ShotInverted | None = None
+
+    def hear(self, event: TrainingEvent) -> None:
+        """A photo's figures come just before its latents are written."""
+        from smis_desktop.fewshot.events import ShotInverted
+
+        if isinstance(event, ShotInverted):
+            self._inverted = event
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        return self._folder.read(name)
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        inverted, self._inverted = self._inverted, None
+        if inverted is not None and name.startswith("inverted-"):
+            self._keep(inverted, tensors)
+        self._folder.write(name, tensors)
+
+    def _keep(self, inverted: ShotInverted, tensors: dict[str, Tensor]) -> None:
+        import torch
+
+        from smis_desktop.gan.pixels import to_rgb8
+        from smis_desktop.storage.workshop import Workshop
+
+        if self._order.workshop is None:
+            return
+        workshop, name = Workshop(self._order.workshop), inverted.name
+        if not workshop.has_picture_of(self._order.shots, name):
+            return
+        ws, close_ws = tensors["ws"], tensors["close_ws"]
+        is_kept = workshop.set_better_latents(name, ws.numpy(), close_ws.numpy(), inverted.psnr, inverted.perceptual)
+        with torch.inference_mode():
+            picture = to_rgb8(self._generator.draft(close_ws[None].to(self._generator.device), PICTURE_SIDE)[0])
+        self._send(ShotFound(name, inverted.psnr, inverted.perceptual, is_kept, picture))
+
+
 class _Watcher:
     """Turns the training's events into messages, and does between two of them what it was told to."""
 
     def __init__(self, send: Send, inbox: Inbox, settings: TrainingSettings, to_invert: int) -> None:
         self._send, self._inbox = send, inbox
         self.has_model = False
-        # Shares of the whole, by the time they take: an inversion some 40 s, the encoder 200 s, obedience 80 s.
-        obeying = 80.0 if settings.obedience_steps else 0.0
-        spans = {"inverting": 40.0 * to_invert, "encoder": 200.0, "obedience": obeying}
-        total, at = sum(spans.values()), 0.0
-        self._spans = {}
-        for stage, seconds in spans.items():
-            self._spans[stage] = (at / total, seconds / total)
-            at += seconds
+        self._left = _TimeLeft(settings, to_invert)
 
     def tell(self, event: TrainingEvent) -> None:
-        from smis_desktop.fewshot.events import EncoderProgress, InvertingShot, ObedienceProgress
+        from smis_desktop.fewshot.events import EncoderProgress, InvertingShot, ObedienceProgress, ShotInverted
 
+        left = self._left
         if isinstance(event, InvertingShot):
-            part = (event.number - 1 + event.step / event.steps) / event.count
-            self._step("inverting", part, None, event.best_loss)
+            part, seconds = left.inverting(event.step)
+            self._step("inverting", part, seconds, event.best_loss, event.name)
+            if event.picture is not None:
+                self._send(PhotoGrowing(event.picture))
+        elif isinstance(event, ShotInverted):
+            left.inverted += 1
         elif isinstance(event, EncoderProgress):
-            self._step("encoder", event.samples / event.total_samples, event.seconds_left, event.loss)
+            seconds = left.encoder(event.total_samples / event.samples_per_second, event.seconds_left)
+            self._step("encoder", event.samples / event.total_samples, seconds, event.loss)
             self._show(event.previews)
         elif isinstance(event, ObedienceProgress):
             self._step("obedience", event.step / event.steps, event.seconds_left, event.loss)
             self._show(event.previews)
         self._listen()
 
-    def _step(self, stage: str, part: float, seconds_left: float | None, loss: float) -> None:
-        start, span = self._spans[stage]
-        self._send(TrainingStep(stage, start + part * span, seconds_left, loss))
+    def _step(self, stage: str, part: float, seconds_left: float | None, loss: float, photo: str = "") -> None:
+        start, span = self._left.spans[stage]
+        self._send(TrainingStep(stage, start + part * span, seconds_left, loss, photo))
 
     def _show(self, pictures: tuple[np.ndarray, ...]) -> None:
         if pictures:
@@ -265,12 +327,66 @@ class _Watcher:
         told = self._inbox.take()
         if isinstance(told, Pause):
             self._send(TrainingPaused())
+            since = time.monotonic()
             while not isinstance(told, GoOn | UseNow):
                 told = self._inbox.take(wait=True)
+            self._left.rested += time.monotonic() - since
         if isinstance(told, UseNow) and self.has_model:
             raise _Enough
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+class _TimeLeft:
+    """Of the whole training, by the pace so far: stages to come take as many times their usual seconds as this one."""
+
+    def __init__(self, settings: TrainingSettings, to_invert: int) -> None:
+        from smis_desktop.fewshot.training import TrainingSettings
+
+        usual = TrainingSettings()
+        self._inversion, self._to_invert = settings.inversion, max(1, to_invert)
+        self._encoder = _ENCODER_SECONDS * settings.samples / usual.samples
+        self._obedience = _OBEDIENCE_SECONDS * settings.obedience_steps / usual.obedience_steps
+        self.inverted = 0
+        self.rested = 0.0
+        """Seconds in which it was paused."""
+        self._begun: tuple[float, float] | None = None
+        self._pace: float | None = None
+        usually = {
+            "inverting": _PHOTO_SECONDS * to_invert,
+            "encoder": self._encoder,
+            "obedience": self._obedience,
+        }
+        total, at = sum(usually.values()), 0.0
+        self.spans: dict[str, tuple[float, float]] = {}
+        """Where each stage begins, and its share of the whole."""
+        for stage, seconds in usually.items():
+            self.spans[stage] = (at / total, seconds / total)
+            at += seconds
+
+    def inverting(self, step: int) -> tuple[float, float | None]:
+        """After a step of a photo's inversion: the share of all photos that is done, and the seconds left of
+        everything; None before there is a pace."""
+        done = min(self.inverted + self._photo_share(step), float(self._to_invert))
+        worked = time.monotonic() - self.rested
+        if self._begun is None:
+            self._begun = done, worked  # one that is gone on with begins in the middle, and the first step is slow
+        first, since = self._begun
+        if done > first:
+            self._pace = (worked - since) / (_PHOTO_SECONDS * (done - first))
+        if self._pace is None:
+            return done / self._to_invert, None
+        left = _PHOTO_SECONDS * (self._to_invert - done) + self._encoder + self._obedience
+        return done / self._to_invert, self._pace * left
+
+    def encoder(self, whole: float, left: float) -> float:
+        """whole, left: seconds of this stage, as it goes."""
+        pace = whole / self._encoder if self._pace is None else self._pace
+        return left + pace * self._obedience
+
+    def _photo_share(self, step: int) -> float:
+        settings = self._inversion
+        small = int(settings.small_steps * settings.steps)
+
+        def work(steps: int) -> float:
+            return _SMALL_STEP * min(steps, small) + max(0, steps - small)
+
+        return work(step) / work(settings.all_steps)

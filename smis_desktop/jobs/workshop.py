@@ -157,11 +157,8 @@ class _Hand:
         if wish.steps is not None:
             settings = replace(settings, steps=wish.steps)
         result = invert(self._generator, perceptual, photo, settings, told)
-        before = next((shot.perceptual for shot in workshop.shots() if shot.name == wish.name), None)
-        is_better = before is None or result.perceptual < before
-        if is_better:
-            found = result.ws.numpy(), result.close_ws.numpy()
-            workshop.set_latents(wish.name, *found, result.psnr, result.perceptual)
+        found = result.ws.numpy(), result.close_ws.numpy()
+        is_better = workshop.set_better_latents(wish.name, *found, result.psnr, result.perceptual)
         picture = self._picture(result.close_ws[None].to(self._generator.device))
         self._send(ShotFound(wish.name, result.psnr, result.perceptual, is_better, picture))
 

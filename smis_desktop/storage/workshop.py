@@ -14,7 +14,9 @@ import os
 import re
 import shutil
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,8 @@ _LATENTS, _LATENTS_VERSION = "shot-latents", 1
 
 @dataclass(frozen=True)
 class WorkshopFacts:
-    """What the person decided. `generator_sha256`: of the weights that latents were found in."""
+    """What the person decided. `generator_sha256`: of the weights that latents were found in. `is_training_held`: an
+    unfinished training was paused or cancelled, and goes on only when the person says so."""
 
     name: str
     generator: str
@@ -52,6 +55,7 @@ class WorkshopFacts:
     label_kind: LabelKind = "dense"
     top_k: int = 3
     threshold: float = 0.5
+    is_training_held: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,16 @@ class ShotState:
     def is_located(self) -> bool:
         """Whether its latents are known."""
         return self.seed is not None or self.psnr is not None
+
+
+@dataclass(frozen=True)
+class BegunWorkshop:
+    """One that no model has come of yet. changed: when its shots, labels or decisions last did, local time."""
+
+    path: Path
+    name: str
+    shots: int
+    changed: datetime
 
 
 class Workshop:
@@ -93,7 +107,13 @@ class Workshop:
     def all_in(cls, parent: Path) -> list[Workshop]:
         """Newest first."""
         found = [cls(path.parent) for path in parent.glob(f"*/{_FACTS}")]
-        return sorted(found, key=lambda workshop: (workshop.path / _FACTS).stat().st_mtime, reverse=True)
+        return sorted(found, key=lambda workshop: workshop.changed, reverse=True)
+
+    @property
+    def changed(self) -> datetime:
+        """When its shots, labels or decisions last did, local time."""
+        parts = [self.path / name for name in (_FACTS, "images", "labels")]
+        return datetime.fromtimestamp(max(part.stat().st_mtime for part in parts if part.exists()))
 
     @property
     def facts(self) -> WorkshopFacts:
@@ -206,14 +226,42 @@ class Workshop:
         found = {"ws": torch.from_numpy(np.array(ws)), "close_ws": torch.from_numpy(np.array(close_ws))}
         write_tensors(self._latents(name), _LATENTS, _LATENTS_VERSION, found, facts)
 
+    def set_better_latents(
+        self, name: str, ws: np.ndarray, close_ws: np.ndarray, psnr: float, perceptual: float
+    ) -> bool:
+        """`set_latents`, unless the photo was found as well before; whether they are kept."""
+        before = self._located(name)[1]
+        is_better = before is None or perceptual < before
+        if is_better:
+            self.set_latents(name, ws, close_ws, psnr, perceptual)
+        return is_better
+
+    def has_picture_of(self, shots: Path, name: str) -> bool:
+        """Whether the shot of that name is the same picture in the shots folder: it may be gone or another by now."""
+        is_there = self._image(name).is_file() and Workshop(shots)._image(name).is_file()
+        return is_there and self._digest(name) == Workshop(shots)._digest(name)
+
     def model_path(self, library: Path) -> Path:
         """Where in the folder of all models the finished one is written: the same for good, so that it is replaced."""
         return library / f"{self.path.name}.smismodel"
 
     def has_unfinished_training(self, library: Path) -> bool:
         """Whether a training was begun and not ended."""
-        path = self.model_path(library)
-        return (path.with_name(path.name + ".training") / "training.json").is_file()
+        return (self._training_path(library) / "training.json").is_file()
+
+    def is_training_interrupted(self, library: Path) -> bool:
+        """Whether a training was ended by the end of the program, and by no wish of the person. Raises UserError when
+        the workshop is damaged."""
+        return self.has_unfinished_training(library) and not self.facts.is_training_held
+
+    def hold_training(self, is_held: bool) -> None:
+        """Whether an unfinished training waits for the person."""
+        if self.facts.is_training_held != is_held:
+            self.change(is_training_held=is_held)
+
+    def forget_training(self, library: Path) -> None:
+        """What an unfinished one has made so far is deleted."""
+        shutil.rmtree(self._training_path(library), ignore_errors=True)
 
     def labelled_folder(self) -> Path:
         """A shots folder of the labelled shots alone, made anew from this one; `smis train` reads it too."""
@@ -234,6 +282,10 @@ class Workshop:
     def delete(self) -> None:
         """All of it, for good."""
         shutil.rmtree(self.path)
+
+    def _training_path(self, library: Path) -> Path:
+        path = self.model_path(library)
+        return path.with_name(path.name + ".training")
 
     def _located(self, name: str) -> tuple[float | None, float | None]:
         path = self._latents(name)
@@ -265,6 +317,18 @@ class Workshop:
 
     def _latents(self, name: str) -> Path:
         return self.path / "latents" / f"{name}.safetensors"
+
+
+def begun_workshops(parent: Path, library: Path) -> tuple[BegunWorkshop, ...]:
+    """Those that the folder of all models has no model of, newest first; damaged ones are left out."""
+    found = []
+    for workshop in Workshop.all_in(parent):
+        if workshop.model_path(library).exists():
+            continue
+        with suppress(UserError):
+            count = len(list((workshop.path / "images").glob("*.png")))
+            found.append(BegunWorkshop(workshop.path, workshop.facts.name, count, workshop.changed))
+    return tuple(found)
 
 
 def kept_latents(folder: Path, name: str) -> dict[str, Any] | None:

@@ -18,6 +18,9 @@ from smis_desktop.ui.telling import telling
 
 _SIDE = 256
 
+FOUND_WELL, HARDLY_FOUND = 0.27, 0.38
+"""Perceptual distances: the page of the shots speaks of the same ones."""
+
 Deliver = Callable[[object], None]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMainWindow
 
 from smis_desktop.errors import UserError
 from smis_desktop.jobs.photo_layout import PhotoLayout, photo_layout
@@ -17,8 +17,11 @@ from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.pictures import read_picture
 from smis_desktop.style import Anchor
 from smis_desktop.ui.file_dialogs import FileDialogs
-from smis_desktop.ui.photo_search import PhotoSearch
+from smis_desktop.ui.photo_search import FOUND_WELL, HARDLY_FOUND, PhotoSearch
 from smis_desktop.ui.workshop.framing import FramingDialog
+
+_TOLD_FOR = 20_000
+"""Milliseconds: two sentences, while one looks at what was found."""
 
 
 class PhotoStart(QObject):
@@ -30,7 +33,7 @@ class PhotoStart(QObject):
         self,
         dialogs: FileDialogs,
         model: Callable[[], tuple[Path, Palette, str] | None],
-        window: QWidget,
+        window: QMainWindow,
     ) -> None:
         """model: the file of the model that is open, its classes and its generator's name; None before there is one."""
         super().__init__(window)
@@ -68,11 +71,26 @@ class PhotoStart(QObject):
             for array in (layout, ws):
                 array.setflags(write=False)
             self.begun.emit(layered(layout, palette), Anchor(layout, ws, name))
+            self._window.statusBar().showMessage(self._quality(found), _TOLD_FOR)
 
         dialog.found.connect(take)
         dialog.failed.connect(self._dialogs.complain)
         dialog.show()
         dialog.start()
+
+    def _quality(self, found: PhotoLayout) -> str:
+        figures = self.tr("({psnr:.1f} dB, perceptual distance {distance:.2f})").format(
+            psnr=found.psnr, distance=found.perceptual
+        )
+        if found.perceptual < FOUND_WELL:
+            return self.tr("Found well {figures}.").format(figures=figures)
+        if found.perceptual < HARDLY_FOUND:
+            return self.tr("Found {figures}. Where the two differ, the layout fits the photo less.").format(
+                figures=figures
+            )
+        return self.tr(
+            "Hardly found {figures}: the layout may fit little. Frame it better, or take another photo."
+        ).format(figures=figures)
 
 
 def layered(label_map: np.ndarray, palette: Palette) -> Document:

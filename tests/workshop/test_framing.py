@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.labels.face_finder import FoundFace
+from smis_desktop.ui.qimage import qimage_to_picture
 from smis_desktop.ui.workshop import framing
 from smis_desktop.ui.workshop.framing import LEFT_EYE, MOUTH, RIGHT_EYE, FramingDialog, frame_of_marks
 from tests.labels.test_face_finder import FACES, GROUNDS, error, laid_on
@@ -82,6 +83,24 @@ def test_other_generators_look_for_no_face(
     monkeypatch.setattr(framing, "_look_for_face", must_not)
     dialog = FramingDialog(photo, "hills.jpg", "landscapes", host)
     assert (dialog.view.frame.x, dialog.view.frame.y, dialog.view.frame.side) == (240, 160, 320)
+    dialog.reject()
+
+
+@pytest.mark.parametrize("generator", ["faces", "landscapes", "imported"])
+def test_eyes_and_mouth_are_spoken_of_where_there_are_some(
+    qtbot: QtBot, host: QWidget, monkeypatch: pytest.MonkeyPatch, generator: str
+) -> None:
+    monkeypatch.setattr(framing, "_look_for_face", lambda photo, tell: None)
+    is_face = generator == "faces"
+    grey = np.full((300, 300, 3), 90, np.uint8)
+    dialog = FramingDialog(grey, "photo.jpg", generator, host)
+    dialog.show()
+    assert dialog.marks_box.isVisible() == is_face
+    assert ("eyes" in dialog.hint.text()) == is_face
+    shown = qimage_to_picture(dialog.view.grab().toImage())
+    side = len(shown)
+    inside = shown[side // 4 : -side // 4, side // 4 : -side // 4]
+    assert (inside.std() > 0) == is_face, "dashed marks, or nothing but the grey photo"
     dialog.reject()
 
 

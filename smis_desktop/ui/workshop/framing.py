@@ -107,8 +107,10 @@ class FramingView(QWidget):
 
     changed = Signal()
 
-    def __init__(self, photo: QImage, parent: QWidget | None = None) -> None:
+    def __init__(self, photo: QImage, is_face: bool = True, parent: QWidget | None = None) -> None:
+        """is_face: whether places of eyes and mouth are shown."""
         super().__init__(parent)
+        self.is_face = is_face
         self.setAccessibleName(self.tr("Photo with the frame of the shot"))
         self.setMinimumSize(420, 420)
         self.setMouseTracking(True)
@@ -181,10 +183,11 @@ class FramingView(QWidget):
         for color, width in ((QColor(0, 0, 0, 140), 4.0), (QColor(255, 255, 255), 1.6)):
             painter.setPen(QPen(color, width))
             painter.drawPolygon(corners)
-        unit = self.frame.to_photo() * view
-        painter.setPen(QPen(QColor(255, 255, 255, 150), 1, Qt.PenStyle.DashLine))
-        for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
-            painter.drawEllipse(unit.map(QPointF(*part)), _REACH, _REACH * 0.6)
+        if self.is_face:
+            unit = self.frame.to_photo() * view
+            painter.setPen(QPen(QColor(255, 255, 255, 150), 1, Qt.PenStyle.DashLine))
+            for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
+                painter.drawEllipse(unit.map(QPointF(*part)), _REACH, _REACH * 0.6)
         if self.uses_marks:
             painter.setPen(QPen(QColor(colors.window), 2))
             painter.setBrush(QColor(colors.accent))
@@ -226,26 +229,23 @@ class FramingDialog(QDialog):
     _face_found = Signal(object)
 
     def __init__(self, photo: np.ndarray, name: str, generator: str, parent: QWidget) -> None:
-        """photo: uint8 [H, W, 3], upright. generator: the name of what is to know it; for faces, one is looked for and
-        its frame proposed."""
+        """photo: uint8 [H, W, 3], upright. generator: the name of what is to know it; for faces, one is looked for,
+        its frame proposed, and eyes and mouth can be marked."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Frame of {name}").format(name=name))
         self._photo = picture_to_qimage(photo)
-        self.view = FramingView(self._photo)
+        is_face = generator == DEFAULT
+        self.view = FramingView(self._photo, is_face)
         self.view.changed.connect(self._show)
         self._shot = QLabel()
         self._shot.setFixedSize(256, 256)
         self._shot.setAccessibleName(self.tr("The shot"))
-        self.hint = hint = QLabel(
-            self.tr(
-                "Drag the frame, wheel to size it, Shift + wheel to turn it, until eyes and mouth lie in the dashed "
-                "marks. The generator only knows faces that lie like that."
-            )
-        )
+        self.hint = hint = QLabel(self._advice(is_face))
         hint.setWordWrap(True)
         hint.setProperty("role", "muted")
         self.marks_box = QCheckBox(self.tr("Mark eyes and mouth instead"))
         self.marks_box.toggled.connect(self.view.set_uses_marks)
+        self.marks_box.setVisible(is_face)
         left, right = QPushButton(self.tr("Turn left")), QPushButton(self.tr("Turn right"))
         left.clicked.connect(lambda: self.view.turn(-5))
         right.clicked.connect(lambda: self.view.turn(5))
@@ -271,11 +271,22 @@ class FramingDialog(QDialog):
         self.resize(820, 560)
         self._show()
         self._face_found.connect(self._propose)
-        if generator == DEFAULT:
+        if is_face:
             # No daemon: an interpreter that ends beside it would abort, and it takes a second at most.
             threading.Thread(
                 target=_look_for_face, args=(photo, telling(self, self._face_found.emit)), name="face"
             ).start()
+
+    def _advice(self, is_face: bool) -> str:
+        if is_face:
+            return self.tr(
+                "Drag the frame, wheel to size it, Shift + wheel to turn it, until eyes and mouth lie in the dashed "
+                "marks. The generator only knows faces that lie like that."
+            )
+        return self.tr(
+            "Drag the frame, wheel to size it, Shift + wheel to turn it, until it shows things as large and as upright "
+            "as the generator's own pictures do."
+        )
 
     @Slot(object)
     def _propose(self, found: FoundFace) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import numpy as np
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from smis_desktop.errors import UserError
 from smis_desktop.labels.document import Document
 from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.labels.reduce import reduce_points
+from smis_desktop.labels.shots import UNKNOWN as _UNKNOWN
 from smis_desktop.storage.workshop import Workshop
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel, paintable_size
@@ -21,8 +26,13 @@ from smis_desktop.ui.tool_bars import OptionsBar, ToolsBar
 from smis_desktop.ui.tools.options import ToolOptions
 from smis_desktop.ui.underlay_bar import UnderlayBar
 from smis_desktop.ui.workshop.reach_panel import ReachPanel
+from smis_desktop.ui.workshop.unsure_marks import mark_cells, unsure_cells
 
 _SIDE = 512
+_CELLS = 64
+"""Side of the map in which scribbles are counted: that of the features they are learned from."""
+SCRIBBLE_CELLS = 8
+"""As `fewshot.scribbles` has it, which the window does not load."""
 _DENSE_FROM = 0.5
 """Share of labelled pixels above which labels look like areas, below like scribbles."""
 
@@ -42,6 +52,7 @@ class LabelPage(QMainWindow):
         self._name: str | None = None
         self._stored: tuple[bytes, object] | None = None
         self._picture: np.ndarray | None = None
+        self._unsure: dict[str, np.ndarray] = {}
         self.commands = Shortcuts(self, settings)
         self.easel = Easel(self)
         self.options = ToolOptions(self)
@@ -60,6 +71,16 @@ class LabelPage(QMainWindow):
         self.kind.addItem(self.tr("Areas: every pixel is said"), "dense")
         self.kind.addItem(self.tr("Scribbles or points: the rest is unknown"), "sparse")
         self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
+        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
+        self.unsure_box.setToolTip(
+            self.tr(
+                "Hatched on the picture: where two classes seemed about equally likely before you corrected it. Look "
+                "there first for mistakes."
+            )
+        )
+        self.unsure_box.setChecked(True)
+        self.unsure_box.hide()
+        self.unsure_box.toggled.connect(lambda _: self._show_picture())
         self._seen = QLabel()
         self._seen.setProperty("role", "muted")
         self.reach = ReachPanel()
@@ -76,6 +97,7 @@ class LabelPage(QMainWindow):
         row = QHBoxLayout(foot)
         row.setContentsMargins(14, 0, 14, 6)
         row.addWidget(self._seen, 1)
+        row.addWidget(self.unsure_box)
         body = QHBoxLayout()
         body.setSpacing(8)
         body.addWidget(Pane(self.tr("Labels"), self.canvas, self.underlay), 1)
@@ -98,6 +120,7 @@ class LabelPage(QMainWindow):
         self.keep()
         self._show_facts()
         names = [shot.name for shot in self._workshop.shots()]
+        self._unsure = {name: cells for name, cells in self._unsure.items() if name in names}
         chosen = self._name if self._name in names else None
         self.choice.blockSignals(True)
         self.choice.clear()
@@ -109,10 +132,16 @@ class LabelPage(QMainWindow):
             self._name = None  # what is on the canvas is not to be kept under this name
             self._change_shot()
 
-    def show_shot(self, name: str) -> None:
-        """Label that one."""
+    def show_shot(self, name: str, certainty: np.ndarray | None = None) -> None:
+        """Label that one. certainty: float32 [r, r], of what was believed of it and is to be corrected."""
         self.fill()
         self.choice.setCurrentIndex(self.choice.findData(name))
+        document = self.easel.document
+        if certainty is None or document is None or self._name != name:
+            return
+        rows = np.arange(len(certainty)) * document.size // len(certainty)
+        self._unsure[name] = unsure_cells(certainty, document.label_map[np.ix_(rows, rows)])
+        self._show_picture()
 
     @property
     def is_sparse(self) -> bool:
@@ -185,12 +214,23 @@ class LabelPage(QMainWindow):
         self.easel.place(Document.of_label_map(_paintable(label), palette, self.tr("Labels")))
         self.commands.set_document_actions(True)
         self.classes.set_palette(palette)
-        self.underlay.set_photo(picture_to_qimage(picture))
         document = self.easel.document
         assert document is not None, "it was placed just now"
         self._stored = (document.snapshot().tobytes(), document.palette)
         self._name, self._picture = name, picture
+        self._show_picture()
         self._follow()
+
+    def _show_picture(self) -> None:
+        """Through the labels, with marks where it has some."""
+        cells = None if self._name is None else self._unsure.get(self._name)
+        self.unsure_box.setVisible(cells is not None)
+        if self._picture is None:
+            return
+        image = picture_to_qimage(self._picture)
+        if cells is not None and self.unsure_box.isChecked():
+            image = mark_cells(image, cells)
+        self.underlay.set_photo(image)
 
     def _is_as_stored(self, name: str) -> bool:
         """Whether the canvas shows what the folder has under the name: an import may have brought classes, and another
@@ -236,6 +276,17 @@ class LabelPage(QMainWindow):
         if self.is_sparse and not self.easel.is_painting:
             self.keep()
 
+    def _all_labels(self, own: np.ndarray) -> list[np.ndarray]:
+        """Those on the canvas, and what the other shots have."""
+        found = [own]
+        for shot in self._workshop.shots():
+            if shot.is_labelled and shot.name != self._name:
+                with suppress(UserError):  # of a damaged file is told when it is opened
+                    label = self._workshop.label(shot.name)
+                    if label is not None:
+                        found.append(label)
+        return found
+
     def _follow(self) -> None:
         workbench = self.easel.workbench
         self.commands["edit.undo"].setEnabled(self.easel.can_undo)
@@ -253,9 +304,21 @@ class LabelPage(QMainWindow):
             )
         elif share >= _DENSE_FROM and is_sparse:
             words = self.tr("{percent} % labelled: these are areas rather than scribbles.")
+        elif is_sparse and are_landmarks(self._all_labels(workbench.document.label_map)):
+            words = self.tr("A few points: landmarks. Each stands for the few pixels most like it, not for an area.")
+        elif is_sparse:
+            words = self.tr("{percent} % labelled: scribbles. What is like them belongs to their areas.")
         else:
             words = self.tr("{percent} % labelled")
         self._seen.setText(words.format(percent=percent))
+
+
+def are_landmarks(labels: Sequence[np.ndarray]) -> bool:
+    """Whether sparse labels, uint8 [S, S] each, are a few points: as `fewshot.scribbles` tells it when it learns from
+    them."""
+    cells = [reduce_points(label, _CELLS, _UNKNOWN) for label in labels]
+    counts = np.concatenate([np.unique(one[one != _UNKNOWN], return_counts=True)[1] for one in cells])
+    return len(counts) > 0 and bool(np.sort(counts)[(len(counts) - 1) // 2] < SCRIBBLE_CELLS)
 
 
 def _paintable(label: np.ndarray | None) -> np.ndarray:

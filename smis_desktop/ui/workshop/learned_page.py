@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QListWidgetItem,
@@ -14,14 +15,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.jobs.workshop_messages import SAMPLES, PaletteLearned, Tried
+from smis_desktop.jobs.workshop_messages import FIRST_SAMPLE, PaletteLearned, Tried
 from smis_desktop.labels.palette import Palette
 from smis_desktop.ui.percent_slider import PercentSlider
 from smis_desktop.ui.picture_list import PictureList
 from smis_desktop.ui.progress_line import ProgressLine
 from smis_desktop.ui.workshop.overlay import overlaid
+from smis_desktop.ui.workshop.unsure_marks import mark_cells, unsure_cells
 
 _SIDE = 208
+_OTHERS = 1000
+"""Seeds on: farther than the candidates that the shown pictures are chosen from."""
 
 
 class LearnedPage(QWidget):
@@ -32,13 +36,13 @@ class LearnedPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._first = 700_000
+        self._first = FIRST_SAMPLE
         self._learned: PaletteLearned | None = None
         self._palette: Palette | None = None
         lead = QLabel(
             self.tr(
-                "Six pictures that nobody labelled, the least sure first. Is a class in the wrong place? Choose the "
-                "picture, press Correct, fix it: it becomes one more shot."
+                "Of two dozen pictures that nobody labelled, the six it is least sure of. Is a class in the wrong "
+                "place? Choose the picture, press Correct, fix it: it becomes one more shot."
             )
         )
         lead.setWordWrap(True)
@@ -54,6 +58,12 @@ class LearnedPage(QWidget):
         self.overlay = PercentSlider(self.tr("Classes over the picture"), self.tr("How strongly classes are shown"))
         self.overlay.show_fraction(0.5)
         self.overlay.moved.connect(lambda _: self._draw())
+        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
+        self.unsure_box.setToolTip(
+            self.tr("Hatched: the places where two classes seem about equally likely. Look there first for mistakes.")
+        )
+        self.unsure_box.setChecked(True)
+        self.unsure_box.toggled.connect(lambda _: self._draw())
         self.others_button = QPushButton(self.tr("Other pictures"))
         self.others_button.clicked.connect(self._show_others)
         self.correct_button = QPushButton(self.tr("Correct"))
@@ -69,6 +79,7 @@ class LearnedPage(QWidget):
         self._classes.setMinimumWidth(210)
         row = QHBoxLayout()
         row.addWidget(self.overlay, 1)
+        row.addWidget(self.unsure_box)
         row.addWidget(self.others_button)
         row.addWidget(self.correct_button)
         body = QHBoxLayout()
@@ -127,18 +138,23 @@ class LearnedPage(QWidget):
         row = self.list.currentRow()
         self.list.clear()
         for number, tried in enumerate(self._learned.samples):
-            pixmap = overlaid(tried.picture, tried.label_map, self._palette, self.overlay.fraction, _SIDE)
             words = self.tr("{percent} % unsure").format(percent=round(100 * tried.doubt))
-            item = QListWidgetItem(QIcon(pixmap), words)
+            item = QListWidgetItem(QIcon(self._shown(tried, self._palette)), words)
             item.setData(Qt.ItemDataRole.UserRole, number)
             self.list.addItem(item)
         self.list.setCurrentRow(max(0, row))
+
+    def _shown(self, tried: Tried, palette: Palette) -> QPixmap:
+        pixmap = overlaid(tried.picture, tried.label_map, palette, self.overlay.fraction, _SIDE)
+        if not self.unsure_box.isChecked():
+            return pixmap
+        return QPixmap.fromImage(mark_cells(pixmap.toImage(), unsure_cells(tried.certainty, tried.label_map)))
 
     def _show_choice(self) -> None:
         self.correct_button.setEnabled(bool(self.list.selectedItems()))
 
     def _show_others(self) -> None:
-        self._first += SAMPLES
+        self._first += _OTHERS
         self.learn_wanted.emit(self._first)
 
     def learn(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QPixmap
+from PySide6.QtCore import QDateTime, QLocale, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -14,6 +15,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QListWidget,
+    QListWidgetItem,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -24,11 +27,14 @@ from smis_desktop.jobs.workshop import workshop_hand
 from smis_desktop.jobs.workshop_messages import HandReady, SheetPicture, ShowSheet
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.landscapes.classes import PALETTE as LANDSCAPE
+from smis_desktop.storage.workshop import BegunWorkshop
 from smis_desktop.ui.qimage import picture_to_qimage
 from smis_desktop.ui.telling import telling
 
 _SIDE = 112
 _COUNT = 5
+_BEGUN_HEIGHT = 108
+"""Of the list of models that were begun before, pixels: some three of them; it scrolls."""
 _FACE = (
     ("background", (60, 62, 88)), ("skin", (252, 192, 168)), ("hair", (122, 58, 24)), ("eyes", (62, 207, 246)),
     ("brows", (160, 120, 240)), ("nose", (240, 132, 72)), ("mouth", (220, 28, 76)), ("ears", (255, 226, 110)),
@@ -43,16 +49,32 @@ def _palette(classes: tuple[tuple[str, tuple[int, int, int]], ...]) -> Palette:
     return Palette(tuple(SemanticClass(i, name, color) for i, (name, color) in enumerate(classes, 1)))
 
 
+class _BegunList(QListWidget):
+    """Enter goes on with the chosen one, and is not for the dialog too, which would begin a new one."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+
+
 class NewModelDialog(QDialog):
     """Shows what the chosen generator makes, so that nobody has to know what a generator is."""
 
     import_wanted = Signal()
     """The person has a checkpoint of another generator."""
+    go_on_wanted = Signal(Path)
+    """With the workshop there, instead of a new one; the dialog has closed."""
+    throw_away_wanted = Signal(Path)
+    """The workshop there; whoever owns it tells what is left with `show_begun`."""
     _told = Signal(int, object)
     """Of which turn of showing, and the message: one that was on its way when another generator was chosen is old."""
 
-    def __init__(self, generators: tuple[str, ...], chosen: str, parent: QWidget) -> None:
-        """generators: names of those that are installed, the default one first. chosen: one of them."""
+    def __init__(
+        self, generators: tuple[str, ...], chosen: str, parent: QWidget, begun: tuple[BegunWorkshop, ...] = ()
+    ) -> None:
+        """generators: names of those that are installed, the default one first. chosen: one of them. begun: what may be
+        gone on with instead."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("New personal model"))
         self._hand: Spawned | None = None
@@ -95,12 +117,15 @@ class NewModelDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.setSpacing(12)
+        column.addWidget(self._begun_part())
         column.addLayout(form)
         column.addLayout(pictures)
         column.addWidget(self.words)
         column.addWidget(self.buttons)
         self._told.connect(self._hear)
         self.finished.connect(lambda _: self._end_hand())
+        self.show_begun(begun)
+        self.name.setFocus()  # the list above would have it
         self._show_generator(self.generator.currentText())
 
     @property
@@ -114,9 +139,63 @@ class NewModelDialog(QDialog):
             self.generator.addItem(name)
         self.generator.setCurrentText(name)
 
+    def show_begun(self, begun: tuple[BegunWorkshop, ...]) -> None:
+        """What was begun before, newest first; without any, nothing is seen of this."""
+        self.begun.clear()
+        for workshop in begun:
+            when = QLocale().toString(
+                QDateTime.fromSecsSinceEpoch(int(workshop.changed.timestamp())), QLocale.FormatType.ShortFormat
+            )
+            words = self.tr("{name} · shots: {count} · {when}")
+            item = QListWidgetItem(words.format(name=workshop.name, count=workshop.shots, when=when))
+            item.setData(Qt.ItemDataRole.UserRole, workshop.path)
+            self.begun.addItem(item)
+        self.begun.setCurrentRow(0)
+        self._begun.setVisible(bool(begun))
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self._end_hand()
         super().closeEvent(event)
+
+    def _begun_part(self) -> QWidget:
+        self.begun = _BegunList()
+        self.begun.setAccessibleName(self.tr("Begun before"))
+        self.begun.setFixedHeight(_BEGUN_HEIGHT)
+        self.begun.itemActivated.connect(lambda _: self._go_on())
+        self.go_on_button = QPushButton(self.tr("Go on with it"))
+        self.go_on_button.clicked.connect(self._go_on)
+        self.throw_away_button = QPushButton(self.tr("Throw away"))
+        self.throw_away_button.clicked.connect(self._throw_away)
+        buttons = QVBoxLayout()
+        for button in (self.go_on_button, self.throw_away_button):
+            button.setAutoDefault(False)  # Enter in the name begins a new one
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        row = QHBoxLayout()
+        row.addWidget(self.begun, 1)
+        row.addLayout(buttons)
+        self._begun = QWidget()
+        column = QVBoxLayout(self._begun)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(QLabel(self.tr("Begun before")))
+        column.addLayout(row)
+        column.addWidget(QLabel(self.tr("Or a new one")))
+        return self._begun
+
+    def _chosen_begun(self) -> Path | None:
+        item = self.begun.currentItem()
+        return None if item is None else Path(item.data(Qt.ItemDataRole.UserRole))
+
+    def _go_on(self) -> None:
+        path = self._chosen_begun()
+        if path is not None:
+            self.reject()  # first, so that the assistant's window comes to the front
+            self.go_on_wanted.emit(path)
+
+    def _throw_away(self) -> None:
+        path = self._chosen_begun()
+        if path is not None:
+            self.throw_away_wanted.emit(path)
 
     def _show_generator(self, name: str) -> None:
         self._end_hand()

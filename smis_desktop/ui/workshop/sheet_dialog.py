@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -26,7 +26,8 @@ _MORE = 15
 
 
 class SheetDialog(QDialog):
-    """Scrolling down asks for more with `wanted`; `picked` brings what was chosen."""
+    """Asks for more with `wanted` until the view is full, and then as often as somebody scrolls to the end; `picked`
+    brings what was chosen."""
 
     wanted = Signal(tuple, float)
     picked = Signal(list)
@@ -41,7 +42,12 @@ class SheetDialog(QDialog):
         self.list = PictureList(
             self.tr("Generated pictures"), _SIDE, (10, 12), QAbstractItemView.SelectionMode.MultiSelection
         )
-        self.list.verticalScrollBar().valueChanged.connect(self._ask_at_the_end)
+        # A moment later: the list lays its pictures out only then, and the place of the scroll bar is known.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._ask_at_the_end)
+        self.list.verticalScrollBar().valueChanged.connect(lambda _: self._soon.start())
         self.list.itemSelectionChanged.connect(self._count)
         self.truncation = PercentSlider(
             self.tr("Variety"), self.tr("Low: average pictures; high: unusual ones, with more mistakes")
@@ -77,6 +83,15 @@ class SheetDialog(QDialog):
             return  # of a slider's place that was left
         self._pictures[picture.seed] = picture
         self.list.item(picture.seed).setIcon(QIcon(QPixmap.fromImage(picture_to_qimage(picture.picture))))
+        self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._soon.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._soon.start()
 
     def _ask(self) -> None:
         seeds = tuple(range(self._asked, self._asked + _MORE))
@@ -89,9 +104,12 @@ class SheetDialog(QDialog):
             self.list.addItem(item)
         self.wanted.emit(seeds, self._truncation)
 
-    def _ask_at_the_end(self, value: int) -> None:
+    def _ask_at_the_end(self) -> None:
+        """Where less than a row is left below, which is so too while there is nothing to scroll. Not before some of the
+        last ones are there, and not when nobody looks."""
         bar = self.list.verticalScrollBar()
-        if value >= bar.maximum() - _SIDE and len(self._pictures) > self._asked - _MORE:
+        is_at_end = bar.value() >= bar.maximum() - _SIDE
+        if is_at_end and self.isVisible() and len(self._pictures) > self._asked - _MORE:
             self._ask()
 
     def _change_truncation(self, fraction: float) -> None:

@@ -11,6 +11,7 @@ from smis_desktop.jobs.spawned import WorkEnded, WorkFailed
 from smis_desktop.jobs.training import (
     GoesOnOnProcessor,
     ModelImproved,
+    PhotoGrowing,
     SmallerBatch,
     Trained,
     TrainingPaused,
@@ -36,6 +37,7 @@ class TrainPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_paused = False
+        self._photo_name = ""
         lead = QLabel(
             self.tr(
                 "The model learns to turn layouts in your classes into pictures. The first pictures come within "
@@ -61,6 +63,11 @@ class TrainPage(QWidget):
         self._words = QLabel()
         self._words.setProperty("role", "muted")
         self._words.setWordWrap(True)
+        self._note = QLabel()
+        self._note.setWordWrap(True)
+        self._photo = QLabel()
+        self._photo.setFixedSize(_SIDE, _SIDE)
+        self._photo.setAccessibleName(self.tr("The photo, as far as it is found"))
         self.plot = LossPlot()
         self._pictures = [QLabel() for _ in range(5)]
         pictures = QHBoxLayout()
@@ -83,6 +90,8 @@ class TrainPage(QWidget):
         column.addLayout(buttons)
         column.addWidget(self._line)
         column.addWidget(self._words)
+        column.addWidget(self._note)
+        column.addWidget(self._photo)
         self.plot.setMaximumHeight(220)
         column.addWidget(self.plot, 1)
         column.addWidget(title)
@@ -94,6 +103,8 @@ class TrainPage(QWidget):
         """Nothing is being trained."""
         self._show_buttons(is_training=False)
         self._line.hide()
+        self._tell_note("")
+        self._hide_photo()
         self._words.setText(words)
 
     def show_begun(self) -> None:
@@ -104,6 +115,8 @@ class TrainPage(QWidget):
         self.use_button.setEnabled(False)
         self._line.show()
         self._line.set_fraction(-1.0)
+        self._tell_note("")
+        self._hide_photo()
         self._words.setText(self.tr("Opening the shots…"))
 
     def show_message(self, message: object) -> None:
@@ -111,6 +124,9 @@ class TrainPage(QWidget):
         match message:
             case TrainingStep():
                 self._show_step(message)
+            case PhotoGrowing():
+                self._photo.setPixmap(_fitted(message.picture))
+                self._photo.show()
             case TrainingPictures():
                 for label, picture in zip(self._pictures, message.pictures, strict=False):
                     label.setPixmap(_fitted(picture))
@@ -122,9 +138,9 @@ class TrainPage(QWidget):
                 self._words.setText(self.tr("Paused"))
             case SmallerBatch():
                 words = self.tr("There was too little memory: it goes on in smaller steps ({n} at a time).")
-                self._words.setText(words.format(n=message.batch_size))
+                self._tell_note(words.format(n=message.batch_size))
             case GoesOnOnProcessor():
-                self._words.setText(self.tr("The graphics card has too little memory: the processor goes on."))
+                self._tell_note(self.tr("The graphics card has too little memory: the processor goes on."))
             case Trained():
                 minutes = message.seconds / 60
                 self.show_idle(self.tr("Done in {minutes:.1f} minutes. The model is ready.").format(minutes=minutes))
@@ -148,7 +164,7 @@ class TrainPage(QWidget):
             self.show_resumed()
         stages = {
             "opening": self.tr("Opening the shots"),
-            "inverting": self.tr("Searching for the photos"),
+            "inverting": self.tr("Searching for the photo “{name}”").format(name=step.photo),
             "encoder": self.tr("Learning from pictures that label themselves"),
             "obedience": self.tr("Learning to obey"),
         }
@@ -157,9 +173,21 @@ class TrainPage(QWidget):
             left = self.tr("about {minutes} min left") if step.seconds_left > 90 else self.tr("about {seconds} s left")
             words += " · " + left.format(minutes=round(step.seconds_left / 60), seconds=round(step.seconds_left))
         self._words.setText(words)
+        if step.photo != self._photo_name:
+            self._hide_photo()
+            self._photo_name = step.photo
         self._line.set_fraction(step.fraction)
         if step.loss is not None:
             self.plot.add(step.stage, step.fraction, step.loss)
+
+    def _tell_note(self, words: str) -> None:
+        """It stands while the steps go on below the line: what became of the memory matters to the end."""
+        self._note.setText(words)
+        self._note.setVisible(bool(words))
+
+    def _hide_photo(self) -> None:
+        self._photo.clear()
+        self._photo.hide()
 
     def _show_buttons(self, *, is_training: bool) -> None:
         self.train_button.setEnabled(not is_training)

@@ -139,6 +139,7 @@ class WorkshopWindow(QMainWindow):
         try:
             shots = self.workshop.labelled_folder()
             read_shots(shots, facts.label_kind)
+            self.workshop.hold_training(False)
         except UserError as error:
             self.train.show_idle(str(error))
             return
@@ -150,6 +151,7 @@ class WorkshopWindow(QMainWindow):
             facts.label_kind,
             facts.top_k,
             facts.threshold,
+            workshop=self.workshop.path,
         )
         if self._hand is not None:
             self._hand.tell(GiveUp())  # two cores for the training
@@ -159,10 +161,12 @@ class WorkshopWindow(QMainWindow):
         self._training.start()
 
     def cancel_training(self) -> None:
-        """End it; what it has made so far stays, to go on with."""
+        """End it; what it has made so far stays, to go on with when the person wishes."""
         if self._training is not None:
             self._training.cancel()
             self._training = None
+            self._hold_training(True)
+            self._show_summary()
             self.train.show_idle(self.tr("Cancelled. Press Train to go on where it was."))
 
     def shut_down(self) -> None:
@@ -290,7 +294,7 @@ class WorkshopWindow(QMainWindow):
         self.shots.fill()
         self._forget_learned()
         self.steps.setCurrentRow(LABELS)
-        self.labels.show_shot(name)
+        self.labels.show_shot(name, tried.certainty)
 
     # Pages
 
@@ -339,8 +343,16 @@ class WorkshopWindow(QMainWindow):
     def _tell_training(self, message: object) -> None:
         if self._training is not None:
             self._training.tell(message)
+            self._hold_training(isinstance(message, Pause))
             if isinstance(message, GoOn):
                 self.train.show_resumed()
+
+    def _hold_training(self, is_held: bool) -> None:
+        """A training that the person held does not begin by itself with the program."""
+        try:
+            self.workshop.hold_training(is_held)
+        except UserError as error:
+            self.dialogs.complain(str(error))
 
     @Slot(object)
     def _hear_training(self, message: object) -> None:
@@ -351,6 +363,8 @@ class WorkshopWindow(QMainWindow):
             case ModelImproved():
                 if self.train.paint_box.isChecked():
                     self.model_improved.emit(message.path)
+            case ShotFound():
+                self.shots.show_found(message)
             case Trained():
                 self.model_ready.emit(message.path)
             case WorkEnded():

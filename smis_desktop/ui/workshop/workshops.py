@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Qt, Signal
+from PySide6.QtCore import QFile, QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
 from smis_desktop.storage.generator_names import CHECKPOINT_SUFFIXES, DEFAULT, generator_names
 from smis_desktop.storage.model_library import ModelLibrary
-from smis_desktop.storage.workshop import Workshop, WorkshopFacts
+from smis_desktop.storage.workshop import Workshop, WorkshopFacts, begun_workshops
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.workshop.import_generator_dialog import ImportGeneratorDialog
 from smis_desktop.ui.workshop.models_dialog import ModelsDialog
@@ -41,12 +41,13 @@ class Workshops(QObject):
         return ModelLibrary(self._library)
 
     def ask_for_new(self) -> None:
-        """Name, generator, classes; then the assistant."""
+        """Name, generator, classes, or one that was begun before; then the assistant."""
         self._ask_for_new(DEFAULT)
 
     def _ask_for_new(self, generator: str) -> None:
         """generator: the one that is chosen at first."""
-        dialog = NewModelDialog(generator_names(), generator, self._window)
+        begun = begun_workshops(self._workshops, self._library)
+        dialog = NewModelDialog(generator_names(), generator, self._window, begun)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         patterns = " ".join(f"*{suffix}" for suffix in CHECKPOINT_SUFFIXES)
         dialog.import_wanted.connect(
@@ -64,7 +65,13 @@ class Workshops(QObject):
             except UserError as error:
                 self._dialogs.complain(str(error))
 
+        def throw_away(path: Path) -> None:
+            self.throw_away(Workshop(path))
+            dialog.show_begun(begun_workshops(self._workshops, self._library))
+
         dialog.accepted.connect(begin)
+        dialog.go_on_wanted.connect(lambda path: self.open(Workshop(path)))
+        dialog.throw_away_wanted.connect(throw_away)
         dialog.open()
 
     def import_generator(self, checkpoint: Path, chooser: NewModelDialog | None = None) -> None:
@@ -92,6 +99,19 @@ class Workshops(QObject):
         window.show()
         return window
 
+    def throw_away(self, workshop: Workshop) -> None:
+        """Shots and labels go to the trash; its window, and a training of it, end."""
+        for window in [window for window in self.windows if window.workshop.path == workshop.path]:
+            self.windows.remove(window)
+            window.shut_down()
+            window.hide()
+            window.deleteLater()
+        if QFile(str(workshop.path)).moveToTrash():
+            workshop.forget_training(self._library)
+        else:
+            words = self.tr("{path} cannot be moved to the trash; delete it in its folder.")
+            self._dialogs.complain(words.format(path=workshop.path))
+
     def show_models(self) -> None:
         """All models, and what can be done with them."""
         dialog = ModelsDialog(self.library, self._dialogs, self._window)
@@ -101,9 +121,10 @@ class Workshops(QObject):
         dialog.open()
 
     def go_on(self) -> None:
-        """Trainings that the end of the program had interrupted: each in its window, at once."""
+        """Trainings that the end of the program had interrupted: each in its window, at once. Those that the person had
+        paused or cancelled wait for Train."""
         for workshop in Workshop.all_in(self._workshops):
-            if workshop.has_unfinished_training(self._library):
+            if self._was_interrupted(workshop):
                 window = self.open(workshop)
                 if window is not None:
                     window.open_step(TRAIN)
@@ -113,6 +134,13 @@ class Workshops(QObject):
         """The program ends."""
         for window in self.windows:
             window.shut_down()
+
+    def _was_interrupted(self, workshop: Workshop) -> bool:
+        try:
+            return workshop.is_training_interrupted(self._library)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return False
 
     def _teach_more(self, path: Path) -> None:
         for workshop in Workshop.all_in(self._workshops):

@@ -1,0 +1,46 @@
+"""A photo that became a layout: how well it was found is said, and honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QMainWindow
+from pytestqt.qtbot import QtBot
+
+from smis_desktop.jobs.photo_layout import PhotoLayout
+from smis_desktop.jobs.spawned import Inbox, Send, Spawned
+from smis_desktop.ui import photo_start
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.photo_search import FOUND_WELL, HARDLY_FOUND
+from smis_desktop.ui.photo_start import PhotoStart
+from smis_desktop.ui.workshop import shots_page
+from tests.jobs.paint_by_palette import FACE
+
+
+def find(distance: float, send: Send, inbox: Inbox) -> None:
+    send(PhotoLayout(np.ones((512, 512), np.uint8), np.zeros((2, 4), np.float32), 18.26, distance))
+
+
+@pytest.mark.parametrize(("distance", "words"), [(0.2, "Found well"), (0.3, "Found ("), (0.5, "Hardly found")])
+def test_how_well_it_was_found_is_said(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, distance: float, words: str
+) -> None:
+    def search(photo: np.ndarray, model: Path, tell: Callable[[object], None]) -> Spawned:
+        return Spawned(partial(find, distance), (), tell)
+
+    monkeypatch.setattr(photo_start, "photo_layout", search)
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    start = PhotoStart(FileDialogs(window), lambda: None, window)
+    with qtbot.waitSignal(start.begun, timeout=60_000):
+        start.search(np.zeros((8, 8, 3), np.uint8), "anna.jpg", Path("any"), FACE)
+    qtbot.waitUntil(lambda: words in window.statusBar().currentMessage())
+    assert f"18.3 dB, perceptual distance {distance:.2f}" in window.statusBar().currentMessage()
+
+
+def test_it_is_called_well_and_hardly_where_the_page_of_the_shots_calls_it_so() -> None:
+    assert (FOUND_WELL, HARDLY_FOUND) == (shots_page._WELL, shots_page._HARDLY)

@@ -1,0 +1,64 @@
+"""What the label page says of the labels: areas, scribbles, or a few points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from smis_desktop.fewshot import scribbles
+from smis_desktop.fewshot.personal_model import layout_channels
+from smis_desktop.storage.workshop import Workshop
+from smis_desktop.ui.file_dialogs import FileDialogs
+from smis_desktop.ui.workshop.label_page import SCRIBBLE_CELLS, LabelPage, are_landmarks
+from tests.workshop.conftest import CLASSES
+
+
+def points(side: int = 512) -> np.ndarray:
+    label = np.full((side, side), 255, np.uint8)
+    label[40, 40] = label[300, 90] = 1
+    label[200, 200] = 2
+    return label
+
+
+def strokes(side: int = 512) -> np.ndarray:
+    label = np.full((side, side), 255, np.uint8)
+    label[100:104, 20:400] = 1
+    label[300:304, 20:400] = 2
+    return label
+
+
+@pytest.mark.parametrize(
+    ("labels", "word"),
+    [((points(), points()), "few points"), ((strokes(), strokes()), "scribbles"), ((points(), strokes()), "points")],
+)
+def test_points_are_named_as_what_they_are_learned_as(
+    workshop: Workshop, qtbot: QtBot, tmp_path: Path, labels: tuple[np.ndarray, ...], word: str
+) -> None:
+    for shot, label in zip(workshop.shots(), labels, strict=True):
+        workshop.set_label(shot.name, label)
+    workshop.change(label_kind="sparse")
+    host = QWidget()
+    qtbot.addWidget(host)
+    page = LabelPage(workshop, FileDialogs(host), QSettings(str(tmp_path / "ini"), QSettings.Format.IniFormat))
+    qtbot.addWidget(page)
+    page.fill()
+    assert word in page._seen.text()
+
+
+def test_the_page_tells_them_apart_as_learning_does() -> None:
+    assert SCRIBBLE_CELLS == scribbles.SCRIBBLE_CELLS
+    chance = np.random.default_rng(5)
+    for amount in (1, 2, 5, 7, 8, 9, 20, 60):
+        labels = [np.full((512, 512), 255, np.uint8) for _ in range(2)]
+        for label in labels:
+            for class_id in (1, 2):
+                label[tuple(chance.integers(0, 512, (2, amount)))] = class_id
+        cells = [layout_channels(label, CLASSES, "sparse", 64) for label in labels]
+        assert are_landmarks(labels) == (not scribbles.are_scribbles([torch.as_tensor(one) for one in cells]))
+    assert not are_landmarks([np.full((64, 64), 255, np.uint8)]), "there is none"
