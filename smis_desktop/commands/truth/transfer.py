@@ -19,7 +19,7 @@ from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot, TransferKin
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.landscapes.classes import PALETTE
 
-TOP_K, THRESHOLDS = (1, 3, 10), (0.3, 0.5, 0.7)
+TOP_K, THRESHOLDS = (1, 3, 10), (0.5, 0.8, 0.9)
 _STROKE = 10
 """Cells of the feature map that a scribble is long."""
 
