@@ -103,6 +103,14 @@ def test_marked_are_the_least_sure_of_what_has_a_class() -> None:
     assert not unsure_cells(certainty, np.full_like(label_map, 255)).any()
 
 
+def test_an_outline_is_marked_only_where_nothing_else_is_unsure() -> None:
+    certainty, label_map = unsure_in_the_corner()
+    certainty[40:42] = 0.05
+    assert not unsure_cells(certainty, label_map)[40:42].any()
+    certainty[CORNER] = 0.9
+    assert unsure_cells(certainty, label_map)[40:42].all()
+
+
 def _corner_and_rest(picture: np.ndarray) -> tuple[float, float]:
     """How much each varies."""
     quarter, half = len(picture) // 4, len(picture) // 2

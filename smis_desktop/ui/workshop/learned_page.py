@@ -42,7 +42,7 @@ class LearnedPage(QWidget):
         lead = QLabel(
             self.tr(
                 "Of two dozen pictures that nobody labelled, the six it is least sure of. Is a class in the wrong "
-                "place? Choose the picture, press Correct, fix it: it becomes one more shot."
+                "place? Choose the picture and press Correct."
             )
         )
         lead.setWordWrap(True)

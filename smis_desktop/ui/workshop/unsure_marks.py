@@ -17,13 +17,17 @@ _PERIOD = 7
 
 
 def unsure_cells(certainty: np.ndarray, label_map: np.ndarray) -> np.ndarray:
-    """bool [r, r]: the least sure of what has a class. certainty float32 [r, r]; label_map uint8 [r, r]."""
+    """bool [r, r]: the least sure of what has a class. certainty float32 [r, r]; label_map uint8 [r, r].
+
+    Along every outline a row of cells lies between two classes: that is no doubt worth a look, if there is any other.
+    """
     has_class: np.ndarray = label_map != EMPTY
     if not has_class.any():
         return has_class
     bound = min(_UNSURE, float(np.quantile(certainty[has_class], _SHARE)))
     found: np.ndarray = has_class & (certainty <= bound) & (certainty < _UNSURE)
-    return found
+    areas = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
+    return areas if areas.any() else found
 
 
 def mark_cells(image: QImage, cells: np.ndarray) -> QImage:
