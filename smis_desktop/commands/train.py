@@ -46,9 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sparse labels: pixels less alike than this cosine stay unknown (default: 0.5)",
     )  # fmt: skip
     parser.add_argument(
-        "--transfer", choices=("probe", "vectors"), default="probe",
-        help="how labels are carried over to other pictures; vectors is the paper's way, and always that of landmarks "
-        "(default: probe)",
+        "--transfer", choices=("informed", "probe", "vectors"), default="informed",
+        help="how labels are carried over to other pictures: by a probe that leans on the parts that are known of the "
+        "generator's pictures, where some ship with it; by a probe of these shots alone; by vectors, which is the "
+        "paper's way, and always that of landmarks (default: informed)",
     )  # fmt: skip
     parser.add_argument("--seed", type=seed, default=0, help="of all random draws (default: 0)")
     extent = parser.add_mutually_exclusive_group()

@@ -42,13 +42,14 @@ from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.scribbles import are_scribbles
-from smis_desktop.fewshot.transfer import LabelKind, LatentShot, TransferKind
+from smis_desktop.fewshot.transfer import LabelKind, LatentShot
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.gan.pictures import Pictures, TorchPictures, quick_side
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.precision import Precision
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.shots import TransferRule
 
 _PICTURE_EVERY = 20
 _CHECKPOINT_EVERY = 8
@@ -71,7 +72,7 @@ class TrainingSettings:
     """
 
     label_kind: LabelKind = "dense"
-    transfer: TransferKind = "probe"
+    transfer: TransferRule = "informed"
     top_k: int = 3
     threshold: float = 0.5
     samples: int = 3200
@@ -177,7 +178,8 @@ def train(
     )
     use_probe = takes_probe(settings, [shot.labels for shot in learned])
     seen = [view for of_shot in views for view in of_shot] if settings.label_kind == "dense" else learned
-    probe = learn_probe(generator, seen, palette.num_classes) if use_probe else None
+    is_informed = settings.transfer == "informed"
+    probe = learn_probe(generator, seen, palette.num_classes, is_informed) if use_probe else None
     held = set(vectors.channels.tolist())
     missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
     on_event(ClassesLearned("probe" if use_probe else "vectors", missing))
@@ -220,7 +222,7 @@ def train(
 
 def takes_probe(settings: TrainingSettings, labels: Sequence[Tensor]) -> bool:
     """Whether these labels (int64 [r, r] in channels) are transferred by a probe; landmarks never are."""
-    return settings.transfer == "probe" and (settings.label_kind == "dense" or are_scribbles(labels))
+    return settings.transfer != "vectors" and (settings.label_kind == "dense" or are_scribbles(labels))
 
 
 class _Read:

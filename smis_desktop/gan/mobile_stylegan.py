@@ -83,6 +83,7 @@ class MobileStyleGAN(nn.Module):
         self.head = ImageHead(w_dim, channels[-1])
         self.heads = nn.ModuleDict()
         self.latents = LatentStatistics(w_dim)
+        self.known_parts: Mapping[int, Tensor] = {}
 
     @classmethod
     def from_weights(cls, name: str, weights_sha256: str, weights: Mapping[str, Tensor]) -> MobileStyleGAN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +49,9 @@ class Generator(Protocol):
     """Mean and principal axes of `w`; `latents.w_avg` [512] is also `w_avg`."""
     feature_resolution: int
     """Side of the feature maps that labels are read from (64 by default)."""
+    known_parts: Mapping[int, Tensor]
+    """Rows {r: [K, Z_r]} that tell K parts of its pictures (a face's skin, hair, eyes, …) in the label features, on the
+    CPU; empty where none ship with it. No part of its weights."""
 
     @property
     def w_avg(self) -> Tensor: ...

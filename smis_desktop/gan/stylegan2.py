@@ -149,6 +149,7 @@ class StyleGAN2(nn.Module):
         self.clamp = math.inf
         """What activations are clamped to; `limit` is the same as a tensor, which travels with the weights."""
         self.latents = LatentStatistics(w_dim)
+        self.known_parts: Mapping[int, Tensor] = {}
 
     @classmethod
     def from_weights(cls, name: str, weights_sha256: str, weights: Mapping[str, Tensor]) -> StyleGAN2:

@@ -53,7 +53,7 @@ class PaletteLearning:
         shots = self._shots(workshop)
         taught = _taught(shots, palette.num_classes)
         transfer = self._transfer(shots, palette.num_classes, workshop.facts, taught)
-        occasion = wish.first_sample, workshop.facts.label_kind, taught
+        occasion = wish.first_sample, workshop.facts.label_kind, workshop.facts.transfer, taught
         if self._chosen is not None and self._chosen[0] == occasion:
             seeds = self._chosen[1]  # a slider was moved: the same pictures
         else:
@@ -133,11 +133,15 @@ class PaletteLearning:
     def _transfer(self, shots: list[LatentShot], num_classes: int, facts: WorkshopFacts, key: bytes) -> LabelTransfer:
         """key: what shots and classes teach."""
         if facts.label_kind == "dense":
-            return learn_probe(self._generator, shots, num_classes)
+            if facts.transfer == "vectors":
+                return learn_vectors(self._generator, shots, num_classes, "dense", facts.top_k, facts.threshold)
+            return learn_probe(self._generator, shots, num_classes, facts.transfer == "informed")
+        key += facts.transfer.encode()
         if self._sparse is None or self._sparse[0] != key:
             vectors = learn_vectors(self._generator, shots, num_classes, "sparse", facts.top_k, facts.threshold)
-            is_probed = are_scribbles([shot.labels for shot in shots])
-            probe = learn_probe(self._generator, shots, num_classes) if is_probed else None
+            is_probed = facts.transfer != "vectors" and are_scribbles([shot.labels for shot in shots])
+            is_informed = facts.transfer == "informed"
+            probe = learn_probe(self._generator, shots, num_classes, is_informed) if is_probed else None
             self._sparse = key, vectors, probe
         _, known, probe = self._sparse
         vectors = RepresentativeVectors(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from smis_desktop.gan.pictures import Pictures
     from smis_desktop.gan.precision import Precision
     from smis_desktop.gan.protocol import Generator
-    from smis_desktop.labels.shots import LabelKind
+    from smis_desktop.labels.shots import LabelKind, TransferRule
     from smis_desktop.storage.training_folder import TrainingFolder
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class TrainingOrder:
     label_kind: LabelKind = "dense"
     top_k: int = 3
     threshold: float = 0.5
+    transfer: TransferRule = "informed"
     samples: int | None = None
     obedience_steps: int | None = None
     seed: int = 0
@@ -234,6 +235,7 @@ def settings_of(order: TrainingOrder) -> TrainingSettings:
         label_kind=order.label_kind,
         top_k=order.top_k,
         threshold=order.threshold,
+        transfer=order.transfer,
         samples=samples,
         round_size=min(usual.round_size, samples),
         seed=order.seed,

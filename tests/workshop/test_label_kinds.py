@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import torch
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
+from safetensors import safe_open
 
 from smis_desktop.fewshot import scribbles
 from smis_desktop.fewshot.personal_model import layout_channels
+from smis_desktop.resource_paths import models_folder
+from smis_desktop.storage.file_facts import HEADER_KEY
 from smis_desktop.storage.workshop import Workshop
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.workshop.label_page import SCRIBBLE_CELLS, LabelPage, are_landmarks
@@ -62,3 +66,25 @@ def test_the_page_tells_them_apart_as_learning_does() -> None:
         cells = [layout_channels(label, CLASSES, "sparse", 64) for label in labels]
         assert are_landmarks(labels) == (not scribbles.are_scribbles([torch.as_tensor(one) for one in cells]))
     assert not are_landmarks([np.full((64, 64), 255, np.uint8)]), "there is none"
+
+
+def test_how_classes_are_learned_is_the_persons_choice(workshop: Workshop, qtbot: QtBot, tmp_path: Path) -> None:
+    host = QWidget()
+    qtbot.addWidget(host)
+    page = LabelPage(workshop, FileDialogs(host), QSettings(str(tmp_path / "ini"), QSettings.Format.IniFormat))
+    qtbot.addWidget(page)
+    workshop.change(generator_sha256="")
+    page.fill()
+    offered = [page.rule.itemData(row) for row in range(page.rule.count())]
+    assert offered == ["informed", "vectors"], "nothing is known of this generator's pictures"
+    with qtbot.waitSignal(page.changed):
+        page.rule.setCurrentIndex(page.rule.findData("vectors"))
+    assert workshop.facts.transfer == "vectors"
+    (parts,) = models_folder().glob("faces-parts.safetensors")
+    with safe_open(parts, "np") as file:
+        of_faces = json.loads(file.metadata()[HEADER_KEY])["weights_sha256"]
+    workshop.change(generator_sha256=of_faces)
+    page.fill()
+    offered = [page.rule.itemData(row) for row in range(page.rule.count())]
+    assert offered == ["informed", "probe", "vectors"]
+    assert page.rule.currentData() == "vectors"

@@ -14,7 +14,8 @@ from smis_desktop.labels.document import Document
 from smis_desktop.labels.index_png import EMPTY
 from smis_desktop.labels.reduce import reduce_points
 from smis_desktop.labels.shots import UNKNOWN as _UNKNOWN
-from smis_desktop.storage.workshop import Workshop
+from smis_desktop.storage.known_parts import are_parts_known
+from smis_desktop.storage.workshop import Workshop, WorkshopFacts
 from smis_desktop.ui.canvas import Canvas
 from smis_desktop.ui.easel import Easel, paintable_size
 from smis_desktop.ui.file_dialogs import FileDialogs
@@ -71,6 +72,15 @@ class LabelPage(QMainWindow):
         self.kind.addItem(self.tr("Areas: every pixel is said"), "dense")
         self.kind.addItem(self.tr("Scribbles or points: the rest is unknown"), "sparse")
         self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
+        self.rule = QComboBox()
+        self.rule.setAccessibleName(self.tr("How classes are learned"))
+        self.rule.setToolTip(
+            self.tr(
+                "How labels are carried over to other pictures. What is known of a generator's pictures, such as where "
+                "faces have eyes, hair and skin, makes up for few labels. The paper's vectors are for comparison."
+            )
+        )
+        self.rule.currentIndexChanged.connect(lambda _: self._set(transfer=self.rule.currentData()))
         self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
         self.unsure_box.setToolTip(
             self.tr(
@@ -92,6 +102,7 @@ class LabelPage(QMainWindow):
         row.setContentsMargins(14, 8, 14, 4)
         row.addWidget(self.choice, 1)
         row.addWidget(self.kind, 1)
+        row.addWidget(self.rule, 1)
         row.addWidget(self.clear_button)
         foot = QWidget()
         row = QHBoxLayout(foot)
@@ -250,6 +261,17 @@ class LabelPage(QMainWindow):
             and np.array_equal(_paintable(label), document.snapshot())
         )
 
+    def _show_rules(self, facts: WorkshopFacts) -> None:
+        """Those that differ for this generator."""
+        self.rule.clear()
+        if are_parts_known(facts.generator_sha256):
+            self.rule.addItem(self.tr("Learn with what is known of its pictures"), "informed")
+            self.rule.addItem(self.tr("Learn from these labels alone"), "probe")
+        else:
+            self.rule.addItem(self.tr("Learn from these labels"), "informed")
+        self.rule.addItem(self.tr("Learn as the paper does"), "vectors")
+        self.rule.setCurrentIndex(max(0, self.rule.findData(facts.transfer)))
+
     def _change_kind(self) -> None:
         self._set(label_kind=self.kind.currentData())
         self._show_kind()
@@ -264,6 +286,8 @@ class LabelPage(QMainWindow):
         facts = self._workshop.facts
         with QSignalBlocker(self.kind):
             self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
+        with QSignalBlocker(self.rule):
+            self._show_rules(facts)
         self.reach.show_facts(facts)
         self._show_kind()
 

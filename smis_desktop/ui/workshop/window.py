@@ -151,6 +151,7 @@ class WorkshopWindow(QMainWindow):
             facts.label_kind,
             facts.top_k,
             facts.threshold,
+            facts.transfer,
             workshop=self.workshop.path,
         )
         if self._hand is not None:

@@ -1,0 +1,41 @@
+"""Makes models/faces-parts.safetensors: what the twelve pictures that ship labelled by hand say of the parts of a face,
+for probes to lean on (see `fewshot.probe.learn_probe`). `python scripts/fit_face_parts.py`, a minute on two cores."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+from smis_desktop.fewshot.known_latents import latents_of_seed  # noqa: E402
+from smis_desktop.fewshot.personal_model import layout_channels  # noqa: E402
+from smis_desktop.fewshot.probe import learn_probe  # noqa: E402
+from smis_desktop.fewshot.transfer import LatentShot  # noqa: E402
+from smis_desktop.labels.shots import read_shots  # noqa: E402
+from smis_desktop.resource_paths import models_folder, resources_folder  # noqa: E402
+from smis_desktop.storage.generated_pictures import read_generated_pictures  # noqa: E402
+from smis_desktop.storage.generator_store import open_generator  # noqa: E402
+from smis_desktop.storage.known_parts import write_parts  # noqa: E402
+
+
+def main() -> None:
+    """Write the file."""
+    shots_folder = resources_folder() / "faces-shots"
+    generator, folder = open_generator("faces"), read_shots(shots_folder)
+    generated = read_generated_pictures(shots_folder)
+    assert generated is not None, "the shipped shots come with their seeds"
+    shots = []
+    for shot in folder.shots:
+        made = generated.by_name()[shot.name]
+        channels = layout_channels(shot.label_map, folder.palette, "dense", generator.feature_resolution)
+        shots.append(LatentShot(shot.name, latents_of_seed(generator, made.seed, made.truncation), channels))
+    probe = learn_probe(generator, shots, folder.palette.num_classes)
+    path = models_folder() / "faces-parts.safetensors"
+    write_parts(path, generator.weights_sha256, probe.rows, [c.name for c in folder.palette.classes])
+    print(f"{path}: {folder.palette.num_classes} parts, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What a probe gains by leaning on known parts, for docs/measurements.md:
+`python scripts/measure_known_parts.py SHOTS TRAINING`, some minutes on two cores.
+
+SHOTS: labelled photos with CelebAMask's classes. TRAINING: the folder `FILE.training` of a training on them that was
+interrupted after its inversions. The judges are the faces that ship labelled by hand, which also are what parts are
+known from: so half of them tell the parts and the other half judge, and then the other way round.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+from scripts.measure_scribbles import Face, faces  # noqa: E402
+from smis_desktop.fewshot.label_alignment import aligned_to_ws  # noqa: E402
+from smis_desktop.fewshot.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy  # noqa: E402
+from smis_desktop.fewshot.personal_model import layout_channels  # noqa: E402
+from smis_desktop.fewshot.probe import learn_probe  # noqa: E402
+from smis_desktop.fewshot.representative_vectors import learn_vectors  # noqa: E402
+from smis_desktop.fewshot.scribbles import ScribbleTransfer  # noqa: E402
+from smis_desktop.fewshot.training import views_of  # noqa: E402
+from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot  # noqa: E402
+from smis_desktop.labels.palette import Palette  # noqa: E402
+from smis_desktop.labels.shots import read_shots  # noqa: E402
+from smis_desktop.storage.generator_store import AnyGenerator, open_generator  # noqa: E402
+from smis_desktop.storage.training_folder import TrainingFolder  # noqa: E402
+
+TEN = {
+    0: 0, 1: 1, 2: 2, 3: 1, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 10: 6, 11: 6, 12: 6, 13: 7, 14: 9, 15: 5, 16: 8, 17: 8,
+    18: 9,
+}  # fmt: skip
+"""CelebAMask's classes as channels of the judges' ten: glasses are skin there, hats clothes."""
+BACKGROUND = 0
+
+
+def main() -> None:
+    """Print the tables."""
+    shots_folder, training = Path(sys.argv[1]), TrainingFolder(Path(sys.argv[2]))
+    generator = open_generator("faces")
+    judges, ten = faces(generator)
+    folder = read_shots(shots_folder)
+    merged = np.array([TEN[class_id] for class_id in folder.palette.class_ids])
+    views: dict[str, list[LatentShot]] = {}
+    for number, shot in enumerate(folder.shots):
+        found = training.read(f"inverted-{number}")
+        assert found is not None, f"{training.path} has not found {shot.name} yet"
+        views[shot.name] = [
+            LatentShot(
+                shot.name,
+                ws,
+                layout_channels(
+                    aligned_to_ws(generator, ws, shot.label_map, shot.picture), folder.palette, "dense", 64
+                ),
+            )
+            for ws in views_of(found)
+        ]
+    halves = [(judges[0::2], judges[1::2]), (judges[1::2], judges[0::2])]
+    know = {}
+    for number, (tell, _) in enumerate(halves):
+        know[number] = learn_probe(generator, [face.shot(face.dense) for face in tell], ten.num_classes).rows
+    everything = [view for of_shot in views.values() for view in of_shot]
+    names = " | ".join(c.name for c in ten.classes)
+    print(f"| shots | probe | mIoU | accuracy | {names} |\n{'| --- ' * (4 + ten.num_classes)}|")
+    for is_informed in (False, True):
+        for label, shots in (("all", everything), *views.items()):
+            matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
+            for number, (_, judging) in enumerate(halves):
+                generator.known_parts = know[number]
+                probe = learn_probe(generator, shots, folder.palette.num_classes, is_informed)
+                matrix += judged(probe, judging, ten, merged)
+            row(label, is_informed, matrix)
+    own = np.arange(ten.num_classes)
+    for what in ("areas", "scribbles", "scribbles, none on the background"):
+        for is_informed in (False, True):
+            matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
+            for number, (_, judging) in enumerate(halves):
+                generator.known_parts = know[number]
+                for shot in judging:
+                    rule = learned(generator, shot, what, ten, is_informed)
+                    others = [face for face in judging if face is not shot]
+                    matrix += judged(rule, others, ten, own)
+            row(what, is_informed, matrix)
+
+
+def learned(generator: AnyGenerator, face: Face, what: str, palette: Palette, is_informed: bool) -> LabelTransfer:
+    """From one face's labels of that kind."""
+    classes = palette.num_classes
+    if what == "areas":
+        return learn_probe(generator, [face.shot(face.dense)], classes, is_informed)
+    labels = face.sparse if what == "scribbles" else face.sparse.where(face.sparse != BACKGROUND, -1)
+    shots = [face.shot(labels)]
+    vectors = learn_vectors(generator, shots, classes, "sparse", 3, 0.5)
+    return ScribbleTransfer(learn_probe(generator, shots, classes, is_informed), vectors)
+
+
+def judged(rule: LabelTransfer, judging: Sequence[Face], ten: Palette, channels: np.ndarray) -> np.ndarray:
+    """The confusion matrix; channels: which of the ten each class of the rule is. Unknown is background."""
+    ids = np.array(ten.class_ids, np.uint8)
+    matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
+    for face in judging:
+        with torch.inference_mode():
+            said = rule.label(face.features)[0].clamp_min(BACKGROUND)
+        matrix += confusion_matrix(ids[face.dense.numpy()], ids[channels[said.numpy()]], ten)
+    return matrix
+
+
+def row(what: str, is_informed: bool, matrix: np.ndarray) -> None:
+    """One line of the table."""
+    cells = " | ".join(f"{value:.2f}" for value in class_iou(matrix))
+    rule = "informed" if is_informed else "alone"
+    print(f"| {what} | {rule} | {mean_iou(matrix):.3f} | {pixel_accuracy(matrix):.3f} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
