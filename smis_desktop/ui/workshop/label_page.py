@@ -30,6 +30,8 @@ from smis_desktop.ui.workshop.reach_panel import ReachPanel
 from smis_desktop.ui.workshop.unsure_marks import mark_cells, unsure_cells
 
 _SIDE = 512
+_LEAST_LETTERS = 13
+"""Of a list above the canvas, in a narrow window."""
 _CELLS = 64
 """Side of the map in which scribbles are counted: that of the features they are learned from."""
 SCRIBBLE_CELLS = 8
@@ -65,12 +67,12 @@ class LabelPage(QMainWindow):
 
         self.choice = QComboBox()
         self.choice.setAccessibleName(self.tr("Shot to label"))
-        self.choice.setPlaceholderText(self.tr("No shots yet: add them in the first step"))
+        self.choice.setPlaceholderText(self.tr("No shots yet"))
         self.choice.currentIndexChanged.connect(lambda _: self._change_shot())
         self.kind = QComboBox()
         self.kind.setAccessibleName(self.tr("Kind of labels"))
-        self.kind.addItem(self.tr("Areas: every pixel is said"), "dense")
-        self.kind.addItem(self.tr("Scribbles or points: the rest is unknown"), "sparse")
+        self.kind.addItem(self.tr("Areas: all is labelled"), "dense")
+        self.kind.addItem(self.tr("Scribbles or points"), "sparse")
         self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
         self.rule = QComboBox()
         self.rule.setAccessibleName(self.tr("How classes are learned"))
@@ -100,9 +102,12 @@ class LabelPage(QMainWindow):
         head = QWidget()
         row = QHBoxLayout(head)
         row.setContentsMargins(14, 8, 14, 4)
-        row.addWidget(self.choice, 1)
-        row.addWidget(self.kind, 1)
-        row.addWidget(self.rule, 1)
+        for one in (self.choice, self.kind, self.rule):  # else three long lines would make the window wide
+            one.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            one.setMinimumContentsLength(_LEAST_LETTERS)
+        row.addWidget(self.choice, 3)
+        row.addWidget(self.kind, 4)
+        row.addWidget(self.rule, 4)
         row.addWidget(self.clear_button)
         foot = QWidget()
         row = QHBoxLayout(foot)
@@ -265,11 +270,11 @@ class LabelPage(QMainWindow):
         """Those that differ for this generator."""
         self.rule.clear()
         if are_parts_known(facts.generator_sha256):
-            self.rule.addItem(self.tr("Learn with what is known of its pictures"), "informed")
-            self.rule.addItem(self.tr("Learn from these labels alone"), "probe")
+            self.rule.addItem(self.tr("With what is known"), "informed")
+            self.rule.addItem(self.tr("From these alone"), "probe")
         else:
-            self.rule.addItem(self.tr("Learn from these labels"), "informed")
-        self.rule.addItem(self.tr("Learn as the paper does"), "vectors")
+            self.rule.addItem(self.tr("From these labels"), "informed")
+        self.rule.addItem(self.tr("As the paper does"), "vectors")
         self.rule.setCurrentIndex(max(0, self.rule.findData(facts.transfer)))
 
     def _change_kind(self) -> None:
