@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-MOST_STEPS = 1_000_000
-"""Some twenty times what the largest checkpoints take."""
+MOST_STEPS = 300_000
+"""Some six times what the largest checkpoints take; a slow machine takes a second and a half for them."""
 _MOST_TEXT = 64 << 20
 """Bytes of names, embedded source texts and the like, which are not tensors."""
 
