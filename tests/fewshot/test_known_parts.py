@@ -8,36 +8,18 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.transfer import LatentShot
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.resource_paths import resources_folder
 from smis_desktop.storage import known_parts
-from smis_desktop.storage.generated_pictures import read_generated_pictures
 from smis_desktop.storage.generator_store import open_generator
+from tests.fewshot.labelled_faces import CLASSES, SKIN, labelled_faces
 from tests.fewshot.test_transfer_on_faces import mean_iou
-
-CLASSES, SKIN = 12, 1
 
 
 @pytest.fixture(scope="module")
 def labelled(faces: MobileStyleGAN) -> list[LatentShot]:
-    """The faces that ship labelled by hand."""
-    folder = resources_folder() / "faces-shots"
-    shots, generated = read_shots(folder), read_generated_pictures(folder)
-    assert generated is not None
-    made = generated.by_name()
-    return [
-        LatentShot(
-            shot.name,
-            latents_of_seed(faces, made[shot.name].seed, made[shot.name].truncation),
-            layout_channels(shot.label_map, shots.palette, "dense", 64),
-        )
-        for shot in shots.shots
-    ]
+    return labelled_faces(faces)
 
 
 @pytest.fixture

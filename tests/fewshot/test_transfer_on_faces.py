@@ -5,33 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.resource_paths import resources_folder
-from smis_desktop.storage.generated_pictures import read_generated_pictures
+from tests.fewshot.labelled_faces import CLASSES, labelled_faces
 
 
 def test_the_probe_transfers_labels_better_than_single_vectors(faces: MobileStyleGAN) -> None:
-    folder = resources_folder() / "faces-shots"
-    shots = read_shots(folder)
-    generated = read_generated_pictures(folder)
-    assert generated is not None
-    made = {picture.name: picture for picture in generated.pictures}
-    classes = shots.palette.num_classes
-    labelled = []
-    for shot in shots.shots:
-        ws = latents_of_seed(faces, made[shot.name].seed, made[shot.name].truncation)
-        labelled.append(LatentShot(shot.name, ws, layout_channels(shot.label_map, shots.palette, "dense", 64)))
+    labelled = labelled_faces(faces)
     learned, unseen = labelled[::2], labelled[1::2]
-    probe = learn_probe(faces, learned, classes)
-    vectors = learn_vectors(faces, learned, classes, "dense", top_k=3, threshold=0.5)
-    figures = {kind: mean_iou(faces, transfer, unseen, classes) for kind, transfer in [("p", probe), ("v", vectors)]}
+    probe = learn_probe(faces, learned, CLASSES)
+    vectors = learn_vectors(faces, learned, CLASSES, "dense", top_k=3, threshold=0.5)
+    figures = {kind: mean_iou(faces, transfer, unseen, CLASSES) for kind, transfer in [("p", probe), ("v", vectors)]}
     assert figures["p"] > figures["v"] + 0.05
     assert figures["p"] > 0.6
 

@@ -73,6 +73,9 @@ class LabelPage(QMainWindow):
         self.kind.setAccessibleName(self.tr("Kind of labels"))
         self.kind.addItem(self.tr("Areas: all is labelled"), "dense")
         self.kind.addItem(self.tr("Scribbles or points"), "sparse")
+        self.kind.setToolTip(
+            self.tr("Areas: every pixel has a class. Scribbles or points: what is not labelled is unknown.")
+        )
         self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
         self.rule = QComboBox()
         self.rule.setAccessibleName(self.tr("How classes are learned"))
@@ -129,12 +132,12 @@ class LabelPage(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, ToolsBar(self.commands, self.options))
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.classes)
         self._connect()
-        self._show_facts()
+        self.show_facts()
 
     def fill(self) -> None:
         """The shots, classes and the kind of labels as the folder has them."""
         self.keep()
-        self._show_facts()
+        self.show_facts()
         names = [shot.name for shot in self._workshop.shots()]
         self._unsure = {name: cells for name, cells in self._unsure.items() if name in names}
         chosen = self._name if self._name in names else None
@@ -287,7 +290,8 @@ class LabelPage(QMainWindow):
             self._workshop.change(**fields)
             self.changed.emit()
 
-    def _show_facts(self) -> None:
+    def show_facts(self) -> None:
+        """What the folder says of the labels, and what is known of the generator's pictures by now."""
         facts = self._workshop.facts
         with QSignalBlocker(self.kind):
             self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))

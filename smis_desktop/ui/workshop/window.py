@@ -223,6 +223,7 @@ class WorkshopWindow(QMainWindow):
                 if not facts.generator_sha256:
                     self.workshop.change(generator_sha256=message.weights_sha256)
                     self.shots.fill()  # pictures of other weights are photos like any other
+                    self.labels.show_facts()
             case SheetPicture():
                 if self._sheet is not None:
                     self._sheet.show_picture(message)

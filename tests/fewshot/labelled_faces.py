@@ -1,0 +1,30 @@
+"""The faces that ship labelled by hand."""
+
+from __future__ import annotations
+
+from smis_desktop.fewshot.known_latents import latents_of_seed
+from smis_desktop.fewshot.personal_model import layout_channels
+from smis_desktop.fewshot.transfer import LatentShot
+from smis_desktop.gan.protocol import Generator
+from smis_desktop.labels.shots import read_shots
+from smis_desktop.resource_paths import resources_folder
+from smis_desktop.storage.generated_pictures import read_generated_pictures
+
+CLASSES, SKIN = 12, 1
+
+
+def labelled_faces(generator: Generator) -> list[LatentShot]:
+    """generator: `faces`."""
+    folder = resources_folder() / "faces-shots"
+    shots, generated = read_shots(folder), read_generated_pictures(folder)
+    assert generated is not None
+    assert shots.palette.num_classes == CLASSES
+    made = generated.by_name()
+    return [
+        LatentShot(
+            shot.name,
+            latents_of_seed(generator, made[shot.name].seed, made[shot.name].truncation),
+            layout_channels(shot.label_map, shots.palette, "dense", 64),
+        )
+        for shot in shots.shots
+    ]
