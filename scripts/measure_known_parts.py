@@ -22,10 +22,10 @@ from scripts.measure_scribbles import Face, faces  # noqa: E402
 from smis_desktop.fewshot.label_alignment import aligned_to_ws  # noqa: E402
 from smis_desktop.fewshot.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy  # noqa: E402
 from smis_desktop.fewshot.personal_model import layout_channels  # noqa: E402
+from smis_desktop.fewshot.photo_latents import kept_pair, views_of  # noqa: E402
 from smis_desktop.fewshot.probe import learn_probe  # noqa: E402
 from smis_desktop.fewshot.representative_vectors import learn_vectors  # noqa: E402
 from smis_desktop.fewshot.scribbles import ScribbleTransfer  # noqa: E402
-from smis_desktop.fewshot.training import views_of  # noqa: E402
 from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot  # noqa: E402
 from smis_desktop.labels.palette import Palette  # noqa: E402
 from smis_desktop.labels.shots import read_shots  # noqa: E402
@@ -59,7 +59,7 @@ def main() -> None:
                     aligned_to_ws(generator, ws, shot.label_map, shot.picture), folder.palette, "dense", 64
                 ),
             )
-            for ws in views_of(found)
+            for ws in views_of(kept_pair(found))
         ]
     halves = [(judges[0::2], judges[1::2]), (judges[1::2], judges[0::2])]
     know = {}

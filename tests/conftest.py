@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from smis_desktop.gan.protocol import Generator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+_MOST_WORKERS = 4
 
 # Set before anything of the program is imported, and inherited by every process that a test starts. The generator is
 # fetched into this folder once and kept between runs; the user's own data folder is never touched.
 os.environ["SMIS_DATA_DIR"] = str(CHECKOUT / ".cache" / "smis-data")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Of several workers each has one thread: threads that outnumber the cores wait for one another, many times over.
+_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+os.environ.setdefault("OMP_NUM_THREADS", str(_THREADS))
 os.environ["QT_API"] = "pyside6"
 # The reference: what other backends compute is compared with it by tests of their own.
 os.environ["SMIS_BACKEND"] = "torch"
@@ -35,6 +38,11 @@ for variable in ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"):
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
     parser.addoption("--gpu", action="store_true", help="run the tests marked gpu too (they need an accelerator)")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core, four at most: each may take two gigabytes."""
+    return min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,11 +62,11 @@ def faces() -> Generator:
 
 
 @pytest.fixture(autouse=True)
-def two_torch_threads() -> None:
+def few_torch_threads() -> None:
     """Keep torch from taking every core; tests that never import it do not pay for it."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.get_num_threads() > 2:
-        torch.set_num_threads(2)
+    if torch is not None and torch.get_num_threads() > _THREADS:
+        torch.set_num_threads(_THREADS)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
-"""The direction of imports, checked on the running program (import-linter checks it on the text)."""
+"""The direction of imports, checked on the running program (import-linter checks the text), and what none may call."""
 
 from __future__ import annotations
 
+import ast
 import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,32 @@ def test_painting_starts_light(package: str, heavy: set[str]) -> None:
 
 def test_a_call_for_help_loads_neither_torch_nor_qt() -> None:
     assert not _loaded_after_importing(["smis_desktop.cli"]) & {"torch", "PySide6"}
+
+
+_UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+
+
+def _ways_to_unpickle(text: str) -> list[str]:
+    """Imports of what unpickles, `torch.load`, and `allow_pickle` that is not plainly False, in a module's text."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.partition(".")[0] in _UNPICKLERS]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            found += [module] if module.partition(".")[0] in _UNPICKLERS else []
+            found += ["torch.load"] if module == "torch" and any(alias.name == "load" for alias in node.names) else []
+        elif isinstance(node, ast.Attribute) and node.attr == "load":
+            found += ["torch.load"] if isinstance(node.value, ast.Name) and node.value.id == "torch" else []
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            found += [] if isinstance(node.value, ast.Constant) and node.value.value is False else ["allow_pickle"]
+    return found
+
+
+def test_nothing_is_ever_unpickled() -> None:
+    assert _ways_to_unpickle("import torch\ntorch.load(f, weights_only=True)") == ["torch.load"]
+    assert _ways_to_unpickle("from pickle import loads\nnp.load(f, allow_pickle=True)") == ["pickle", "allow_pickle"]
+    modules = sorted(Path(smis_desktop.__path__[0]).rglob("*.py"))
+    assert len(modules) > 100
+    for path in modules:
+        assert _ways_to_unpickle(path.read_text("utf-8")) == [], path

@@ -2,13 +2,14 @@
 
 The paper minimises L2 + 0.8 × LPIPS at 256². Three things are ours: the latents are optimised in whitened coordinates
 (a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations); their mean
-square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and the first steps,
-which place the head and not its pores, look at half the side, at a third of the time.
+square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and all steps but the
+last few, which place the head and not its pores, look at half the side, at a third of the time.
 
-What comes of that lies near real latents and looks real, but is somebody else. From there some last steps go on in `ws`
+What comes of that lies near real latents and looks real, but is somebody else. From there more steps go on in `ws`
 itself, on absolute differences, which do not let go of small errors, and by nothing held back: the person is
-recognised, at some distance from real latents. Both are given: what is learned from the two together knows more
-(docs/measurements.md).
+recognised, at some distance from real latents. Both are given; see `fewshot.photo_latents` for what is learned from
+them. A step of those is twice as quick without the perceptual distance, which points the same way from one step to the
+next: every second one does without (docs/measurements.md).
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from smis_desktop.gan.protocol import Generator
 
 _SIDE = 256
 _FIRST_SIDE = 128
-_CLOSE_LEARNING_RATE = 0.03
+_CLOSE_LEARNING_RATE = 0.05
 _CLOSE_PERCEPTUAL_WEIGHT = 0.4
+_PERCEPTUAL_EVERY = 2
+"""Of the steps closer to the photo at 128²; the weight makes up for the others."""
 _NEAR = 0.4
 """Standard deviations from the mean at which another try begins."""
 
@@ -38,16 +41,16 @@ _NEAR = 0.4
 class InversionSettings:
     """What decides an inversion, besides the photo and the generator."""
 
-    steps: int = 160
+    steps: int = 60
     learning_rate: float = 0.1
     perceptual_weight: float = 0.8
     prior_weight: float = 0.02
-    shared_steps: float = 0.3
+    shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    small_steps: float = 0.75
-    """The first part of the steps compares pictures of 128², the rest of 256²."""
-    close_steps: float = 0.15
+    close_steps: float = 1.8
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
+    large_steps: float = 0.15
+    """The last part of the steps closer compares pictures of 256², all others of 128²."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""
 
@@ -55,6 +58,11 @@ class InversionSettings:
     def all_steps(self) -> int:
         """Those that go closer included."""
         return self.steps + math.floor(self.close_steps * self.steps)
+
+    @property
+    def small_steps(self) -> int:
+        """How many of them, from the first on, compare pictures of 128²."""
+        return self.all_steps - math.ceil(self.large_steps * (self.all_steps - self.steps))
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,6 @@ class Inversion:
         """photo: uint8 [S, S, 3] sRGB, square."""
         self.generator, self.perceptual, self.settings = generator, perceptual, settings
         self._photo = photo
-        self._small_steps = math.floor(settings.small_steps * settings.steps)
         self._target = self._at(0)
         begin = torch.zeros(1, generator.w_dim)
         if settings.start:
@@ -127,15 +134,18 @@ class Inversion:
             return self._approach()
         if self._close is None:
             self._close = _Close(self.near_ws)
-        done = (self._step - self.settings.steps) / (self.settings.all_steps - self.settings.steps)
-        loss = self._close.step(done, self._close_loss)
+        if self._step == self.settings.small_steps:  # losses of two sides cannot be compared
+            self._target, self._close.best_loss = self._at(self._step), math.inf
+        at = self._step - self.settings.steps
+        every = _PERCEPTUAL_EVERY if self._target.side == _FIRST_SIDE else 1
+        weight = 0.0 if at % every else every * _CLOSE_PERCEPTUAL_WEIGHT
+        done = at / (self.settings.all_steps - self.settings.steps)
+        loss = self._close.step(done, lambda ws: self._close_loss(ws, weight), counts=weight > 0)
         self._step += 1
         return InversionProgress(self._step, self.settings.all_steps, loss, self._close.best_loss)
 
     def _approach(self) -> InversionProgress:
         settings = self.settings
-        if self._step == self._small_steps:  # losses of two sides cannot be compared
-            self._target, self._best_loss = self._at(self._step), math.inf
         shared = self._step < settings.shared_steps * settings.steps
         for group in self._adam.param_groups:
             group["lr"] = settings.learning_rate * _schedule(self._step / settings.steps)
@@ -157,7 +167,7 @@ class Inversion:
     def result(self) -> InversionResult:
         """Figures of the best latents so far."""
         with torch.no_grad():
-            target = self._at(self.settings.steps)
+            target = self._at(self.settings.all_steps)
             picture = self.generator.draft(self.best_ws[None], _SIDE)
             perceptual = self.perceptual(self.perceptual.features(picture), target.features).item()
             error = (picture.clamp(-1, 1) - target.pyramid[0]).square().mean().item()
@@ -214,18 +224,20 @@ class Inversion:
         )
         return loss
 
-    def _close_loss(self, ws: Tensor) -> Tensor:
+    def _close_loss(self, ws: Tensor, perceptual_weight: float) -> Tensor:
         target = self._target
         picture = self.generator.draft(ws[None], target.side)
         pairs = zip(_pyramid(picture), target.pyramid, strict=True)
         difference = torch.stack([(a - b).abs().mean() for a, b in pairs]).mean()
+        if not perceptual_weight:
+            return difference
         perceptual = self.perceptual(self.perceptual.features(picture), target.features).sum()
-        loss: Tensor = difference + _CLOSE_PERCEPTUAL_WEIGHT * perceptual
+        loss: Tensor = difference + perceptual_weight * perceptual
         return loss
 
     def _at(self, step: int) -> _Target:
         """What that step's picture is compared with."""
-        side = _FIRST_SIDE if step < self._small_steps else _SIDE
+        side = _FIRST_SIDE if step < self.settings.small_steps else _SIDE
         picture = from_rgb8(self._photo, side).to(self.generator.device)
         with torch.no_grad():
             return _Target(side, _pyramid(picture), self.perceptual.features(picture))
@@ -239,12 +251,13 @@ class _Close:
         self._adam = torch.optim.Adam([self._ws], lr=_CLOSE_LEARNING_RATE, betas=(0.9, 0.99))
         self.best, self.best_loss = begin.detach().clone(), math.inf
 
-    def step(self, done: float, loss_of: Callable[[Tensor], Tensor]) -> float:
-        """done: 0–1; from the middle on the steps become shorter. Returns the loss."""
+    def step(self, done: float, loss_of: Callable[[Tensor], Tensor], counts: bool) -> float:
+        """done: 0–1; from the middle on the steps become shorter. counts: whether losses of such steps tell the best.
+        Returns the loss."""
         for group in self._adam.param_groups:
             group["lr"] = _CLOSE_LEARNING_RATE * min(1.0, 2 * (1 - done))
         loss = loss_of(self._ws)
-        if loss.item() < self.best_loss:
+        if counts and loss.item() < self.best_loss:
             self.best, self.best_loss = self._ws.detach().clone(), loss.item()
         self._adam.zero_grad()
         loss.backward()

@@ -36,6 +36,7 @@ from smis_desktop.fewshot.label_directions import label_directions
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
+from smis_desktop.fewshot.photo_latents import kept_pair, views_of
 from smis_desktop.fewshot.pool import FeatureStore, SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
@@ -99,8 +100,8 @@ class TrainingSettings:
 class TrainingShot:
     """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3].
 
-    ws: [num_ws, 512] of a picture that the generator made. found: of a photo that was inverted before, [1 or 2, num_ws,
-    512] as `views_of` gives them. Where both are None, the picture is inverted.
+    ws: [num_ws, 512] of a picture that the generator made. found: of a photo that was inverted before, [2, num_ws, 512]
+    as `kept_pair` gives them. Where both are None, the picture is inverted.
     """
 
     name: str
@@ -166,7 +167,7 @@ def train(
     views: list[list[LatentShot]] = []
     for shot, found in zip(shots, latents, strict=True):
         views.append([])
-        for ws in found:
+        for ws in found if shot.ws is not None else views_of(found):
             label_map = shot.label_map
             if shot.ws is None and shot.picture is not None and settings.label_kind == "dense":
                 label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
@@ -275,7 +276,7 @@ def _invert_all(
                 perceptual = perceptual or open_perceptual()
                 done = _invert(generator, perceptual, shot, number, len(shots), settings, store, on_event)
                 store.write(f"inverted-{number}", done)
-            known = torch.empty(2, generator.num_ws, generator.w_dim) if done is None else views_of(done)
+            known = torch.empty(2, generator.num_ws, generator.w_dim) if done is None else kept_pair(done)
         found.append(known)
     latents = [ranks.told(ws.cpu(), number % ranks.count) for number, ws in enumerate(found)]
     for number, shot in enumerate(shots):
@@ -283,12 +284,6 @@ def _invert_all(
             near, close = latents[number]
             store.write(f"inverted-{number}", {"ws": near, "close_ws": close})
     return latents
-
-
-def views_of(found: Mapping[str, Tensor]) -> Tensor:
-    """[2, num_ws, 512]: a photo's latents near real ones and those near the photo, as `InversionResult` has them; twice
-    the first where an earlier version of this program found no others."""
-    return torch.stack((found["ws"], found.get("close_ws", found["ws"])))
 
 
 def _invert(

@@ -16,10 +16,10 @@ from smis_desktop.fewshot.beliefs import Belief, believe, class_beliefs
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.personal_model import layout_channels
+from smis_desktop.fewshot.photo_latents import kept_pair, views_of
 from smis_desktop.fewshot.probe import LinearProbe, learn_probe
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, learn_vectors
 from smis_desktop.fewshot.scribbles import ScribbleTransfer, are_scribbles
-from smis_desktop.fewshot.training import views_of
 from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot
 from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.protocol import Generator
@@ -110,10 +110,10 @@ class PaletteLearning:
                 kept = kept_latents(workshop.path, shot.name)
                 if kept is None:
                     continue
-                near, close = views_of(kept).to(generator.device)
-                photo, views = workshop.picture(shot.name), [(near, label)]
+                found = views_of(kept_pair(kept)).to(generator.device)
+                photo, views = workshop.picture(shot.name), [(found[0], label)]
                 if facts.label_kind == "dense":
-                    views = [(ws, aligned_to_ws(generator, ws, label, photo)) for ws in (near, close)]
+                    views = [(ws, aligned_to_ws(generator, ws, label, photo)) for ws in found]
             for ws, seen in views:
                 if facts.label_kind == "sparse":
                     seen = np.where(seen == UNKNOWN, np.uint8(EMPTY), seen)  # as training reads it

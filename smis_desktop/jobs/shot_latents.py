@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
-from smis_desktop.fewshot.training import TrainingShot, views_of
+from smis_desktop.fewshot.photo_latents import kept_pair
+from smis_desktop.fewshot.training import TrainingShot
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.labels.shots import ShotsFolder
 from smis_desktop.storage.generated_pictures import GeneratedPicture, read_generated_pictures
@@ -52,6 +53,6 @@ def training_shots(path: Path, folder: ShotsFolder, generator: Generator) -> lis
         kept = kept_latents(path, shot.name) if ws is None else None
         if kept is not None and kept["ws"].shape != (generator.num_ws, generator.w_dim):
             kept = None
-        found = None if kept is None else views_of(kept)
+        found = None if kept is None else kept_pair(kept)
         shots.append(TrainingShot(shot.name, shot.label_map, shot.picture, ws, found))
     return shots

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PHOTO_SECONDS, _ENCODER_SECONDS, _OBEDIENCE_SECONDS = 53.0, 75.0, 85.0
+_PHOTO_SECONDS, _ENCODER_SECONDS, _OBEDIENCE_SECONDS = 34.0, 75.0, 85.0
 """What a photo's inversion, the usual samples and the usual steps for obedience take on two cores: shares of the whole,
 and the first guess of the time that is left."""
 _SMALL_STEP = 1 / 3
@@ -386,7 +386,7 @@ class _TimeLeft:
 
     def _photo_share(self, step: int) -> float:
         settings = self._inversion
-        small = int(settings.small_steps * settings.steps)
+        small = settings.small_steps
 
         def work(steps: int) -> float:
             return _SMALL_STEP * min(steps, small) + max(0, steps - small)

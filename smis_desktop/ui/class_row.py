@@ -61,7 +61,7 @@ class ClassDelegate(QStyledItemDelegate):
     """Draws a row."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, 36)
+        return QSize(160, 33)
 
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -47,7 +47,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = training.settings_of
 
     def short(order: TrainingOrder) -> TrainingSettings:
-        return dataclasses.replace(whole(order), inversion=InversionSettings(steps=20))
+        return dataclasses.replace(whole(order), inversion=InversionSettings(steps=4, close_steps=1.0))
 
     monkeypatch.setattr(training, "settings_of", short)
 
@@ -112,9 +112,9 @@ def test_the_time_left_is_of_everything(monkeypatch: pytest.MonkeyPatch) -> None
     settings = TrainingSettings()
     watcher = _Watcher(told.append, Inbox(here), settings, to_invert=2)
     inversion = settings.inversion
-    small = int(inversion.small_steps * inversion.steps)
-    pace = 2 * 53 / (small / 3 + inversion.all_steps - small)
-    whole = 2 * (2 * 53 + 75 + 85)
+    small = inversion.small_steps
+    pace = 2 * 34 / (small / 3 + inversion.all_steps - small)
+    whole = 2 * (2 * 34 + 75 + 85)
     since = now
     for number in (2, 4):  # the third picture is the generator's own
         for step in range(1, inversion.all_steps + 1):
@@ -124,7 +124,7 @@ def test_the_time_left_is_of_everything(monkeypatch: pytest.MonkeyPatch) -> None
                 assert told[-1].seconds_left == pytest.approx(whole - (now - since), abs=0.1)
         watcher.tell(ShotInverted("photo", 0.2, 20.0, 1.0, 106.0))
     assert told[0].seconds_left is None
-    assert told[-1].fraction == pytest.approx(2 * 53 / (2 * 53 + 75 + 85))
+    assert told[-1].fraction == pytest.approx(2 * 34 / (2 * 34 + 75 + 85))
     watcher.tell(EncoderProgress(1600, 3200, 250, 1.0, 70.0, 3200 / 140))
     assert told[-1].seconds_left == pytest.approx(70 + 2 * 85)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.training import views_of
+from smis_desktop.fewshot.photo_latents import kept_pair
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.jobs.shot_latents import training_shots
 from smis_desktop.labels.palette import Palette, SemanticClass
@@ -69,10 +69,10 @@ def test_latents_belong_to_the_picture_they_were_found_for(workshop: Workshop, s
     assert (shot.psnr, shot.perceptual, shot.is_located) == (20.0, 0.25, True)
     found = kept_latents(workshop.path, name)
     assert found is not None
-    near, close = views_of(found).numpy()
+    near, close = kept_pair(found).numpy()
     np.testing.assert_array_equal(near, ws)
     np.testing.assert_array_equal(close, ws + 1)
-    near, close = views_of({"ws": found["ws"]}).numpy()
+    near, close = kept_pair({"ws": found["ws"]}).numpy()
     np.testing.assert_array_equal(near, close, "as earlier versions wrote it")
     workshop.remove_shot(name)
     assert workshop.add_photo("photo", photo()[::-1]) == name
