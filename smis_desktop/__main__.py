@@ -1,7 +1,6 @@
-"""`python -m smis_desktop`, and the entry point of the frozen program."""
+"""`python -m smis_desktop`, and the entry points of `smis` and of the frozen program."""
 
 import multiprocessing
-import os
 import runpy
 import sys
 from typing import NoReturn
@@ -14,8 +13,15 @@ def _is_asked_for_pip() -> bool:
     return bool(getattr(sys, "frozen", False)) and sys.argv[1:3] == ["-m", "pip"]
 
 
-def _end(code: int) -> NoReturn:
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+def run() -> NoReturn:
+    """`smis`."""
+    end(main())
+
+
+def end(code: int) -> NoReturn:
+    """The process ends with that exit code. A window takes itself apart in good order; a command that has computed does
+    not, since threads of the libraries may abort it then, after all its work is done."""
+    if "torch" not in sys.modules or "PySide6" in sys.modules:
         sys.exit(code)
     from smis_desktop.fewshot.ranks import end_at_once
 
@@ -28,4 +34,4 @@ if __name__ == "__main__":
     if _is_asked_for_pip():
         del sys.argv[1:3]
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
-    _end(main())
+    run()

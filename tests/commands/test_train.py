@@ -35,11 +35,12 @@ SMALL_ENCODER = {
 """Smaller than anybody would want: what it learns is tested elsewhere."""
 
 PROGRAM = f"""
-import functools, sys
+import functools
 from smis_desktop import cli
+from smis_desktop.__main__ import end
 from smis_desktop.fewshot import training
 training.TrainingSettings = functools.partial(training.TrainingSettings, **{SMALL_ENCODER})
-sys.exit(cli.main())
+end(cli.main())
 """
 
 
@@ -160,12 +161,13 @@ def test_minutes_choose_the_samples(
 ) -> None:
     monkeypatch.setattr(training_pace, "measured_pace", lambda *_: Pace(0.5, 1.5, obedience_step=0.5))
     words = ["train", shots, "--generator", "small", "--json", "--out", tmp_path / "m", "--minutes", 0.1]
-    # Six seconds: two photos of two steps take two of them, two steps for obedience one, two rounds the rest.
-    facts = smis(*words, "--inversion-steps", 2).facts
+    # Six seconds: two photos, one step and one closer each, take two of them, two steps for obedience one, two rounds
+    # the rest.
+    facts = smis(*words, "--inversion-steps", 1).facts
     assert facts["samples"] == 128
     assert any("128 samples" in note for note in facts["notes"])
     before = files_below(tmp_path)
-    ended = smis(*words, "--inversion-steps", 6)
+    ended = smis(*words, "--inversion-steps", 3)
     assert ended.code == 2
     assert "too short for these shots; allow 0.2 at least" in ended.err
     assert files_below(tmp_path) == before
@@ -209,7 +211,7 @@ def test_an_interrupted_training_goes_on_to_the_same_model(
         assert any(line.startswith(moment) for line in process.stderr)
         process.send_signal(signal_number)
         answer, rest = process.communicate()
-    assert process.returncode == code
+    assert process.returncode == code, rest
     assert answer == ""
     assert "Traceback" not in rest
     assert out.read_bytes() == b"an older model"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from smis_desktop.fewshot.inversion import InversionSettings
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.jobs.spawned import Spawned, WorkFailed
 from smis_desktop.jobs.workshop import workshop_hand
@@ -77,7 +78,8 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workshop: Workshop, sm
         while not (heard and isinstance(heard[-1], ShotFound)):
             heard.append(told.get(timeout=PATIENCE))
         assert any(isinstance(message, SheetPicture) for message in heard)
-        assert [m.fraction for m in heard if isinstance(m, ShotGrowing)] == [0.25, 0.5, 0.75, 1.0]
+        steps = InversionSettings(steps=4).all_steps
+        assert [m.fraction for m in heard if isinstance(m, ShotGrowing)] == [n / steps for n in range(1, steps + 1)]
         assert heard[-1].is_kept
         state = next(shot for shot in workshop.shots() if shot.name == name)
         assert state.perceptual == heard[-1].perceptual

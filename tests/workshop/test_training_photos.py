@@ -47,7 +47,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = training.settings_of
 
     def short(order: TrainingOrder) -> TrainingSettings:
-        return dataclasses.replace(whole(order), inversion=InversionSettings(steps=4, close_steps=1.0))
+        return dataclasses.replace(whole(order), inversion=InversionSettings(steps=10, close_steps=1.0))
 
     monkeypatch.setattr(training, "settings_of", short)
 
