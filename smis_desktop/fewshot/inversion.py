@@ -8,8 +8,8 @@ last few, which place the head and not its pores, look at half the side, at a th
 What comes of that lies near real latents and looks real, but is somebody else. From there more steps go on in `ws`
 itself, on absolute differences, which do not let go of small errors, and by nothing held back: the person is
 recognised, at some distance from real latents. Both are given; see `fewshot.photo_latents` for what is learned from
-them. A step of those is twice as quick without the perceptual distance, which points the same way from one step to the
-next: every second one does without (docs/measurements.md).
+them. The perceptual distance is a fifth of such a step and points the same way from one to the next: at half the side
+every second one does without (docs/measurements.md).
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class InversionSettings:
 
 @dataclass(frozen=True)
 class InversionProgress:
-    """After a step: how far, and how good the best one so far is (`loss`, lower is better, of one side only)."""
+    """After a step: how far, and how good the best one so far is (`loss`, lower is better; only losses of one stage and
+    side can be compared, and closer to the photo only those with a perceptual distance tell the best)."""
 
     step: int
     steps: int
