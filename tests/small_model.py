@@ -6,7 +6,8 @@ import numpy as np
 from torch import Tensor
 
 from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, train
+from smis_desktop.fewshot.training import TrainingSettings, train
+from smis_desktop.fewshot.training_shot import TrainingShot
 from smis_desktop.fewshot.transfer import TransferKind
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
-    InvertingShot,
+    InvertingShots,
     ObedienceProgress,
     ShotInverted,
     TrainingEvent,
@@ -64,7 +64,7 @@ class StageTimes:
             case ObedienceProgress():
                 if event.step == event.steps:
                     self.reach("obedience_trained")
-            case InvertingShot():
+            case InvertingShots():
                 pass
 
     def table(self, inversions: Mapping[str, float]) -> list[str]:

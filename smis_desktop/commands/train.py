@@ -230,8 +230,8 @@ def _samples_in(
     if isinstance(samples := begun.get("samples"), int):
         return samples
     console.progress("Measuring how fast this machine is", -1.0)
-    pace = measured_pace(generator, perceptual, settings, pictures)
-    fixed = to_invert * settings.inversion.all_steps * pace.inversion_step + obedience_steps * pace.obedience_step
+    pace = measured_pace(generator, perceptual, settings, pictures, to_invert)
+    fixed = pace.inversion + obedience_steps * pace.obedience_step
     rounds = int((arguments.minutes * 60 - fixed) / pace.round)
     if rounds < 1:
         least = math.ceil((fixed + pace.round) / 6) / 10  # minutes, to the next tenth

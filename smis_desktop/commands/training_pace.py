@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import torch
 
 from smis_desktop.fewshot.encoder_training import EncoderTraining, LatentObjective
-from smis_desktop.fewshot.inversion import Inversion
+from smis_desktop.fewshot.inversion import Inversion, InversionSettings
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
+from smis_desktop.fewshot.side_by_side import SideBySide, groups_of
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.gan.pictures import Pictures, TorchPictures
@@ -25,16 +26,16 @@ from smis_desktop.gan.protocol import Generator
 
 _CLASSES = 12
 _SAMPLES = 8
-_INVERSION_STEPS = 8
+_INVERSION_STEPS = 6
 """Few, but with as large a part of each kind as the whole has."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: the mean step of an inversion (0 without a perceptual network), one round of samples and encoder steps,
-    one step of the training for obedience."""
+    """Seconds: the inversion of all photos, one round of samples and encoder steps, one step of the training for
+    obedience."""
 
-    inversion_step: float
+    inversion: float
     round: float
     obedience_step: float
 
@@ -44,14 +45,15 @@ def measured_pace(
     perceptual: PerceptualDistance | None,
     settings: TrainingSettings,
     pictures: Pictures | None = None,
+    to_invert: int = 0,
 ) -> Pace:
-    """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw."""
-    inversion_step = 0.0
-    if perceptual is not None:
-        with torch.no_grad():
-            photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
-        short = dataclasses.replace(settings.inversion, steps=_INVERSION_STEPS)
-        inversion_step = _seconds_of_all(Inversion(generator, perceptual, photo, short), generator) / short.all_steps
+    """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw.
+
+    to_invert: how many photos; of any the perceptual network is needed.
+    """
+    inversion = 0.0
+    if perceptual is not None and to_invert:
+        inversion = _seconds_of_inversion(generator, perceptual, to_invert, settings.inversion)
     pool = _pool(generator, settings, pictures)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
     encoder = _encoder(generator, settings)
@@ -73,7 +75,7 @@ def measured_pace(
     obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
     obedience_step = _seconds(lambda: obeying.step(pool), generator)
     round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step
-    return Pace(inversion_step, round_seconds, obedience_step)
+    return Pace(inversion, round_seconds, obedience_step)
 
 
 class Rounds:
@@ -128,18 +130,28 @@ def _seconds(work: Callable[[], object], generator: Generator) -> float:
     return (time.perf_counter() - started) / 2
 
 
-def _seconds_of_all(inversion: Inversion, generator: Generator) -> float:
-    """Of all its steps, the first, which is slow, counted as the next."""
-    inversion.step()
-    _finish(generator)
-    started = time.perf_counter()
-    inversion.step()
-    _finish(generator)
-    first = time.perf_counter() - started
-    while not inversion.done:
-        inversion.step()
-    _finish(generator)
-    return first + time.perf_counter() - started
+def _seconds_of_inversion(
+    generator: Generator, perceptual: PerceptualDistance, photos: int, settings: InversionSettings
+) -> float:
+    """Of so many photos, as a training would search for them; by a short search for the largest group of them."""
+    with torch.no_grad():
+        photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
+    groups = groups_of(range(photos), generator.device)
+    count = max(len(group) for group in groups)
+    short = dataclasses.replace(settings, steps=_INVERSION_STEPS)
+
+    def search(together: SideBySide) -> None:
+        searches = [Inversion(generator, perceptual, photo, short) for _ in range(count)]
+        while not searches[0].done:
+            together.each([one.step for one in searches])
+        _finish(generator)
+
+    with SideBySide(count) as together:
+        search(together)  # to warm up
+        started = time.perf_counter()
+        search(together)
+    seconds = time.perf_counter() - started
+    return len(groups) * seconds * settings.all_steps / short.all_steps
 
 
 def _finish(generator: Generator) -> None:

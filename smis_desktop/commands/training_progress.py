@@ -13,7 +13,7 @@ from smis_desktop.commands.stage_times import StageTimes
 from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
-    InvertingShot,
+    InvertingShots,
     ObedienceProgress,
     ShotInverted,
     TrainingEvent,
@@ -38,11 +38,12 @@ class TrainingProgress:
     def tell(self, event: TrainingEvent) -> None:
         """Show one event."""
         self._times.tell(event)
-        if isinstance(event, InvertingShot):
-            words = f"Inverting {event.name} ({event.number} of {event.count})"
+        if isinstance(event, InvertingShots):
+            numbers = "–".join(str(number) for number in sorted({event.numbers[0], event.numbers[-1]}))
+            words = f"Inverting {' and '.join(event.names)} ({numbers} of {event.count})"
             self._console.progress(words, event.step / event.steps)
-            if event.picture is not None:
-                self._keep(f"inverted-{event.number}.png", event.picture)
+            for number, picture in zip(event.numbers, event.pictures, strict=False):
+                self._keep(f"inverted-{number}.png", picture)
         elif isinstance(event, ShotInverted):
             figures: dict[str, Any] = {
                 "psnr": round(event.psnr, 2),

@@ -9,21 +9,23 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class InvertingShot:
-    """One step of a photo's inversion. `picture` (uint8 [256, 256, 3]) comes every so often."""
+class InvertingShots:
+    """One step of the inversion of photos, several at once: their names, and their numbers among the `count` shots, the
+    first of which is 1. `best_loss` is their mean. `pictures` (uint8 [256, 256, 3] each) come every so often."""
 
-    name: str
-    number: int
+    names: tuple[str, ...]
+    numbers: tuple[int, ...]
     count: int
     step: int
     steps: int
     best_loss: float
-    picture: np.ndarray | None = field(default=None, repr=False)
+    pictures: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
 class ShotInverted:
-    """A photo's reconstruction, in figures (see `inversion.InversionResult`)."""
+    """A photo's reconstruction, in figures (see `inversion.InversionResult`). `seconds`: of photos that were searched
+    for at once, each one's equal share."""
 
     name: str
     perceptual: float
@@ -64,6 +66,6 @@ class ObedienceProgress:
     previews: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
 
-TrainingEvent = InvertingShot | ShotInverted | ClassesLearned | EncoderProgress | ObedienceProgress
+TrainingEvent = InvertingShots | ShotInverted | ClassesLearned | EncoderProgress | ObedienceProgress
 OnEvent = Callable[[TrainingEvent], None]
 """Called in the training's own thread. An exception that it raises stops the training; what was stored stays."""

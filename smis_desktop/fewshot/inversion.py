@@ -41,15 +41,15 @@ _NEAR = 0.4
 class InversionSettings:
     """What decides an inversion, besides the photo and the generator."""
 
-    steps: int = 60
+    steps: int = 80
     learning_rate: float = 0.1
     perceptual_weight: float = 0.8
     prior_weight: float = 0.02
     shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    close_steps: float = 1.8
+    close_steps: float = 1.5
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
-    large_steps: float = 0.15
+    large_steps: float = 1 / 6
     """The last part of the steps closer compares pictures of 256², all others of 128²."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""

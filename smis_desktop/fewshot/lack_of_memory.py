@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.fewshot.training import TrainingSettings
+if TYPE_CHECKING:
+    from smis_desktop.fewshot.personal_model import PersonalModel
+    from smis_desktop.fewshot.training import TrainingSettings
 
 _SMALLEST_BATCH = 2
 

@@ -11,7 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,27 +22,28 @@ from smis_desktop.fewshot.encoder_training import EncoderTraining, LatentObjecti
 from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
-    InvertingShot,
     ObedienceProgress,
     OnEvent,
-    ShotInverted,
     TrainingEvent,
 )
 from smis_desktop.fewshot.feature_colors import learn_feature_colors
 from smis_desktop.fewshot.frozen import freeze
-from smis_desktop.fewshot.inversion import Inversion, InversionSettings
+from smis_desktop.fewshot.inversion import InversionSettings
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.label_directions import label_directions
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
-from smis_desktop.fewshot.photo_latents import kept_pair, views_of
+from smis_desktop.fewshot.photo_latents import views_of
+from smis_desktop.fewshot.photo_search import PhotoSearch
 from smis_desktop.fewshot.pool import FeatureStore, SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.scribbles import are_scribbles
+from smis_desktop.fewshot.training_shot import TrainingShot
+from smis_desktop.fewshot.training_store import ReadOnly, TrainingStore
 from smis_desktop.fewshot.transfer import LabelKind, LatentShot
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.gan.pictures import Pictures, TorchPictures, quick_side
@@ -52,7 +53,6 @@ from smis_desktop.gan.protocol import Generator
 from smis_desktop.labels.palette import Palette
 from smis_desktop.labels.shots import TransferRule
 
-_PICTURE_EVERY = 20
 _CHECKPOINT_EVERY = 8
 """Rounds between two checkpoints of the encoder."""
 _OBEDIENCE_CHECKPOINT_EVERY = 20
@@ -96,38 +96,6 @@ class TrainingSettings:
         return -(-self.samples // self.round_size)
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingShot:
-    """A labelled picture. label_map uint8 [s, s] of class ids; picture uint8 [S, S, 3].
-
-    ws: [num_ws, 512] of a picture that the generator made. found: of a photo that was inverted before, [2, num_ws, 512]
-    as `kept_pair` gives them. Where both are None, the picture is inverted.
-    """
-
-    name: str
-    label_map: np.ndarray
-    picture: np.ndarray | None = None
-    ws: Tensor | None = None
-    found: Tensor | None = None
-
-    @property
-    def is_known(self) -> bool:
-        """Whether nothing has to be inverted."""
-        return self.ws is not None or self.found is not None
-
-
-class TrainingStore(Protocol):
-    """Where a training keeps what it has made so far, by name."""
-
-    def read(self, name: str) -> dict[str, Tensor] | None:
-        """What was written under that name, or None."""
-        ...
-
-    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
-        """Replaces what is under that name, atomically."""
-        ...
-
-
 def train(
     name: str,
     generator: Generator,
@@ -155,14 +123,14 @@ def train(
     if ranks.count > smallest:
         raise UserError(f"{ranks.count} processes are too many for batches of {smallest}; start {smallest} at most.")
     if not ranks.is_first:
-        store, on_event, on_improved = _Read(store), _say_nothing, None
+        store, on_event, on_improved = ReadOnly(store), _say_nothing, None
     resolution = generator.feature_resolution
     for shot in shots:
         if not bool((layout_channels(shot.label_map, palette, settings.label_kind, resolution) != UNKNOWN).any()):
             raise UserError(
                 f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
             )
-    latents = _invert_all(generator, open_perceptual, shots, settings, store, on_event, ranks)
+    latents = PhotoSearch(generator, open_perceptual, shots, settings.inversion, store, on_event, ranks).latents()
     device = generator.device
     views: list[list[LatentShot]] = []
     for shot, found in zip(shots, latents, strict=True):
@@ -226,19 +194,6 @@ def takes_probe(settings: TrainingSettings, labels: Sequence[Tensor]) -> bool:
     return settings.transfer != "vectors" and (settings.label_kind == "dense" or are_scribbles(labels))
 
 
-class _Read:
-    """The store of a process that is not the first: it only reads."""
-
-    def __init__(self, store: TrainingStore) -> None:
-        self._store = store
-
-    def read(self, name: str) -> dict[str, Tensor] | None:
-        return self._store.read(name)
-
-    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
-        """The first process does it."""
-
-
 def _say_nothing(event: TrainingEvent) -> None:
     """The first process tells it."""
 
@@ -253,70 +208,6 @@ def precision_begun_with(description: Mapping[str, Any]) -> Precision | None:
     if not description:
         return None
     return "bfloat16" if description.get("precision") == "bfloat16" else "float32"
-
-
-def _invert_all(
-    generator: Generator,
-    open_perceptual: Callable[[], PerceptualDistance],
-    shots: Sequence[TrainingShot],
-    settings: TrainingSettings,
-    store: TrainingStore,
-    on_event: OnEvent,
-    ranks: Ranks,
-) -> list[Tensor]:
-    """Every process takes the next photo in turn, and all of them get all latents: [1, num_ws, 512] of a picture that
-    the generator made, else [2, num_ws, 512]."""
-    perceptual: PerceptualDistance | None = None
-    found = []
-    for number, shot in enumerate(shots):
-        known = shot.found if shot.ws is None else shot.ws[None]
-        if known is None:
-            done = store.read(f"inverted-{number}")
-            if done is None and number % ranks.count == ranks.rank:
-                perceptual = perceptual or open_perceptual()
-                done = _invert(generator, perceptual, shot, number, len(shots), settings, store, on_event)
-                store.write(f"inverted-{number}", done)
-            known = torch.empty(2, generator.num_ws, generator.w_dim) if done is None else kept_pair(done)
-        found.append(known)
-    latents = [ranks.told(ws.cpu(), number % ranks.count) for number, ws in enumerate(found)]
-    for number, shot in enumerate(shots):
-        if not shot.is_known and number % ranks.count:
-            near, close = latents[number]
-            store.write(f"inverted-{number}", {"ws": near, "close_ws": close})
-    return latents
-
-
-def _invert(
-    generator: Generator,
-    perceptual: PerceptualDistance,
-    shot: TrainingShot,
-    number: int,
-    count: int,
-    settings: TrainingSettings,
-    store: TrainingStore,
-    on_event: OnEvent,
-) -> dict[str, Tensor]:
-    started = time.monotonic()
-    if shot.picture is None:
-        raise ValueError(f"shot {shot.name} has neither a picture nor latents")
-    inversion = Inversion(generator, perceptual, shot.picture, settings.inversion)
-    begun = store.read("inverting")
-    if begun is not None and int(begun.pop("number").item()) == number:
-        inversion.restore(begun)
-    while not inversion.done:
-        progress = inversion.step()
-        picture = None
-        if progress.step % _PICTURE_EVERY == 0:
-            picture = to_rgb8(inversion.best_draft())
-            store.write("inverting", {"number": torch.tensor(number), **inversion.state()})
-        on_event(
-            InvertingShot(shot.name, number + 1, count, progress.step, progress.steps, progress.best_loss, picture)
-        )
-    result = inversion.result()
-    on_event(
-        ShotInverted(shot.name, result.perceptual, result.psnr, result.latent_distance, time.monotonic() - started)
-    )
-    return {"ws": result.ws, "close_ws": result.close_ws}
 
 
 def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSettings) -> LayoutEncoder:

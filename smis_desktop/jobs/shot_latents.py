@@ -9,7 +9,7 @@ from torch import Tensor
 
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
 from smis_desktop.fewshot.photo_latents import kept_pair
-from smis_desktop.fewshot.training import TrainingShot
+from smis_desktop.fewshot.training_shot import TrainingShot
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.labels.shots import ShotsFolder
 from smis_desktop.storage.generated_pictures import GeneratedPicture, read_generated_pictures

@@ -76,20 +76,20 @@ class UseNow:
 @dataclass(frozen=True)
 class TrainingStep:
     """Where it is. `fraction` 0–1 and `seconds_left` are of everything; `loss` is of the stage's own kind, None where
-    it has none. photo: the name of the one that is searched for."""
+    it has none. photos: the names of those that are searched for."""
 
     stage: str
     fraction: float
     seconds_left: float | None
     loss: float | None = None
-    photo: str = ""
+    photos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoGrowing:
-    """What the photo that is searched for looks like so far, uint8 [256, 256, 3]."""
+class PhotosGrowing:
+    """What the photos that are searched for look like so far, uint8 [256, 256, 3] each."""
 
-    picture: np.ndarray = field(repr=False)
+    pictures: tuple[np.ndarray, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,14 +298,14 @@ class _Watcher:
         self._left = _TimeLeft(settings, to_invert)
 
     def tell(self, event: TrainingEvent) -> None:
-        from smis_desktop.fewshot.events import EncoderProgress, InvertingShot, ObedienceProgress, ShotInverted
+        from smis_desktop.fewshot.events import EncoderProgress, InvertingShots, ObedienceProgress, ShotInverted
 
         left = self._left
-        if isinstance(event, InvertingShot):
-            part, seconds = left.inverting(event.step)
-            self._step("inverting", part, seconds, event.best_loss, event.name)
-            if event.picture is not None:
-                self._send(PhotoGrowing(event.picture))
+        if isinstance(event, InvertingShots):
+            part, seconds = left.inverting(event.step, len(event.names))
+            self._step("inverting", part, seconds, event.best_loss, event.names)
+            if event.pictures:
+                self._send(PhotosGrowing(event.pictures))
         elif isinstance(event, ShotInverted):
             left.inverted += 1
         elif isinstance(event, EncoderProgress):
@@ -317,9 +317,11 @@ class _Watcher:
             self._show(event.previews)
         self._listen()
 
-    def _step(self, stage: str, part: float, seconds_left: float | None, loss: float, photo: str = "") -> None:
+    def _step(
+        self, stage: str, part: float, seconds_left: float | None, loss: float, photos: tuple[str, ...] = ()
+    ) -> None:
         start, span = self._left.spans[stage]
-        self._send(TrainingStep(stage, start + part * span, seconds_left, loss, photo))
+        self._send(TrainingStep(stage, start + part * span, seconds_left, loss, photos))
 
     def _show(self, pictures: tuple[np.ndarray, ...]) -> None:
         if pictures:
@@ -364,10 +366,10 @@ class _TimeLeft:
             self.spans[stage] = (at / total, seconds / total)
             at += seconds
 
-    def inverting(self, step: int) -> tuple[float, float | None]:
-        """After a step of a photo's inversion: the share of all photos that is done, and the seconds left of
-        everything; None before there is a pace."""
-        done = min(self.inverted + self._photo_share(step), float(self._to_invert))
+    def inverting(self, step: int, count: int) -> tuple[float, float | None]:
+        """After a step of the inversion of so many photos at once: the share of all photos that is done, and the
+        seconds left of everything; None before there is a pace."""
+        done = min(self.inverted + count * self._photo_share(step), float(self._to_invert))
         worked = time.monotonic() - self.rested
         if self._begun is None:
             self._begun = done, worked  # one that is gone on with begins in the middle, and the first step is slow

@@ -20,8 +20,8 @@ _DESCRIPTION = "training.json"
 
 
 class TrainingFolder:
-    """`fewshot.training.TrainingStore` on disk. Every file is written atomically; a stop at any moment loses at most
-    the stage in hand."""
+    """`fewshot.training_store.TrainingStore` on disk. Every file is written atomically; a stop at any moment
+    loses at most the stage in hand."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

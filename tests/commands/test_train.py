@@ -159,7 +159,9 @@ def test_cropping_is_noted(smis: Smis, tmp_path: Path, small_data: Path, shots: 
 def test_minutes_choose_the_samples(
     smis: Smis, tmp_path: Path, small_data: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_pace, "measured_pace", lambda *_: Pace(0.5, 1.5, obedience_step=0.5))
+    monkeypatch.setattr(
+        training_pace, "measured_pace", lambda *given: Pace(0.5 * 2 * given[2].inversion.all_steps, 1.5, 0.5)
+    )
     words = ["train", shots, "--generator", "small", "--json", "--out", tmp_path / "m", "--minutes", 0.1]
     # Six seconds: two photos, one step and one closer each, take two of them, two steps for obedience one, two rounds
     # the rest.
@@ -177,11 +179,11 @@ def test_the_pace_is_measured_on_the_real_code(small: MobileStyleGAN) -> None:
     from smis_desktop.storage.perceptual_store import open_perceptual_distance
 
     settings = training.TrainingSettings()
-    pace = measured_pace(small, open_perceptual_distance(lambda words, fraction: None), settings)
-    assert pace.inversion_step > 0
+    pace = measured_pace(small, open_perceptual_distance(lambda words, fraction: None), settings, to_invert=2)
+    assert pace.inversion > 0
     assert pace.round > 0
     assert pace.obedience_step > 0
-    assert measured_pace(small, None, settings).inversion_step == 0
+    assert measured_pace(small, None, settings).inversion == 0
 
 
 def _start(shots: Path, out: Path, *words: object) -> subprocess.Popen[str]:

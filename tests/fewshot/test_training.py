@@ -18,7 +18,8 @@ from smis_desktop.fewshot.personal_model import PersonalModel
 from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.scribbles import ScribbleTransfer
-from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, describe, train
+from smis_desktop.fewshot.training import TrainingSettings, describe, train
+from smis_desktop.fewshot.training_shot import TrainingShot
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.labels.palette import Palette, SemanticClass

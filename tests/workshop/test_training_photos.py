@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from smis_desktop.fewshot.events import EncoderProgress, InvertingShot, ShotInverted
+from smis_desktop.fewshot.events import EncoderProgress, InvertingShots, ShotInverted
 from smis_desktop.fewshot.inversion import InversionSettings
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.jobs import training
 from smis_desktop.jobs.spawned import Inbox
-from smis_desktop.jobs.training import PhotoGrowing, Trained, TrainingOrder, TrainingStep, _Watcher, train_by_order
+from smis_desktop.jobs.training import PhotosGrowing, Trained, TrainingOrder, TrainingStep, _Watcher, train_by_order
 from smis_desktop.jobs.workshop_messages import ShotFound
 from smis_desktop.storage.workshop import Workshop
 from tests.workshop.conftest import picture_and_label
@@ -72,9 +72,9 @@ def test_a_photo_that_the_training_found_stays_found(
     assert isinstance(told[-1], Trained)
     (found,) = [message for message in told if isinstance(message, ShotFound)]
     assert (found.name, found.is_kept, found.picture.shape) == (photo, True, (256, 256, 3))
-    assert any(isinstance(message, PhotoGrowing) for message in told)
+    assert any(isinstance(message, PhotosGrowing) for message in told)
     searching = [m for m in told if isinstance(m, TrainingStep) and m.stage == "inverting"]
-    assert {step.photo for step in searching} == {photo}
+    assert {step.photos for step in searching} == {(photo,)}
     state = next(shot for shot in workshop.shots() if shot.name == photo)
     assert (state.psnr, state.perceptual) == (found.psnr, found.perceptual)
 
@@ -88,7 +88,7 @@ def test_a_photo_that_was_replaced_meanwhile_is_not_taken_for_found(
     told: list[Any] = []
 
     def tell(message: Any) -> None:
-        if isinstance(message, PhotoGrowing):
+        if isinstance(message, PhotosGrowing):
             workshop.remove_shot(photo)
             assert workshop.add_photo("photo", np.zeros((64, 64, 3), np.uint8)) == photo
         told.append(message)
@@ -104,27 +104,28 @@ def test_a_photo_that_was_replaced_meanwhile_is_not_taken_for_found(
 
 
 def test_the_time_left_is_of_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine half as fast as the one that the shares were measured on, and two photos."""
+    """A machine half as fast as the one that the shares were measured on, and three photos: one, and two at once."""
     now = 100.0
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: now))
     told: list[Any] = []
     here, _there = multiprocessing.Pipe()
     settings = TrainingSettings()
-    watcher = _Watcher(told.append, Inbox(here), settings, to_invert=2)
+    watcher = _Watcher(told.append, Inbox(here), settings, to_invert=3)
     inversion = settings.inversion
     small = inversion.small_steps
     pace = 2 * 34 / (small / 3 + inversion.all_steps - small)
-    whole = 2 * (2 * 34 + 75 + 85)
+    whole = 2 * (3 * 34 + 75 + 85)
     since = now
-    for number in (2, 4):  # the third picture is the generator's own
+    for names, numbers in ((("a",), (1,)), (("b", "c"), (2, 4))):  # the third picture is the generator's own
         for step in range(1, inversion.all_steps + 1):
-            now += pace / 3 if step <= small else pace
-            watcher.tell(InvertingShot("photo", number, 4, step, inversion.all_steps, 1.0))
+            now += len(names) * (pace / 3 if step <= small else pace)
+            watcher.tell(InvertingShots(names, numbers, 4, step, inversion.all_steps, 1.0))
             if len(told) > 1:
                 assert told[-1].seconds_left == pytest.approx(whole - (now - since), abs=0.1)
-        watcher.tell(ShotInverted("photo", 0.2, 20.0, 1.0, 106.0))
+        for name in names:
+            watcher.tell(ShotInverted(name, 0.2, 20.0, 1.0, 106.0))
     assert told[0].seconds_left is None
-    assert told[-1].fraction == pytest.approx(2 * 34 / (2 * 34 + 75 + 85))
+    assert told[-1].fraction == pytest.approx(3 * 34 / (3 * 34 + 75 + 85))
     watcher.tell(EncoderProgress(1600, 3200, 250, 1.0, 70.0, 3200 / 140))
     assert told[-1].seconds_left == pytest.approx(70 + 2 * 85)
 

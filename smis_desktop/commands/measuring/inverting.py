@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from smis_desktop.commands.measuring.timing import figures
 from smis_desktop.fewshot.inversion import Inversion, InversionSettings
 from smis_desktop.fewshot.known_latents import latents_of_seed
 from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.fewshot.side_by_side import SideBySide, groups_of
 from smis_desktop.gan.pixels import from_rgb8
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.labels.pictures import read_picture
@@ -65,7 +67,8 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A photo found again both ways. step_ms: milliseconds of each step of the inversion."""
+    """A photo found again both ways. step_ms: milliseconds of each step of the inversion; of several photos side by
+    side, each one's equal share."""
 
     photo: Photo
     inversion: Found
@@ -102,36 +105,52 @@ def invert_both_ways(
     settings: InversionSettings,
     told: Callable[[float], None],
 ) -> list[Pair]:
-    """The two take turns, so that a machine that slows down does it to both: after each step of the inversion the
-    plain descent makes its own until it has used as much time. `told` hears the fraction done, 0–1."""
-    pairs = []
-    for number, photo in enumerate(photos):
-        inversion, plain = (
-            Inversion(generator, perceptual, photo.picture, settings),
-            PlainDescent(generator, photo.picture),
-        )
-        taken: list[float] = []
-        plain_seconds, plain_steps = 0.0, 0
-        while not inversion.done:
-            started = time.perf_counter()
-            progress = inversion.step()
-            taken.append(time.perf_counter() - started)
-            while plain_seconds < sum(taken):
-                started = time.perf_counter()
-                plain.step(progress.step / progress.steps)
-                plain_seconds += time.perf_counter() - started
-                plain_steps += 1
-            told((number + progress.step / progress.steps) / len(photos))
-        ws = inversion.result().close_ws.to(generator.device)
-        pairs.append(
-            Pair(
-                photo,
-                _found(generator, perceptual, photo, ws, len(taken), sum(taken)),
-                _found(generator, perceptual, photo, plain.ws, plain_steps, plain_seconds),
-                [1000 * seconds for seconds in taken],
-            )
-        )
+    """As many side by side as in a training. The two ways take turns, so that a machine that slows down does it to
+    both: after each step of the inversion the plain descent makes its own until it has used as much time. `told` hears
+    the fraction done, 0–1."""
+    pairs: list[Pair] = []
+    for group in groups_of(photos, generator.device):
+
+        def tell(done: float, before: int = len(pairs), of_group: int = len(group)) -> None:
+            told((before + done * of_group) / len(photos))
+
+        with SideBySide(len(group)) as together:
+            pairs += _inverted_both_ways(generator, perceptual, group, settings, together, tell)
     return pairs
+
+
+def _inverted_both_ways(
+    generator: Generator,
+    perceptual: PerceptualDistance,
+    photos: Sequence[Photo],
+    settings: InversionSettings,
+    together: SideBySide,
+    told: Callable[[float], None],
+) -> list[Pair]:
+    inversions = [Inversion(generator, perceptual, photo.picture, settings) for photo in photos]
+    plain = [PlainDescent(generator, photo.picture) for photo in photos]
+    taken: list[float] = []
+    plain_seconds, plain_steps = 0.0, 0
+    while not inversions[0].done:
+        started = time.perf_counter()
+        progress, *_ = together.each([inversion.step for inversion in inversions])
+        taken.append((time.perf_counter() - started) / len(photos))
+        done = progress.step / progress.steps
+        while plain_seconds < sum(taken):
+            started = time.perf_counter()
+            together.each([partial(descent.step, done) for descent in plain])
+            plain_seconds += (time.perf_counter() - started) / len(photos)
+            plain_steps += 1
+        told(done)
+    return [
+        Pair(
+            photo,
+            _found(generator, perceptual, photo, inversion.result().close_ws, len(taken), sum(taken)),
+            _found(generator, perceptual, photo, descent.ws, plain_steps, plain_seconds),
+            [1000 * seconds for seconds in taken],
+        )
+        for photo, inversion, descent in zip(photos, inversions, plain, strict=True)
+    ]
 
 
 def inversion_figures(pairs: Iterable[Pair]) -> dict[str, Any]:
@@ -166,6 +185,7 @@ def _found(
     """Judged on the generator's full picture, whatever shortcut the search took."""
     target = from_rgb8(photo.picture, _SIDE).to(generator.device)
     with torch.inference_mode():
+        ws = ws.to(generator.device)
         picture = render_ws(generator, ws[None], _SIDE)
         made = from_rgb8(picture, _SIDE).to(generator.device)
         distance = perceptual(perceptual.features(made), perceptual.features(target)).item()

@@ -15,7 +15,8 @@ from smis_desktop.fewshot.events import EncoderProgress, ObedienceProgress, Trai
 from smis_desktop.fewshot.metrics import mean_iou, pixel_accuracy
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.fewshot.training import TrainingSettings, TrainingShot, train
+from smis_desktop.fewshot.training import TrainingSettings, train
+from smis_desktop.fewshot.training_shot import TrainingShot
 from smis_desktop.fewshot.transfer import TransferKind
 from smis_desktop.gan.protocol import Generator
 from smis_desktop.jobs.preview import STEPS_AT_REST

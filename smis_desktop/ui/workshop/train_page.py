@@ -11,7 +11,7 @@ from smis_desktop.jobs.spawned import WorkEnded, WorkFailed
 from smis_desktop.jobs.training import (
     GoesOnOnProcessor,
     ModelImproved,
-    PhotoGrowing,
+    PhotosGrowing,
     SmallerBatch,
     Trained,
     TrainingPaused,
@@ -37,7 +37,7 @@ class TrainPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_paused = False
-        self._photo_name = ""
+        self._photo_names: tuple[str, ...] = ()
         lead = QLabel(
             self.tr(
                 "The model learns to turn layouts in your classes into pictures. The first pictures come within "
@@ -65,9 +65,9 @@ class TrainPage(QWidget):
         self._words.setWordWrap(True)
         self._note = QLabel()
         self._note.setWordWrap(True)
-        self._photo = QLabel()
-        self._photo.setFixedSize(_SIDE, _SIDE)
-        self._photo.setAccessibleName(self.tr("The photo, as far as it is found"))
+        self._photos: list[QLabel] = []
+        self._photo_row = QHBoxLayout()
+        self._photo_row.addStretch(1)
         self.plot = LossPlot()
         self._pictures = [QLabel() for _ in range(5)]
         pictures = QHBoxLayout()
@@ -91,7 +91,7 @@ class TrainPage(QWidget):
         column.addWidget(self._line)
         column.addWidget(self._words)
         column.addWidget(self._note)
-        column.addWidget(self._photo)
+        column.addLayout(self._photo_row)
         self.plot.setMaximumHeight(220)
         column.addWidget(self.plot, 1)
         column.addWidget(title)
@@ -104,7 +104,7 @@ class TrainPage(QWidget):
         self._show_buttons(is_training=False)
         self._line.hide()
         self._tell_note("")
-        self._hide_photo()
+        self._hide_photos()
         self._words.setText(words)
 
     def show_begun(self) -> None:
@@ -116,7 +116,7 @@ class TrainPage(QWidget):
         self._line.show()
         self._line.set_fraction(-1.0)
         self._tell_note("")
-        self._hide_photo()
+        self._hide_photos()
         self._words.setText(self.tr("Opening the shots…"))
 
     def show_message(self, message: object) -> None:
@@ -124,9 +124,8 @@ class TrainPage(QWidget):
         match message:
             case TrainingStep():
                 self._show_step(message)
-            case PhotoGrowing():
-                self._photo.setPixmap(_fitted(message.picture))
-                self._photo.show()
+            case PhotosGrowing():
+                self._show_photos(message.pictures)
             case TrainingPictures():
                 for label, picture in zip(self._pictures, message.pictures, strict=False):
                     label.setPixmap(_fitted(picture))
@@ -164,7 +163,7 @@ class TrainPage(QWidget):
             self.show_resumed()
         stages = {
             "opening": self.tr("Opening the shots"),
-            "inverting": self.tr("Searching for the photo “{name}”").format(name=step.photo),
+            "inverting": self.tr("Searching for {names}").format(names=", ".join(f"“{name}”" for name in step.photos)),
             "encoder": self.tr("Learning from pictures that label themselves"),
             "obedience": self.tr("Learning to obey"),
         }
@@ -173,9 +172,9 @@ class TrainPage(QWidget):
             left = self.tr("about {minutes} min left") if step.seconds_left > 90 else self.tr("about {seconds} s left")
             words += " · " + left.format(minutes=round(step.seconds_left / 60), seconds=round(step.seconds_left))
         self._words.setText(words)
-        if step.photo != self._photo_name:
-            self._hide_photo()
-            self._photo_name = step.photo
+        if step.photos != self._photo_names:
+            self._hide_photos()
+            self._photo_names = step.photos
         self._line.set_fraction(step.fraction)
         if step.loss is not None:
             self.plot.add(step.stage, step.fraction, step.loss)
@@ -185,9 +184,21 @@ class TrainPage(QWidget):
         self._note.setText(words)
         self._note.setVisible(bool(words))
 
-    def _hide_photo(self) -> None:
-        self._photo.clear()
-        self._photo.hide()
+    def _show_photos(self, pictures: tuple[np.ndarray, ...]) -> None:
+        while len(self._photos) < len(pictures):
+            photo = QLabel()
+            photo.setFixedSize(_SIDE, _SIDE)
+            photo.setAccessibleName(self.tr("A photo, as far as it is found"))
+            self._photo_row.insertWidget(len(self._photos), photo)
+            self._photos.append(photo)
+        for photo, picture in zip(self._photos, pictures, strict=False):
+            photo.setPixmap(_fitted(picture))
+            photo.show()
+
+    def _hide_photos(self) -> None:
+        for photo in self._photos:
+            photo.clear()
+            photo.hide()
 
     def _show_buttons(self, *, is_training: bool) -> None:
         self.train_button.setEnabled(not is_training)

@@ -1,0 +1,142 @@
+"""The photos among a training's shots are looked for in the generator: several side by side, resumable exactly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smis_desktop.fewshot.events import InvertingShots, OnEvent, ShotInverted
+from smis_desktop.fewshot.inversion import Inversion, InversionSettings
+from smis_desktop.fewshot.lack_of_memory import is_lack_of_memory
+from smis_desktop.fewshot.perceptual import PerceptualDistance
+from smis_desktop.fewshot.photo_latents import kept_pair
+from smis_desktop.fewshot.ranks import Ranks
+from smis_desktop.fewshot.side_by_side import SideBySide, groups_of
+from smis_desktop.fewshot.training_shot import TrainingShot
+from smis_desktop.fewshot.training_store import TrainingStore
+from smis_desktop.gan.pixels import to_rgb8
+from smis_desktop.gan.protocol import Generator
+
+_KEEP_EVERY = 20
+_UNDER_WAY = "inverting"
+"""Under this name the store has the searches under way, each shot's tensors under its number."""
+
+
+class PhotoSearch:
+    """`latents()` gives those of all shots; what was found before is read from the store."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        open_perceptual: Callable[[], PerceptualDistance],
+        shots: Sequence[TrainingShot],
+        settings: InversionSettings,
+        store: TrainingStore,
+        on_event: OnEvent,
+        ranks: Ranks,
+    ) -> None:
+        """open_perceptual: called only if a photo is to be inverted."""
+        self._generator, self._open_perceptual = generator, open_perceptual
+        self._shots, self._settings, self._store = shots, settings, store
+        self._on_event, self._ranks = on_event, ranks
+        self._perceptual: PerceptualDistance | None = None
+
+    def latents(self) -> list[Tensor]:
+        """[1, num_ws, 512] of a picture that the generator made, else [2, num_ws, 512] as `kept_pair` gives them. Every
+        process takes the next photo in turn, and all of them get all latents."""
+        ranks = self._ranks
+        unknown = [number for number, shot in enumerate(self._shots) if not shot.is_known]
+        own = [number for number in unknown if number % ranks.count == ranks.rank]
+        found = {number: before for number in unknown if (before := self._read(number)) is not None}
+        for group in groups_of(own, self._generator.device):
+            if any(number not in found for number in group):
+                found |= self._find_in_memory(group)
+        latents = []
+        for number, shot in enumerate(self._shots):
+            if shot.ws is not None:
+                of_shot = shot.ws[None]
+            elif shot.found is not None:
+                of_shot = shot.found
+            elif number in found:
+                of_shot = kept_pair(found[number])
+            else:
+                of_shot = torch.empty(2, self._generator.num_ws, self._generator.w_dim)
+            latents.append(ranks.told(of_shot.cpu(), number % ranks.count))
+        for number in unknown:
+            if number % ranks.count:
+                near, close = latents[number]
+                self._store.write(f"inverted-{number}", {"ws": near, "close_ws": close})
+        return latents
+
+    def _read(self, number: int) -> dict[str, Tensor] | None:
+        return self._store.read(f"inverted-{number}")
+
+    def _find_in_memory(self, group: list[int]) -> dict[int, dict[str, Tensor]]:
+        """One after the other, from where they came to, if memory is too small for all at once."""
+        try:
+            return self._find(group)
+        except (MemoryError, RuntimeError) as error:
+            if len(group) == 1 or not is_lack_of_memory(error):
+                raise
+        found: dict[int, dict[str, Tensor]] = {}
+        for number in group:
+            found |= self._find([number])
+        return found
+
+    def _find(self, group: list[int]) -> dict[int, dict[str, Tensor]]:
+        """Of those in the group that are not found yet: a stop may have come when some of them were written."""
+        numbers = [number for number in group if self._read(number) is None]
+        searches = {number: self._begun(number) for number in numbers}
+        started = time.monotonic()
+        with SideBySide(len(group)) as together:
+            while under_way := {number: search for number, search in searches.items() if not search.done}:
+                progress = together.each([search.step for search in under_way.values()])
+                step = max(one.step for one in progress)
+                pictures: tuple[np.ndarray, ...] = ()
+                if step % _KEEP_EVERY == 0:
+                    self._keep(searches)
+                    pictures = tuple(to_rgb8(search.best_draft()) for search in under_way.values())
+                self._on_event(
+                    InvertingShots(
+                        names=tuple(self._shots[number].name for number in under_way),
+                        numbers=tuple(number + 1 for number in under_way),
+                        count=len(self._shots),
+                        step=step,
+                        steps=self._settings.all_steps,
+                        best_loss=sum(one.best_loss for one in progress) / len(progress),
+                        pictures=pictures,
+                    )
+                )
+            results = dict(zip(searches, together.each([search.result for search in searches.values()]), strict=True))
+        seconds = (time.monotonic() - started) / max(1, len(searches))
+        found = {}
+        for number, result in results.items():
+            name = self._shots[number].name
+            self._on_event(ShotInverted(name, result.perceptual, result.psnr, result.latent_distance, seconds))
+            found[number] = {"ws": result.ws, "close_ws": result.close_ws}
+            self._store.write(f"inverted-{number}", found[number])
+        return found
+
+    def _begun(self, number: int) -> Inversion:
+        """Where it was left, or from the beginning."""
+        shot = self._shots[number]
+        if shot.picture is None:
+            raise ValueError(f"shot {shot.name} has neither a picture nor latents")
+        self._perceptual = self._perceptual or self._open_perceptual()
+        search = Inversion(self._generator, self._perceptual, shot.picture, self._settings)
+        prefix = f"{number}."
+        kept = self._store.read(_UNDER_WAY) or {}
+        state = {key.removeprefix(prefix): tensor for key, tensor in kept.items() if key.startswith(prefix)}
+        if state:
+            search.restore(state)
+        return search
+
+    def _keep(self, searches: dict[int, Inversion]) -> None:
+        states = {number: search.state() for number, search in searches.items()}
+        self._store.write(
+            _UNDER_WAY, {f"{number}.{key}": tensor for number, state in states.items() for key, tensor in state.items()}
+        )
