@@ -30,7 +30,7 @@ from smis_desktop.gan.protocol import Generator
 _SIDE = 256
 _FIRST_SIDE = 128
 _CLOSE_LEARNING_RATE = 0.05
-_CLOSE_PERCEPTUAL_WEIGHT = 0.4
+_CLOSE_PERCEPTUAL_WEIGHT = 0.2
 _PERCEPTUAL_EVERY = 2
 """Of the steps closer to the photo at 128²; the weight makes up for the others."""
 _NEAR = 0.4

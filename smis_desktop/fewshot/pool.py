@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.ranks import ALONE, Ranks
+from smis_desktop.fewshot.side_by_side import SideBySide
 from smis_desktop.fewshot.transfer import LabelTransfer
 from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.gan.pictures import Pictures, TorchPictures
@@ -92,8 +91,8 @@ class SamplePool:
         features: list[dict[str, Tensor]] = [{}] * len(each)
         if known is not None:
             features = [{r: found[i : i + 1] for r, found in known.items()} for i in range(len(each))]
-        with _lanes(self._pictures.lanes) as lanes:
-            made = list(lanes.map(self._sample, each, features))
+        with SideBySide(self._pictures.lanes) as lanes:
+            made = lanes.each([partial(self._sample, *one) for one in zip(each, features, strict=True)])
         if self._kept is not None and known is None:
             self._kept.write(name, {r: torch.cat([sample.features[r] for sample in made]) for r in made[0].features})
         labels = self._ranks.collected(torch.cat([sample.labels for sample in made]), len(z))
@@ -129,18 +128,6 @@ class SamplePool:
         """Adds a round that `grow` made earlier."""
         self.w = torch.cat((self.w, w))
         self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))
-
-
-@contextmanager
-def _lanes(count: int) -> Iterator[ThreadPoolExecutor]:
-    """So many threads that share torch's among them: each with all of them, they would wait for one another."""
-    threads = torch.get_num_threads()
-    own = (max(1, threads // count),)
-    try:
-        with ThreadPoolExecutor(count, "samples", initializer=torch.set_num_threads, initargs=own) as lanes:
-            yield lanes
-    finally:
-        torch.set_num_threads(threads)  # what torch counts is a thread's own, but new ones take what was set last
 
 
 @dataclass(frozen=True, eq=False)

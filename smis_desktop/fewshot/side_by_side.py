@@ -1,4 +1,4 @@
-"""Works that go on step by step, side by side on the processor's cores.
+"""Works that go on side by side on the processor's cores.
 
 One step of the generator does not keep two cores busy: many of its parts are small. Two works of one core each get
 further than one after the other with both (docs/measurements.md, "Side by side").
@@ -49,8 +49,13 @@ class SideBySide(AbstractContextManager["SideBySide"]):
             torch.set_num_threads(self._threads)
 
     def each(self, steps: Sequence[Callable[[], T]]) -> list[T]:
-        """Calls all of them at once, at most `count`, and waits for all. Raises what the first of them raises."""
+        """Calls all of them, `count` at a time, and waits for all; their answers in the same order. Raises what the first
+        of them raises."""
         if self._workers is None:
             return [step() for step in steps]
         begun = [self._workers.submit(step) for step in steps]
-        return [one.result() for one in begun]
+        try:
+            return [one.result() for one in begun]
+        finally:
+            for one in begun:
+                one.cancel()  # those that have not begun when another has failed
