@@ -3,13 +3,13 @@
 The paper minimises L2 + 0.8 × LPIPS at 256². Three things are ours: the latents are optimised in whitened coordinates
 (a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations); their mean
 square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and all steps but the
-last few, which place the head and not its pores, look at half the side, at a third of the time.
+last quarter, which place the head and not its pores, look at half the side, at a third of the time.
 
 What comes of that lies near real latents and looks real, but is somebody else. From there more steps go on in `ws`
 itself, on absolute differences, which do not let go of small errors, and by nothing held back: the person is
 recognised, at some distance from real latents. Both are given; see `fewshot.photo_latents` for what is learned from
-them. The perceptual distance is a fifth of such a step and points the same way from one to the next: at half the side
-every second one does without (docs/measurements.md).
+them. The perceptual distance is a fifth of such a step and points the same way from one to the next: only every second
+one looks at it, at the whole side every third (docs/measurements.md).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from smis_desktop.gan.protocol import Generator
 
 _SIDE = 256
 _FIRST_SIDE = 128
-_CLOSE_LEARNING_RATE = 0.05
-_CLOSE_PERCEPTUAL_WEIGHT = 0.2
-_PERCEPTUAL_EVERY = 2
-"""Of the steps closer to the photo at 128²; the weight makes up for the others."""
+_CLOSE_LEARNING_RATE = 0.07
+_CLOSE_PERCEPTUAL_WEIGHT = 0.1
+_PERCEPTUAL_EVERY = {_FIRST_SIDE: 2, _SIDE: 3}
+"""Of the steps closer to the photo, by the side they look at; the weight makes up for the others."""
 _NEAR = 0.4
 """Standard deviations from the mean at which another try begins."""
 
@@ -47,9 +47,9 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    close_steps: float = 1.5
+    close_steps: float = 1.15
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
-    large_steps: float = 1 / 6
+    large_steps: float = 0.45
     """The last part of the steps closer compares pictures of 256², all others of 128²."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""
@@ -137,10 +137,11 @@ class Inversion:
             self._close = _Close(self.near_ws)
         if self._step == self.settings.small_steps:  # losses of two sides cannot be compared
             self._target, self._close.best_loss = self._at(self._step), math.inf
-        at = self._step - self.settings.steps
-        every = _PERCEPTUAL_EVERY if self._target.side == _FIRST_SIDE else 1
+        near, small = self.settings.steps, self.settings.small_steps
+        every = _PERCEPTUAL_EVERY[self._target.side]
+        at = self._step - (near if self._step < small else small)
         weight = 0.0 if at % every else every * _CLOSE_PERCEPTUAL_WEIGHT
-        done = at / (self.settings.all_steps - self.settings.steps)
+        done = (self._step - near) / (self.settings.all_steps - near)
         loss = self._close.step(done, lambda ws: self._close_loss(ws, weight), counts=weight > 0)
         self._step += 1
         return InversionProgress(self._step, self.settings.all_steps, loss, self._close.best_loss)

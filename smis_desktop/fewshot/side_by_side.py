@@ -49,8 +49,8 @@ class SideBySide(AbstractContextManager["SideBySide"]):
             torch.set_num_threads(self._threads)
 
     def each(self, steps: Sequence[Callable[[], T]]) -> list[T]:
-        """Calls all of them, `count` at a time, and waits for all; their answers in the same order. Raises what the first
-        of them raises."""
+        """Calls all of them, `count` at a time, and waits for all; their answers in the same order. Raises what the
+        first of them raises."""
         if self._workers is None:
             return [step() for step in steps]
         begun = [self._workers.submit(step) for step in steps]
