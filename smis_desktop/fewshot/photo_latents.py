@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-_HALF_WAY = 0.5
+_WAY = 0.25
+"""How far labels are learned from, of the way from real latents to the photo."""
 
 
 def kept_pair(found: Mapping[str, Tensor]) -> Tensor:
@@ -19,8 +20,8 @@ def kept_pair(found: Mapping[str, Tensor]) -> Tensor:
 def views_of(pair: Tensor) -> Tensor:
     """[2, num_ws, 512] as `kept_pair` gives them → the two that labels are learned from, the better one first.
 
-    Those near the photo place every outline, but its features are no face's: labels learned from half way there carry
-    further, and furthest together with those near real latents (docs/measurements.md).
+    Those near the photo place every outline, but its features are no face's: labels learned from a quarter of the
+    way there carry further, and furthest together with those near real latents (docs/measurements.md).
     """
     near, close = pair
-    return torch.stack((torch.lerp(near, close, _HALF_WAY), near))
+    return torch.stack((torch.lerp(near, close, _WAY), near))
