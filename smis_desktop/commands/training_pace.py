@@ -136,8 +136,7 @@ def _seconds_of_inversion(
     """Of so many photos, as a training would search for them; by a short search for the largest group of them."""
     with torch.no_grad():
         photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
-    groups = groups_of(range(photos), generator.device)
-    count = max(len(group) for group in groups)
+    count = max(len(group) for group in groups_of(range(photos), generator.device))
     short = dataclasses.replace(settings, steps=_INVERSION_STEPS)
 
     def search(together: SideBySide) -> None:
@@ -151,7 +150,7 @@ def _seconds_of_inversion(
         started = time.perf_counter()
         search(together)
     seconds = time.perf_counter() - started
-    return len(groups) * seconds * settings.all_steps / short.all_steps
+    return seconds / count * photos * settings.all_steps / short.all_steps
 
 
 def _finish(generator: Generator) -> None:

@@ -76,7 +76,7 @@ class PhotoSearch:
         return self._store.read(f"inverted-{number}")
 
     def _find_in_memory(self, group: list[int]) -> dict[int, dict[str, Tensor]]:
-        """One after the other, from where they came to, if memory is too small for all at once."""
+        """One after the other if memory is too small for all at once, the first from where it had come to."""
         try:
             return self._find(group)
         except (MemoryError, RuntimeError) as error:

@@ -23,12 +23,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from smis_desktop.labels.mirror import MirrorAxis
 from smis_desktop.labels.rect import Rect
-from smis_desktop.ui.canvas_marks import AXIS_REACH, draw_axis, draw_brush, draw_names
+from smis_desktop.ui.canvas_marks import draw_brush, draw_names
 from smis_desktop.ui.canvas_picture import CanvasPicture, UnderlayMode, heat_image
 from smis_desktop.ui.class_names import name_places
 from smis_desktop.ui.easel import Easel
+from smis_desktop.ui.mirror_handle import MirrorHandle
 from smis_desktop.ui.navigation import Navigation
 from smis_desktop.ui.theme import current_colors
 from smis_desktop.ui.tools.brush import BrushTool
@@ -93,7 +93,7 @@ class Canvas(QWidget):
         }
         self._in_hand: Tool | None = None
         self._button = Qt.MouseButton.NoButton
-        self._drags_axis = False
+        self._mirror_handle = MirrorHandle(easel, self.viewport)
         self._cursor_at: QPointF | None = None
         self._shows_names = False
         self._names: list[tuple[str, float, float]] = []
@@ -195,64 +195,29 @@ class Canvas(QWidget):
     # Pointer and keys
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        at, button, modifiers = event.position(), event.button(), event.modifiers()
-        if self._in_hand is not None or self._navigation.is_moving or self._drags_axis:
-            return
-        if self._navigation.takes(button):
-            self._navigation.begin(at, bool(modifiers & Qt.KeyboardModifier.ShiftModifier))
-            self._update_cursor()
-        elif button == Qt.MouseButton.LeftButton and self._is_on_axis(at):
-            self._drags_axis = True
-        elif button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
-            self._press(self._pen(event), button, modifiers)
+        self._begin(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        at = event.position()
-        if self._navigation.is_moving:
-            self._navigation.follow(at)
-        elif self._drags_axis:
-            self._move_axis(at)
-        else:
-            self.tool.move(self._pen(event))
-        self._move_cursor(at)
+        self._follow(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._navigation.is_moving and event.button() != Qt.MouseButton.RightButton:
-            self._navigation.end()
-            self._update_cursor()
-        elif self._drags_axis and event.button() == Qt.MouseButton.LeftButton:
-            self._drags_axis = False
-        elif event.button() == self._button:
-            self._release(self._pen(event))
+        self._end(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.tool.is_busy and self.options.tool == "polygon":
             self.tool.double_click(self._pen(event))
         else:
-            self.mousePressEvent(event)
+            self._begin(event)
 
     def tabletEvent(self, event: QTabletEvent) -> None:
         """A pen, with its pressure and its eraser end; without this its strokes would come as a mouse's."""
         kind = event.type()
         if kind == QEvent.Type.TabletPress and event.button() == Qt.MouseButton.LeftButton:
-            if self._in_hand is None and not self._navigation.is_moving:
-                if self._navigation.takes(event.button()):
-                    self._navigation.begin(
-                        event.position(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-                    )
-                else:
-                    self._press(self._pen(event), event.button(), event.modifiers())
+            self._begin(event)
         elif kind == QEvent.Type.TabletMove:
-            if self._navigation.is_moving:
-                self._navigation.follow(event.position())
-            else:
-                self.tool.move(self._pen(event))
-            self._move_cursor(event.position())
+            self._follow(event)
         elif kind == QEvent.Type.TabletRelease:
-            if self._navigation.is_moving:
-                self._navigation.end()
-            elif event.button() == self._button:
-                self._release(self._pen(event))
+            self._end(event)
         else:
             event.ignore()  # a barrel button: Qt makes a mouse event of it
             return
@@ -297,6 +262,37 @@ class Canvas(QWidget):
         self._move_cursor(None)
         super().leaveEvent(event)
 
+    def _begin(self, event: QMouseEvent | QTabletEvent) -> None:
+        at, button, modifiers = event.position(), event.button(), event.modifiers()
+        if self._in_hand is not None or self._navigation.is_moving or self._mirror_handle.is_held:
+            return
+        if self._navigation.takes(button):
+            self._navigation.begin(at, bool(modifiers & Qt.KeyboardModifier.ShiftModifier))
+            self._update_cursor()
+        elif button == Qt.MouseButton.LeftButton and self._mirror_handle.takes(at):
+            self._mirror_handle.begin()
+        elif button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
+            self._press(self._pen(event), button, modifiers)
+
+    def _follow(self, event: QMouseEvent | QTabletEvent) -> None:
+        at = event.position()
+        if self._navigation.is_moving:
+            self._navigation.follow(at)
+        elif self._mirror_handle.is_held:
+            self._mirror_handle.follow(at)
+        else:
+            self.tool.move(self._pen(event))
+        self._move_cursor(at)
+
+    def _end(self, event: QMouseEvent | QTabletEvent) -> None:
+        if self._navigation.is_moving and event.button() != Qt.MouseButton.RightButton:
+            self._navigation.end()
+            self._update_cursor()
+        elif self._mirror_handle.is_held and event.button() == Qt.MouseButton.LeftButton:
+            self._mirror_handle.end()
+        elif event.button() == self._button:
+            self._release(self._pen(event))
+
     def _press(self, pen: PenEvent, button: Qt.MouseButton, modifiers: Qt.KeyboardModifier) -> None:
         tool = self._tools[self.options.tool]
         if pen.is_eraser_end and self.options.tool == "brush":
@@ -326,36 +322,6 @@ class Canvas(QWidget):
 
     def _in_layout(self, at: QPointF) -> tuple[float, float]:
         return self.viewport.to_document(at.x(), at.y())
-
-    # The mirror axis
-
-    def _axis_line(self) -> tuple[QPointF, QPointF] | None:
-        workbench = self._easel.workbench
-        if workbench is None or workbench.mirror is None:
-            return None
-        size, at = workbench.document.size, workbench.mirror.position
-        overhang = 24 / self.viewport.scale
-        if workbench.mirror.orientation == "vertical":
-            ends = ((at, -overhang), (at, size + overhang))
-        else:
-            ends = ((-overhang, at), (size + overhang, at))
-        return QPointF(*self.viewport.to_view(*ends[0])), QPointF(*self.viewport.to_view(*ends[1]))
-
-    def _is_on_axis(self, at: QPointF) -> bool:
-        """Only its ends, past the layout's edges, can be taken: within it one paints."""
-        line = self._axis_line()
-        if line is None:
-            return False
-        return any(math.hypot(at.x() - end.x(), at.y() - end.y()) <= 2 * AXIS_REACH for end in line)
-
-    def _move_axis(self, at: QPointF) -> None:
-        workbench = self._easel.workbench
-        if workbench is None or workbench.mirror is None:
-            return
-        x, y = self._in_layout(at)
-        place = x if workbench.mirror.orientation == "vertical" else y
-        place = min(max(math.floor(2 * place + 0.5) / 2, 0.0), float(workbench.document.size))
-        self._easel.set_mirror(MirrorAxis(workbench.mirror.orientation, place))
 
     # View
 
@@ -470,9 +436,7 @@ class Canvas(QWidget):
             painter.restore()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         draw_names(painter, [(name, QPointF(*self.viewport.to_view(x, y))) for name, x, y in self._names])
-        line = self._axis_line()
-        if line is not None:
-            draw_axis(painter, line)
+        self._mirror_handle.paint(painter)
         self.tool.paint(painter)
         if self._cursor_at is not None and self._outline_is_visible:
             is_square = self.options.shape == "square"

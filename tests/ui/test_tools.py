@@ -218,6 +218,12 @@ def test_mirror_painting_is_drawn_on_both_sides_and_its_axis_can_be_moved(canvas
     assert workbench is not None
     assert workbench.mirror is not None
     assert workbench.mirror.position == pytest.approx(SIZE / 2 - 10, abs=1)
+    taken, left = round(workbench.mirror.position), pixels(easel).copy()
+    pen(canvas, QEvent.Type.TabletPress, (taken, round(-24 / canvas.viewport.scale)), 1.0)
+    pen(canvas, QEvent.Type.TabletMove, (taken + 20, -2), 1.0)
+    pen(canvas, QEvent.Type.TabletRelease, (taken + 20, -2), 0.0)
+    assert workbench.mirror.position == pytest.approx(taken + 20, abs=1)
+    np.testing.assert_array_equal(pixels(easel), left)
 
 
 def test_a_locked_layer_says_so_and_is_not_painted_on(canvas: Canvas, easel: Easel, qtbot: QtBot) -> None:
