@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.jobs.morph import FilmSettings
 from smis_desktop.storage.project_file import KeptPicture
+from smis_desktop.ui.number_boxes import roomy
 
 _SIDE = 96
 
@@ -46,7 +47,7 @@ class FilmDialog(QDialog):
             item.setCheckState(Qt.CheckState.Checked)
             self.list.addItem(item)
         self.list.itemChanged.connect(self._check)
-        self.seconds = QDoubleSpinBox()
+        self.seconds = roomy(QDoubleSpinBox())
         self.seconds.setRange(0.2, 20)
         self.seconds.setSingleStep(0.5)
         self.seconds.setValue(2.0)

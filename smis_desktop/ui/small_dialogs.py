@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.labels.document import DEFAULT_SIZE
 from smis_desktop.storage.recovery import RecoveryOffer
+from smis_desktop.ui.number_boxes import roomy
 
 SIZES = (64, 128, 256, 512, 1024, 2048)
 
@@ -49,7 +50,7 @@ class VariationsDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Export variations"))
-        self._count = QSpinBox()
+        self._count = roomy(QSpinBox())
         self._count.setRange(2, 100)
         self._count.setValue(9)
         self._count.setAccessibleName(self.tr("Number of variations"))

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.labels.flood import MAX_GAP
 from smis_desktop.ui.icons import ICON_SIZE
+from smis_desktop.ui.number_boxes import roomy
 from smis_desktop.ui.shortcuts import Shortcuts
 from smis_desktop.ui.tools.options import MAX_DIAMETER, TOOL_NAMES, ToolOptions
 
@@ -121,7 +122,7 @@ class BrushSize(QWidget):
         self._slider.setAccessibleName(self.tr("Brush size"))
         self._slider.setToolTip(self.tr("Size in layout pixels; [ and ] change it too, and Shift-drag on the canvas"))
         self._slider.valueChanged.connect(self._take_slider)
-        self._value = QSpinBox()
+        self._value = roomy(QSpinBox())
         self._value.setRange(1, MAX_DIAMETER)
         self._value.setSuffix(self.tr(" px"))
         self._value.setKeyboardTracking(False)
@@ -204,7 +205,7 @@ class _BucketSettings(QWidget):
         self._all_layers.toggled.connect(options.set_all_layers)
         name = QLabel(self.tr("Close gaps up to"))
         name.setProperty("role", "muted")
-        self._gap = QSpinBox()
+        self._gap = roomy(QSpinBox())
         self._gap.setRange(0, MAX_GAP)
         self._gap.setSuffix(self.tr(" px"))
         self._gap.setAccessibleName(self.tr("Close gaps up to so many pixels"))
