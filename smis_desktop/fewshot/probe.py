@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.transfer import LatentShot, TransferKind
+from smis_desktop.gan.constant_layers import product, suits
 from smis_desktop.gan.feature_basis import FeatureBasis
 from smis_desktop.gan.latents import seeded_z
 from smis_desktop.gan.protocol import Generator
@@ -54,7 +55,7 @@ class LinearProbe(nn.Module):
         return generator.label_features(ws)
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
-        own = {r: F.conv2d(features[r], self.get_buffer(f"weight_{r}")[:, :, None, None]) for r in self._resolutions}
+        own = {r: _read(features[r], self.get_buffer(f"weight_{r}")) for r in self._resolutions}
         return _combined(own) + self.bias[None, :, None, None]
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
@@ -147,6 +148,12 @@ def learn_probe(
         folded = {r: whole[r] / std[r][0, :, 0, 0] for r in resolutions}
         shift = torch.stack([folded[r] @ mean[r][0, :, 0, 0] for r in resolutions]).sum(0)
         return LinearProbe(folded, bias - shift + absent)
+
+
+def _read(features: Tensor, rows: Tensor) -> Tensor:
+    weight = rows[:, :, None, None]
+    # Where a gradient is asked for, it is cheaper so.
+    return product(features, None, weight) if features.requires_grad and suits(features) else F.conv2d(features, weight)
 
 
 def _combined(own: dict[int, Tensor]) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.constant_layers import product, scaled_inverse_haar, suits
 from smis_desktop.gan.haar import inverse_haar
 from smis_desktop.gan.latents import LatentStatistics
 from smis_desktop.gan.mapping import MappingNetwork
@@ -36,6 +37,11 @@ class Block(nn.Module):
 
     def first_half(self, x: Tensor, w_up: Tensor, regions: Regions | None = None) -> Tensor:
         """Upsampling and the first convolution: a fifth of the block's arithmetic."""
+        if regions is None and self.conv1.is_constant(x):
+            # Neither step mixes channels, so that the scales of both are taken at the smaller side, at one go.
+            behind = self.conv1.affine(w_up)
+            scales = self.up(w_up) * torch.cat((behind, behind.repeat_interleave(3, 1)), 1)
+            return self.conv1.constant_forward(scaled_inverse_haar(x, scales), None)
         half: Tensor = self.conv1(inverse_haar(modulated(x, self.up(w_up), regions)), w_up, regions)
         return half
 
@@ -50,6 +56,8 @@ class ImageHead(nn.Module):
         self.bias = nn.Parameter(torch.empty(12))
 
     def forward(self, x: Tensor, w: Tensor, regions: Regions | None = None) -> Tensor:
+        if regions is None and suits(x, self.weight, self.bias):
+            return inverse_haar(product(x, self.affine(w), self.weight, self.bias))
         return inverse_haar(F.conv2d(modulated(x, self.affine(w), regions), self.weight, self.bias))
 
 

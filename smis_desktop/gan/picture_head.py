@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.constant_layers import product, suits
 from smis_desktop.gan.regions import Regions, modulated
 from smis_desktop.gan.styled_conv import Affine, StyledConv
 
@@ -39,7 +40,10 @@ class PictureHead(nn.Module):
         *conv_slots, last = self.slots
         for conv, slot in zip(self.convs, conv_slots, strict=True):
             x = conv(x, ws[:, slot], regions)
-        picture: Tensor = self.to_rgb(modulated(x, self.to_rgb_affine(ws[:, last]), regions))
+        scales = self.to_rgb_affine(ws[:, last])
+        if regions is None and suits(x, self.to_rgb.weight):
+            return product(x, scales, self.to_rgb.weight, self.to_rgb.bias)
+        picture: Tensor = self.to_rgb(modulated(x, scales, regions))
         return picture
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.gan.constant_layers import activated_product, depthwise, suits
 from smis_desktop.gan.mapping import LEAK
 from smis_desktop.gan.precision import in_float32, is_reduced_on_processor, pointwise
 from smis_desktop.gan.regions import Regions, modulated
@@ -40,7 +41,10 @@ class StyledConv(nn.Module):
         self.noise = nn.Parameter(torch.empty(1, 1, resolution, resolution))
 
     def forward(self, x: Tensor, w: Tensor, regions: Regions | None = None) -> Tensor:
-        x = modulated(x, self.affine(w), regions)
+        scales = self.affine(w)
+        if regions is None and self.is_constant(x):
+            return self.constant_forward(x, scales)
+        x = modulated(x, scales, regions)
         if self.depthwise is None:
             x = F.conv2d(x, self.weight, self.bias, padding=1)
         elif is_reduced_on_processor(x) and not self.weight.requires_grad:
@@ -51,3 +55,13 @@ class StyledConv(nn.Module):
             x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
             x = F.conv2d(x, self.weight, self.bias)
         return F.leaky_relu(x + self.noise, LEAK)
+
+    def is_constant(self, x: Tensor) -> bool:
+        """Whether `constant_forward` may be asked."""
+        return self.depthwise is not None and suits(x, self.depthwise, self.weight, self.bias, self.noise)
+
+    def constant_forward(self, x: Tensor, scales: Tensor | None) -> Tensor:
+        """The same by `gan.constant_layers`. scales: the affine's, [N, C, 1, 1]; None where `x` is scaled already."""
+        assert self.depthwise is not None
+        # Depthwise convolutions keep channels apart: scales may as well come behind, where they are weights.
+        return activated_product(depthwise(x, self.depthwise), scales, self.weight, self.bias, self.noise, LEAK)
