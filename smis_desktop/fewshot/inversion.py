@@ -47,9 +47,9 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    close_steps: float = 1.15
+    close_steps: float = 1.35
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
-    large_steps: float = 0.45
+    large_steps: float = 0.62
     """The last part of the steps closer compares pictures of 256², all others of 128²."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""

@@ -23,7 +23,7 @@ class _Downsample(nn.Module):
 
 
 class PerceptualDistance(nn.Module):
-    """Distance between pictures [N, 3, R, R] in [-1, 1], R ≥ 64: `forward(features(a), features(b))` → [N]."""
+    """Distance between pictures [N, 3, R, R] in [-1, 1], R even and ≥ 64: `forward(features(a), features(b))` → [N]."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         """From the published state dict (`net.sliceN.…`, `linN.model.1.weight`, `scaling_layer.…`). Raises KeyError."""
@@ -34,9 +34,9 @@ class PerceptualDistance(nn.Module):
         first_blur = tensors["net.slice1.1.filt"]
         # The first convolution and the blur behind it are both linear: one 13×13 kernel of stride 2 does their work at
         # a third of the cost. Only the outermost pixels differ (zeros instead of reflection around the picture).
-        self.first = nn.Parameter(
-            F.conv2d(tensors["net.slice1.0.weight"], first_blur[:1].expand(3, -1, -1, -1), padding=2, groups=3)
-        )
+        first = F.conv2d(tensors["net.slice1.0.weight"], first_blur[:1].expand(3, -1, -1, -1), padding=2, groups=3)
+        # Stride 2 is a step of 1 over pixels taken by fours: the gradient then costs a third.
+        self.first = nn.Parameter(F.pixel_unshuffle(F.pad(first, (0, 1, 0, 1)), 2))
         self.weights = nn.ParameterList(tensors[f"net.slice{p}.weight"] for p in positions[1:])
         self.biases = nn.ParameterList(tensors[f"net.slice{p}.bias"] for p in positions)
         self.downsamples = nn.ModuleList(_Downsample(tensors[f"net.slice{p}.filt"]) for p in ("2.4", "3.8"))
@@ -45,8 +45,9 @@ class PerceptualDistance(nn.Module):
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """Five feature maps, each pixel's vector scaled to unit length."""
-        x = (picture - self.shift) / self.scale
-        x = F.relu(F.conv2d(x, self.first, self.biases[0], stride=2, padding=4))
+        x = F.pixel_unshuffle(F.pad((picture - self.shift) / self.scale, (4, 4, 4, 4)), 2)
+        x = x.contiguous(memory_format=torch.channels_last)  # pooling and norms over channels are quicker so
+        x = F.relu(F.conv2d(x, self.first, self.biases[0]))
         found = [x]
         for i, padding in ((1, 2), (2, 1)):
             x = self.downsamples[i - 1](F.max_pool2d(x, 3, stride=1))
