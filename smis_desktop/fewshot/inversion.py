@@ -29,7 +29,12 @@ from smis_desktop.gan.protocol import Generator
 
 _SIDE = 256
 _FIRST_SIDE = 128
-_CLOSE_LEARNING_RATE = 0.07
+_CLOSE_LEARNING_RATE = 0.12
+_WARM_UP = 20
+"""Steps in which that rate is reached. Adam's first steps are as long along directions that matter to nothing as along
+those that matter: begun at once, they threw the picture away, and now and then it never came back."""
+_ASTRAY = 1.5
+"""A loss of so many times the best is a step too far: back to the best, and a new beginning."""
 _CLOSE_PERCEPTUAL_WEIGHT = 0.1
 _PERCEPTUAL_EVERY = {_FIRST_SIDE: 2, _SIDE: 3}
 """Of the steps closer to the photo, by the side they look at; the weight makes up for the others."""
@@ -47,7 +52,7 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    close_steps: float = 1.35
+    close_steps: float = 1.25
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
     large_steps: float = 0.62
     """The last part of the steps closer compares pictures of 256², all others of 128²."""
@@ -249,31 +254,45 @@ class _Close:
     """The last part of an inversion: Adam on `ws` as they are, [num_ws, 512]."""
 
     def __init__(self, begin: Tensor) -> None:
-        self._ws = begin.detach().clone().requires_grad_()
-        self._adam = torch.optim.Adam([self._ws], lr=_CLOSE_LEARNING_RATE, betas=(0.9, 0.99))
         self.best, self.best_loss = begin.detach().clone(), math.inf
+        self._begin_at_best()
+
+    def _begin_at_best(self) -> None:
+        self._ws = self.best.clone().requires_grad_()
+        self._adam = torch.optim.Adam([self._ws], lr=_CLOSE_LEARNING_RATE, betas=(0.9, 0.99))
 
     def step(self, done: float, loss_of: Callable[[Tensor], Tensor], counts: bool) -> float:
         """done: 0–1; from the middle on the steps become shorter. counts: whether losses of such steps tell the best.
         Returns the loss."""
-        for group in self._adam.param_groups:
-            group["lr"] = _CLOSE_LEARNING_RATE * min(1.0, 2 * (1 - done))
         loss = loss_of(self._ws)
         if counts and loss.item() < self.best_loss:
             self.best, self.best_loss = self._ws.detach().clone(), loss.item()
+        if counts and not loss.item() <= _ASTRAY * self.best_loss:
+            self._begin_at_best()
+            return loss.item()
+        for group in self._adam.param_groups:
+            group["lr"] = _CLOSE_LEARNING_RATE * min(1.0, 2 * (1 - done), (self._taken + 1) / _WARM_UP)
         self._adam.zero_grad()
         loss.backward()
         self._adam.step()
         return loss.item()
 
+    @property
+    def _taken(self) -> int:
+        """Steps since it began, or began anew."""
+        return int(self._moments().get("step", torch.tensor(0)).item())
+
+    def _moments(self) -> dict[str, Tensor]:
+        moments: dict[str, Tensor] = self._adam.state_dict()["state"].get(0, {})
+        return moments
+
     def state(self) -> dict[str, Tensor]:
         """As `Inversion.state`."""
-        moments = self._adam.state_dict()["state"].get(0, {})
         return {
             "close.ws": self._ws.detach().cpu().clone(),
             "close.best": self.best.cpu().clone(),
             "close.best_loss": torch.tensor(self.best_loss, dtype=torch.float64),
-            **{f"close.adam.{key}": value.cpu().clone() for key, value in moments.items()},
+            **{f"close.adam.{key}": value.cpu().clone() for key, value in self._moments().items()},
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -283,7 +302,8 @@ class _Close:
         self.best, self.best_loss = state["close.best"].to(self._ws.device), state["close.best_loss"].item()
         prefix = "close.adam."
         moments = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        self._adam.load_state_dict({**self._adam.state_dict(), "state": {0: moments}})
+        if moments:
+            self._adam.load_state_dict({**self._adam.state_dict(), "state": {0: moments}})
 
 
 @dataclass(frozen=True, eq=False)
