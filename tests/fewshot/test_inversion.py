@@ -59,6 +59,25 @@ def test_gets_closer_keeps_the_best_and_resumes_exactly(
     assert not torch.equal(result.ws, result.close_ws)
 
 
+def test_a_step_too_far_goes_back_to_the_best(
+    faces: MobileStyleGAN, perceptual: PerceptualDistance, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smis_desktop.fewshot.inversion._CLOSE_LEARNING_RATE", 3.0)
+    monkeypatch.setattr("smis_desktop.fewshot.inversion._WARM_UP", 1)
+    settings = InversionSettings(steps=2, close_steps=3.0, large_steps=0.0)
+    search = Inversion(faces, perceptual, photo, settings)
+    losses, states = [], []
+    while not search.done:
+        states.append(search.state())
+        losses.append(search.step().loss)
+    first, gone, back = losses[2], losses[4], losses[6]  # of those closer, every second one tells the best
+    assert gone > 1.5 * first
+    assert back == first
+    resumed = Inversion(faces, perceptual, photo, settings)
+    resumed.restore(states[5])
+    assert [resumed.step().loss for _ in losses[5:]] == losses[5:]
+
+
 def test_perceptual_distance_knows_same_from_other(perceptual: PerceptualDistance, photo: np.ndarray) -> None:
     a = from_rgb8(photo, 128)
     shifted = a.roll(1, dims=3)
