@@ -52,7 +52,7 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    close_steps: float = 1.25
+    close_steps: float = 1.35
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
     large_steps: float = 0.62
     """The last part of the steps closer compares pictures of 256², all others of 128²."""
