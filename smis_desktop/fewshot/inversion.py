@@ -2,14 +2,14 @@
 
 The paper minimises L2 + 0.8 × LPIPS at 256². Three things are ours: the latents are optimised in whitened coordinates
 (a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations); their mean
-square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and all steps but the
-last quarter, which place the head and not its pores, look at half the side, at a third of the time.
+square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and these steps, which
+place the head and not its pores, look at half the side, at half the time.
 
 What comes of that lies near real latents and looks real, but is somebody else. From there more steps go on in `ws`
 itself, on absolute differences, which do not let go of small errors, and by nothing held back: the person is
 recognised, at some distance from real latents. Both are given; see `fewshot.photo_latents` for what is learned from
-them. The perceptual distance is a fifth of such a step and points the same way from one to the next: only every second
-one looks at it, at the whole side every third (docs/measurements.md).
+them. The perceptual distance is a good part of such a step and points the same way from one to the next: only every
+second one looks at it, and every third of the last, which look at the whole side (docs/measurements.md).
 """
 
 from __future__ import annotations
