@@ -36,6 +36,7 @@ from smis_desktop.commands import (
 from smis_desktop.commands.console import Console
 from smis_desktop.errors import UserError
 from smis_desktop.first_aid.log_file import kept_log
+from smis_desktop.kept_pages import keep_pages
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     _print_any_name()
+    keep_pages()
     try:
         with _ending_on_sigterm():
             return _open_window(words) if _asks_for_window(words) else _run_command(words)

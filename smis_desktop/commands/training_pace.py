@@ -20,7 +20,7 @@ from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.side_by_side import SideBySide, groups_of
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.gan.pictures import Pictures, TorchPictures
+from smis_desktop.gan.pictures import Pictures
 from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator
 
@@ -66,7 +66,6 @@ def measured_pace(
     before = _encoder(generator, settings).requires_grad_(False)
     objective = ObedienceObjective(
         generator,
-        pictures or TorchPictures(generator, settings.precision),
         probe,
         colors,
         before,

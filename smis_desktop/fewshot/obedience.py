@@ -9,6 +9,8 @@ they were before, since the easiest way to make a picture readable is to make it
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,9 +21,9 @@ from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
+from smis_desktop.fewshot.side_by_side import SideBySide, pictures_at_once
 from smis_desktop.gan.encoder import LayoutEncoder
-from smis_desktop.gan.pictures import Pictures
-from smis_desktop.gan.precision import in_float32
+from smis_desktop.gan.precision import computing, in_float32, precision_here
 from smis_desktop.gan.protocol import Generator
 
 _PRIOR = 0.4
@@ -40,17 +42,15 @@ class ObedienceObjective:
     def __init__(
         self,
         generator: Generator,
-        pictures: Pictures,
         probe: LinearProbe,
         feature_colors: Tensor,
         before: LayoutEncoder,
         batch_size: int,
         ranks: Ranks = ALONE,
     ) -> None:
-        """pictures: the backend that gives the features nobody needs gradients of. feature_colors: see
-        `learn_feature_colors`. before: the encoder as it was, frozen; its colours are kept."""
+        """feature_colors: see `learn_feature_colors`. before: the encoder as it was, frozen; its colours are kept."""
         self._generator, self._probe, self._batch_size, self._ranks = generator, probe, batch_size, ranks
-        self._pictures, self._before = pictures, before
+        self._before = before
         self._reader = ColorReader(probe, feature_colors.to(before.w_avg.device))
         self._weighed_samples, self._weights = -1, torch.empty(0)
 
@@ -64,31 +64,47 @@ class ObedienceObjective:
         own = self._ranks.share(self._batch_size)
         asked_for = one_hot(layouts[own], num_classes)
         ws = encoder(asked_for)
-        scores, colors = self._seen(self._probe.read(self._generator, ws))
-        with torch.no_grad():
-            each = self._before(asked_for).float().split(1)
-            with in_float32(
-                ws
-            ):  # the backend has its own precision, and builds its networks when they are first needed
-                maps = [self._pictures.label_features(ws_before) for ws_before in each]
-            _, colors_before = self._seen({side: torch.cat([found[side] for found in maps]) for side in maps[0]})
         learned = torch.isfinite(self._probe.bias)
         asked = torch.where(learned[layouts.clamp_min(0)], layouts, UNKNOWN)
         weights = torch.where(learned, self._class_weights(pool, num_classes).to(device), 0.0)
         all_weights = torch.where(asked == UNKNOWN, 0.0, weights[asked.clamp_min(0)]).sum()
-        wrong = F.cross_entropy(scores, asked[own], weights, ignore_index=UNKNOWN, reduction="sum")
         unchanged = torch.arange(self._batch_size, device=device)[own] >= changed
         apart = (ws - pool.w[chosen[own]].to(device)[:, None]).square().mean((1, 2))[unchanged].sum()
         total: Tensor = (
-            wrong / all_weights
+            self._looked_at(ws, asked_for, asked[own], weights / all_weights)
             + _ANCHOR * apart / (self._batch_size - changed)
             + _PRIOR * self._spread(ws) * (len(ws) / self._batch_size)
-            + _COLORS * colors.change_from(colors_before).sum() / self._batch_size
         )
         return total
 
-    def _seen(self, features: dict[int, Tensor]) -> tuple[Tensor, ClassColors]:
-        with in_float32(self._probe.bias):
+    def _looked_at(self, ws: Tensor, asked_for: Tensor, asked: Tensor, weights: Tensor) -> Tensor:
+        """What is wrong with the pictures of `ws` [N, num_ws, 512], differentiable in them: their classes against
+        `asked` [N, r, r], their colours against those before."""
+        with torch.no_grad():
+            ws_before = self._before(asked_for).float()
+        precision, size = precision_here(ws.device), pictures_at_once(ws.device)
+
+        def judged(some: slice) -> tuple[Tensor, Tensor]:
+            """What is wrong with them, and its gradient in their `ws`."""
+            own = ws[some].detach().requires_grad_()
+            with computing(precision, own.device), torch.enable_grad():
+                with torch.no_grad():
+                    _, colors_before = self._seen(ws_before[some])
+                scores, colors = self._seen(own)
+                wrong = F.cross_entropy(scores, asked[some], weights, ignore_index=UNKNOWN, reduction="sum")
+                loss = wrong + _COLORS * colors.change_from(colors_before).sum() / self._batch_size
+            (gradient,) = torch.autograd.grad(loss, own)
+            return loss.detach(), gradient
+
+        pieces = [slice(begin, begin + size) for begin in range(0, len(ws), size)]
+        with SideBySide(min(len(pieces), torch.get_num_threads())) as together:
+            losses, gradients = zip(*together.each([partial(judged, piece) for piece in pieces]), strict=True)
+        found: Tensor = _WithGradient.apply(ws, torch.stack(losses).sum(), torch.cat(gradients))  # type: ignore[no-untyped-call]
+        return found
+
+    def _seen(self, ws: Tensor) -> tuple[Tensor, ClassColors]:
+        features = self._probe.read(self._generator, ws)
+        with in_float32(ws):
             return self._reader.seen({side: found.float() for side, found in features.items()})
 
     def _class_weights(self, pool: SamplePool, num_classes: int) -> Tensor:
@@ -103,3 +119,17 @@ class ObedienceObjective:
         """Mean square of the whitened latents, structural and fine ones alike (slots of a group are equal)."""
         latents = torch.stack((ws[:, 0], ws[:, -1]), 1)
         return self._generator.latents.whiten(latents.flatten(0, 1)).square().mean()
+
+
+class _WithGradient(torch.autograd.Function):
+    """A number whose gradient in `ws` is known already."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, ws: Tensor, number: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return number.clone()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (known,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return gradients[0] * known, None, None

@@ -15,6 +15,8 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
+_AT_ONCE = 64
+"""Pictures on a graphics card, which many together keep busy."""
 
 
 def groups_of(works: Sequence[T], device: torch.device) -> list[list[T]]:
@@ -27,6 +29,11 @@ def groups_of(works: Sequence[T], device: torch.device) -> list[list[T]]:
     together = 2 if device.type == "cpu" and torch.get_num_threads() > 1 else 1
     count = max(1, len(works) // together) if works else 0
     return [list(works[len(works) * i // count : len(works) * (i + 1) // count]) for i in range(count)]
+
+
+def pictures_at_once(device: torch.device) -> int:
+    """How many pictures one work takes at once: on the processor one, whose feature maps fit the cache."""
+    return 1 if device.type == "cpu" else _AT_ONCE
 
 
 class SideBySide(AbstractContextManager["SideBySide"]):

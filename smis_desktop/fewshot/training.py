@@ -182,9 +182,7 @@ def train(
     encoder = _train_encoder(model, pool, settings, store, on_event, improved, previews, ranks)
     if probe is not None and settings.obedience_steps:
         before = freeze(copy.deepcopy(encoder))
-        objective = ObedienceObjective(
-            generator, pictures, probe, feature_colors, before, settings.obedience_batch_size, ranks
-        )
+        objective = ObedienceObjective(generator, probe, feature_colors, before, settings.obedience_batch_size, ranks)
         encoder = _train_for_obedience(encoder, objective, pool, settings, store, on_event, improved, previews, ranks)
     return dataclasses.replace(model, encoder=freeze(encoder))
 

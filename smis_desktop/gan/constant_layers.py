@@ -4,7 +4,8 @@ torch computes these layers as if weights might learn, in an order of numbers th
 lie with their channels last, so that a 1×1 convolution is one matrix product over pixels and a depthwise one reads
 neighbouring numbers; the gradient of either is the same kind of layer again; and noise, LeakyReLU and scales are done
 on a few rows of pixels while they are in the cache. A picture of 256² with its gradient takes half the time
-(docs/measurements.md).
+(docs/measurements.md). Where reduced precision is asked for (`gan.precision`), matrix products are in bfloat16 and all
+else is float32: rows are turned to bfloat16 and back in the cache, too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.gan.precision import is_reduced_on_processor
+from smis_desktop.gan.precision import in_float32, is_reduced_on_processor
 
 _LAST = torch.channels_last
 _PIXELS = 1024
@@ -25,15 +26,21 @@ _Context = Any  # torch's own type of it knows neither what is saved nor what el
 
 
 def suits(x: Tensor, *weights: Tensor) -> bool:
-    """Whether these layers may compute with `x`: on the processor, in float32, and nobody learns the weights."""
+    """Whether these layers may compute with `x`: on the processor, float32 maps, and nobody learns the weights."""
     learns = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not is_reduced_on_processor(x) and not learns
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not learns
 
 
 def depthwise(x: Tensor, kernel: Tensor) -> Tensor:
     """`x` [N, C, H, W] convolved with `kernel` [C, 1, 3, 3], a channel each, zeros around it."""
     found: Tensor = _Depthwise.apply(x, kernel)  # type: ignore[no-untyped-call]
     return found
+
+
+def neighbourhoods(x: Tensor) -> Tensor:
+    """`x` [N, C, H, W] → [N, 9C, H, W]: what a 3×3 convolution reads at each pixel, zeros around, in the order of its
+    weights; so that `product` is that convolution. For small sides: there the weights are most of what is read."""
+    return F.unfold(x, 3, padding=1).view(len(x), -1, *x.shape[2:])
 
 
 def product(x: Tensor, scales: Tensor | None, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -60,13 +67,15 @@ class _Depthwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: _Context, x: Tensor, kernel: Tensor) -> Tensor:
         ctx.save_for_backward(kernel)
-        return F.conv2d(x.contiguous(memory_format=_LAST), kernel, padding=1, groups=len(kernel))
+        with in_float32(x):  # no matrix product in it
+            return F.conv2d(x.contiguous(memory_format=_LAST), kernel, padding=1, groups=len(kernel))
 
     @staticmethod
     def backward(ctx: _Context, *gradients: Tensor) -> tuple[Tensor, None]:
         (kernel,) = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=_LAST)
-        return F.conv2d(gradient, kernel.flip(2, 3), padding=1, groups=len(kernel)), None
+        with in_float32(gradient):
+            return F.conv2d(gradient, kernel.flip(2, 3), padding=1, groups=len(kernel)), None
 
 
 class _Product(torch.autograd.Function):
@@ -84,10 +93,11 @@ class _Product(torch.autograd.Function):
         columns = weight.flatten(1).T
         found = pixels.new_empty(*pixels.shape[:2], len(weight))
         noise_rows = None if noise is None else noise.view(-1, 1).split(_PIXELS)
+        multiply = _Multiplication(is_reduced_on_processor(x), found)
         for n, (one, answer) in enumerate(zip(pixels, found, strict=True)):
-            scaled = columns if scales is None else columns * scales[n].view(-1, 1)
+            scaled = multiply.prepared(columns if scales is None else columns * scales[n].view(-1, 1))
             for i, (rows, answers) in enumerate(zip(one.split(_PIXELS), answer.split(_PIXELS), strict=True)):
-                torch.mm(rows, scaled, out=answers)
+                multiply(rows, scaled, answers)
                 if bias is not None:
                     answers += bias
                 if noise_rows is not None:
@@ -95,15 +105,17 @@ class _Product(torch.autograd.Function):
                     F.leaky_relu_(answers, leak)
         # What is scaled is needed for the scales' gradient, what is activated for its own sign.
         ctx.save_for_backward(None if scales is None else pixels, scales, weight, None if noise is None else found)
-        ctx.leak, ctx.sides = leak, x.shape[2:]
+        ctx.leak, ctx.sides, ctx.is_reduced = leak, x.shape[2:], is_reduced_on_processor(x)
         return _maps(found, x.shape[2:])
 
     @staticmethod
     def backward(ctx: _Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         pixels, scales, weight, answers = ctx.saved_tensors
         leak: float = ctx.leak
-        gradient, flat = _pixels(gradients[0]), weight.flatten(1)
-        found = gradient.new_empty(*gradient.shape[:2], flat.shape[1])
+        gradient = _pixels(gradients[0])
+        found = gradient.new_empty(*gradient.shape[:2], weight.shape[1])
+        multiply = _Multiplication(ctx.is_reduced, found)
+        flat = multiply.prepared(weight.flatten(1))
         of_scales = None if scales is None else torch.zeros_like(scales)
         # Fresh memory is slower than arithmetic.
         passed, shares = gradient.new_empty(_PIXELS, gradient.shape[2]), found.new_empty(_PIXELS, found.shape[2])
@@ -115,11 +127,30 @@ class _Product(torch.autograd.Function):
                     rows = torch.ops.aten.leaky_relu_backward.grad_input(
                         rows, sign, leak, True, grad_input=passed[: len(rows)]
                     )
-                torch.mm(rows, flat, out=result)
+                multiply(rows, flat, result)
                 if of_scales is not None:
                     of_scales[n, :, 0, 0] += torch.mul(result, pixels[n, here], out=shares[: len(result)]).sum(0)
                     result *= scales[n].view(1, -1)
         return _maps(found, ctx.sides), of_scales, None, None, None, None
+
+
+class _Multiplication:
+    """Products of a few rows of pixels with a constant matrix, in float32 or in bfloat16."""
+
+    def __init__(self, is_reduced: bool, like: Tensor) -> None:
+        """like: what its answers are rows of."""
+        self._low = like.new_empty(_PIXELS, like.shape[-1], dtype=torch.bfloat16) if is_reduced else None
+
+    def prepared(self, matrix: Tensor) -> Tensor:
+        """The matrix as `__call__` takes it."""
+        return matrix if self._low is None else matrix.bfloat16()
+
+    def __call__(self, rows: Tensor, matrix: Tensor, answers: Tensor) -> None:
+        """Writes rows · matrix to `answers`."""
+        if self._low is None:
+            torch.mm(rows, matrix, out=answers)
+        else:
+            answers.copy_(torch.mm(rows.bfloat16(), matrix, out=self._low[: len(rows)]))
 
 
 class _ScaledInverseHaar(torch.autograd.Function):

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from smis_desktop.gan.constant_layers import activated_product, depthwise, suits
+from smis_desktop.gan.constant_layers import activated_product, depthwise, neighbourhoods, suits
 from smis_desktop.gan.mapping import LEAK
-from smis_desktop.gan.precision import in_float32, is_reduced_on_processor, pointwise
+from smis_desktop.gan.precision import in_float32
 from smis_desktop.gan.regions import Regions, modulated
 
 
@@ -47,10 +47,6 @@ class StyledConv(nn.Module):
         x = modulated(x, scales, regions)
         if self.depthwise is None:
             x = F.conv2d(x, self.weight, self.bias, padding=1)
-        elif is_reduced_on_processor(x) and not self.weight.requires_grad:
-            with in_float32(x):  # no matrix product in it
-                x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
-            x = pointwise(x, self.weight, self.bias)
         else:
             x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
             x = F.conv2d(x, self.weight, self.bias)
@@ -58,10 +54,14 @@ class StyledConv(nn.Module):
 
     def is_constant(self, x: Tensor) -> bool:
         """Whether `constant_forward` may be asked."""
-        return self.depthwise is not None and suits(x, self.depthwise, self.weight, self.bias, self.noise)
+        weights = [weight for weight in (self.depthwise, self.weight, self.bias, self.noise) if weight is not None]
+        return suits(x, *weights)
 
     def constant_forward(self, x: Tensor, scales: Tensor | None) -> Tensor:
         """The same by `gan.constant_layers`. scales: the affine's, [N, C, 1, 1]; None where `x` is scaled already."""
-        assert self.depthwise is not None
-        # Depthwise convolutions keep channels apart: scales may as well come behind, where they are weights.
-        return activated_product(depthwise(x, self.depthwise), scales, self.weight, self.bias, self.noise, LEAK)
+        if self.depthwise is None:
+            x, scales = neighbourhoods(x if scales is None else x * scales), None
+        else:
+            # Depthwise convolutions keep channels apart: scales may as well come behind, where they are weights.
+            x = depthwise(x, self.depthwise)
+        return activated_product(x, scales, self.weight.flatten(1)[:, :, None, None], self.bias, self.noise, LEAK)

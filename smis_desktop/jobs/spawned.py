@@ -15,6 +15,7 @@ from typing import Any
 
 from smis_desktop.errors import UserError
 from smis_desktop.first_aid.log_file import kept_log
+from smis_desktop.kept_pages import keep_pages
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,7 @@ def _run(connection: Connection, work: Callable[..., None], arguments: tuple[Any
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the window, which ends this in order
     if sys.platform != "win32":
         os.nice(5)  # the hand that paints goes first
+    keep_pages()
     lock = threading.Lock()
 
     def send(message: Any) -> None:
