@@ -36,3 +36,22 @@ def haar_matrix(channels: int) -> Tensor:
     """[C, C, 1, 1]: `inverse_haar(x)` of so many channels is `pixel_shuffle(conv2d(x, haar_matrix(C)), 2)`."""
     each = torch.eye(channels)[:, :, None, None]
     return F.pixel_unshuffle(inverse_haar(each), 2).transpose(0, 1).contiguous()
+
+
+def by_bands(channels: int) -> Tensor:
+    """int64 [4C]: `x[:, by_bands(4C)]` has the four bands of `inverse_haar`'s input one behind the other, C channels
+    each: low, then those of `k` 0, 1 and 2."""
+    c = channels // 4
+    each = torch.arange(c)
+    return torch.cat((each, *(c + 3 * each + k for k in range(3))))
+
+
+def inverse_haar_of_bands(x: Tensor) -> Tensor:
+    """Twice `inverse_haar` of channels that lie band by band: no channel has to be looked for, nothing is halved."""
+    low, rows, columns, both = x.chunk(4, 1)
+    plus, minus = low + rows, low - rows
+    sum_, difference = columns + both, columns - both
+    corners = torch.cat((plus + sum_, plus - sum_, minus + difference, minus - difference), 1)
+    n, channels, height, width = corners.shape
+    c = channels // 4
+    return corners.view(n, 2, 2, c, height, width).permute(0, 3, 4, 1, 5, 2).reshape(n, c, 2 * height, 2 * width)

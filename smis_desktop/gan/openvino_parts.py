@@ -2,8 +2,9 @@
 
 The arithmetic is `gan.mobile_stylegan`'s up to rounding, but for four things:
 
-- The inverse Haar step is a 1×1 convolution with a constant matrix, then a pixel shuffle. Taking interleaved channels
-  apart, as torch does, took half of the plugin's time; a matrix product is what processors are best at.
+- The inverse Haar step adds and subtracts four bands, then moves pixels. For that the bands lie one behind the other
+  (`haar.by_bands`): the convolutions before it have their weights in that order. Taking interleaved channels apart, as
+  torch does, took half of the plugin's time; a matrix product instead, two fifths of all products of a draft.
 - Noise is an input. Of a constant, the plugin makes noise plus bias, as large as a feature map, for every convolution:
   a quarter of a gigabyte to keep, and to read for every picture.
 - The scales of an upsampling and of the convolution behind it are one product: both steps between them keep channels
@@ -16,12 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis_desktop.gan.feature_basis import rounded
-from smis_desktop.gan.haar import haar_matrix
+from smis_desktop.gan.haar import by_bands, haar_matrix, inverse_haar_of_bands
 from smis_desktop.gan.mapping import LEAK
 from smis_desktop.gan.mobile_stylegan import Block, MobileStyleGAN
 from smis_desktop.gan.picture_head import PictureHead
@@ -35,22 +35,33 @@ class Part(nn.Module):
         super().__init__()
         self.generator = generator
         self.noises = tuple(conv.noise.detach() for conv in convs)
-        for channels in {12, *generator.channels}:
-            self.register_buffer(f"haar_{channels}", haar_matrix(channels), persistent=False)
+        for channels in set(generator.channels):
+            order = by_bands(channels)
+            self.register_buffer(f"bands_{channels}", order, persistent=False)
+            self.register_buffer(f"no_bands_{channels}", order.argsort(), persistent=False)
 
-    def block(self, block: Block, x: Tensor, ws: Tensor, i: int, noises: Iterator[Tensor]) -> Tensor:
-        """`Block.forward`, block `i` of the generator."""
-        return _styled(block.conv2, self.first_half(block, x, ws[:, 2 * i + 1], noises), ws[:, 2 * i + 2], noises)
+    def bands(self, channels: int) -> Tensor:
+        """The order that so many channels have between blocks."""
+        return self.get_buffer(f"bands_{channels}")
+
+    def in_own_order(self, x: Tensor) -> Tensor:
+        """The generator's, of maps [N, r, r, Z] from between two blocks."""
+        return x.index_select(3, self.get_buffer(f"no_bands_{x.shape[3]}"))
+
+    def first(self, ws: Tensor, noises: Iterator[Tensor]) -> Tensor:
+        """What the first block reads."""
+        conv = self.generator.first
+        return _styled(conv, self.generator.constant, ws[:, 0], noises, self.bands(len(conv.bias)))
+
+    def second_half(self, block: Block, half: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
+        """`Block.forward` from `first_half` on, for a block to read."""
+        return _styled(block.conv2, half, w, noises, self.bands(len(block.conv2.bias)))
 
     def first_half(self, block: Block, x: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
         """`Block.first_half`."""
-        behind = block.conv1.affine(w)  # of the low band and the three high ones alike
-        scales = block.up(w) * torch.cat((behind, behind.repeat_interleave(3, 1)), 1)
-        return _convolved(block.conv1, self.up(x * scales), noises)
-
-    def up(self, x: Tensor) -> Tensor:
-        """`inverse_haar`."""
-        return F.pixel_shuffle(F.conv2d(x, self.get_buffer(f"haar_{x.shape[1]}")), 2)
+        behind = block.conv1.affine(w)  # of all four bands alike
+        scales = 0.5 * block.up(w)[:, self.bands(x.shape[1])] * behind.repeat(1, 4, 1, 1)
+        return _convolved(block.conv1, inverse_haar_of_bands(x * scales), noises)
 
 
 class StructurePart(Part):
@@ -62,14 +73,16 @@ class StructurePart(Part):
 
     def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
         generator, left = self.generator, iter(noises)
-        x = _styled(generator.first, generator.constant, ws[:, 0], left)
+        x = self.first(ws, left)
+        *blocks, last = _blocks(generator)[: generator.first_fine_block]
         found = []
-        for i, block in enumerate(_blocks(generator)[: generator.first_fine_block]):
-            half, side = self.first_half(block, x, ws[:, 2 * i + 1], left), 8 * 2**i
-            x = _styled(block.conv2, half, ws[:, 2 * i + 2], left)
-            if 8 <= side <= generator.feature_resolution:
-                found.append(half if side == generator.feature_resolution else x)
-        return tuple(_channels_last(features) for features in (*found, x))
+        for i, block in enumerate(blocks):
+            half = self.first_half(block, x, ws[:, 2 * i + 1], left)
+            x = self.second_half(block, half, ws[:, 2 * i + 2], left)
+            found.append(self.in_own_order(_channels_last(x)))
+        half = self.first_half(last, x, ws[:, 2 * len(blocks) + 1], left)
+        x = _styled(last.conv2, half, ws[:, 2 * len(blocks) + 2], left)
+        return (*found, _channels_last(half), _channels_last(x))
 
 
 class LabelsPart(Part):
@@ -82,13 +95,13 @@ class LabelsPart(Part):
     def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
         left = iter(noises)
         whole, half = _read_for_labels(self.generator)
-        x = _styled(self.generator.first, self.generator.constant, ws[:, 0], left)
+        x = self.first(ws, left)
         found = []
         for i, block in enumerate(whole):
-            x = self.block(block, x, ws, i, left)
-            found.append(x)
-        found.append(self.first_half(half, x, ws[:, 2 * len(whole) + 1], left))
-        return tuple(_channels_last(features) for features in found)
+            x = self.second_half(block, self.first_half(block, x, ws[:, 2 * i + 1], left), ws[:, 2 * i + 2], left)
+            found.append(self.in_own_order(_channels_last(x)))
+        found.append(_channels_last(self.first_half(half, x, ws[:, 2 * len(whole) + 1], left)))
+        return tuple(found)
 
 
 class ReducedLabelsPart(LabelsPart):
@@ -118,11 +131,13 @@ class FinishPart(Part):
 
     def forward(self, features: Tensor, ws: Tensor, *noises: Tensor) -> Tensor:
         generator, left = self.generator, iter(noises)
-        x = features.permute(0, 3, 1, 2)
+        x = _times_one(features.index_select(3, self.bands(features.shape[3])).permute(0, 3, 1, 2))
         for i in range(generator.first_fine_block, self.last):
-            x = self.block(_blocks(generator)[i], x, ws, i, left)
-        if self.is_full:
-            return self._full(x, ws[:, -1])
+            block = _blocks(generator)[i]
+            half = self.first_half(block, x, ws[:, 2 * i + 1], left)
+            if self.is_full and i + 1 == self.last:
+                return self._full(_styled(block.conv2, half, ws[:, 2 * i + 2], left), ws[:, -1])
+            x = self.second_half(block, half, ws[:, 2 * i + 2], left)
         x = self.first_half(_blocks(generator)[self.last], x, ws[:, 2 * self.last + 1], left)
         convs, head = _head(generator, self.side)
         *slots, last = head.slots
@@ -133,27 +148,34 @@ class FinishPart(Part):
 
     def _full(self, x: Tensor, w: Tensor) -> Tensor:
         """The image head, whose convolution and Haar step are one matrix."""
-        head, matrix = self.generator.head, self.get_buffer("haar_12")[:, :, 0, 0]
+        head, matrix = self.generator.head, haar_matrix(len(self.generator.head.bias))[:, :, 0, 0]
         weight = (matrix @ head.weight[:, :, 0, 0])[:, :, None, None]
         return F.pixel_shuffle(F.conv2d(x * head.affine(w), weight, matrix @ head.bias), 2)
 
 
-def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor]) -> Tensor:
-    """`StyledConv.forward` of what is modulated already."""
+def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor], order: Tensor | None = None) -> Tensor:
+    """`StyledConv.forward` of what is modulated already. order: of the channels that come out."""
+    weight, bias = (conv.weight, conv.bias) if order is None else (conv.weight[order], conv.bias[order])
     if conv.depthwise is None:
-        x = F.conv2d(x, conv.weight, conv.bias, padding=1)
+        x = F.conv2d(x, weight, bias, padding=1)
     else:
         x = F.conv2d(x, conv.depthwise, padding=1, groups=x.shape[1])
-        x = F.conv2d(x, conv.weight, conv.bias)
+        x = F.conv2d(x, weight, bias)
     return F.leaky_relu(x + next(noises), LEAK)
 
 
-def _styled(conv: StyledConv, x: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
-    return _convolved(conv, x * conv.affine(w), noises)
+def _styled(conv: StyledConv, x: Tensor, w: Tensor, noises: Iterator[Tensor], order: Tensor | None = None) -> Tensor:
+    return _convolved(conv, x * conv.affine(w), noises, order)
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    return x.permute(0, 2, 3, 1)
+    """Maps as they go out of a part. What comes behind the last convolution is kept in float32, and in another order
+    of numbers than convolutions like; so there is one more, which multiplies by one."""
+    return _times_one(x).permute(0, 2, 3, 1)
+
+
+def _times_one(x: Tensor) -> Tensor:
+    return F.conv2d(x, x.new_ones(x.shape[1], 1, 1, 1), groups=x.shape[1])
 
 
 def _blocks(generator: MobileStyleGAN) -> list[Block]:

@@ -32,7 +32,7 @@ from smis_desktop.gan.regions import Regions
 log = logging.getLogger(__name__)
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
-_LAYOUT_OF_FILES = 3
+_LAYOUT_OF_FILES = 4
 """Raised when what is converted changes."""
 
 

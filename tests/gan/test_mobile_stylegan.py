@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from smis_desktop.gan.haar import haar, haar_matrix, inverse_haar
+from smis_desktop.gan.haar import by_bands, haar, haar_matrix, inverse_haar, inverse_haar_of_bands
 from smis_desktop.gan.latents import LatentStatistics, seeded_z
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.storage.generator_store import FACES_MEMBERS, FACES_WHEEL
@@ -130,6 +130,11 @@ def test_haar_steps_undo_each_other_and_keep_energy() -> None:
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert torch.allclose(inverse_haar(haar(x)), x)
     assert haar(x).square().sum().item() == pytest.approx(x.square().sum().item())
+
+
+def test_bands_one_behind_the_other_say_the_same() -> None:
+    x = torch.randn(2, 20, 3, 5, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(inverse_haar_of_bands(0.5 * x[:, by_bands(20)]), inverse_haar(x))
 
 
 def test_a_haar_step_is_a_matrix_and_a_shuffle() -> None:
