@@ -29,7 +29,7 @@ from smis_desktop.gan.protocol import Generator
 
 _SIDE = 256
 _FIRST_SIDE = 128
-_CLOSE_LEARNING_RATE = 0.12
+_CLOSE_LEARNING_RATE = 0.14
 _WARM_UP = 20
 """Steps in which that rate is reached. Adam's first steps are as long along directions that matter to nothing as along
 those that matter: begun at once, they threw the picture away, and now and then it never came back."""
@@ -52,9 +52,9 @@ class InversionSettings:
     prior_weight: float = 0.02
     shared_steps: float = 0.5
     """The first part of the steps moves one `w` for all slots; then every slot has its own."""
-    close_steps: float = 1.35
+    close_steps: float = 1.5
     """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
-    large_steps: float = 0.62
+    large_steps: float = 0.66
     """The last part of the steps closer compares pictures of 256², all others of 128²."""
     start: int = 0
     """0 begins at the mean; any other number is the seed of a place near it, for another try."""
