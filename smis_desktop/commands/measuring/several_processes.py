@@ -20,6 +20,7 @@ from smis_desktop.fewshot.ranks import Ranks
 from smis_desktop.fewshot.training import TrainingSettings
 from smis_desktop.gan.backends import BackendName, open_pictures
 from smis_desktop.gan.protocol import Generator
+from smis_desktop.kept_pages import keep_pages
 from smis_desktop.storage.backend_choice import chosen_backend
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.generator_store import open_generator
@@ -75,6 +76,7 @@ def _train_in_rank(
 ) -> None:
     threads = max(1, (os.cpu_count() or 1) // count)
     torch.set_num_threads(threads)
+    keep_pages()
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
     try:
         generator = open_generator(generator_name)
