@@ -35,6 +35,7 @@ from scripts.driven_window import Story, StoryFailed, play  # noqa: E402
 from scripts.sample_workshop import sample_workshop  # noqa: E402
 from smis_desktop.jobs.spawned import WorkEnded, WorkFailed  # noqa: E402
 from smis_desktop.jobs.training import ModelImproved, TrainingOrder, TrainingStep, training  # noqa: E402
+from smis_desktop.kept_pages import keep_pages  # noqa: E402
 from smis_desktop.labels.brush import Point  # noqa: E402
 from smis_desktop.ui.main_window import MainWindow  # noqa: E402
 
@@ -185,6 +186,7 @@ def main() -> int:
     parser.add_argument("--stroke-p99", type=float, default=STROKE_P99, help=f"ms at most (default: {STROKE_P99:g})")
     parser.add_argument("--seed", type=int, default=0, help="of the strokes and of the training (default: 0)")
     options = parser.parse_args()
+    keep_pages()  # as `smis` does
     seen = Seen()
     with tempfile.TemporaryDirectory() as folder:
 
