@@ -61,7 +61,7 @@ def test_a_photo_is_found_again_beside_a_plain_descent_of_equal_time(
     (photo,) = facts["photos"]
     ours, plain = photo["inversion"], photo["plain"]
     assert photo["name"] == "anna"
-    assert ours["steps"] == InversionSettings(steps=2).all_steps == 4
+    assert ours["steps"] == InversionSettings(steps=2).all_steps == 5
     assert plain["seconds"] >= ours["seconds"] > 0
     assert plain["steps"] > 0
     assert plain["latent_distance"] > 0
