@@ -64,13 +64,7 @@ def measured_pace(
     probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
     colors = torch.zeros(generator.feature_channels(generator.feature_resolution) + 1, 3)
     before = _encoder(generator, settings).requires_grad_(False)
-    objective = ObedienceObjective(
-        generator,
-        probe,
-        colors,
-        before,
-        settings.obedience_batch_size,
-    )
+    objective = ObedienceObjective(generator, probe, colors, before, settings.obedience_batch_size)
     obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
     obedience_step = _seconds(lambda: obeying.step(pool), generator)
     round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step

@@ -64,27 +64,6 @@ class Part(nn.Module):
         return _convolved(block.conv1, inverse_haar_of_bands(x * scales), noises)
 
 
-class StructurePart(Part):
-    """`ws` [1, num_ws, D], noises → label features from coarse to fine and the feature map for the finishing part."""
-
-    def __init__(self, generator: MobileStyleGAN) -> None:
-        blocks = _blocks(generator)[: generator.first_fine_block]
-        super().__init__(generator, [generator.first, *(conv for block in blocks for conv in _convs(block))])
-
-    def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
-        generator, left = self.generator, iter(noises)
-        x = self.first(ws, left)
-        *blocks, last = _blocks(generator)[: generator.first_fine_block]
-        found = []
-        for i, block in enumerate(blocks):
-            half = self.first_half(block, x, ws[:, 2 * i + 1], left)
-            x = self.second_half(block, half, ws[:, 2 * i + 2], left)
-            found.append(self.in_own_order(_channels_last(x)))
-        half = self.first_half(last, x, ws[:, 2 * len(blocks) + 1], left)
-        x = _styled(last.conv2, half, ws[:, 2 * len(blocks) + 2], left)
-        return (*found, _channels_last(half), _channels_last(x))
-
-
 class LabelsPart(Part):
     """`ws` [1, num_ws, D], noises → label features from coarse to fine: less than the structure."""
 
@@ -93,15 +72,33 @@ class LabelsPart(Part):
         super().__init__(generator, [generator.first, *(conv for block in whole for conv in _convs(block)), half.conv1])
 
     def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
-        left = iter(noises)
+        found, half = self.label_maps(ws, iter(noises))
+        return (*found, _channels_last(half))
+
+    def label_maps(self, ws: Tensor, left: Iterator[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """All but the finest as they go out, and the finest, [N, Z, r, r]."""
         whole, half = _read_for_labels(self.generator)
         x = self.first(ws, left)
         found = []
         for i, block in enumerate(whole):
             x = self.second_half(block, self.first_half(block, x, ws[:, 2 * i + 1], left), ws[:, 2 * i + 2], left)
             found.append(self.in_own_order(_channels_last(x)))
-        found.append(_channels_last(self.first_half(half, x, ws[:, 2 * len(whole) + 1], left)))
-        return tuple(found)
+        return found, self.first_half(half, x, ws[:, 2 * len(whole) + 1], left)
+
+
+class StructurePart(LabelsPart):
+    """`ws` [1, num_ws, D], noises → label features from coarse to fine and the feature map for the finishing part."""
+
+    def __init__(self, generator: MobileStyleGAN) -> None:
+        super().__init__(generator)
+        self.last = _read_for_labels(generator)[1].conv2
+        self.noises = (*self.noises, self.last.noise.detach())
+
+    def forward(self, ws: Tensor, *noises: Tensor) -> tuple[Tensor, ...]:
+        left = iter(noises)
+        found, half = self.label_maps(ws, left)
+        x = _styled(self.last, half, ws[:, 2 * self.generator.first_fine_block], left)
+        return (*found, _channels_last(half), _channels_last(x))
 
 
 class ReducedLabelsPart(LabelsPart):
