@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from smis_desktop.synthesis import Synthesizer
 
 _PICTURES = 16
-"""That quick pictures are held against full ones on, at most."""
+"""That are held against torch's full ones, at most."""
 _GENERATED = Path()
 """`--inversion` without a folder."""
 _AGAINST_PEER = ("generator_1024", "request_1024", "request_256")
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
     from smis_desktop.commands.measuring import machine, networks
     from smis_desktop.commands.measuring.comparison import compared, read_earlier
-    from smis_desktop.commands.measuring.drafts import draft_psnr
+    from smis_desktop.commands.measuring.exactness import picture_psnr
     from smis_desktop.commands.measuring.inverting import (
         generated_photos,
         inversion_figures,
@@ -105,11 +105,11 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         synthesizer, arguments.repeats, lambda f: console.progress("Making training samples", f)
     )
     facts["training"] = networks.training_rates(synthesizer)
-    facts["draft_psnr"] = draft_psnr(
+    facts["psnr"] = picture_psnr(
         synthesizer.generator,
         synthesizer.pictures,
         min(_PICTURES, arguments.repeats),
-        lambda f: console.progress("Holding quick pictures against full ones", f),
+        lambda f: console.progress("Holding pictures against torch's full ones", f),
     )
     if arguments.paint:
         from smis_desktop.commands.measuring.painting import painting_recording, stroke_milliseconds
@@ -219,8 +219,8 @@ def _table(facts: dict[str, Any]) -> str:
             f"training by {ranks['count']} processes: {ranks['samples_per_s']} samples a second, "
             f"{ranks['ratio']} × one process"
         )
-    for side, value in facts["draft_psnr"].items():
-        lines.append(f"pictures of {side}² against the full one: {value['mean']} dB, the worst {value['worst']} dB")
+    for side, value in facts["psnr"].items():
+        lines.append(f"pictures of {side}² against torch's full one: {value['mean']} dB, the worst {value['worst']} dB")
     if (application := facts.get("application")) is not None:
         lines.append(
             f"the program: first picture after {application['first_preview_s']} s; "

@@ -1,6 +1,6 @@
 """MobileStyleGAN in the three parts that OpenVINO runs, in an order that its processor plugin computes quickly.
 
-The arithmetic is `gan.mobile_stylegan`'s up to rounding, but for four things:
+The arithmetic is `gan.mobile_stylegan`'s up to rounding, but for five things:
 
 - The inverse Haar step adds and subtracts four bands, then moves pixels. For that the bands lie one behind the other
   (`haar.by_bands`): the convolutions before it have their weights in that order. Taking interleaved channels apart, as
@@ -10,6 +10,8 @@ The arithmetic is `gan.mobile_stylegan`'s up to rounding, but for four things:
 - The scales of an upsampling and of the convolution behind it are one product: both steps between them keep channels
   apart, so that a scale may be taken before or after.
 - Feature maps go in and out with their channels last, as the plugin has them: [N, r, r, Z].
+- Scales are convolutions of one pixel: one of those the plugin keeps in float32 where it is told to, a matrix product
+  not.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from smis_desktop.gan.haar import by_bands, haar_matrix, inverse_haar_of_bands
 from smis_desktop.gan.mapping import LEAK
 from smis_desktop.gan.mobile_stylegan import Block, MobileStyleGAN
 from smis_desktop.gan.picture_head import PictureHead
-from smis_desktop.gan.styled_conv import StyledConv
+from smis_desktop.gan.styled_conv import Affine, StyledConv
 
 
 class Part(nn.Module):
@@ -59,8 +61,8 @@ class Part(nn.Module):
 
     def first_half(self, block: Block, x: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
         """`Block.first_half`."""
-        behind = block.conv1.affine(w)  # of all four bands alike
-        scales = 0.5 * block.up(w)[:, self.bands(x.shape[1])] * behind.repeat(1, 4, 1, 1)
+        behind = _scales(block.conv1.affine, w)  # of all four bands alike
+        scales = 0.5 * _scales(block.up, w)[:, self.bands(x.shape[1])] * behind.repeat(1, 4, 1, 1)
         return _convolved(block.conv1, inverse_haar_of_bands(x * scales), noises)
 
 
@@ -140,14 +142,14 @@ class FinishPart(Part):
         *slots, last = head.slots
         for conv, slot in zip(convs, slots, strict=True):
             x = _styled(conv, x, ws[:, slot], left)
-        picture: Tensor = head.to_rgb(x * head.to_rgb_affine(ws[:, last]))
+        picture: Tensor = head.to_rgb(x * _scales(head.to_rgb_affine, ws[:, last]))
         return picture
 
     def _full(self, x: Tensor, w: Tensor) -> Tensor:
         """The image head, whose convolution and Haar step are one matrix."""
         head, matrix = self.generator.head, haar_matrix(len(self.generator.head.bias))[:, :, 0, 0]
         weight = (matrix @ head.weight[:, :, 0, 0])[:, :, None, None]
-        return F.pixel_shuffle(F.conv2d(x * head.affine(w), weight, matrix @ head.bias), 2)
+        return F.pixel_shuffle(F.conv2d(x * _scales(head.affine, w), weight, matrix @ head.bias), 2)
 
 
 def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor], order: Tensor | None = None) -> Tensor:
@@ -161,8 +163,13 @@ def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor], order: Ten
     return F.leaky_relu(x + next(noises), LEAK)
 
 
+def _scales(affine: Affine, w: Tensor) -> Tensor:
+    """`Affine.forward`."""
+    return F.conv2d(w[:, :, None, None], affine.weight[:, :, None, None], affine.bias)
+
+
 def _styled(conv: StyledConv, x: Tensor, w: Tensor, noises: Iterator[Tensor], order: Tensor | None = None) -> Tensor:
-    return _convolved(conv, x * conv.affine(w), noises, order)
+    return _convolved(conv, x * _scales(conv.affine, w), noises, order)
 
 
 def _channels_last(x: Tensor) -> Tensor:

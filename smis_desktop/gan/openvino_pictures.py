@@ -32,8 +32,12 @@ from smis_desktop.gan.regions import Regions
 log = logging.getLogger(__name__)
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
-_LAYOUT_OF_FILES = 4
+_LAYOUT_OF_FILES = 5
 """Raised when what is converted changes."""
+_EXACT_SIDE = 16
+"""Maps up to this side stay in float32 whatever the precision. They are a fiftieth of the arithmetic, and every later
+layer carries on what they are off by: so, and with exact scales, a full picture in bfloat16 is off by half as much
+(docs/measurements.md)."""
 
 
 class OpenVINOPictures:
@@ -171,6 +175,9 @@ class ConvertedGenerator:
             # The converter traces, which torch calls deprecated, and shapes that are Python numbers are constants.
             warnings.simplefilter("ignore")
             converted = openvino.convert_model(part, example_input=inputs, input=[list(one.shape) for one in inputs])
+        for operation in converted.get_ops():
+            if _stays_exact(operation):
+                operation.get_rt_info()["precise_0"] = ""
         self.folder.mkdir(parents=True, exist_ok=True)
         # Several processes may convert the same part; the network counts as there once its description is.
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="growing-") as growing:
@@ -192,6 +199,17 @@ def part_of(generator: MobileStyleGAN, name: str) -> Part:
     """The part of that name."""
     whole = {STRUCTURE: StructurePart, LABELS: LabelsPart, REDUCED_LABELS: ReducedLabelsPart}.get(name)
     return whole(generator) if whole else FinishPart(generator, int(name.removeprefix("finish-")))
+
+
+def _stays_exact(operation: Any) -> bool:
+    """Whether it makes scales of channels or small maps. A product of scales need not be exact: a scale that it makes
+    in float32 would have the large map that it scales reordered."""
+    if operation.get_type_name() in ("Constant", "Parameter", "Result"):
+        return False
+    shape = operation.get_output_shape(0)
+    if len(shape) != 4 or shape[2] != shape[3]:
+        return False
+    return bool(operation.get_type_name() == "Convolution" if shape[2] == 1 else shape[2] <= _EXACT_SIDE)
 
 
 def _channels_first(features: np.ndarray) -> Tensor:

@@ -1,4 +1,4 @@
-"""How near the quick pictures come to the full one that they stand in for."""
+"""How near a backend's pictures come to torch's full one, which quick ones stand in for."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FIRST_SEED = 10_000
 """Seeds that no head was fitted on."""
 
 
-def draft_psnr(
+def picture_psnr(
     generator: Generator, pictures: Pictures, count: int, told: Callable[[float], None]
 ) -> dict[str, dict[str, float]]:
-    """{side: {"mean", "worst"}} in dB, over `count` random pictures at truncation 0.7, against the averaged full ones;
-    empty for a generator without smaller pictures of its own."""
-    found: dict[int, list[float]] = {side: [] for side in generator.draft_sizes[:-1]}
+    """{side: {"mean", "worst"}} in dB, over `count` random pictures at truncation 0.7, against the full ones in float32
+    by torch, averaged to that side; for all of the generator's `draft_sizes`."""
+    found: dict[int, list[float]] = {side: [] for side in generator.draft_sizes}
     with torch.inference_mode():
-        for number in range(count if found else 0):
+        for number in range(count):
             ws = latents_of_seed(generator, _FIRST_SEED + number, 0.7)[None]
             structure = pictures.structure(ws)
             full = generator.synthesis(ws).clamp(-1, 1)
