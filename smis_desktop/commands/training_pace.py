@@ -25,6 +25,7 @@ from smis_desktop.gan.pixels import to_rgb8
 from smis_desktop.gan.protocol import Generator
 
 _CLASSES = 12
+_DIRECTIONS = 16
 _SAMPLES = 8
 _INVERSION_STEPS = 6
 """Few, but with as large a part of each kind as the whole has."""
@@ -57,7 +58,7 @@ def measured_pace(
     pool = _pool(generator, settings, pictures)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
     encoder = _encoder(generator, settings)
-    objective_of_w = LatentObjective(settings.batch_size)
+    objective_of_w = _objective_of_w(generator, settings, ALONE)
     training = EncoderTraining(encoder, objective_of_w, settings.seed, 1e-4, 10, settings.precision)
     encoder_step = _seconds(lambda: training.step(pool), generator)
     weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
@@ -78,7 +79,7 @@ class Rounds:
         """ranks: who takes the rounds together."""
         self.size, self._steps = settings.round_size, settings.steps_per_round
         self._pool = _pool(generator, settings, pictures, self.size, ranks)
-        objective = LatentObjective(settings.batch_size, ranks)
+        objective = _objective_of_w(generator, settings, ranks)
         encoder = _encoder(generator, settings)
         self._training = EncoderTraining(encoder, objective, settings.seed, 1e-4, 1000, settings.precision, ranks)
 
@@ -101,6 +102,10 @@ def _pool(
     weights = {r: 0.01 * torch.randn(_CLASSES, found.shape[1], generator=draws) for r, found in sides.items()}
     transfer = LinearProbe(weights, torch.zeros(_CLASSES))
     return SamplePool(generator, transfer.to(generator.device), settings.seed, samples, _CLASSES, pictures, ranks)
+
+
+def _objective_of_w(generator: Generator, settings: TrainingSettings, ranks: Ranks) -> LatentObjective:
+    return LatentObjective(settings.batch_size, generator.latents, torch.eye(_DIRECTIONS, generator.w_dim), ranks)
 
 
 def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:

@@ -10,6 +10,8 @@ from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
 
 _FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
 """Share of samples in which classes are forgotten, and each class's chance there."""
+_FORGET_SQUARE, _SQUARES = 0.5, 16
+"""Share of the squares of such a grid that are forgotten."""
 _SHIFT, _TURN, _ZOOM, _STRETCH = 0.08, 0.10, 0.10, 0.06
 """Standard deviations: half widths of the layout, radians, logarithms of factors."""
 _COARSE_SAMPLE, _COARSE_SIDES = 0.2, (12, 25)
@@ -24,14 +26,22 @@ def forget_classes(labels: Tensor, num_classes: int, random: torch.Generator) ->
     return labels.masked_fill(gone, UNKNOWN)
 
 
-def moved(labels: Tensor, random: torch.Generator) -> Tensor:
+def forget_squares(labels: Tensor, random: torch.Generator) -> Tensor:
+    """Turns squares all over each label map (int64 [N, H, W]) to UNKNOWN. Nobody paints so: what is learned from the
+    rest of a layout is learned of more than that layout."""
+    side = min(_SQUARES, labels.shape[1])
+    gone = (torch.rand(len(labels), 1, side, side, generator=random) < _FORGET_SQUARE).float()
+    return labels.masked_fill(F.interpolate(gone, size=tuple(labels.shape[1:]))[:, 0] > 0, UNKNOWN)
+
+
+def moved(labels: Tensor, random: torch.Generator, extent: float = 1.0) -> Tensor:
     """Label maps int64 [N, H, W] shifted, turned, zoomed and stretched a little; what comes in from outside repeats
-    the edge. Ids are never blended."""
+    the edge. Ids are never blended. extent: a factor to how much."""
     n = len(labels)
-    zoom = torch.exp(_ZOOM * torch.randn(n, generator=random))
-    turn = _TURN * torch.randn(n, generator=random)
-    stretch = torch.exp(_STRETCH * torch.randn(n, generator=random))
-    shift = _SHIFT * torch.randn(n, 2, generator=random)
+    zoom = torch.exp(extent * _ZOOM * torch.randn(n, generator=random))
+    turn = extent * _TURN * torch.randn(n, generator=random)
+    stretch = torch.exp(extent * _STRETCH * torch.randn(n, generator=random))
+    shift = extent * _SHIFT * torch.randn(n, 2, generator=random)
     rows = (
         torch.stack((zoom * turn.cos() * stretch, -zoom * turn.sin(), shift[:, 0]), 1),
         torch.stack((zoom * turn.sin(), zoom * turn.cos() / stretch, shift[:, 1]), 1),

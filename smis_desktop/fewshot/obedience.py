@@ -56,7 +56,7 @@ class ObedienceObjective:
 
     def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
         num_classes, device = encoder.shape.num_classes, encoder.w_avg.device
-        chosen = torch.randint(len(pool), (self._batch_size,), generator=random)
+        chosen = pool.drawn(self._batch_size, random)
         labels = pool.labels[chosen].long()
         changed = self._batch_size // 2
         labels[:changed] = coarsened(moved(labels[:changed], random), num_classes, random)

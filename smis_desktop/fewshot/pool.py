@@ -18,6 +18,10 @@ from smis_desktop.gan.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.gan.pictures import Pictures, TorchPictures
 from smis_desktop.gan.protocol import Generator
 
+_PRESENT = 1 / 256
+"""Part of a picture that a class has to take to count as being there."""
+_MOST_OFTEN = 10.0
+
 
 def draws(seed: int, stream: str, index: int) -> torch.Generator:
     """An independent random stream for each (seed, stream, index): a resumed training draws the same."""
@@ -67,9 +71,12 @@ class SamplePool:
         self._basis = self._own_basis() if isinstance(transfer, LinearProbe) else None
         self._reading = transfer.through(self._basis) if isinstance(transfer, LinearProbe) and self._basis else transfer
         r = generator.feature_resolution
+        self._num_classes = num_classes
         self._label_dtype = torch.int8 if num_classes < 128 else torch.int16
         self.w = torch.empty(0, generator.w_dim)
         self.labels = torch.empty(0, r, r, dtype=self._label_dtype)
+        self._present = torch.empty(0, num_classes, dtype=torch.bool)
+        self._weights = torch.empty(0)
 
     def __len__(self) -> int:
         return len(self.w)
@@ -128,6 +135,16 @@ class SamplePool:
         """Adds a round that `grow` made earlier."""
         self.w = torch.cat((self.w, w))
         self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))
+        pixels = labels.flatten(1).long() + 1  # UNKNOWN is 0
+        counts = torch.zeros(len(pixels), self._num_classes + 1).scatter_add_(1, pixels, torch.ones(pixels.shape))
+        self._present = torch.cat((self._present, counts[:, 1:] >= _PRESENT * pixels.shape[1]))
+        often = self._present.float().mean(0).clamp_min(_MOST_OFTEN**-2).rsqrt()
+        self._weights = (self._present * often).amax(1).clamp_min(1.0)
+
+    def drawn(self, count: int, random: torch.Generator) -> Tensor:
+        """Places of so many samples, int64 [count]. The rarer the rarest class in a picture, the more often it comes:
+        hats and glasses would hardly be learned otherwise."""
+        return torch.multinomial(self._weights, count, replacement=True, generator=random)
 
 
 @dataclass(frozen=True, eq=False)

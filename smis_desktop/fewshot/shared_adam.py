@@ -19,7 +19,7 @@ from smis_desktop.fewshot.ranks import Ranks
 from smis_desktop.fewshot.rows import common_row, own_row
 
 _BETAS = (0.9, 0.99)
-_WEIGHT_DECAY = 0.01
+_WEIGHT_DECAY = 0.2
 _LARGEST_GRADIENT = 1.0
 """Norm over all weights; longer gradients are shortened to it."""
 _AVERAGING = 0.99

@@ -76,15 +76,15 @@ class TrainingSettings:
     transfer: TransferRule = "informed"
     top_k: int = 3
     threshold: float = 0.5
-    samples: int = 3200
+    samples: int = 4800
     round_size: int = 64
-    steps_per_round: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1.5e-3
+    steps_per_round: int = 14
+    batch_size: int = 64
+    learning_rate: float = 1e-3
     obedience_steps: int = 160
     obedience_batch_size: int = 8
     obedience_learning_rate: float = 4e-4
-    encoder_width: int = 40
+    encoder_width: int = 512
     seed: int = 0
     precision: Precision = "float32"
     """Of the products in samples and steps (see `gan.precision`); a training goes on in the one that it began with."""
@@ -166,7 +166,8 @@ def train(
         settings=describe(settings, [shot.name for shot in shots]),
         feature_colors=feature_colors,
     )
-    model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
+    directions = label_directions(generator, model.transfer)
+    model = dataclasses.replace(model, directions=directions)
     pictures = pictures or TorchPictures(generator, settings.precision)
     pool = SamplePool(
         generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, pictures, ranks, kept
@@ -179,7 +180,8 @@ def train(
     def previews(encoder: LayoutEncoder) -> tuple[np.ndarray, ...]:
         return _previews(generator, pictures, encoder, learned)
 
-    encoder = _train_encoder(model, pool, settings, store, on_event, improved, previews, ranks)
+    of_w = LatentObjective(settings.batch_size, generator.latents, directions, ranks)
+    encoder = _train_encoder(model.encoder, of_w, pool, settings, store, on_event, improved, previews, ranks)
     if probe is not None and settings.obedience_steps:
         before = freeze(copy.deepcopy(encoder))
         objective = ObedienceObjective(generator, probe, feature_colors, before, settings.obedience_batch_size, ranks)
@@ -223,7 +225,8 @@ def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSetti
 
 
 def _train_encoder(
-    model: PersonalModel,
+    encoder: LayoutEncoder,
+    objective: LatentObjective,
     pool: SamplePool,
     settings: TrainingSettings,
     store: TrainingStore,
@@ -233,21 +236,27 @@ def _train_encoder(
     ranks: Ranks,
 ) -> LayoutEncoder:
     total_steps = settings.rounds * settings.steps_per_round
-    objective = LatentObjective(settings.batch_size, ranks)
-    training = EncoderTraining(
-        model.encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision, ranks
-    )
-    checkpoint = store.read("encoder")
-    if checkpoint is not None:
-        training.restore(checkpoint)
-    started, first_round = time.monotonic(), training.steps // settings.steps_per_round
-    for number in range(settings.rounds):
+
+    def add_round(number: int) -> None:
         stored = store.read(f"pool-{number}")
         if stored is not None:
             pool.add(stored["w"], stored["labels"])
         else:
             w, labels = pool.grow()
             store.write(f"pool-{number}", {"w": w, "labels": labels})
+
+    add_round(0)
+    encoder.set_usual(one_hot(pool.labels.long(), encoder.shape.num_classes).to(encoder.w_avg.device))
+    training = EncoderTraining(
+        encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision, ranks
+    )
+    checkpoint = store.read("encoder")
+    if checkpoint is not None:
+        training.restore(checkpoint)
+    started, first_round = time.monotonic(), training.steps // settings.steps_per_round
+    for number in range(settings.rounds):
+        if number:
+            add_round(number)
         if number < first_round:
             continue
         losses = [training.step(pool) for _ in range(settings.steps_per_round)]

@@ -7,8 +7,9 @@ from typing import Any
 
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 
-KIND, VERSION = "personal-model", 2
-"""2: labels are read from the first convolution at the feature resolution; coarse and middle slots share one `w`."""
+KIND, VERSION = "personal-model", 3
+"""2: labels are read from the first convolution at the feature resolution; coarse and middle slots share one `w`.
+3: the encoder has fully connected layers."""
 SUFFIX = ".smismodel"
 REMEDY = "choose a .smismodel file, or train the model again"
 
