@@ -57,7 +57,7 @@ class LayoutEncoder(nn.Module):
         super().__init__()
         self.shape = shape
         side = min(_SQUARES, shape.resolution)
-        self.axes = shape.structural_axes or shape.w_dim
+        self.axes = min(shape.structural_axes or shape.w_dim, shape.w_dim)
         self.first = nn.Linear(shape.num_classes * side**2, shape.width)
         self.second = nn.Linear(shape.width, shape.width)
         self.norms = nn.ModuleList(nn.LayerNorm(shape.width) for _ in range(2))

@@ -80,23 +80,23 @@ def truncate(model: Path) -> None:
 
 
 def from_the_future(model: Path) -> None:
-    tensors, facts = read_tensors(model, "personal-model", 2, "…")
+    tensors, facts = read_tensors(model, "personal-model", 3, "…")
     rest = {key: value for key, value in facts.items() if key not in ("kind", "format_version")}
-    write_tensors(model, "personal-model", 3, tensors, rest)
+    write_tensors(model, "personal-model", 4, tensors, rest)
 
 
 def of_other_weights(model: Path) -> None:
-    tensors, facts = read_tensors(model, "personal-model", 2, "…")
+    tensors, facts = read_tensors(model, "personal-model", 3, "…")
     rest = {key: value for key, value in facts.items() if key not in ("kind", "format_version")}
     rest["generator"]["weights_sha256"] = "0" * 64
-    write_tensors(model, "personal-model", 2, tensors, rest)
+    write_tensors(model, "personal-model", 3, tensors, rest)
 
 
 def without_a_tensor(model: Path) -> None:
-    tensors, facts = read_tensors(model, "personal-model", 2, "…")
+    tensors, facts = read_tensors(model, "personal-model", 3, "…")
     rest = {key: value for key, value in facts.items() if key not in ("kind", "format_version")}
-    del tensors["encoder.stem.weight"]
-    write_tensors(model, "personal-model", 2, tensors, rest)
+    del tensors["encoder.first.weight"]
+    write_tensors(model, "personal-model", 3, tensors, rest)
 
 
 def photo_as_label(folder: Path) -> None:

@@ -231,8 +231,8 @@ def test_an_interrupted_training_goes_on_to_the_same_model(
     torch.set_num_threads(1)  # another number rounds differently
     assert smis(*train, *words, "--resume").code == 0
     assert smis("train", shots, "--generator", "small", "--out", tmp_path / "whole", *words).code == 0
-    resumed, _ = read_tensors(out, "personal-model", 2, "")
-    whole, _ = read_tensors(tmp_path / "whole", "personal-model", 2, "")
+    resumed, _ = read_tensors(out, "personal-model", 3, "")
+    whole, _ = read_tensors(tmp_path / "whole", "personal-model", 3, "")
     assert resumed.keys() == whole.keys()
     for name, tensor in whole.items():
         assert torch.equal(resumed[name], tensor), name
@@ -267,14 +267,14 @@ def test_a_full_disk_is_told_with_what_to_do_and_the_rest_is_made_afterwards(
 def test_too_little_memory_makes_batches_smaller_and_is_told(
     smis: Smis, tmp_path: Path, small_data: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forward = LayoutEncoder.forward
+    coordinates = LayoutEncoder.coordinates
 
-    def limited(encoder: LayoutEncoder, layout: torch.Tensor) -> torch.Tensor:
+    def limited(encoder: LayoutEncoder, layout: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if torch.is_grad_enabled() and len(layout) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        return forward(encoder, layout)
+        return coordinates(encoder, layout)
 
-    monkeypatch.setattr(LayoutEncoder, "forward", limited)
+    monkeypatch.setattr(LayoutEncoder, "coordinates", limited)
     ended = smis("train", shots, "--generator", "small", "--out", tmp_path / "m", *QUICK, "--json")
     assert [warning for warning in ended.facts["warnings"] if "memory" in warning] == [
         "There is too little memory; it goes on in batches of 2."

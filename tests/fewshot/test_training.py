@@ -134,7 +134,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(
         assert torch.equal(tensor, weights(resumed)[name]), name
 
 
-@pytest.mark.parametrize("room", [3_000, 1_500_000])
+@pytest.mark.parametrize("room", [3_000, 100_000])
 def test_a_full_disk_is_told_and_the_training_goes_on_when_there_is_room(
     generator: MobileStyleGAN, tmp_path: Path, undisturbed: PersonalModel, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
@@ -163,17 +163,19 @@ def test_a_seed_decides_the_result(generator: MobileStyleGAN, tmp_path: Path) ->
     first, _ = run(generator, tmp_path / "a")
     second, _ = run(generator, tmp_path / "b")
     other, _ = run(generator, tmp_path / "c", dataclasses.replace(SETTINGS, seed=1))
-    name = "stem.weight"
+    name = "first.weight"
     assert torch.equal(weights(first)[name], weights(second)[name])
     assert not torch.equal(weights(first)[name], weights(other)[name])
 
 
 def test_the_encoder_learns(generator: MobileStyleGAN, tmp_path: Path) -> None:
-    settings = dataclasses.replace(SETTINGS, samples=400, round_size=20, steps_per_round=12, batch_size=16)
+    settings = dataclasses.replace(
+        SETTINGS, samples=400, round_size=20, steps_per_round=12, batch_size=16, encoder_width=256
+    )
     _, events = run(generator, tmp_path / "t", settings)
     losses = [e.loss for e in events if isinstance(e, EncoderProgress)]
-    spread = generator.latents.std.square().mean().item()
-    assert losses[-1] < 0.8 * spread, "better than answering the mean of w"
+    of_the_mean = 1 + 0.1 + 0.1  # in whitened coordinates: along the directions, of structure, of style
+    assert losses[-1] < 0.9 * of_the_mean, "layouts with holes in them, and still better than the mean of w"
 
 
 def test_training_for_obedience_makes_pictures_follow_layouts(generator: MobileStyleGAN, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
     write_personal_model(path, small_model(GENERATOR))
     tensors, facts = read_tensors(path, KIND, VERSION, "no remedy")
     facts = {key: value for key, value in facts.items() if key not in ("kind", "format_version")}
-    for missing in ("encoder.stem.weight", "vectors.vectors", "probe.bias"):
+    for missing in ("encoder.first.weight", "vectors.vectors", "probe.bias"):
         write_tensors(path, KIND, VERSION, {k: v for k, v in tensors.items() if k != missing}, facts)
         with pytest.raises(UserError, match=r"m\.smismodel is damaged"):
             read_personal_model(path)

@@ -38,14 +38,14 @@ def heard(order: TrainingOrder) -> list[Any]:
 
 def full_above(batch: int, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On that kind of device, memory is full when the encoder is given more layouts at once."""
-    forward = LayoutEncoder.forward
+    coordinates = LayoutEncoder.coordinates
 
-    def limited(encoder: LayoutEncoder, layout: torch.Tensor) -> torch.Tensor:
+    def limited(encoder: LayoutEncoder, layout: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if torch.is_grad_enabled() and layout.device.type == device and len(layout) > batch:
             raise torch.OutOfMemoryError("out of memory")
-        return forward(encoder, layout)
+        return coordinates(encoder, layout)
 
-    monkeypatch.setattr(LayoutEncoder, "forward", limited)
+    monkeypatch.setattr(LayoutEncoder, "coordinates", limited)
 
 
 def test_batches_are_halved_until_they_fit(
@@ -53,7 +53,8 @@ def test_batches_are_halved_until_they_fit(
 ) -> None:
     full_above(8, torch.device("cuda" if torch.cuda.is_available() else "cpu").type, monkeypatch)
     told = heard(order)
-    assert [message for message in told if isinstance(message, SmallerBatch)] == [SmallerBatch(16), SmallerBatch(8)]
+    halved = [SmallerBatch(size) for size in (32, 16, 8)]
+    assert [message for message in told if isinstance(message, SmallerBatch)] == halved
     assert isinstance(told[-1], Trained)
     assert read_personal_model(order.out).name == "Things"
 
