@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from smis_desktop.fewshot.layout_variation import forget_classes, forget_squares, moved
+from smis_desktop.fewshot.layout_variation import forget_classes, forget_squares
 from smis_desktop.fewshot.pool import SamplePool, draws
 from smis_desktop.fewshot.pseudo_labels import one_hot
 from smis_desktop.fewshot.ranks import ALONE, Ranks
@@ -23,8 +23,6 @@ _WARM_UP = 0.1
 
 _REST = 0.1
 """What errors in all other directions count. It decides little."""
-_MOVED = 0.3
-"""How far layouts are moved from the pictures that are asked for, of what painted ones are."""
 
 
 class Objective(Protocol):
@@ -45,8 +43,7 @@ class LatentObjective:
 
     The paper's ‖ŵ − w‖² weighs all dimensions alike. But of 512 some thirty say what a layout says, and in all others a
     network can only learn its samples by heart. So errors along those count as much as all others together, the
-    stronger ones of them more; and for the same reason squares of each layout are forgotten, and all of it is moved a
-    little.
+    stronger ones of them more; and half of each layout is forgotten, square by square, for the same reason.
     """
 
     stream = "batch"
@@ -64,8 +61,7 @@ class LatentObjective:
         chosen = pool.drawn(self._batch_size, random)
         device = encoder.w_avg.device
         num_classes = encoder.shape.num_classes
-        labels = moved(pool.labels[chosen].long(), random, _MOVED)
-        labels = forget_squares(forget_classes(labels, num_classes, random), random).to(device)
+        labels = forget_squares(forget_classes(pool.labels[chosen].long(), num_classes, random), random).to(device)
         own = self._ranks.share(self._batch_size)
         structural, fine = encoder.coordinates(one_hot(labels[own], num_classes))
         with in_float32(structural):

@@ -34,14 +34,14 @@ def forget_squares(labels: Tensor, random: torch.Generator) -> Tensor:
     return labels.masked_fill(F.interpolate(gone, size=tuple(labels.shape[1:]))[:, 0] > 0, UNKNOWN)
 
 
-def moved(labels: Tensor, random: torch.Generator, extent: float = 1.0) -> Tensor:
+def moved(labels: Tensor, random: torch.Generator) -> Tensor:
     """Label maps int64 [N, H, W] shifted, turned, zoomed and stretched a little; what comes in from outside repeats
-    the edge. Ids are never blended. extent: a factor to how much."""
+    the edge. Ids are never blended."""
     n = len(labels)
-    zoom = torch.exp(extent * _ZOOM * torch.randn(n, generator=random))
-    turn = extent * _TURN * torch.randn(n, generator=random)
-    stretch = torch.exp(extent * _STRETCH * torch.randn(n, generator=random))
-    shift = extent * _SHIFT * torch.randn(n, 2, generator=random)
+    zoom = torch.exp(_ZOOM * torch.randn(n, generator=random))
+    turn = _TURN * torch.randn(n, generator=random)
+    stretch = torch.exp(_STRETCH * torch.randn(n, generator=random))
+    shift = _SHIFT * torch.randn(n, 2, generator=random)
     rows = (
         torch.stack((zoom * turn.cos() * stretch, -zoom * turn.sin(), shift[:, 0]), 1),
         torch.stack((zoom * turn.sin(), zoom * turn.cos() / stretch, shift[:, 1]), 1),

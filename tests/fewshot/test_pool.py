@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from smis_desktop.fewshot.layout_variation import forget_squares, moved
+from smis_desktop.fewshot.layout_variation import forget_squares
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
@@ -52,9 +52,3 @@ def test_half_of_the_squares_are_forgotten_and_nothing_else_is_changed() -> None
     squares = gone.view(20, 16, 4, 16, 4).float().mean((2, 4))
     assert set(squares.unique().tolist()) == {0.0, 1.0}, "whole squares of a grid"
     assert 0.45 < squares.mean() < 0.55
-
-
-def test_an_extent_of_nothing_moves_nothing() -> None:
-    labels = torch.randint(CLASSES, (4, 64, 64), generator=torch.Generator().manual_seed(0))
-    assert torch.equal(moved(labels, torch.Generator().manual_seed(1), 0.0), labels)
-    assert not torch.equal(moved(labels, torch.Generator().manual_seed(1)), labels)
