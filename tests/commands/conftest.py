@@ -104,7 +104,8 @@ def small_data(
 
 
 def untrained_model(generator: MobileStyleGAN, name: str) -> PersonalModel:
-    """A personal model whose vectors come from one generated picture, and whose encoder knows nothing yet."""
+    """A personal model whose vectors come from one generated picture, and whose encoder knows nothing yet: it answers
+    another layout with another picture, and with no better one."""
     with torch.no_grad():
         ws = generator.broadcast(generator.mapping(seeded_z(3, generator.w_dim)))
         labels = generator.features(ws, [64])[64][0, :3].argmax(0)
@@ -112,6 +113,8 @@ def untrained_model(generator: MobileStyleGAN, name: str) -> PersonalModel:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             encoder = LayoutEncoder(EncoderShape(3, generator.num_ws, generator.w_dim, groups, 64, 8))
+            for head in (encoder.structural, encoder.fine):
+                torch.nn.init.normal_(head.weight, std=0.2)
         encoder.set_latent_space(generator.w_avg, generator.latents.axes, generator.latents.std)
         vectors = learn_vectors(generator, [LatentShot("shot", ws[0], labels)], 3, "dense", 3, 0.5)
     return PersonalModel(
