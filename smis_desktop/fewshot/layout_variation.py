@@ -7,11 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.gan.encoder import SQUARES
 
 _FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
 """Share of samples in which classes are forgotten, and each class's chance there."""
-_FORGET_SQUARE, _SQUARES = 0.5, 16
-"""Share of the squares of such a grid that are forgotten."""
+_FORGET_SQUARE = 0.5
+"""Share of the squares of the encoder's grid that are forgotten."""
 _SHIFT, _TURN, _ZOOM, _STRETCH = 0.08, 0.10, 0.10, 0.06
 """Standard deviations: half widths of the layout, radians, logarithms of factors."""
 _COARSE_SAMPLE, _COARSE_SIDES = 0.2, (12, 25)
@@ -29,7 +30,7 @@ def forget_classes(labels: Tensor, num_classes: int, random: torch.Generator) ->
 def forget_squares(labels: Tensor, random: torch.Generator) -> Tensor:
     """Turns squares all over each label map (int64 [N, H, W]) to UNKNOWN. Nobody paints so: what is learned from the
     rest of a layout is learned of more than that layout."""
-    side = min(_SQUARES, labels.shape[1])
+    side = min(SQUARES, labels.shape[1])
     gone = (torch.rand(len(labels), 1, side, side, generator=random) < _FORGET_SQUARE).float()
     return labels.masked_fill(F.interpolate(gone, size=tuple(labels.shape[1:]))[:, 0] > 0, UNKNOWN)
 

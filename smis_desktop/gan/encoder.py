@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from smis_desktop.gan.precision import in_float32
 
-_SQUARES = 16
+SQUARES = 16
 """A side of the coarse grid. Finer ones say more of a layout, and let the network learn single samples by heart."""
 _SPREAD_OF_INPUTS = 3.0
 """Shares of classes are small numbers: the first layer begins with weights that much larger than is usual."""
@@ -56,7 +56,7 @@ class LayoutEncoder(nn.Module):
     def __init__(self, shape: EncoderShape) -> None:
         super().__init__()
         self.shape = shape
-        side = min(_SQUARES, shape.resolution)
+        side = min(SQUARES, shape.resolution)
         self.axes = min(shape.structural_axes or shape.w_dim, shape.w_dim)
         self.first = nn.Linear(shape.num_classes * side**2, shape.width)
         self.second = nn.Linear(shape.width, shape.width)
