@@ -9,6 +9,7 @@ from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
     InvertingShots,
+    LookingForStarts,
     ObedienceProgress,
     ShotInverted,
     TrainingEvent,
@@ -16,6 +17,7 @@ from smis_desktop.fewshot.events import (
 
 _WORDS = {
     "opened": "everything opened",
+    "starts_found": "pictures found to search from",
     "photos_inverted": "photos inverted",
     "labels_learned": "labels learned",
     "first_usable_encoder": "first encoder that can be painted with",
@@ -64,6 +66,8 @@ class StageTimes:
             case ObedienceProgress():
                 if event.step == event.steps:
                     self.reach("obedience_trained")
+            case LookingForStarts():
+                self.reach("starts_found")
             case InvertingShots():
                 pass
 

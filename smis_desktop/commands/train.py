@@ -98,7 +98,7 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Ans
     stages = TrainingFolder.beside(out)
     with ranks.first_goes_first():
         generator = open_generator(arguments.generator, console)
-    shots = training_shots(arguments.shots, folder, generator)
+    shots = training_shots(arguments.shots, folder, generator, arguments.labels)
     count = sum(shot.is_known for shot in shots)
     if count:
         console.note(f"{count} of {len(shots)} pictures are known in the generator: they need no inversion.")

@@ -14,6 +14,7 @@ from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
     InvertingShots,
+    LookingForStarts,
     ObedienceProgress,
     ShotInverted,
     TrainingEvent,
@@ -38,7 +39,9 @@ class TrainingProgress:
     def tell(self, event: TrainingEvent) -> None:
         """Show one event."""
         self._times.tell(event)
-        if isinstance(event, InvertingShots):
+        if isinstance(event, LookingForStarts):
+            self._console.progress("Looking for pictures to search from", event.pictures / event.count)
+        elif isinstance(event, InvertingShots):
             numbers = "–".join(str(number) for number in sorted({event.numbers[0], event.numbers[-1]}))
             words = f"Inverting {' and '.join(event.names)} ({numbers} of {event.count})"
             self._console.progress(words, event.step / event.steps)

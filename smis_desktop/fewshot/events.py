@@ -8,6 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
+@dataclass(frozen=True)
+class LookingForStarts:
+    """So many of `count` random pictures were looked at for those that photos are searched for from."""
+
+    pictures: int
+    count: int
+
+
 @dataclass(frozen=True, eq=False)
 class InvertingShots:
     """One step of the inversion of photos, several at once: their names, and their numbers among the `count` shots, the
@@ -66,6 +74,6 @@ class ObedienceProgress:
     previews: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
 
-TrainingEvent = InvertingShots | ShotInverted | ClassesLearned | EncoderProgress | ObedienceProgress
+TrainingEvent = LookingForStarts | InvertingShots | ShotInverted | ClassesLearned | EncoderProgress | ObedienceProgress
 OnEvent = Callable[[TrainingEvent], None]
 """Called in the training's own thread. An exception that it raises stops the training; what was stored stays."""

@@ -99,14 +99,21 @@ class Inversion:
     """One photo's inversion in progress. `step()` until `done`; `state()` and `restore()` make it resumable exactly."""
 
     def __init__(
-        self, generator: Generator, perceptual: PerceptualDistance, photo: np.ndarray, settings: InversionSettings
+        self,
+        generator: Generator,
+        perceptual: PerceptualDistance,
+        photo: np.ndarray,
+        settings: InversionSettings,
+        start: Tensor | None = None,
     ) -> None:
-        """photo: uint8 [S, S, 3] sRGB, square."""
+        """photo: uint8 [S, S, 3] sRGB, square. start: `w` [512] to begin at instead of what the settings say."""
         self.generator, self.perceptual, self.settings = generator, perceptual, settings
         self._photo = photo
         self._target = self._at(0)
         begin = torch.zeros(1, generator.w_dim)
-        if settings.start:
+        if start is not None:
+            begin = generator.latents.whiten(start[None].to(generator.device))
+        elif settings.start:
             begin = _NEAR * torch.randn(begin.shape, generator=torch.Generator().manual_seed(settings.start))
         self._coordinates = begin.repeat(generator.num_ws, 1).to(generator.device).requires_grad_()
         self._adam = torch.optim.Adam([self._coordinates], lr=settings.learning_rate, betas=(0.9, 0.99))
@@ -321,9 +328,11 @@ def invert(
     photo: np.ndarray,
     settings: InversionSettings,
     on_progress: Callable[[InversionProgress, Inversion], None] | None = None,
+    start: Tensor | None = None,
 ) -> InversionResult:
-    """Inverts `photo` (uint8 [S, S, 3]). An exception raised by `on_progress` cancels it and passes through."""
-    inversion = Inversion(generator, perceptual, photo, settings)
+    """Inverts `photo` (uint8 [S, S, 3]). An exception raised by `on_progress` cancels it and passes through. start: as
+    for `Inversion`."""
+    inversion = Inversion(generator, perceptual, photo, settings, start)
     while not inversion.done:
         progress = inversion.step()
         if on_progress is not None:

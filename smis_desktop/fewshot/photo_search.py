@@ -38,12 +38,16 @@ class PhotoSearch:
         store: TrainingStore,
         on_event: OnEvent,
         ranks: Ranks,
+        starts: Callable[[], Sequence[Tensor | None]],
     ) -> None:
-        """open_perceptual: called only if a photo is to be inverted."""
+        """open_perceptual: called only if a photo is to be inverted. starts: so too, by all processes if by one; for
+        each shot the `w` [512] to begin at, None where the settings say where."""
         self._generator, self._open_perceptual = generator, open_perceptual
         self._shots, self._settings, self._store = shots, settings, store
         self._on_event, self._ranks = on_event, ranks
         self._perceptual: PerceptualDistance | None = None
+        self._find_starts = starts
+        self._starts: list[Tensor | None] = [None] * len(shots)
 
     def latents(self) -> list[Tensor]:
         """[1, num_ws, 512] of a picture that the generator made, else [2, num_ws, 512] as `kept_pair` gives them. Every
@@ -52,6 +56,10 @@ class PhotoSearch:
         unknown = [number for number, shot in enumerate(self._shots) if not shot.is_known]
         own = [number for number in unknown if number % ranks.count == ranks.rank]
         found = {number: before for number in unknown if (before := self._read(number)) is not None}
+        missing = torch.tensor(float(sum(number not in found for number in own)))
+        ranks.add_up(missing)
+        if missing:
+            self._starts = list(self._find_starts())
         for group in groups_of(own, self._generator.device):
             if any(number not in found for number in group):
                 found |= self._find_in_memory(group)
@@ -127,7 +135,8 @@ class PhotoSearch:
         if shot.picture is None:
             raise ValueError(f"shot {shot.name} has neither a picture nor latents")
         self._perceptual = self._perceptual or self._open_perceptual()
-        search = Inversion(self._generator, self._perceptual, shot.picture, self._settings)
+        start = self._starts[number]
+        search = Inversion(self._generator, self._perceptual, shot.picture, self._settings, start)
         prefix = f"{number}."
         kept = self._store.read(_UNDER_WAY) or {}
         state = {key.removeprefix(prefix): tensor for key, tensor in kept.items() if key.startswith(prefix)}

@@ -22,6 +22,7 @@ from smis_desktop.fewshot.encoder_training import EncoderTraining, LatentObjecti
 from smis_desktop.fewshot.events import (
     ClassesLearned,
     EncoderProgress,
+    LookingForStarts,
     ObedienceProgress,
     OnEvent,
     TrainingEvent,
@@ -31,6 +32,7 @@ from smis_desktop.fewshot.frozen import freeze
 from smis_desktop.fewshot.inversion import InversionSettings
 from smis_desktop.fewshot.label_alignment import aligned_to_ws
 from smis_desktop.fewshot.label_directions import label_directions
+from smis_desktop.fewshot.layout_starts import LOOKED_AT, LayoutStarts, say_where
 from smis_desktop.fewshot.obedience import ObedienceObjective
 from smis_desktop.fewshot.perceptual import PerceptualDistance
 from smis_desktop.fewshot.personal_model import PersonalModel, layout_channels
@@ -78,9 +80,9 @@ class TrainingSettings:
     threshold: float = 0.5
     samples: int = 4800
     round_size: int = 64
-    steps_per_round: int = 14
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    steps_per_round: int = 7
+    batch_size: int = 128
+    learning_rate: float = 1.4e-3
     obedience_steps: int = 160
     obedience_batch_size: int = 8
     obedience_learning_rate: float = 4e-4
@@ -124,14 +126,28 @@ def train(
         raise UserError(f"{ranks.count} processes are too many for batches of {smallest}; start {smallest} at most.")
     if not ranks.is_first:
         store, on_event, on_improved = ReadOnly(store), _say_nothing, None
-    resolution = generator.feature_resolution
-    for shot in shots:
-        if not bool((layout_channels(shot.label_map, palette, settings.label_kind, resolution) != UNKNOWN).any()):
+    resolution, device = generator.feature_resolution, generator.device
+    layouts = [layout_channels(shot.label_map, palette, settings.label_kind, resolution) for shot in shots]
+    for shot, layout in zip(shots, layouts, strict=True):
+        if not bool((layout != UNKNOWN).any()):
             raise UserError(
                 f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
             )
-    latents = PhotoSearch(generator, open_perceptual, shots, settings.inversion, store, on_event, ranks).latents()
-    device = generator.device
+    pictures = pictures or TorchPictures(generator, settings.precision)
+
+    def starts() -> list[Tensor | None]:
+        if not say_where(settings.label_kind, layouts):
+            return [None] * len(shots)
+        count = min(LOOKED_AT, settings.samples)
+        looking = LayoutStarts(
+            generator, pictures, settings.seed, settings.round_size, count,
+            lambda so_far: on_event(LookingForStarts(so_far, count)), ranks, kept,
+        )  # fmt: skip
+        located = [shot.ws if shot.found is None else shot.found[0] for shot in shots]
+        return looking.of(layouts, located, palette.num_classes)
+
+    search = PhotoSearch(generator, open_perceptual, shots, settings.inversion, store, on_event, ranks, starts)
+    latents = search.latents()
     views: list[list[LatentShot]] = []
     for shot, found in zip(shots, latents, strict=True):
         views.append([])
@@ -168,7 +184,6 @@ def train(
     )
     directions = label_directions(generator, model.transfer)
     model = dataclasses.replace(model, directions=directions)
-    pictures = pictures or TorchPictures(generator, settings.precision)
     pool = SamplePool(
         generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, pictures, ranks, kept
     )

@@ -8,12 +8,15 @@ import numpy as np
 from torch import Tensor
 
 from smis_desktop.fewshot.known_latents import is_picture_of, latents_of_seed
+from smis_desktop.fewshot.layout_starts import say_where
+from smis_desktop.fewshot.personal_model import layout_channels
 from smis_desktop.fewshot.photo_latents import kept_pair
+from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.fewshot.training_shot import TrainingShot
 from smis_desktop.gan.protocol import Generator
-from smis_desktop.labels.shots import ShotsFolder
+from smis_desktop.labels.shots import LabelKind, ShotsFolder
 from smis_desktop.storage.generated_pictures import GeneratedPicture, read_generated_pictures
-from smis_desktop.storage.workshop import kept_latents
+from smis_desktop.storage.workshop import is_found_by_label, kept_latents
 
 
 class KnownLatents:
@@ -44,13 +47,23 @@ class KnownLatents:
         return self._listed[folder]
 
 
-def training_shots(path: Path, folder: ShotsFolder, generator: Generator) -> list[TrainingShot]:
-    """The folder's shots, with their latents where they are pictures of this generator, or were found in it before."""
+def training_shots(
+    path: Path, folder: ShotsFolder, generator: Generator, label_kind: LabelKind = "dense"
+) -> list[TrainingShot]:
+    """The folder's shots, with their latents where they are pictures of this generator, or were found in it before.
+
+    Found before they were labelled does not count where labels show a better place to begin at."""
     known = KnownLatents(generator)
+    side = generator.feature_resolution
+    layouts = [layout_channels(shot.label_map, folder.palette, label_kind, side) for shot in folder.shots]
+    labelled = [layout for layout in layouts if bool((layout != UNKNOWN).any())]
+    is_helped = bool(generator.known_parts) and bool(labelled) and say_where(label_kind, labelled)
     shots = []
     for shot in folder.shots:
         ws = known.of(path / "images" / f"{shot.name}.png", shot.picture)
         kept = kept_latents(path, shot.name) if ws is None else None
+        if kept is not None and is_helped and not is_found_by_label(path, shot.name):
+            kept = None
         if kept is not None and kept["ws"].shape != (generator.num_ws, generator.w_dim):
             kept = None
         found = None if kept is None else kept_pair(kept)

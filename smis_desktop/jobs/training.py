@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PHOTO_SECONDS, _ENCODER_SECONDS, _OBEDIENCE_SECONDS = 34.0, 75.0, 85.0
-"""What a photo's inversion, the usual samples and the usual steps for obedience take on two cores: shares of the whole,
-and the first guess of the time that is left."""
+_STARTS_SECONDS, _PHOTO_SECONDS, _ENCODER_SECONDS, _OBEDIENCE_SECONDS = 14.0, 34.0, 75.0, 85.0
+"""What a look for pictures to begin with, a photo's inversion, the usual samples and the usual steps for obedience take
+on two cores: shares of the whole, and the first guess of the time that is left."""
 _SMALL_STEP = 1 / 3
 """Time of an inversion's step at half the side, of one at the whole."""
 
@@ -166,7 +166,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
         return open_chosen_pictures(generator, threads, lambda words, fraction: None, precision)
 
     pictures = opened_pictures(precision_begun_with(stages.begun()))
-    shots = training_shots(order.shots, folder, generator)
+    shots = training_shots(order.shots, folder, generator, order.label_kind)
     settings = replace(settings_of(order), precision=pictures.precision)
     description = {
         **describe(settings, [shot.name for shot in shots]),
@@ -283,7 +283,9 @@ class _Stages:
         if not workshop.has_picture_of(self._order.shots, name):
             return
         ws, close_ws = tensors["ws"], tensors["close_ws"]
-        is_kept = workshop.set_better_latents(name, ws.numpy(), close_ws.numpy(), inverted.psnr, inverted.perceptual)
+        is_kept = workshop.set_better_latents(
+            name, ws.numpy(), close_ws.numpy(), inverted.psnr, inverted.perceptual, by_label=True
+        )
         with torch.inference_mode():
             picture = to_rgb8(self._generator.draft(close_ws[None].to(self._generator.device), PICTURE_SIDE)[0])
         self._send(ShotFound(name, inverted.psnr, inverted.perceptual, is_kept, picture))
@@ -298,10 +300,18 @@ class _Watcher:
         self._left = _TimeLeft(settings, to_invert)
 
     def tell(self, event: TrainingEvent) -> None:
-        from smis_desktop.fewshot.events import EncoderProgress, InvertingShots, ObedienceProgress, ShotInverted
+        from smis_desktop.fewshot.events import (
+            EncoderProgress,
+            InvertingShots,
+            LookingForStarts,
+            ObedienceProgress,
+            ShotInverted,
+        )
 
         left = self._left
-        if isinstance(event, InvertingShots):
+        if isinstance(event, LookingForStarts):
+            self._step("starts", event.pictures / event.count, None)
+        elif isinstance(event, InvertingShots):
             part, seconds = left.inverting(event.step, len(event.names))
             self._step("inverting", part, seconds, event.best_loss, event.names)
             if event.pictures:
@@ -318,7 +328,12 @@ class _Watcher:
         self._listen()
 
     def _step(
-        self, stage: str, part: float, seconds_left: float | None, loss: float, photos: tuple[str, ...] = ()
+        self,
+        stage: str,
+        part: float,
+        seconds_left: float | None,
+        loss: float | None = None,
+        photos: tuple[str, ...] = (),
     ) -> None:
         start, span = self._left.spans[stage]
         self._send(TrainingStep(stage, start + part * span, seconds_left, loss, photos))
@@ -355,6 +370,7 @@ class _TimeLeft:
         self._begun: tuple[float, float] | None = None
         self._pace: float | None = None
         usually = {
+            "starts": _STARTS_SECONDS if to_invert else 0.0,
             "inverting": _PHOTO_SECONDS * to_invert,
             "encoder": self._encoder,
             "obedience": self._obedience,

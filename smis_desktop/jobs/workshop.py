@@ -60,10 +60,12 @@ class _Hand:
 
     def __init__(self, send: Send, inbox: Inbox, generator: Generator, pictures: Pictures) -> None:
         from smis_desktop.jobs.palette_learning import PaletteLearning
+        from smis_desktop.jobs.search_starts import SearchStarts
 
         self._send, self._inbox = send, inbox
         self._generator, self._pictures = generator, pictures
         self._learning = PaletteLearning(generator, pictures, self._picture)
+        self._starts = SearchStarts(generator, pictures, lambda so_far: self._between_steps())
         self._quick: list[ShowSheet | LearnPalette] = []
         self._searches: list[FindShot] = []
         self._is_search_wanted = True
@@ -139,6 +141,9 @@ class _Hand:
         from smis_desktop.storage.workshop import Workshop
 
         workshop = Workshop(wish.workshop)
+        start = self._starts.of(workshop, wish.name, wish.start)
+        if start is None and wish.only_by_label:
+            return
         perceptual = open_perceptual_distance(lambda words, fraction: None).to(self._generator.device)
         shown = time.monotonic()
 
@@ -148,19 +153,24 @@ class _Hand:
             if time.monotonic() - shown > 1.0:
                 picture, shown = to_rgb8(inversion.best_draft()), time.monotonic()
             self._send(ShotGrowing(wish.name, progress.step / progress.steps, picture))
-            self._grant_quick()
-            if not self._is_search_wanted:
-                raise _GivenUp
+            self._between_steps()
 
         photo = workshop.picture(wish.name)
         settings = InversionSettings(start=wish.start)
         if wish.steps is not None:
             settings = replace(settings, steps=wish.steps)
-        result = invert(self._generator, perceptual, photo, settings, told)
+        result = invert(self._generator, perceptual, photo, settings, told, start)
         found = result.ws.numpy(), result.close_ws.numpy()
-        is_better = workshop.set_better_latents(wish.name, *found, result.psnr, result.perceptual)
+        by_label = start is not None
+        is_better = workshop.set_better_latents(wish.name, *found, result.psnr, result.perceptual, by_label)
         picture = self._picture(result.close_ws[None].to(self._generator.device))
         self._send(ShotFound(wish.name, result.psnr, result.perceptual, is_better, picture))
+
+    def _between_steps(self) -> None:
+        """Of a search."""
+        self._grant_quick()
+        if not self._is_search_wanted:
+            raise _GivenUp
 
 
 def _is_replaced(waiting: ShowSheet | LearnPalette, by: ShowSheet) -> bool:

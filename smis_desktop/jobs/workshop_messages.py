@@ -25,12 +25,13 @@ class ShowSheet:
 @dataclass(frozen=True)
 class FindShot:
     """Wish: look for a photo of the workshop in the generator. start: another number, another try. steps: how long
-    (None: the usual number)."""
+    (None: the usual number). only_by_label: not unless its label says where to begin."""
 
     workshop: Path
     name: str
     start: int = 0
     steps: int | None = None
+    only_by_label: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,13 +61,15 @@ class WorkshopFacts:
 
 @dataclass(frozen=True)
 class ShotState:
-    """seed: of a generated picture, None for a photo. psnr, perceptual: how well the photo was found; None before."""
+    """seed: of a generated picture, None for a photo. psnr, perceptual: how well the photo was found; None before.
+    is_found_by_label: whether the search began at a picture that the photo's label resembles."""
 
     name: str
     is_labelled: bool
     seed: int | None
     psnr: float | None = None
     perceptual: float | None = None
+    is_found_by_label: bool = False
 
     @property
     def is_located(self) -> bool:
@@ -152,8 +154,10 @@ class Workshop:
         found = []
         for path in sorted((self.path / "images").glob("*.png")):
             name = path.stem
-            located = self._located(name)
-            found.append(ShotState(name, self._label(name).is_file(), seeds.get(name), *located))
+            state = ShotState(name, self._label(name).is_file(), seeds.get(name))
+            if (facts := self._search_facts(name)) is not None:
+                state = replace(state, **facts)
+            found.append(state)
         return tuple(found)
 
     def add_photo(self, name: str, square: np.ndarray) -> str:
@@ -219,22 +223,31 @@ class Workshop:
         own_weights = self.facts.generator_sha256
         return None if known is None or (own_weights and known.weights_sha256 != own_weights) else known
 
-    def set_latents(self, name: str, ws: np.ndarray, close_ws: np.ndarray, psnr: float, perceptual: float) -> None:
-        """Where the photo was found, near real latents and near the photo, float32 [num_ws, D] each."""
+    def set_latents(
+        self, name: str, ws: np.ndarray, close_ws: np.ndarray, psnr: float, perceptual: float, by_label: bool = False
+    ) -> None:
+        """Where the photo was found, near real latents and near the photo, float32 [num_ws, D] each. by_label: see
+        `ShotState`."""
         import torch
 
-        facts = {"psnr": psnr, "perceptual": perceptual, "picture": self._digest(name)}
+        facts = {"psnr": psnr, "perceptual": perceptual, "by_label": by_label, "picture": self._digest(name)}
         found = {"ws": torch.from_numpy(np.array(ws)), "close_ws": torch.from_numpy(np.array(close_ws))}
         write_tensors(self._latents(name), _LATENTS, _LATENTS_VERSION, found, facts)
 
     def set_better_latents(
-        self, name: str, ws: np.ndarray, close_ws: np.ndarray, psnr: float, perceptual: float
+        self, name: str, ws: np.ndarray, close_ws: np.ndarray, psnr: float, perceptual: float, by_label: bool = False
     ) -> bool:
-        """`set_latents`, unless the photo was found as well before; whether they are kept."""
-        before = self._located(name)[1]
-        is_better = before is None or perceptual < before
+        """`set_latents`, unless the photo was found as well before; whether they are kept. That it was searched for by
+        its label counts all the same: nobody has to do it again."""
+        before = self._search_facts(name)
+        is_better = before is None or perceptual < before["perceptual"]
         if is_better:
-            self.set_latents(name, ws, close_ws, psnr, perceptual)
+            self.set_latents(name, ws, close_ws, psnr, perceptual, by_label)
+        elif by_label and before is not None and not before["is_found_by_label"]:
+            kept = kept_latents(self.path, name)
+            assert kept is not None, "its facts are there"
+            near, close = kept["ws"].numpy(), kept.get("close_ws", kept["ws"]).numpy()
+            self.set_latents(name, near, close, before["psnr"], before["perceptual"], by_label)
         return is_better
 
     def has_picture_of(self, shots: Path, name: str) -> bool:
@@ -288,14 +301,19 @@ class Workshop:
         path = self.model_path(library)
         return path.with_name(path.name + ".training")
 
-    def _located(self, name: str) -> tuple[float | None, float | None]:
+    def _search_facts(self, name: str) -> dict[str, Any] | None:
+        """Those of its `ShotState`; None where it was not found yet, or is another picture since."""
         path = self._latents(name)
         if not path.is_file():
-            return None, None
+            return None
         facts = read_facts(path, _LATENTS, _LATENTS_VERSION, "delete it: the photo is looked for again")
         if facts.get("picture") != self._digest(name):
-            return None, None
-        return float(facts["psnr"]), float(facts["perceptual"])
+            return None
+        return {
+            "psnr": float(facts["psnr"]),
+            "perceptual": float(facts["perceptual"]),
+            "is_found_by_label": bool(facts.get("by_label", False)),
+        }
 
     def _digest(self, name: str) -> str:
         return hashlib.sha256(self._image(name).read_bytes()).hexdigest()
@@ -344,9 +362,15 @@ def kept_latents(folder: Path, name: str) -> dict[str, Any] | None:
     path = folder / "latents" / f"{name}.safetensors"
     if not path.is_file() or not (folder / "images" / f"{name}.png").is_file():
         return None
-    if workshop._located(name)[0] is None:
+    if workshop._search_facts(name) is None:
         return None
     return read_tensors(path, _LATENTS, _LATENTS_VERSION, "delete it: the photo is looked for again")[0]
+
+
+def is_found_by_label(folder: Path, name: str) -> bool:
+    """Whether `kept_latents` come of a search that began at a picture which the shot's label resembles."""
+    facts = Workshop(folder)._search_facts(name)
+    return facts is not None and bool(facts["is_found_by_label"])
 
 
 def _link(source: Path, target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,7 @@ def search(
     shots: list[TrainingShot],
     store: TrainingStore,
     stop_after: int | None = None,
+    starts: Sequence[Tensor | None] = (None, None, None),
 ) -> tuple[list[Tensor], list[TrainingEvent]]:
     told: list[TrainingEvent] = []
 
@@ -90,7 +91,8 @@ def search(
         if len(told) == stop_after:
             raise Stop
 
-    return PhotoSearch(small, lambda: perceptual, shots, SETTINGS, store, tell, ALONE).latents(), told
+    searching = PhotoSearch(small, lambda: perceptual, shots, SETTINGS, store, tell, ALONE, lambda: starts)
+    return searching.latents(), told
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +134,21 @@ def test_side_by_side_they_are_found_as_each_alone(
     again, told = search(small, perceptual, shots, store)
     assert_found(again, shots, alone)
     assert told == []
+
+
+def test_a_search_begins_where_it_is_told_to(
+    small: MobileStyleGAN, perceptual: PerceptualDistance, shots: list[TrainingShot], store: TrainingFolder
+) -> None:
+    start = small.mapping(seeded_z(9, small.w_dim))[0]
+    second = shots[2].picture
+    assert second is not None
+    begun = Inversion(small, perceptual, second, SETTINGS, start)
+    begun.step()
+    torch.testing.assert_close(begun.near_ws, start.expand(small.num_ws, -1), atol=1e-4, rtol=1e-4)
+    latents, _ = search(small, perceptual, shots, store, starts=(None, None, start))
+    torch.set_num_threads(1)
+    result = invert(small, perceptual, second, SETTINGS, start=start)
+    assert torch.equal(latents[2], kept_pair({"ws": result.ws, "close_ws": result.close_ws}))
 
 
 @pytest.mark.parametrize("stop_after", [5, 21, 24, 25, 26])

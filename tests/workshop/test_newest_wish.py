@@ -9,10 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.jobs import search_starts
 from smis_desktop.jobs.spawned import Inbox
 from smis_desktop.jobs.workshop import work
-from smis_desktop.jobs.workshop_messages import HandReady, LearnPalette, PaletteLearned, SheetPicture, ShowSheet
+from smis_desktop.jobs.workshop_messages import (
+    FindShot,
+    HandReady,
+    LearnPalette,
+    PaletteLearned,
+    SheetPicture,
+    ShotFound,
+    ShotGrowing,
+    ShowSheet,
+)
+from smis_desktop.storage import generator_store
 from smis_desktop.storage.workshop import Workshop
+from tests.workshop.conftest import known_parts_of, picture_and_label
 
 
 def answers(wishes: list[Any], until: Any) -> list[Any]:
@@ -65,3 +78,20 @@ def test_points_reach_as_far_as_the_sliders_say(small_data: Path, workshop: Work
     assert all(few < many for few, many in zip(near, far, strict=True))
     assert all(few <= many for few, many in zip(sure, far, strict=True))
     assert sum(sure) < sum(far)
+
+
+def test_by_labels_alone_only_a_labelled_photo_is_searched_for(
+    small_data: Path, workshop: Workshop, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = known_parts_of(small)
+    monkeypatch.setattr(generator_store, "shipped_parts", lambda weights_sha256: parts)
+    monkeypatch.setattr(search_starts, "LOOKED_AT", 64)
+    picture, label = picture_and_label(small, 3)
+    bare, labelled = workshop.add_photo("bare", picture), workshop.add_photo("labelled", picture)
+    workshop.set_label(labelled, label)
+    wishes = [FindShot(workshop.path, name, steps=4, only_by_label=True) for name in (bare, labelled)]
+    said = answers(wishes, lambda message: isinstance(message, ShotFound))
+    assert {message.name for message in said if isinstance(message, ShotGrowing | ShotFound)} == {labelled}
+    states = {shot.name: shot for shot in workshop.shots()}
+    assert states[labelled].is_found_by_label
+    assert not states[bare].is_located

@@ -20,8 +20,9 @@ from smis_desktop.jobs import training
 from smis_desktop.jobs.spawned import Inbox
 from smis_desktop.jobs.training import PhotosGrowing, Trained, TrainingOrder, TrainingStep, _Watcher, train_by_order
 from smis_desktop.jobs.workshop_messages import ShotFound
+from smis_desktop.storage import generator_store
 from smis_desktop.storage.workshop import Workshop
-from tests.workshop.conftest import picture_and_label
+from tests.workshop.conftest import known_parts_of, picture_and_label
 
 
 @pytest.fixture
@@ -82,6 +83,24 @@ def test_a_photo_that_the_training_found_stays_found(
     assert not any(isinstance(m, TrainingStep) and m.stage == "inverting" for m in again), "nor searched for again"
 
 
+def test_where_parts_are_known_it_first_looks_for_a_picture_to_begin_with(
+    small_data: Path,
+    workshop: Workshop,
+    photo: str,
+    order: TrainingOrder,
+    small: MobileStyleGAN,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = known_parts_of(small)
+    monkeypatch.setattr(generator_store, "shipped_parts", lambda weights_sha256: parts)
+    told = heard(order, workshop)
+    assert isinstance(told[-1], Trained)
+    stages = list(dict.fromkeys(message.stage for message in told if isinstance(message, TrainingStep)))
+    assert stages == ["opening", "starts", "inverting", "encoder", "obedience"]
+    fractions = [message.fraction for message in told if isinstance(message, TrainingStep)]
+    assert fractions == sorted(fractions)
+
+
 def test_a_photo_that_was_replaced_meanwhile_is_not_taken_for_found(
     small_data: Path, workshop: Workshop, photo: str, order: TrainingOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +144,7 @@ def test_the_time_left_is_of_everything(monkeypatch: pytest.MonkeyPatch) -> None
         for name in names:
             watcher.tell(ShotInverted(name, 0.2, 20.0, 1.0, 106.0))
     assert told[0].seconds_left is None
-    assert told[-1].fraction == pytest.approx(3 * 34 / (3 * 34 + 75 + 85))
+    assert told[-1].fraction == pytest.approx((14 + 3 * 34) / (14 + 3 * 34 + 75 + 85))
     watcher.tell(EncoderProgress(1600, 3200, 250, 1.0, 70.0, 3200 / 140))
     assert told[-1].seconds_left == pytest.approx(70 + 2 * 85)
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from smis_desktop.jobs.workshop_messages import FindShot
 from smis_desktop.storage.workshop import Workshop
-from smis_desktop.ui.workshop.window import LABELS, WorkshopWindow
+from smis_desktop.ui.workshop import window as window_module
+from smis_desktop.ui.workshop.window import LABELS, LEARNED, TRAIN, WorkshopWindow
 from tests.ui.conftest import at
 
 WAIT = 60_000
@@ -34,6 +39,32 @@ def test_a_process_that_dies_is_told(small_data: Path, workshop: Workshop, tmp_p
         lambda: any("ended from outside (signal 9" in label.text() for label in window.findChildren(QLabel)),
         timeout=60_000,
     )
+    window.shut_down()
+
+
+def test_photos_found_before_they_were_labelled_are_searched_for_once_more(
+    workshop: Workshop, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    hand = SimpleNamespace(start=lambda: None, tell=told.append, cancel=lambda: None)
+    monkeypatch.setattr(window_module, "workshop_hand", lambda name, deliver: hand)
+    monkeypatch.setattr(window_module, "are_parts_known", lambda weights_sha256: True)
+    ws = np.zeros((2, 4), np.float32)
+    before, after, bare = (workshop.add_photo(name, np.zeros((64, 64, 3), np.uint8)) for name in ("b", "c", "d"))
+    for name in (before, after, bare):
+        workshop.set_latents(name, ws, ws, 20.0, 0.2, by_label=name == after)
+    for name in (before, after):
+        workshop.set_label(name, np.ones((64, 64), np.uint8))
+    window = opened(workshop, tmp_path, qtbot)
+    window.open_step(LABELS)
+    assert not any(isinstance(wish, FindShot) for wish in told)
+    window.open_step(TRAIN)
+    assert "photos to search for first, a minute each: 1" in window.train.summary.text()
+    window.open_step(LEARNED)
+    window.open_step(TRAIN)
+    assert [wish for wish in told if isinstance(wish, FindShot)] == [
+        FindShot(workshop.path, before, only_by_label=True)
+    ]
     window.shut_down()
 
 

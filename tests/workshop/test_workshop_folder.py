@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from smis_desktop.errors import UserError
 from smis_desktop.fewshot.photo_latents import kept_pair
@@ -13,7 +14,7 @@ from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.jobs.shot_latents import training_shots
 from smis_desktop.labels.palette import Palette, SemanticClass
 from smis_desktop.labels.shots import read_shots
-from smis_desktop.storage.workshop import PICTURE_SIDE, Workshop, kept_latents
+from smis_desktop.storage.workshop import PICTURE_SIDE, ShotState, Workshop, kept_latents
 from tests.workshop.conftest import CLASSES
 
 
@@ -91,6 +92,40 @@ def test_the_labelled_shots_are_a_shots_folder(workshop: Workshop, small: Mobile
     assert all(shot.is_known for shot in shots), "nothing is searched for again"
     assert shots[0].found is not None
     assert shots[1].ws is not None
+
+
+def test_the_better_find_stays_and_that_labels_helped_is_remembered(workshop: Workshop, small: MobileStyleGAN) -> None:
+    name = workshop.add_photo("photo", photo())
+    near, other = np.zeros((small.num_ws, small.w_dim)), np.ones((small.num_ws, small.w_dim))
+
+    def state() -> ShotState:
+        return next(shot for shot in workshop.shots() if shot.name == name)
+
+    assert workshop.set_better_latents(name, near, near + 1, 20.0, 0.2)
+    assert not state().is_found_by_label
+    assert not workshop.set_better_latents(name, other, other, 19.0, 0.3, by_label=True)
+    assert state() == ShotState(name, False, None, 20.0, 0.2, is_found_by_label=True)
+    found = kept_latents(workshop.path, name)
+    assert found is not None
+    np.testing.assert_array_equal(kept_pair(found).numpy(), np.stack((near, near + 1)))
+    assert workshop.set_better_latents(name, other, other, 21.0, 0.1, by_label=True)
+    assert (state().perceptual, state().is_found_by_label) == (0.1, True)
+
+
+def test_found_before_it_was_labelled_it_is_searched_for_again_where_labels_help(
+    workshop: Workshop, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = workshop.add_photo("photo", photo())
+    workshop.set_label(name, np.where(np.arange(96) < 40, 1, 2).astype(np.uint8)[None].repeat(96, 0))
+    ones = np.ones((small.num_ws, small.w_dim))
+    workshop.set_latents(name, ones, ones, 20.0, 0.3)
+    path = workshop.labelled_folder()
+    folder = read_shots(path)
+    monkeypatch.setattr(small, "known_parts", {8: torch.ones(2, small.feature_channels(8))})
+    assert [shot.is_known for shot in training_shots(path, folder, small)] == [False, True, True]
+    workshop.set_better_latents(name, ones, ones, 20.0, 0.3, by_label=True)
+    path = workshop.labelled_folder()
+    assert all(shot.is_known for shot in training_shots(path, folder, small))
 
 
 def test_a_damaged_workshop_is_told_in_a_sentence(workshop: Workshop) -> None:

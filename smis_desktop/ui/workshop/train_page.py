@@ -163,6 +163,7 @@ class TrainPage(QWidget):
             self.show_resumed()
         stages = {
             "opening": self.tr("Opening the shots"),
+            "starts": self.tr("Looking for pictures like yours to begin with"),
             "inverting": self.tr("Searching for {names}").format(names=", ".join(f"“{name}”" for name in step.photos)),
             "encoder": self.tr("Learning from pictures that label themselves"),
             "obedience": self.tr("Learning to obey"),

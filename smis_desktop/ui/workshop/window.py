@@ -43,7 +43,8 @@ from smis_desktop.jobs.workshop_messages import (
     WishRefused,
 )
 from smis_desktop.labels.shots import read_shots
-from smis_desktop.storage.workshop import PICTURE_SIDE, Workshop
+from smis_desktop.storage.known_parts import are_parts_known
+from smis_desktop.storage.workshop import PICTURE_SIDE, ShotState, Workshop
 from smis_desktop.ui.easel import paintable_size
 from smis_desktop.ui.file_dialogs import FileDialogs
 from smis_desktop.ui.telling import telling
@@ -83,6 +84,7 @@ class WorkshopWindow(QMainWindow):
         self._sheet: SheetDialog | None = None
         self._ticket = 0
         self._is_learned = False
+        self._searched_by_label: set[str] = set()
 
         self.shots = ShotsPage(workshop, self.dialogs)
         self.labels = LabelPage(workshop, self.dialogs, settings)
@@ -258,6 +260,19 @@ class WorkshopWindow(QMainWindow):
     def _search(self, name: str, start: int) -> None:
         self._wish(FindShot(self.workshop.path, name, start))
 
+    def _search_by_labels(self) -> None:
+        """Again for photos that were found before anybody had labelled them: their labels tell where to begin."""
+        for shot in self.workshop.shots():
+            if self._is_to_be_searched(shot) and shot.is_located and shot.name not in self._searched_by_label:
+                self._searched_by_label.add(shot.name)
+                self._wish(FindShot(self.workshop.path, shot.name, only_by_label=True))
+
+    def _is_to_be_searched(self, shot: ShotState) -> bool:
+        """Before it is learned from."""
+        facts = self.workshop.facts
+        is_helped = shot.is_labelled and facts.label_kind == "dense" and are_parts_known(facts.generator_sha256)
+        return shot.seed is None and not (shot.is_located and (shot.is_found_by_label or not is_helped))
+
     def _show_sheet(self) -> None:
         self._sheet = sheet = SheetDialog(self)
         sheet.wanted.connect(lambda seeds, truncation: self._wish(ShowSheet(tuple(seeds), truncation)))
@@ -311,6 +326,8 @@ class WorkshopWindow(QMainWindow):
         elif row == TRAIN:
             self._show_summary()
         self._learn_if_shown()
+        if row in (LEARNED, TRAIN) and self._training is None:
+            self._search_by_labels()
 
     def _forget_learned(self) -> None:
         self._is_learned = False
@@ -326,7 +343,7 @@ class WorkshopWindow(QMainWindow):
     def _show_summary(self) -> None:
         shots = self.workshop.shots()
         labelled = [shot for shot in shots if shot.is_labelled]
-        missing = [shot for shot in labelled if not shot.is_located]
+        missing = [shot for shot in labelled if self._is_to_be_searched(shot)]
         words = self.tr("Labelled shots: {count}").format(count=len(labelled))
         if not labelled:
             words = self.tr(
