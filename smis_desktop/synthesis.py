@@ -181,13 +181,13 @@ class Synthesizer:
 
         The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them: added to
         another layout's answer, this gives back what averaging took (docs/measurements.md). Most of it moves no class
-        and is given first, whole from the middle of the fader on; what would move classes too follows by its square.
-        A model that does not know which is which gives all of it evenly.
+        and is given first, whole from the middle of the fader on; what would move classes too follows by its third
+        power. A model that does not know which is which gives all of it evenly.
         """
         bound, free = self._besides_layout(look)
         if self.model.directions is None:
             return strength * bound
-        return strength**2 * bound + min(1.0, 2 * strength) * free
+        return strength**3 * bound + min(1.0, 2 * strength) * free
 
     def _besides_layout(self, look: Look) -> tuple[Tensor, Tensor]:
         """A look's structural latent less what the encoder makes of the layout that the model sees in its picture, in

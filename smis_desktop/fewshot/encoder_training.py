@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from smis_desktop.fewshot.layout_variation import forget_classes, forget_squares
+from smis_desktop.fewshot.layout_variation import forgotten_classes, forgotten_squares
 from smis_desktop.fewshot.pool import SamplePool, draws
-from smis_desktop.fewshot.pseudo_labels import one_hot
+from smis_desktop.fewshot.pseudo_labels import square_shares
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.shared_adam import SharedAdam
 from smis_desktop.gan.encoder import LayoutEncoder
@@ -61,9 +61,12 @@ class LatentObjective:
         chosen = pool.drawn(self._batch_size, random)
         device = encoder.w_avg.device
         num_classes = encoder.shape.num_classes
-        labels = forget_squares(forget_classes(pool.labels[chosen].long(), num_classes, random), random).to(device)
+        classes = forgotten_classes(self._batch_size, num_classes, random)
+        squares = forgotten_squares(self._batch_size, encoder.squares, random)
         own = self._ranks.share(self._batch_size)
-        structural, fine = encoder.coordinates(one_hot(labels[own], num_classes))
+        shares = square_shares(pool.labels[chosen[own]].to(device), num_classes, encoder.squares)
+        gone = classes[own, 1:, None, None] | squares[own, None]
+        structural, fine = encoder.coordinates(shares.masked_fill(gone.to(device), 0.0))
         with in_float32(structural):
             wanted = self._latents.whiten(pool.w[chosen[own]].to(device))
             axes = structural.shape[1]

@@ -7,32 +7,34 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
-from smis_desktop.gan.encoder import SQUARES
 
 _FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
 """Share of samples in which classes are forgotten, and each class's chance there."""
 _FORGET_SQUARE = 0.5
-"""Share of the squares of the encoder's grid that are forgotten."""
+"""Share of the squares of the encoder's grid that are left out."""
 _SHIFT, _TURN, _ZOOM, _STRETCH = 0.08, 0.10, 0.10, 0.06
 """Standard deviations: half widths of the layout, radians, logarithms of factors."""
 _COARSE_SAMPLE, _COARSE_SIDES = 0.2, (12, 25)
 """Share of samples that are painted with a broad brush, and the range of sides they are reduced to."""
 
 
+def forgotten_classes(count: int, num_classes: int, random: torch.Generator) -> Tensor:
+    """Which classes of so many layouts are not painted yet, bool [count, num_classes + 1]; the first means UNKNOWN."""
+    affected = torch.rand(count, 1, generator=random) < _FORGET_SAMPLE
+    return (torch.rand(count, num_classes + 1, generator=random) < _FORGET_CLASS) & affected
+
+
 def forget_classes(labels: Tensor, num_classes: int, random: torch.Generator) -> Tensor:
     """Turns whole classes of some label maps (int64 [N, H, W]) to UNKNOWN, as a half-painted layout has them."""
-    affected = torch.rand(len(labels), 1, generator=random) < _FORGET_SAMPLE
-    forgotten = (torch.rand(len(labels), num_classes + 1, generator=random) < _FORGET_CLASS) & affected
+    forgotten = forgotten_classes(len(labels), num_classes, random)
     gone = forgotten.gather(1, (labels + 1).flatten(1)).view_as(labels)
     return labels.masked_fill(gone, UNKNOWN)
 
 
-def forget_squares(labels: Tensor, random: torch.Generator) -> Tensor:
-    """Turns squares all over each label map (int64 [N, H, W]) to UNKNOWN. Nobody paints so: what is learned from the
-    rest of a layout is learned of more than that layout."""
-    side = min(SQUARES, labels.shape[1])
-    gone = (torch.rand(len(labels), 1, side, side, generator=random) < _FORGET_SQUARE).float()
-    return labels.masked_fill(F.interpolate(gone, size=tuple(labels.shape[1:]))[:, 0] > 0, UNKNOWN)
+def forgotten_squares(count: int, side: int, random: torch.Generator) -> Tensor:
+    """Which squares of so many layouts are left out, all over each, bool [count, side, side]. Nobody paints so: what is
+    learned from the rest of a layout is learned of more than that layout."""
+    return torch.rand(count, side, side, generator=random) < _FORGET_SQUARE
 
 
 def moved(labels: Tensor, random: torch.Generator) -> Tensor:

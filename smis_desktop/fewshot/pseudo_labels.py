@@ -47,3 +47,14 @@ def one_hot(label_maps: Tensor, num_classes: int) -> Tensor:
     """int64 [N, H, W] in channels → float32 [N, num_classes, H, W]; UNKNOWN pixels are zero in every channel."""
     rows = torch.cat((torch.zeros(1, num_classes), torch.eye(num_classes))).to(label_maps.device)
     return F.embedding(label_maps + 1, rows).permute(0, 3, 1, 2)  # five times as fast as torch's own `one_hot`
+
+
+def square_shares(label_maps: Tensor, num_classes: int, side: int) -> Tensor:
+    """Integers [N, r, r] in channels → float32 [N, num_classes, side, side]: how much of each square of a grid each
+    class takes, which is what averaging `one_hot` over the squares gives. `side` divides r."""
+    n, r, _ = label_maps.shape
+    squares = torch.arange(n * side**2, device=label_maps.device).view(n, side, 1, side, 1)
+    cells = label_maps.view(n, side, r // side, side, r // side) + 1 + squares * (num_classes + 1)
+    counts = torch.bincount(cells.flatten(), minlength=n * side**2 * (num_classes + 1))
+    counts = counts.view(n, side, side, num_classes + 1).permute(0, 3, 1, 2)
+    return counts[:, 1:].float() / (r // side) ** 2

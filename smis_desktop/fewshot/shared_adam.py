@@ -141,9 +141,4 @@ class _Row:
     def view_of(self, name: str, row: Tensor) -> Tensor:
         """Where in such a row that weight's numbers are."""
         at, shape = self._places[name]
-        numbers = row[at : at + shape.numel()]
-        if len(shape) != 4:
-            return numbers.view(shape)
-        # One-hot layouts come pixel-major, and oneDNN's convolutions are a quarter faster when the weights do too.
-        after, before, height, width = shape
-        return numbers.view(after, height, width, before).permute(0, 3, 1, 2)
+        return row[at : at + shape.numel()].view(shape)

@@ -40,7 +40,7 @@ from smis_desktop.fewshot.photo_latents import views_of
 from smis_desktop.fewshot.photo_search import PhotoSearch
 from smis_desktop.fewshot.pool import FeatureStore, SamplePool, draws
 from smis_desktop.fewshot.probe import learn_probe
-from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot
+from smis_desktop.fewshot.pseudo_labels import UNKNOWN, one_hot, square_shares
 from smis_desktop.fewshot.ranks import ALONE, Ranks
 from smis_desktop.fewshot.representative_vectors import learn_vectors
 from smis_desktop.fewshot.scribbles import are_scribbles
@@ -80,8 +80,8 @@ class TrainingSettings:
     threshold: float = 0.5
     samples: int = 4800
     round_size: int = 64
-    steps_per_round: int = 7
-    batch_size: int = 128
+    steps_per_round: int = 4
+    batch_size: int = 224
     learning_rate: float = 1.4e-3
     obedience_steps: int = 160
     obedience_batch_size: int = 8
@@ -261,7 +261,8 @@ def _train_encoder(
             store.write(f"pool-{number}", {"w": w, "labels": labels})
 
     add_round(0)
-    encoder.set_usual(one_hot(pool.labels.long(), encoder.shape.num_classes).to(encoder.w_avg.device))
+    shares = square_shares(pool.labels, encoder.shape.num_classes, encoder.squares)
+    encoder.set_usual(shares.to(encoder.w_avg.device))
     training = EncoderTraining(
         encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision, ranks
     )

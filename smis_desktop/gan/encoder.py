@@ -77,12 +77,17 @@ class LayoutEncoder(nn.Module):
         self.w_avg.copy_(w_avg)
         self.color.copy_(std[:, None] * axes)
 
-    def set_usual(self, layouts: Tensor) -> None:
-        """One-hot layouts [N, num_classes, R, R] whose mean is what the network sees as nothing out of the ordinary."""
-        self.usual.copy_(self._shares(layouts).mean(0))
+    @property
+    def squares(self) -> int:
+        """A side of the grid on which it sees layouts."""
+        return int(self.usual.shape[-1])
+
+    def set_usual(self, shares: Tensor) -> None:
+        """Of layouts, as for `coordinates`: their mean is what the network sees as nothing out of the ordinary."""
+        self.usual.copy_(shares.mean(0))
 
     def forward(self, layout: Tensor) -> Tensor:
-        structural, fine = self.coordinates(layout)
+        structural, fine = self.coordinates(F.adaptive_avg_pool2d(layout, (self.squares, self.squares)))
         with in_float32(layout):
             w_structural = self.w_avg + structural @ self.color[: self.axes]
             w_fine = self.w_avg + fine @ self.color
@@ -95,15 +100,10 @@ class LayoutEncoder(nn.Module):
             1,
         )
 
-    def coordinates(self, layout: Tensor) -> tuple[Tensor, Tensor]:
+    def coordinates(self, shares: Tensor) -> tuple[Tensor, Tensor]:
         """The answer in whitened coordinates, float32: of the structural slots [N, structural_axes], of the fine ones
-        [N, w_dim]."""
-        x = (self._shares(layout) - self.usual).flatten(1)
+        [N, w_dim]. shares [N, num_classes, squares, squares]: how much of each square each class takes."""
+        x = (shares - self.usual).flatten(1)
         x = F.silu(self.norms[0](self.first(x)))
         x = x + F.silu(self.norms[1](self.second(x)))
         return self.structural(x).float(), self.fine(x).float()
-
-    def _shares(self, layout: Tensor) -> Tensor:
-        """How much of each square each class takes."""
-        side = self.usual.shape[-1]
-        return F.adaptive_avg_pool2d(layout, (side, side))

@@ -58,9 +58,9 @@ log = logging.getLogger(__name__)
 DRAFT_SIZE = 256
 """Side in pixels of the quick picture."""
 
-STEPS_AT_REST = 12
-"""Refinement steps when the hand rests: twice as many obey a little better, in colours less and less natural
-(docs/measurements.md)."""
+STEPS_AT_REST = 24
+"""Refinement steps when the hand rests, a second on two cores. Half as many leave a quarter of the gain; with more,
+pictures look less and less like real ones (docs/measurements.md, "Begun where the labels lie")."""
 
 _STEPS_AT_ONCE = 6
 """Refinement steps between two looks whether the hand still rests: a third of a second on two cores."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from smis_desktop.fewshot.layout_variation import forget_squares
 from smis_desktop.fewshot.pool import SamplePool
 from smis_desktop.fewshot.probe import LinearProbe
 from smis_desktop.fewshot.pseudo_labels import UNKNOWN
@@ -42,13 +41,3 @@ def test_a_generator_decides_what_is_drawn() -> None:
     first, second = (pool.drawn(40, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, second)
     assert not torch.equal(first, pool.drawn(40, torch.Generator().manual_seed(4)))
-
-
-def test_half_of_the_squares_are_forgotten_and_nothing_else_is_changed() -> None:
-    labels = torch.randint(CLASSES, (20, 64, 64), generator=torch.Generator().manual_seed(0))
-    holed = forget_squares(labels, torch.Generator().manual_seed(1))
-    gone = holed == UNKNOWN
-    assert torch.equal(holed[~gone], labels[~gone])
-    squares = gone.view(20, 16, 4, 16, 4).float().mean((2, 4))
-    assert set(squares.unique().tolist()) == {0.0, 1.0}, "whole squares of a grid"
-    assert 0.45 < squares.mean() < 0.55

@@ -7,14 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
-from smis_desktop.fewshot.encoder_training import forget_classes
+from smis_desktop.fewshot.layout_variation import forget_classes, forgotten_classes, forgotten_squares
 from smis_desktop.fewshot.pseudo_labels import (
     UNKNOWN,
     cosine_scores,
     dense_pseudo_labels,
     one_hot,
     sparse_pseudo_labels,
+    square_shares,
 )
 from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, dense_vectors, sparse_vectors
 
@@ -107,6 +109,24 @@ def test_one_hot_is_zero_where_nothing_is_said() -> None:
     assert hot.shape == (1, 3, 2, 2)
     assert hot.sum(1).tolist() == [[[1, 0], [1, 1]]]
     assert hot[0, 2, 1, 0] == 1
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1, 2, 4]), st.integers(1, 5))
+def test_shares_of_squares_are_averages_of_one_hot_layouts(seed: int, side: int, classes: int) -> None:
+    labels = torch.randint(-1, classes, (3, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.int8)
+    averaged = F.adaptive_avg_pool2d(one_hot(labels.long(), classes), (side, side))
+    torch.testing.assert_close(square_shares(labels, classes, side), averaged)
+
+
+def test_the_same_classes_are_forgotten_whoever_asks_and_half_of_the_squares() -> None:
+    labels = torch.arange(6).repeat(40, 6, 1)
+    forgotten = forget_classes(labels, 6, torch.Generator().manual_seed(0))
+    told = forgotten_classes(40, 6, torch.Generator().manual_seed(0))
+    assert torch.equal((forgotten == UNKNOWN)[:, 0], told[:, 1:])
+    squares = forgotten_squares(40, 16, torch.Generator().manual_seed(0))
+    assert squares.shape == (40, 16, 16)
+    assert 0.45 < squares.float().mean() < 0.55
 
 
 def test_forgetting_takes_whole_classes_and_invents_none() -> None:
