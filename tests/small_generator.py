@@ -34,3 +34,10 @@ def small_generator(
             torch.cat([generator.mapping(seeded_z(i, w_dim)) for i in range(200)])
         )
     return generator.eval().requires_grad_(False)
+
+
+def known_parts_of(generator: MobileStyleGAN, parts: int = 3) -> dict[int, torch.Tensor]:
+    """As if somebody had told it the parts of its pictures: rows of `Generator.known_parts`."""
+    random = torch.Generator().manual_seed(2)
+    features = generator.label_features(generator.broadcast(generator.w_avg[None]))
+    return {r: torch.randn(parts, maps.shape[1], generator=random) for r, maps in features.items()}

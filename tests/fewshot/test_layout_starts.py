@@ -13,7 +13,7 @@ from smis_desktop.fewshot.pseudo_labels import UNKNOWN
 from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
 from smis_desktop.gan.pictures import TorchPictures
 from tests.fewshot.labelled_faces import CLASSES, labelled_faces
-from tests.small_generator import small_generator
+from tests.small_generator import known_parts_of, small_generator
 
 PARTS, ROUND, COUNT = 5, 8, 24
 HAT = 11
@@ -22,9 +22,7 @@ HAT = 11
 @pytest.fixture(scope="module")
 def small() -> MobileStyleGAN:
     generator = small_generator()
-    random = torch.Generator().manual_seed(1)
-    features = generator.label_features(generator.broadcast(generator.w_avg[None]))
-    generator.known_parts = {r: torch.randn(PARTS, maps.shape[1], generator=random) for r, maps in features.items()}
+    generator.known_parts = known_parts_of(generator, PARTS)
     return generator
 
 

@@ -18,6 +18,7 @@ from smis_desktop.fewshot.ranks import ALONE, Ranks, launched_ranks
 from smis_desktop.resource_paths import resources_folder
 from smis_desktop.storage.safetensors_file import read_tensors
 from tests.fewshot.test_training import Stop, run, weights
+from tests.fewshot.where_a_search_begins import start
 from tests.small_generator import small_generator
 
 TOLERANCE = 2e-4
@@ -70,6 +71,8 @@ def test_two_processes_train_what_one_does(tmp_path: Path, words: tuple[str, ...
     for name, weight in weights(alone).items():
         assert torch.equal(first[name], second[name]), name
         assert (first[name] - weight).norm() <= TOLERANCE * weight.norm(), name
+    assert torch.equal(first["start"], start(ALONE))
+    assert torch.equal(second["start"], start(ALONE))
 
 
 def test_one_process_leaves_off_and_two_go_on(tmp_path: Path) -> None:

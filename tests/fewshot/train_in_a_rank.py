@@ -1,4 +1,5 @@
-"""One process of several, started by test_ranks: trains the small generator's model and writes its weights."""
+"""One process of several, started by test_ranks: trains the small generator's model and writes its weights, and where a
+search would begin."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import torch
 from smis_desktop.fewshot.ranks import end_at_once, launched_ranks
 from smis_desktop.storage.safetensors_file import write_tensors
 from tests.fewshot.test_training import run, weights
+from tests.fewshot.where_a_search_begins import start
 from tests.small_generator import small_generator
 
 
@@ -20,7 +22,8 @@ def main(folder: Path, shares_memory: bool) -> None:
         ranks = dataclasses.replace(launched, shares_memory=shares_memory)
         model, events = run(small_generator(), folder / "training", ranks=ranks)
         assert ranks.is_first == bool(events), "only the first process tells"
-        write_tensors(folder / f"rank-{ranks.rank}.safetensors", "test", 1, weights(model), {})
+        told = {**weights(model), "start": start(ranks)}
+        write_tensors(folder / f"rank-{ranks.rank}.safetensors", "test", 1, told, {})
 
 
 if __name__ == "__main__":

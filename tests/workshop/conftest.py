@@ -45,13 +45,6 @@ def picture_and_label(generator: MobileStyleGAN, seed: int) -> tuple[np.ndarray,
     return picture, np.where((along > 0).numpy(), 2, 1).astype(np.uint8)
 
 
-def known_parts_of(generator: MobileStyleGAN) -> dict[int, torch.Tensor]:
-    """As if somebody had told it three parts of its pictures."""
-    random = torch.Generator().manual_seed(2)
-    features = generator.label_features(generator.broadcast(generator.w_avg[None]))
-    return {r: torch.randn(3, maps.shape[1], generator=random) for r, maps in features.items()}
-
-
 def _widest_direction(generator: MobileStyleGAN) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     maps = [generator.label_features(latents_of_seed(generator, seed, 1.0)[None])[8][0] for seed in range(20)]
     features = torch.cat([found.flatten(1) for found in maps], 1)

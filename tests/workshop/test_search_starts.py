@@ -14,7 +14,8 @@ from smis_desktop.jobs import search_starts
 from smis_desktop.jobs.search_starts import SearchStarts
 from smis_desktop.labels.index_png import EMPTY
 from smis_desktop.storage.workshop import Workshop, WorkshopFacts
-from tests.workshop.conftest import CLASSES, known_parts_of, picture_and_label
+from tests.small_generator import known_parts_of
+from tests.workshop.conftest import CLASSES, picture_and_label
 
 COUNT = 64
 

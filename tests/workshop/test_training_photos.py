@@ -22,7 +22,8 @@ from smis_desktop.jobs.training import PhotosGrowing, Trained, TrainingOrder, Tr
 from smis_desktop.jobs.workshop_messages import ShotFound
 from smis_desktop.storage import generator_store
 from smis_desktop.storage.workshop import Workshop
-from tests.workshop.conftest import known_parts_of, picture_and_label
+from tests.small_generator import known_parts_of
+from tests.workshop.conftest import picture_and_label
 
 
 @pytest.fixture

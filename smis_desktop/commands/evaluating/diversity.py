@@ -20,7 +20,8 @@ from smis_desktop.style import Style
 from smis_desktop.synthesis import PictureRequest, Synthesizer
 
 STYLES = 8
-_LAYOUTS = 3
+_LAYOUTS = 8
+"""At most. Of three, which three they were decided more than the styles did."""
 
 
 def measured_diversity(
