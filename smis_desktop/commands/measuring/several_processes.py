@@ -25,8 +25,8 @@ from smis_desktop.storage.backend_choice import chosen_backend
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.generator_store import open_generator
 
-_TURNS = 2
-_ROUNDS = 3
+_TURNS = 4
+_ROUNDS = 5
 
 
 def several_processes_figures(generator: Generator, count: int, told: Callable[[float], None]) -> dict[str, Any]:
