@@ -218,7 +218,7 @@ def test_what_moves_no_class_comes_first_from_the_look(synthesizer: Synthesizer)
     )
     np.testing.assert_allclose(whole, latents.whiten(own[0]), atol=1e-3)
     np.testing.assert_allclose(half[2:], whole[2:], atol=1e-3)
-    np.testing.assert_allclose(half[:2], (plain + (whole - plain) / 4)[:2], atol=1e-3)
+    np.testing.assert_allclose(half[:2], (plain + (whole - plain) / 8)[:2], atol=1e-3)
 
 
 def test_a_photo_that_is_repainted_keeps_its_own_build(synthesizer: Synthesizer) -> None:

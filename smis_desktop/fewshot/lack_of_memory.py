@@ -36,7 +36,7 @@ def in_batches_that_fit(
                 raise
             settings = dataclasses.replace(
                 settings,
-                batch_size=settings.batch_size // 2,
+                batch_size=max(_SMALLEST_BATCH, settings.batch_size // 2),
                 obedience_batch_size=max(_SMALLEST_BATCH, settings.obedience_batch_size // 2),
             )
             told(settings)

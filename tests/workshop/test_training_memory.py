@@ -53,7 +53,7 @@ def test_batches_are_halved_until_they_fit(
 ) -> None:
     full_above(8, torch.device("cuda" if torch.cuda.is_available() else "cpu").type, monkeypatch)
     told = heard(order)
-    halved = [SmallerBatch(size) for size in (32, 16, 8)]
+    halved = [SmallerBatch(size) for size in (112, 56, 28, 14, 7)]
     assert [message for message in told if isinstance(message, SmallerBatch)] == halved
     assert isinstance(told[-1], Trained)
     assert read_personal_model(order.out).name == "Things"
