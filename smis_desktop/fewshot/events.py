@@ -33,13 +33,14 @@ class InvertingShots:
 @dataclass(frozen=True)
 class ShotInverted:
     """A photo's reconstruction, in figures (see `inversion.InversionResult`). `seconds`: of photos that were searched
-    for at once, each one's equal share."""
+    for at once, each one's equal share. is_by_label: whether its label told where to begin."""
 
     name: str
     perceptual: float
     psnr: float
     latent_distance: float
     seconds: float
+    is_by_label: bool = False
 
 
 @dataclass(frozen=True)

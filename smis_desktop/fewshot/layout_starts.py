@@ -53,14 +53,12 @@ class LayoutStarts:
         """seed, round_size, pictures, kept: as a pool's. count: how many pictures to look at, in whole rounds.
 
         A generator without known parts has no starts to offer."""
-        self._generator, self._count, self._on_pictures = generator, count, on_pictures
+        self._generator, self._pictures, self._kept, self._ranks = generator, pictures, kept, ranks
+        self._seed, self._round_size, self._count, self._on_pictures = seed, round_size, count, on_pictures
+        rows = {r: found.to(generator.device) for r, found in generator.known_parts.items()}
+        self._num_parts = max((len(found) for found in rows.values()), default=0)
+        self._parts = LinearProbe(rows, torch.zeros(self._num_parts, device=generator.device))
         self._pool: SamplePool | None = None
-        if generator.known_parts:
-            rows = {r: found.to(generator.device) for r, found in generator.known_parts.items()}
-            self._num_parts = len(next(iter(rows.values())))
-            parts = LinearProbe(rows, torch.zeros(self._num_parts, device=generator.device))
-            self._parts = parts
-            self._pool = SamplePool(generator, parts, seed, round_size, self._num_parts, pictures, ranks, kept)
 
     def of(
         self, layouts: Sequence[Tensor], located: Sequence[Tensor | None], num_classes: int, place: int = 0
@@ -70,12 +68,9 @@ class LayoutStarts:
         layouts: int64 [r, r] in channels, UNKNOWN where nothing is said. located: `ws` [num_ws, D] of shots that were
         found before. place: 0 takes the best picture, 1 the second best, and so on. All processes have to ask alike.
         """
-        pool = self._pool
-        if pool is None or all(ws is not None for ws in located):
+        if not self._num_parts or all(ws is not None for ws in located):
             return [None] * len(layouts)
-        while len(pool) < self._count:
-            pool.grow()
-            self._on_pictures(min(len(pool), self._count))
+        pool = self._looked_at()
         parts = pool.labels.long()
         seen = [parts if ws is None else self._seen_in(ws) for ws in located]
         tables = [
@@ -87,6 +82,17 @@ class LayoutStarts:
             pool.w[order[place]] if ws is None and bool(table.any()) else None
             for ws, order, table in zip(located, orders, tables, strict=True)
         ]
+
+    def _looked_at(self) -> SamplePool:
+        if self._pool is None:  # not before: a pool begins by measuring how features spread
+            self._pool = SamplePool(
+                self._generator, self._parts, self._seed, self._round_size, self._num_parts,
+                self._pictures, self._ranks, self._kept,
+            )  # fmt: skip
+        while len(self._pool) < self._count:
+            self._pool.grow()
+            self._on_pictures(min(len(self._pool), self._count))
+        return self._pool
 
     @torch.no_grad()
     def _seen_in(self, ws: Tensor) -> Tensor:
@@ -106,7 +112,7 @@ def _shares(layout: Tensor, parts: Tensor, num_classes: int, num_parts: int) -> 
     said = layout != UNKNOWN
     cells = layout[said] * num_parts + parts[:, said]
     table = torch.zeros(len(parts), num_classes * num_parts, dtype=torch.float64)
-    table.scatter_add_(1, cells, torch.ones(cells.shape, dtype=torch.float64))
+    table.scatter_add_(1, cells, table.new_ones(()).expand(cells.shape))
     return table.view(-1, num_classes, num_parts) / max(1, int(said.sum()))
 
 

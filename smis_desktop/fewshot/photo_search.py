@@ -124,7 +124,10 @@ class PhotoSearch:
         found = {}
         for number, result in results.items():
             name = self._shots[number].name
-            self._on_event(ShotInverted(name, result.perceptual, result.psnr, result.latent_distance, seconds))
+            by_label = self._starts[number] is not None
+            self._on_event(
+                ShotInverted(name, result.perceptual, result.psnr, result.latent_distance, seconds, by_label)
+            )
             found[number] = {"ws": result.ws, "close_ws": result.close_ws}
             self._store.write(f"inverted-{number}", found[number])
         return found

@@ -284,7 +284,7 @@ class _Stages:
             return
         ws, close_ws = tensors["ws"], tensors["close_ws"]
         is_kept = workshop.set_better_latents(
-            name, ws.numpy(), close_ws.numpy(), inverted.psnr, inverted.perceptual, by_label=True
+            name, ws.numpy(), close_ws.numpy(), inverted.psnr, inverted.perceptual, inverted.is_by_label
         )
         with torch.inference_mode():
             picture = to_rgb8(self._generator.draft(close_ws[None].to(self._generator.device), PICTURE_SIDE)[0])

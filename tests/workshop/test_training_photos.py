@@ -79,6 +79,7 @@ def test_a_photo_that_the_training_found_stays_found(
     assert {step.photos for step in searching} == {(photo,)}
     state = next(shot for shot in workshop.shots() if shot.name == photo)
     assert (state.psnr, state.perceptual) == (found.psnr, found.perceptual)
+    assert not state.is_found_by_label, "nothing is known of this generator's parts"
 
     again = heard(order, workshop)
     assert not any(isinstance(m, TrainingStep) and m.stage == "inverting" for m in again), "nor searched for again"
@@ -98,6 +99,7 @@ def test_where_parts_are_known_it_first_looks_for_a_picture_to_begin_with(
     assert isinstance(told[-1], Trained)
     stages = list(dict.fromkeys(message.stage for message in told if isinstance(message, TrainingStep)))
     assert stages == ["opening", "starts", "inverting", "encoder", "obedience"]
+    assert next(shot for shot in workshop.shots() if shot.name == photo).is_found_by_label
     fractions = [message.fraction for message in told if isinstance(message, TrainingStep)]
     assert fractions == sorted(fractions)
 
