@@ -32,7 +32,7 @@ def main() -> int:
     venv, unfinished = CHECKOUT / ".venv", STATE / "unfinished"
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        wanted = wanted_record(CHECKOUT, ["test"] if testing else [])
+        wanted = wanted_record(CHECKOUT, ["docs", "test"] if testing else [])
         if not unmet(needs) and is_current(venv, unfinished, wanted):
             return 0
         STATE.mkdir(parents=True, exist_ok=True)

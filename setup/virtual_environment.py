@@ -1,8 +1,9 @@
-"""The checkout's own Python environment, `.venv`: made when missing, refreshed when the project file has changed.
+"""The checkout's own Python environment, `.venv`: made when missing, refreshed when project or lock file change.
 
-A record in `.venv` says what it was made from; as long as that still holds, nothing is installed and no network is
-needed. A marker stands beside the log while packages are being installed: whoever finds it standing knows that the
-installation was cut off, and starts over.
+The lock file (`requirements.lock`) is given to pip as a constraint: pip installs what `pyproject.toml` asks for, in
+the locked versions, from whatever index the user has set up. A record in `.venv` says what the environment was made
+from; while it holds, nothing is installed and no network is needed. A marker stands beside the log while pip installs:
+a marker left over from an earlier run means that the installation was cut off, and the environment is made anew.
 """
 
 from __future__ import annotations
@@ -24,28 +25,37 @@ from progress import CommandFailed, Log, SetupFailed
 # pip says this before it touches the environment; a failure before that has changed nothing.
 _PIP_BEGINS_TO_INSTALL = "Installing collected packages"
 
+LOCK_FILE = "requirements.lock"
+
 
 @dataclass(frozen=True)
 class Record:
-    """What an environment was made from: the checkout's folder, the SHA-256 of its pyproject.toml, the extras."""
+    """What an environment was made from: the checkout's folder, SHA-256 of project and lock file, the extras."""
 
     checkout: str
     project: str
+    lock: str
     extras: tuple[str, ...]
 
     def covers(self, wanted: Record) -> bool:
         """Whether an environment of this record offers all that `wanted` asks for."""
-        same = (self.checkout, self.project) == (wanted.checkout, wanted.project)
+        same = (self.checkout, self.project, self.lock) == (wanted.checkout, wanted.project, wanted.lock)
         return same and set(wanted.extras) <= set(self.extras)
 
 
 def wanted_record(checkout: Path, extras: Sequence[str]) -> Record:
-    """The record of an environment that would serve this checkout now. Raises SetupFailed without a pyproject.toml."""
+    """Return the record of an environment that would serve this checkout now.
+
+    Raises:
+        SetupFailed: pyproject.toml or the lock file is missing.
+    """
     try:
-        project = (checkout / "pyproject.toml").read_bytes()
+        project, lock = (
+            hashlib.sha256((checkout / name).read_bytes()).hexdigest() for name in ("pyproject.toml", LOCK_FILE)
+        )
     except FileNotFoundError as error:
         raise SetupFailed(f"{error.filename} is missing: this is not a whole checkout.") from error
-    return Record(str(checkout), hashlib.sha256(project).hexdigest(), tuple(sorted(extras)))
+    return Record(str(checkout), project, lock, tuple(sorted(extras)))
 
 
 def is_current(venv: Path, unfinished: Path, wanted: Record) -> bool:
@@ -97,7 +107,7 @@ def _install(venv: Path, wanted: Record, unfinished: Path, log: Log) -> None:
     env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     env["PIP_USER"] = "0"
     try:
-        install = [*pip, "install", "--progress-bar", "off", "--editable", project]
+        install = [*pip, "install", "--progress-bar", "off", "--constraint", LOCK_FILE, "--editable", project]
         log.run("Installing Python packages", install, folder=Path(wanted.checkout), env=env)
     except CommandFailed as failure:
         if not any(line.startswith(_PIP_BEGINS_TO_INSTALL) for line in failure.lines):
@@ -117,8 +127,9 @@ def _finds(venv: Path, module: str) -> bool:
 def _read_record(venv: Path) -> Record | None:
     try:
         content = json.loads((venv / "smis-setup.json").read_text(encoding="utf-8"))
-        return Record(str(content["checkout"]), str(content["project"]), tuple(map(str, content["extras"])))
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        lock = str(content.get("lock", ""))  # set-ups before 0.2 had no lock file
+        return Record(str(content["checkout"]), str(content["project"]), lock, tuple(map(str, content["extras"])))
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return None  # made by hand, or damaged: pip will tell what is there
 
 

@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -72,6 +75,7 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(CHECKOUT / "setup", checkout / "setup")
     shutil.copy(CHECKOUT / "start", checkout)
     (checkout / "pyproject.toml").write_text(PYPROJECT)
+    (checkout / "requirements.lock").touch()
     (checkout / "backend.py").write_text(BACKEND)
     (checkout / "smis_desktop").mkdir()
     (checkout / "smis_desktop" / "__init__.py").touch()
@@ -90,6 +94,7 @@ def checkout(set_up: Path) -> Iterator[Path]:
     for name in ("door", "requires"):
         (set_up / name).unlink(missing_ok=True)
     (set_up / "pyproject.toml").write_text(PYPROJECT)
+    (set_up / "requirements.lock").write_text("")
 
 
 def _made_anew(checkout: Path) -> bool:
@@ -111,6 +116,78 @@ def test_a_changed_project_file_refreshes_the_environment(checkout: Path) -> Non
     assert "Installing Python packages" in changed.stderr
     assert not _made_anew(checkout)
     assert _start(checkout).stderr == ""
+
+
+def test_packages_come_in_the_locked_versions_from_the_index_that_the_user_has_set(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0", "2.0+cpu", "3.0"):
+        _write_wheel(tmp_path, "smis_brush", version)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    (checkout / "requires").write_text("Requires-Dist: smis-brush\n")
+    (checkout / "requirements.lock").write_text("smis-brush==1.0\nsmis-easel==1.0 ; python_version < '3'\n")
+    first = _start(checkout)
+    assert (first.returncode, _installed_version(checkout, "smis-brush")) == (7, "1.0"), first.stderr
+    assert _start(checkout).stderr == ""
+    (checkout / "requirements.lock").write_text("smis-brush==2.0\n")
+    renewed = _start(checkout)
+    assert "Installing Python packages" in renewed.stderr
+    assert _installed_version(checkout, "smis-brush") == "2.0+cpu"  # a build of its own is a 2.0 too
+    assert not _made_anew(checkout)
+    assert _start(checkout).stderr == ""
+
+
+def _write_wheel(folder: Path, name: str, version: str) -> None:
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        info = f"{name}-{version}.dist-info/"
+        wheel.writestr(info + "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(info + "RECORD", "")
+
+
+def _installed_version(checkout: Path, package: str) -> str:
+    ask = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    asked = subprocess.run(
+        [checkout / ".venv" / "bin" / "python", "-c", ask], capture_output=True, text=True, check=True
+    )
+    return asked.stdout.strip()
+
+
+def test_a_checkout_without_its_lock_file_is_not_whole(checkout: Path) -> None:
+    (checkout / "requirements.lock").unlink()
+    started = _start(checkout)
+    assert (started.stdout, started.returncode) == ("", 1)
+    assert str(checkout / "requirements.lock") in started.stderr
+
+
+@pytest.fixture(scope="module")
+def locked() -> dict[str, Requirement]:
+    """The lines of the lock file by normalised name."""
+    lines = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    requirements = [Requirement(line.partition("#")[0]) for line in lines if not line.startswith("#")]
+    return {_normalised(requirement.name): requirement for requirement in requirements}
+
+
+def _normalised(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_the_lock_file_holds_all_that_the_project_asks_for(locked: dict[str, Requirement], python: str) -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    machine = {"python_version": python, "python_full_version": f"{python}.0", "platform_machine": "x86_64"}
+    for requirement in map(Requirement, asked):
+        if requirement.marker is None or requirement.marker.evaluate(machine):
+            lock = locked[_normalised(requirement.name)]
+            assert lock.marker is None or lock.marker.evaluate(machine), lock
+            (version,) = (specifier.version for specifier in lock.specifier)
+            assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
+
+
+def test_the_lock_file_leaves_the_build_of_torch_to_the_machine(locked: dict[str, Requirement]) -> None:
+    assert not [name for name in locked if name.startswith(("nvidia-", "cuda-", "triton"))]
+    assert not [str(lock) for lock in locked.values() if "+" in str(lock.specifier)]
 
 
 def test_a_failed_refresh_tells_why_and_spoils_nothing(checkout: Path) -> None:
