@@ -17,19 +17,19 @@ import torch
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
-from smis_desktop.jobs.picture_file import write_picture  # noqa: E402
-from smis_desktop.jobs.preview import STEPS_AT_REST  # noqa: E402
-from smis_desktop.labels import shapes  # noqa: E402
-from smis_desktop.labels.palette import Palette  # noqa: E402
-from smis_desktop.labels.reduce import reduce_label_map  # noqa: E402
-from smis_desktop.labels.shots import read_layout  # noqa: E402
-from smis_desktop.resource_paths import default_model_path, example_layout_path  # noqa: E402
-from smis_desktop.storage.backend_choice import open_chosen_pictures  # noqa: E402
-from smis_desktop.storage.contact_sheet import contact_sheet  # noqa: E402
-from smis_desktop.storage.generator_store import open_generator  # noqa: E402
-from smis_desktop.storage.personal_model_file import read_personal_model  # noqa: E402
-from smis_desktop.style import FIRST_SEED, Style  # noqa: E402
-from smis_desktop.synthesis import PictureRequest, Synthesizer  # noqa: E402
+from smis_desktop.document import shapes  # noqa: E402
+from smis_desktop.document.palette import Palette  # noqa: E402
+from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
+from smis_desktop.document.style import FIRST_SEED, Style  # noqa: E402
+from smis_desktop.formats.contact_sheet import contact_sheet  # noqa: E402
+from smis_desktop.formats.shots_folder import read_layout  # noqa: E402
+from smis_desktop.generators.store import open_generator  # noqa: E402
+from smis_desktop.inference.backend_selection import open_chosen_backend  # noqa: E402
+from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer  # noqa: E402
+from smis_desktop.personal_model.model_file import read_personal_model  # noqa: E402
+from smis_desktop.resources import default_model_path, example_layout_path  # noqa: E402
+from smis_desktop.workers.picture_file import write_picture  # noqa: E402
+from smis_desktop.workers.preview_thread import STEPS_AT_REST  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"
 SIDE, CELL = 256, 176
@@ -107,7 +107,7 @@ def main() -> None:
     """Write the three sheets."""
     model = read_personal_model(default_model_path())
     generator = open_generator(model.generator_name, lambda text, fraction: None)
-    pictures = open_chosen_pictures(generator, torch.get_num_threads(), lambda text, fraction: None)
+    pictures = open_chosen_backend(generator, torch.get_num_threads(), lambda text, fraction: None)
     synthesizer = Synthesizer(generator, model, pictures)
 
     def made(layout: Named, seed: int, steps: int) -> np.ndarray:

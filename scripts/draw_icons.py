@@ -18,7 +18,7 @@ from PySide6.QtCore import QRectF, Qt  # noqa: E402
 from PySide6.QtGui import QGuiApplication, QImage, QPainter  # noqa: E402
 from PySide6.QtSvg import QSvgRenderer  # noqa: E402
 
-from smis_desktop.resource_paths import ICON_SIDES, desktop_icon_path, resources_folder  # noqa: E402
+from smis_desktop.resources import ICON_SIDES, desktop_icon_path, resources_folder  # noqa: E402
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from PySide6.QtCore import QObject, QPoint, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from smis_desktop import app
-from smis_desktop.labels.brush import Point
-from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.document.brush import Point
+from smis_desktop.ui.window.main_window import MainWindow
 
 Story = Generator[Callable[[], bool], None, None]
 

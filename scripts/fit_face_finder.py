@@ -1,4 +1,4 @@
-"""Makes models/face-finder.npy, the filter of `labels/face_finder.py`, and says how well it finds.
+"""Makes models/face-finder.npy, the filter of `formats/face_finder.py`, and says how well it finds.
 
 Faces are pictures of the face generator, whose frame is known; no faces are the same pictures elsewhere, larger,
 smaller, turned and upside down, and rendered landscapes. Those that the first filter takes for faces teach the second.
@@ -17,20 +17,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from smis_desktop.labels.face_finder import (
-    FoundFace,
-    find_face,
-    gradient_histograms,
-    window_of,
-)
+from smis_desktop.formats.face_finder import FACE_FILTER, FoundFace, find_face, gradient_histograms, window_of
 from smis_desktop.landscapes.rendering import render
 from smis_desktop.storage.atomic import write_bytes
-from smis_desktop.storage.face_filter import FACE_FILTER
 
 FACES, HELD_OUT, LANDSCAPES = 100, 30, 60
 SIDE = 128
 MARKS = np.array([(0.385, 0.48), (0.615, 0.48), (0.5, 0.735)])
-"""Eyes and mouth in the generator's frame, as in `ui/workshop/framing.py`."""
+"""Eyes and mouth in the generator's frame, as in `ui/workspace/framing.py`."""
 _SHRINKAGE = 0.2
 _ANYTHING = -math.inf
 _MOST_MISTAKEN = 2
@@ -66,9 +60,9 @@ def main() -> None:
 def _faces(count: int) -> Iterator[np.ndarray]:
     import torch
 
-    from smis_desktop.fewshot.known_latents import latents_of_seed
-    from smis_desktop.gan.pixels import to_rgb8
-    from smis_desktop.storage.generator_store import open_generator
+    from smis_desktop.generators.pixels import to_rgb8
+    from smis_desktop.generators.protocol import latents_of_seed
+    from smis_desktop.generators.store import open_generator
 
     generator = open_generator("faces")
     with torch.inference_mode():

@@ -9,15 +9,15 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
-from smis_desktop.fewshot.known_latents import latents_of_seed  # noqa: E402
-from smis_desktop.fewshot.personal_model import layout_channels  # noqa: E402
-from smis_desktop.fewshot.probe import learn_probe  # noqa: E402
-from smis_desktop.fewshot.transfer import LatentShot  # noqa: E402
-from smis_desktop.labels.shots import read_shots  # noqa: E402
-from smis_desktop.resource_paths import models_folder, resources_folder  # noqa: E402
-from smis_desktop.storage.generated_pictures import read_generated_pictures  # noqa: E402
-from smis_desktop.storage.generator_store import open_generator  # noqa: E402
-from smis_desktop.storage.known_parts import write_parts  # noqa: E402
+from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
+from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
+from smis_desktop.generators.part_prior import write_parts  # noqa: E402
+from smis_desktop.generators.store import open_generator  # noqa: E402
+from smis_desktop.personal_model.label_transfer import LatentShot  # noqa: E402
+from smis_desktop.personal_model.model import layout_channels  # noqa: E402
+from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
+from smis_desktop.resources import models_folder, resources_folder  # noqa: E402
+from smis_desktop.training.shots import latents_of_seed  # noqa: E402
 
 
 def main() -> None:

@@ -18,11 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from smis_desktop.gan.mobile_stylegan import Block, MobileStyleGAN
-from smis_desktop.gan.picture_head import PictureHead, product_of_affines
-from smis_desktop.gan.styled_conv import StyledConv
-from smis_desktop.resource_paths import models_folder
-from smis_desktop.storage.generator_store import open_generator
+from smis_desktop.generators.mobile_stylegan import Block, MobileStyleGAN, PictureHead, StyledConv, product_of_affines
+from smis_desktop.generators.store import open_generator
+from smis_desktop.resources import models_folder
 
 HELD_OUT = range(10_000, 10_024)
 FIRST_TRAINED_SEED = 100_000

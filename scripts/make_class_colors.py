@@ -1,4 +1,4 @@
-"""Print the table of `smis_desktop/labels/class_colors.py`: 255 colours that stay apart for every kind of eye.
+"""Print the table of `smis_desktop/document/palette.py`: 255 colours that stay apart for every kind of eye.
 
 Each colour in turn is the one farthest from all before it. The distance of two colours is their distance in OKLab (a
 space where equal distances look equal), seen with full colour vision or, a little discounted, without red, green or

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from smis_desktop.commands.truth.exact import exact_picture
-from smis_desktop.gan.pixels import to_rgb8
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.landscapes.classes import PALETTE
-from smis_desktop.resource_paths import resources_folder
-from smis_desktop.storage.generated_pictures import GeneratedPicture, GeneratedPictures, write_generated_pictures
-from smis_desktop.storage.generator_store import open_generator
+from smis_desktop.evaluation.ground_truth import exact_picture
+from smis_desktop.formats.generated_pictures import GeneratedPicture, GeneratedPictures, write_generated_pictures
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.store import open_generator
+from smis_desktop.landscapes.shapes import PALETTE
+from smis_desktop.resources import resources_folder
 
 SEEDS = (0, 1, 2, 3, 4)
 

@@ -19,18 +19,18 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from scripts.measure_scribbles import Face, faces  # noqa: E402
-from smis_desktop.fewshot.label_alignment import aligned_to_ws  # noqa: E402
-from smis_desktop.fewshot.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy  # noqa: E402
-from smis_desktop.fewshot.personal_model import layout_channels  # noqa: E402
-from smis_desktop.fewshot.photo_latents import kept_pair, views_of  # noqa: E402
-from smis_desktop.fewshot.probe import learn_probe  # noqa: E402
-from smis_desktop.fewshot.representative_vectors import learn_vectors  # noqa: E402
-from smis_desktop.fewshot.scribbles import ScribbleTransfer  # noqa: E402
-from smis_desktop.fewshot.transfer import LabelTransfer, LatentShot  # noqa: E402
-from smis_desktop.labels.palette import Palette  # noqa: E402
-from smis_desktop.labels.shots import read_shots  # noqa: E402
-from smis_desktop.storage.generator_store import AnyGenerator, open_generator  # noqa: E402
-from smis_desktop.storage.training_folder import TrainingFolder  # noqa: E402
+from smis_desktop.document.palette import Palette  # noqa: E402
+from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy  # noqa: E402
+from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
+from smis_desktop.generators.store import AnyGenerator, open_generator  # noqa: E402
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot  # noqa: E402
+from smis_desktop.personal_model.model import layout_channels  # noqa: E402
+from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
+from smis_desktop.personal_model.representative_vectors import learn_vectors  # noqa: E402
+from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
+from smis_desktop.training.inversion import latent_pair, training_latents  # noqa: E402
+from smis_desktop.training.label_alignment import aligned_to_ws  # noqa: E402
+from smis_desktop.training.store import TrainingFolder  # noqa: E402
 
 TEN = {
     0: 0, 1: 1, 2: 2, 3: 1, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 10: 6, 11: 6, 12: 6, 13: 7, 14: 9, 15: 5, 16: 8, 17: 8,
@@ -59,7 +59,7 @@ def main() -> None:
                     aligned_to_ws(generator, ws, shot.label_map, shot.picture), folder.palette, "dense", 64
                 ),
             )
-            for ws in views_of(kept_pair(found))
+            for ws in training_latents(latent_pair(found))
         ]
     halves = [(judges[0::2], judges[1::2]), (judges[1::2], judges[0::2])]
     know = {}

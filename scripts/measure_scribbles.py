@@ -20,21 +20,24 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from scripts.thinned_labels import scribbled  # noqa: E402
-from smis_desktop.fewshot.known_latents import latents_of_seed  # noqa: E402
-from smis_desktop.fewshot.metrics import class_iou, confusion_matrix, mean_iou  # noqa: E402
-from smis_desktop.fewshot.personal_model import layout_channels  # noqa: E402
-from smis_desktop.fewshot.probe import learn_probe  # noqa: E402
-from smis_desktop.fewshot.pseudo_labels import UNKNOWN, cosine_scores  # noqa: E402
-from smis_desktop.fewshot.representative_vectors import RepresentativeVectors, learn_vectors  # noqa: E402
-from smis_desktop.fewshot.scribbles import ScribbleTransfer  # noqa: E402
-from smis_desktop.fewshot.transfer import LatentShot  # noqa: E402
-from smis_desktop.gan.protocol import Generator  # noqa: E402
-from smis_desktop.labels.palette import Palette  # noqa: E402
-from smis_desktop.labels.reduce import reduce_label_map  # noqa: E402
-from smis_desktop.labels.shots import read_shots  # noqa: E402
-from smis_desktop.resource_paths import resources_folder  # noqa: E402
-from smis_desktop.storage.generated_pictures import read_generated_pictures  # noqa: E402
-from smis_desktop.storage.generator_store import open_generator  # noqa: E402
+from smis_desktop.document.palette import Palette  # noqa: E402
+from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
+from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou  # noqa: E402
+from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
+from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
+from smis_desktop.generators.protocol import Generator  # noqa: E402
+from smis_desktop.generators.store import open_generator  # noqa: E402
+from smis_desktop.personal_model.label_transfer import (  # noqa: E402
+    UNKNOWN,
+    LatentShot,
+    cosine_scores,
+)
+from smis_desktop.personal_model.model import layout_channels  # noqa: E402
+from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
+from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, learn_vectors  # noqa: E402
+from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
+from smis_desktop.resources import resources_folder  # noqa: E402
+from smis_desktop.training.shots import latents_of_seed  # noqa: E402
 
 SHOTS = resources_folder() / "faces-shots"
 MERGED = {"glasses": "skin", "hat": "clothes"}

@@ -18,11 +18,11 @@ import msgspec
 import numpy as np
 from PIL import Image, ImageDraw
 
-from smis_desktop.labels.classes_json import read_classes
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.labels.palette import Palette
+from smis_desktop.document.palette import Palette
+from smis_desktop.formats.generated_pictures import read_generated_pictures
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.shots_folder import read_classes
 from smis_desktop.storage.atomic import write_bytes
-from smis_desktop.storage.generated_pictures import read_generated_pictures
 
 SIZE = 512
 OVERSAMPLING = 4
@@ -120,8 +120,8 @@ def _between(a: np.ndarray, b: np.ndarray, start: float, end: float, t: float) -
 def _write_pictures(folder: Path) -> None:
     import torch
 
-    from smis_desktop.gan.latents import seeded_z
-    from smis_desktop.storage.generator_store import open_generator
+    from smis_desktop.generators.latents import seeded_z
+    from smis_desktop.generators.store import open_generator
 
     generated = read_generated_pictures(folder)
     if generated is None:

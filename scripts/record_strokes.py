@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from smis_desktop.labels.recording import (
+from smis_desktop.document.recording import (
     BucketStep,
     LayerStep,
     LineStep,
@@ -112,10 +112,10 @@ def recordings() -> list[Recording]:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for recording in recordings():
-        workbench = recording.new_workbench()
-        for _ in replay(recording, workbench):
+        editor = recording.new_editor()
+        for _ in replay(recording, editor):
             pass
-        digest = hashlib.sha256(workbench.document.label_map.tobytes()).hexdigest()
+        digest = hashlib.sha256(editor.document.label_map.tobytes()).hexdigest()
         encoded = msgspec.json.encode(msgspec.structs.replace(recording, sha256=digest))
         (FOLDER / f"{recording.name}.json").write_bytes(encoded + b"\n")
         print(recording.name, digest[:12])

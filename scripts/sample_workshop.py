@@ -1,24 +1,24 @@
-"""A workshop as a person would have made it, out of the labelled pictures that ship with the program."""
+"""A workspace as a person would have made it, out of the labelled pictures that ship with the program."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.resource_paths import resources_folder
-from smis_desktop.storage.generated_pictures import read_generated_pictures
-from smis_desktop.storage.workshop import Workshop, WorkshopFacts
+from smis_desktop.formats.generated_pictures import read_generated_pictures
+from smis_desktop.formats.shots_folder import read_shots
+from smis_desktop.resources import resources_folder
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 
 SHOTS = resources_folder() / "faces-shots"
 
 
-def sample_workshop(parent: Path, name: str, count: int) -> Workshop:
+def sample_workshop(parent: Path, name: str, count: int) -> Workspace:
     """A new one in a folder of its own below `parent`, with that many generated and labelled shots."""
     folder, known = read_shots(SHOTS, "dense"), read_generated_pictures(SHOTS)
     assert known is not None, "the shipped shots come with their seeds"
-    workshop = Workshop.create(parent, WorkshopFacts(name, known.generator, known.weights_sha256), folder.palette)
+    workspace = Workspace.create(parent, WorkspaceFacts(name, known.generator, known.weights_sha256), folder.palette)
     seeds = known.by_name()
     for shot in folder.shots[:count]:
-        own = workshop.add_generated(shot.picture, seeds[shot.name].seed, seeds[shot.name].truncation)
-        workshop.set_label(own, shot.label_map)
-    return workshop
+        own = workspace.add_generated(shot.picture, seeds[shot.name].seed, seeds[shot.name].truncation)
+        workspace.set_label(own, shot.label_map)
+    return workspace

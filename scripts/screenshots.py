@@ -22,10 +22,10 @@ sys.path.insert(0, str(CHECKOUT))
 from scripts.driven_window import Mouse, Story, StoryFailed, middle_of, on_screen, play, save_screen  # noqa: E402
 from scripts.teaching_story import teaching  # noqa: E402
 from scripts.virtual_display import virtual_display  # noqa: E402
-from smis_desktop.labels.brush import Point  # noqa: E402
+from smis_desktop.document.brush import Point  # noqa: E402
 from smis_desktop.storage.data_folder import data_folder  # noqa: E402
-from smis_desktop.ui.key_dialogs import CheatSheet  # noqa: E402
-from smis_desktop.ui.main_window import MainWindow  # noqa: E402
+from smis_desktop.ui.dialogs.key_dialogs import CheatSheet  # noqa: E402
+from smis_desktop.ui.window.main_window import MainWindow  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"
 WIDTH, HEIGHT = 1440, 900
@@ -41,13 +41,13 @@ def painting(window: MainWindow) -> Story:
     yield lambda: window.preview.is_up_to_date
     window.commands["picture.keep"].trigger()
     window.commands["layers.add"].trigger()
-    document = window.easel.document
+    document = window.controller.document
     assert document is not None, "a picture was made of nothing"
     rows = [c.name for c in document.palette.classes]
     window.classes.choose_row(rows.index("hair"))
     window.tools.brush_size.set_diameter(document.size // 7)
     yield mouse.stroke(on_screen(window, _fringe(document.size)))
-    yield lambda: window.easel.can_undo and not window.easel.is_painting
+    yield lambda: window.controller.can_undo and not window.controller.is_painting
     yield mouse.move(on_screen(window, [(document.size * 0.72, document.size * 0.3)])[0])
     yield lambda: window.preview.is_up_to_date
     save_screen(window, _picture("painting"))

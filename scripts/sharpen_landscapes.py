@@ -41,7 +41,7 @@ from trainable_stylegan2 import TrainableStyleGAN2
 
 from smis_desktop.landscapes.scene import layout_of
 from smis_desktop.landscapes.shapes import shapes_of
-from smis_desktop.resource_paths import shipped_networks_folder
+from smis_desktop.resources import shipped_networks_folder
 
 SIDE, BATCH = 128, 8
 SCENES = 3072

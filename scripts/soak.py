@@ -33,11 +33,11 @@ from PySide6.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
 from scripts.driven_window import Story, StoryFailed, play  # noqa: E402
 from scripts.sample_workshop import sample_workshop  # noqa: E402
-from smis_desktop.jobs.spawned import WorkEnded, WorkFailed  # noqa: E402
-from smis_desktop.jobs.training import ModelImproved, TrainingOrder, TrainingStep, training  # noqa: E402
-from smis_desktop.kept_pages import keep_pages  # noqa: E402
-from smis_desktop.labels.brush import Point  # noqa: E402
-from smis_desktop.ui.main_window import MainWindow  # noqa: E402
+from smis_desktop.document.brush import Point  # noqa: E402
+from smis_desktop.malloc import keep_freed_memory  # noqa: E402
+from smis_desktop.ui.window.main_window import MainWindow  # noqa: E402
+from smis_desktop.workers.process import WorkEnded, WorkFailed  # noqa: E402
+from smis_desktop.workers.training_process import ModelImproved, TrainingOrder, TrainingStep, training  # noqa: E402
 
 GROWTH = 1.0
 """MiB a minute that the window's process may gain at most, unless --growth says otherwise: the undo of every stroke is
@@ -70,9 +70,9 @@ def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen
     yield lambda: window.preview.is_ready and window.preview.is_up_to_date
 
     told: list[Any] = []
-    workshop = sample_workshop(folder, "Soak", SHOTS)
+    workspace = sample_workshop(folder, "Soak", SHOTS)
     order = TrainingOrder(
-        workshop.labelled_folder(), folder / "soak.smismodel", "faces", "Soak", samples=ENDLESS, seed=seed
+        workspace.labelled_folder(), folder / "soak.smismodel", "faces", "Soak", samples=ENDLESS, seed=seed
     )
     trained = training(order, told.append)
     trained.start()
@@ -106,7 +106,7 @@ def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen
 
 def _stroke(window: MainWindow, draws: random.Random, seen: Seen) -> Iterator[None]:
     """One stroke of another class and width, an event at each turn; now and then it is taken back."""
-    document = window.easel.document
+    document = window.controller.document
     if document is None:
         raise StoryFailed("nothing is open to paint on")
     size = window.canvas.viewport.document_size
@@ -125,7 +125,7 @@ def _stroke(window: MainWindow, draws: random.Random, seen: Seen) -> Iterator[No
     _timed(window, QEvent.Type.MouseButtonRelease, (x, y), seen)
     seen.strokes += 1
     if draws.random() < 0.2:
-        window.easel.undo()
+        window.controller.undo()
 
 
 def _timed(window: MainWindow, kind: QEvent.Type, point: Point, seen: Seen) -> None:
@@ -186,7 +186,7 @@ def main() -> int:
     parser.add_argument("--stroke-p99", type=float, default=STROKE_P99, help=f"ms at most (default: {STROKE_P99:g})")
     parser.add_argument("--seed", type=int, default=0, help="of the strokes and of the training (default: 0)")
     options = parser.parse_args()
-    keep_pages()  # as `smis` does
+    keep_freed_memory()  # as `smis` does
     seen = Seen()
     with tempfile.TemporaryDirectory() as folder:
 

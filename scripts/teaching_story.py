@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QWidget
 
 from scripts.driven_window import Story
 from scripts.sample_workshop import sample_workshop
-from smis_desktop.resource_paths import default_model_path
-from smis_desktop.ui.film_dialog import FilmDialog
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.workshop.models_dialog import ModelsDialog
-from smis_desktop.ui.workshop.window import LABELS, LEARNED, SHOTS, WorkshopWindow
+from smis_desktop.resources import default_model_path
+from smis_desktop.ui.assistant.models_dialog import ModelsDialog
+from smis_desktop.ui.assistant.window import LABELS, LEARNED, SHOTS, AssistantWindow
+from smis_desktop.ui.dialogs.film_dialog import FilmDialog
+from smis_desktop.ui.window.main_window import MainWindow
 
 SHOTS_SHOWN = 4
 
@@ -31,12 +31,12 @@ def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], N
     save(film, "film")
     film.reject()
 
-    assistant = window.workshops.open(sample_workshop(scratch, "Faces of mine", SHOTS_SHOWN))
+    assistant = window.workspaces.open(sample_workshop(scratch, "Faces of mine", SHOTS_SHOWN))
     assert assistant is not None
     yield from _steps(assistant, save)
     assistant.close()
 
-    window.workshops.library.add(default_model_path())
+    window.workspaces.library.add(default_model_path())
     window.commands["model.manage"].trigger()
     yield lambda: window.findChild(ModelsDialog) is not None
     models = window.findChild(ModelsDialog)
@@ -46,14 +46,14 @@ def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], N
     models.reject()
 
 
-def _steps(assistant: WorkshopWindow, save: Callable[[QWidget, str], None]) -> Story:
+def _steps(assistant: AssistantWindow, save: Callable[[QWidget, str], None]) -> Story:
     assistant.resize(1200, 800)
     assistant.open_step(SHOTS)
     assistant.shots.list.setCurrentRow(1)
     yield lambda: assistant.shots.list.count() == SHOTS_SHOWN
     save(assistant, "assistant-shots")
     assistant.open_step(LABELS)
-    yield lambda: assistant.labels.easel.document is not None
+    yield lambda: assistant.labels.controller.document is not None
     save(assistant, "assistant-labels")
     assistant.open_step(LEARNED)
     yield lambda: assistant.learned.list.count() > 0

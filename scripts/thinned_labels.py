@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.document.palette import EMPTY
 
 
 def scribbled(label_map: np.ndarray, brush: int = 3) -> np.ndarray:

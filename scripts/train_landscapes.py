@@ -25,11 +25,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from trainable_stylegan2 import TrainableStyleGAN2
 
+from smis_desktop.generators.store import write_shipped_generator
 from smis_desktop.landscapes.rendering import render
 from smis_desktop.landscapes.scene import layout_of
 from smis_desktop.landscapes.shapes import shapes_of
-from smis_desktop.resource_paths import shipped_networks_folder
-from smis_desktop.storage.generator_store import write_shipped_generator
+from smis_desktop.resources import shipped_networks_folder
 
 CHANNELS, W_DIM = (160, 160, 128, 96, 64, 32), 512
 USED, FIRST_FINE = (*range(32), *range(64, 74)), 9

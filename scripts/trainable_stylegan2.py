@@ -1,8 +1,9 @@
 """StyleGAN2 as it is trained: weights under the equalised learning rate, bfloat16 inside, one step after another.
 
-`smis_desktop/gan/stylegan2.py` runs finished networks; this is the same arithmetic for training on a processor. Styles
-scale activations, upsampling convolutions are run as four ordinary ones (the filter folded into their kernels), and the
-two elementwise steps have gradients written out, because they would otherwise take longer than the convolutions.
+`smis_desktop/generators/stylegan2.py` runs finished networks; this is the same arithmetic for training on a
+processor. Styles scale activations, upsampling convolutions are run as four ordinary ones (the filter folded into their
+kernels), and the two elementwise steps have gradients written out, because they would otherwise take longer than the
+convolutions.
 """
 
 from __future__ import annotations

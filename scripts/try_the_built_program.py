@@ -34,7 +34,7 @@ from PIL import Image  # noqa: E402
 
 from scripts.sample_workshop import SHOTS, sample_workshop  # noqa: E402
 from scripts.virtual_display import virtual_display  # noqa: E402
-from smis_desktop.resource_paths import example_layout_path  # noqa: E402
+from smis_desktop.resources import example_layout_path  # noqa: E402
 from tests.checkpoints.hostile_files import hostile_files  # noqa: E402
 from tests.checkpoints.published_layouts import nvidia_file, nvidia_state, rosinality_file  # noqa: E402
 from tests.small_stylegan2 import small_stylegan2  # noqa: E402
@@ -184,9 +184,9 @@ def window(built: Built) -> str:
 
 
 def unfinished_training(paintings: Path) -> Path:
-    """A workshop whose training was interrupted before it did anything; the folder of its stages."""
-    workshop = sample_workshop(paintings / "workshops", "Half done", 3)
-    model = workshop.model_path(paintings / "models")
+    """A workspace whose training was interrupted before it did anything; the folder of its stages."""
+    workspace = sample_workshop(paintings / "workshops", "Half done", 3)
+    model = workspace.model_path(paintings / "models")
     stages = model.with_name(model.name + ".training")
     stages.mkdir(parents=True)
     (stages / "training.json").write_text("{}")

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smis_desktop.resource_paths import resources_folder
-from smis_desktop.storage.bar_chart import Mark, bar_chart
+from smis_desktop.evaluation.charts import Mark, bar_chart
+from smis_desktop.resources import resources_folder
 
 DOCS = resources_folder().parent / "docs"
 FIGURES = {

@@ -1,11 +1,13 @@
 """`python -m smis_desktop`, and the entry points of `smis` and of the frozen program."""
 
+from __future__ import annotations
+
 import multiprocessing
 import runpy
 import sys
 from typing import NoReturn
 
-from smis_desktop.cli import main
+from smis_desktop.main import main
 
 
 def _is_asked_for_pip() -> bool:
@@ -23,7 +25,7 @@ def end(code: int) -> NoReturn:
     not, since threads of the libraries may abort it then, after all its work is done."""
     if "torch" not in sys.modules or "PySide6" in sys.modules:
         sys.exit(code)
-    from smis_desktop.fewshot.ranks import end_at_once
+    from smis_desktop.training.distributed import end_at_once
 
     end_at_once(code)
 

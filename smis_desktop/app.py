@@ -17,25 +17,25 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from smis_desktop import __version__
+from smis_desktop.diagnostics.crash_marks import marked_as_running, take_crashes
+from smis_desktop.diagnostics.log_file import kept_log
+from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
-from smis_desktop.first_aid.crash_marks import marked_as_running, take_crashes
-from smis_desktop.first_aid.log_file import kept_log
-from smis_desktop.jobs.picture_file import write_picture
-from smis_desktop.jobs.preview import STEPS_AT_REST
-from smis_desktop.jobs.renderer import OpenRenderer, Renderer
-from smis_desktop.labels.palette import Palette
-from smis_desktop.labels.shots import read_layout
-from smis_desktop.resource_paths import default_model_path, example_layout_path
+from smis_desktop.formats.shots_folder import read_layout
+from smis_desktop.personal_model.library import read_palette
+from smis_desktop.resources import default_model_path, example_layout_path
 from smis_desktop.storage.data_folder import data_folder
-from smis_desktop.storage.model_glance import glance_at_palette
+from smis_desktop.workers.job_queue import OpenRenderer, Renderer
+from smis_desktop.workers.picture_file import write_picture
+from smis_desktop.workers.preview_thread import STEPS_AT_REST
 
 if TYPE_CHECKING:
     import torch
 
-    from smis_desktop.gan.protocol import Generator
-    from smis_desktop.gan.sparing import Sparing
-    from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
-    from smis_desktop.ui.painting_times import PaintingTimes
+    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.inference.cpu_fallback_backend import CpuFallbackBackend
+    from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Synthesizer
+    from smis_desktop.ui.window.painting_benchmark import PaintingTimes
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         # Here and not above: torch takes seconds to import, and the window should be there long before.
         import torch
 
-        from smis_desktop.storage.personal_model_file import read_personal_model
-        from smis_desktop.synthesis import Synthesizer
+        from smis_desktop.inference.synthesizer import Synthesizer
+        from smis_desktop.personal_model.model_file import read_personal_model
 
         # Of more than two cores one is left to the hand that paints; of two the system shares better than we could.
         cores = os.cpu_count() or 1
@@ -109,15 +109,17 @@ def _card_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
 
 
-_open_now: dict[tuple[str, str, str], tuple[Generator, Sparing]] = {}
+_open_now: dict[tuple[str, str, str], tuple[Generator, CpuFallbackBackend]] = {}
 """By generator, its weights' digest (another may get a deleted one's name) and the backend that was asked for; the last
 model's stays: the next mostly has the same, and opens at once."""
 
 
-def _open_generator(name: str, threads: int, progress: Callable[[str, float], None]) -> tuple[Generator, Sparing]:
-    from smis_desktop.gan.device import best_device
-    from smis_desktop.storage.backend_choice import asked_backend, open_chosen_pictures
-    from smis_desktop.storage.generator_store import installed_generators, open_generator
+def _open_generator(
+    name: str, threads: int, progress: Callable[[str, float], None]
+) -> tuple[Generator, CpuFallbackBackend]:
+    from smis_desktop.generators.device import best_device
+    from smis_desktop.generators.store import installed_generators, open_generator
+    from smis_desktop.inference.backend_selection import asked_backend, open_chosen_backend
 
     asked = asked_backend()
     weights = next((found.weights_sha256 for found in installed_generators() if found.name == name), "")
@@ -125,7 +127,7 @@ def _open_generator(name: str, threads: int, progress: Callable[[str, float], No
         progress("Opening the generator", -1.0)
         generator = open_generator(name, progress)
         generator.to(best_device())
-        pictures = open_chosen_pictures(generator, threads, progress)
+        pictures = open_chosen_backend(generator, threads, progress)
         _open_now.clear()
         weights = generator.weights_sha256  # what was missing has been fetched
         _open_now[name, weights, asked] = generator, pictures
@@ -138,7 +140,7 @@ def measure_painting(model: Path, recording: Path) -> PaintingTimes:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtWidgets import QApplication
 
-    from smis_desktop.ui import painting_times
+    from smis_desktop.ui.window import painting_benchmark as painting_times
 
     application = QApplication.instance() or QApplication(["smis"])
     times = painting_times.measure_painting(open_renderer(model), recording)
@@ -153,7 +155,7 @@ class _SynthesizerRenderer:
     full_size: int
     generator_name: str
     synthesizer: Synthesizer
-    pictures: Sparing
+    pictures: CpuFallbackBackend
     processor: str
     first_device: str
 
@@ -203,7 +205,7 @@ def _render_without_display(model: Path, layout: Path) -> int:
     label_map = read_layout(layout).label_map
     renderer = open_renderer(model)(_print_progress())
 
-    from smis_desktop.synthesis import PictureRequest
+    from smis_desktop.inference.synthesizer import PictureRequest
 
     target = Path.cwd() / EXAMPLE_PICTURE
     write_picture(target, renderer.render(PictureRequest(label_map, size=renderer.full_size)).picture)
@@ -227,11 +229,11 @@ def _run_window(model: Path, layout: Path | None) -> int:
     from PySide6.QtCore import QCoreApplication, QSettings, Qt
     from PySide6.QtWidgets import QApplication
 
-    from smis_desktop.ui.icons import application_icon
-    from smis_desktop.ui.live_preview import LivePreview
-    from smis_desktop.ui.main_window import MainWindow
-    from smis_desktop.ui.open_requests import OpenRequests
-    from smis_desktop.ui.theme import THEMES, apply_theme
+    from smis_desktop.ui.widgets.icons import application_icon
+    from smis_desktop.ui.widgets.theme import THEMES, apply_theme
+    from smis_desktop.ui.window.main_window import MainWindow
+    from smis_desktop.ui.window.open_requests import OpenRequests
+    from smis_desktop.ui.window.preview_transport import LivePreview
 
     # Every position of a fast stroke counts, also those that come while Python is busy elsewhere.
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
@@ -248,7 +250,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
         preview, open_renderer, example_layout_path(), random.Random(), settings, data_folder("paintings")
     )
     requests = OpenRequests(application, window.open_any)
-    window.start(model, layout, glance_at_palette(model))
+    window.start(model, layout, read_palette(model))
     window.show()
     window.first_aid.tell_of_crashes(take_crashes())
     with marked_as_running(), window.first_aid.catching(), _interrupt_closes(window.close):

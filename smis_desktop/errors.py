@@ -1,5 +1,7 @@
 """The one exception that means "the person can put this right"."""
 
+from __future__ import annotations
+
 
 class UserError(Exception):
     """Bad input or a missing prerequisite, told in one sentence.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from smis_desktop.gan.protocol import Generator
+    from smis_desktop.generators.protocol import Generator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _MOST_WORKERS = 4
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def faces() -> Generator:
     """The real default generator, fetched on first need into the tests' data folder."""
-    from smis_desktop.storage.generator_store import open_generator
+    from smis_desktop.generators.store import open_generator
 
     return open_generator("faces")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from smis_desktop.gan.latents import LatentStatistics, seeded_z
-from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
+from smis_desktop.generators.latents import LatentStatistics, seeded_z
+from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 
 
 def small_generator(

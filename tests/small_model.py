@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.fewshot.training import TrainingSettings, train
-from smis_desktop.fewshot.training_shot import TrainingShot
-from smis_desktop.fewshot.transfer import TransferKind
-from smis_desktop.gan.latents import seeded_z
-from smis_desktop.gan.mobile_stylegan import MobileStyleGAN
-from smis_desktop.labels.palette import Palette, SemanticClass
+from smis_desktop.document.palette import Palette, SemanticClass
+from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
+from smis_desktop.personal_model.label_transfer import TrainingShot, TransferKind
+from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.training.training import TrainingSettings, train
 
 PALETTE = Palette(tuple(SemanticClass(i, f"class {i}", (i * 20, 10, 0)) for i in (0, 3, 7, 9)))
 

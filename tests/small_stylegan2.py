@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from smis_desktop.gan.latents import LatentStatistics, seeded_z
-from smis_desktop.gan.stylegan2 import StyleGAN2
+from smis_desktop.generators.latents import LatentStatistics, seeded_z
+from smis_desktop.generators.stylegan2 import StyleGAN2
 
 
 def small_stylegan2(

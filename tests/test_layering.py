@@ -36,7 +36,7 @@ def _loaded_after_importing(names: list[str]) -> set[str]:
 
 def test_everything_but_the_window_runs_without_qt() -> None:
     names = _modules_outside_the_window()
-    assert {"smis_desktop.cli", "smis_desktop.synthesis", "smis_desktop.labels.palette"} <= set(names)
+    assert {"smis_desktop.main", "smis_desktop.inference.synthesizer", "smis_desktop.document.palette"} <= set(names)
     loaded = _loaded_after_importing(names)
     assert "torch" in loaded  # they were truly imported
     assert not loaded & {"PySide6", "shiboken6", "qtpy", "superqt", "qimage2ndarray"}
@@ -45,7 +45,8 @@ def test_everything_but_the_window_runs_without_qt() -> None:
 @pytest.mark.parametrize(
     ("package", "heavy"),
     [
-        ("smis_desktop.labels", {"torch", "PySide6", "safetensors"}),
+        ("smis_desktop.document", {"torch", "PySide6", "safetensors"}),
+        ("smis_desktop.formats", {"torch", "PySide6"}),
         ("smis_desktop.errors", {"torch", "PySide6", "numpy"}),
     ],
 )
@@ -56,7 +57,7 @@ def test_painting_starts_light(package: str, heavy: set[str]) -> None:
 
 
 def test_a_call_for_help_loads_neither_torch_nor_qt() -> None:
-    assert not _loaded_after_importing(["smis_desktop.cli"]) & {"torch", "PySide6"}
+    assert not _loaded_after_importing(["smis_desktop.main"]) & {"torch", "PySide6"}
 
 
 _UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}

@@ -1,4 +1,4 @@
-"""A landscape's picture: its shapes in the colours of an hour and a season."""
+"""A landscape's picture: its shapes in the colours of an hour and a season,"""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from smis_desktop.landscapes.scene import Layout, Light, layout_of, light_of
-from smis_desktop.landscapes.shapes import Shapes, shapes_of
-from smis_desktop.landscapes.textures import pattern
+from smis_desktop.landscapes.shapes import Shapes, pattern, shapes_of
 
 _OVERSAMPLING = 2
 

@@ -1,1 +1,1 @@
-"""Files on disk: generators, personal models and pictures, all written atomically."""
+"""Files and folders: atomic writes, locks, the data folder, downloads."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import platformdirs
 
 from smis_desktop.errors import UserError
-from smis_desktop.resource_paths import shipped_networks_folder
+from smis_desktop.resources import shipped_networks_folder
 
 
 def data_folder(part: str = "") -> Path:
@@ -42,3 +43,8 @@ def network_files(part: str, pattern: str) -> list[Path]:
     found = {path.name: path for folder in (shipped_networks_folder(part), data_folder(part))
              for path in folder.glob(pattern)}  # fmt: skip
     return [found[name] for name in sorted(found)]
+
+
+def file_name(words: str) -> str:
+    """Letters, digits, dashes: a name for files on any system."""
+    return re.sub(r"[^\w-]+", "-", words, flags=re.UNICODE).strip("-._")[:60] or "shot"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smis_desktop.errors import UserError
-from smis_desktop.resource_paths import ICON_SIDES, desktop_icon_path, resources_folder
+from smis_desktop.resources import ICON_SIDES, desktop_icon_path, resources_folder
 from smis_desktop.storage.atomic import write_bytes
 
 _NAME = "smis-desktop"

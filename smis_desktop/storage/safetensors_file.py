@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
+from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
 from smis_desktop.storage.atomic import write_bytes
-from smis_desktop.storage.file_facts import HEADER_KEY
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,3 +68,17 @@ def _read(
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
+HEADER_KEY = "smis"
+"""The metadata entry that holds a file's facts as JSON."""
+
+
+def palette_of(facts: Mapping[str, Any]) -> Palette:
+    """The palette in a personal model's facts. Raises KeyError, TypeError or ValueError when it is not one."""
+    return Palette(tuple(SemanticClass(int(c["id"]), str(c["name"]), _color(c["color"])) for c in facts["palette"]))
+
+
+def _color(channels: list[int]) -> tuple[int, int, int]:
+    red, green, blue = channels
+    return int(red), int(green), int(blue)

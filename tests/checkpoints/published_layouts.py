@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from smis_desktop.gan.stylegan2 import StyleGAN2
+from smis_desktop.generators.stylegan2 import StyleGAN2
 
 RATE = 0.01
 

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from smis_desktop.storage.checkpoints.reading import work
+from smis_desktop.generators.checkpoints.confined_reader import work
 
 
 def main(folder: Path) -> None:

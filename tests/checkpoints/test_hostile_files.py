@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from smis_desktop import cli
-from smis_desktop.storage.checkpoints.confinement import ESCAPE_TRIED
-from smis_desktop.storage.checkpoints.pickle_machine import ALLOWED
+from smis_desktop import main as cli
+from smis_desktop.generators.checkpoints.confined_reader import ESCAPE_TRIED
+from smis_desktop.generators.checkpoints.pickle_machine import ALLOWED
 from tests.checkpoints.hostile_files import hostile_files
 from tests.checkpoints.published_layouts import nvidia_file, nvidia_state
 from tests.small_stylegan2 import small_stylegan2

@@ -11,11 +11,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from smis_desktop.errors import UserError
-from smis_desktop.gan.latents import LatentStatistics
-from smis_desktop.gan.stylegan2 import StyleGAN2
-from smis_desktop.storage.checkpoints.reading import Outcome, read_checkpoint
-from smis_desktop.storage.generator_import import LICENCE, ClassWanted, import_generator
-from smis_desktop.storage.generator_store import installed_generators, open_generator
+from smis_desktop.generators.checkpoint_import import LICENCE, ClassWanted, import_generator
+from smis_desktop.generators.checkpoints.confined_reader import Outcome, read_checkpoint
+from smis_desktop.generators.latents import LatentStatistics
+from smis_desktop.generators.store import installed_generators, open_generator
+from smis_desktop.generators.stylegan2 import StyleGAN2
 from tests.checkpoints.published_layouts import (
     conditional_state,
     nvidia_file,

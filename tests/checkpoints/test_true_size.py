@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from smis_desktop import cli
-from smis_desktop.storage.generator_store import open_generator
+from smis_desktop import main as cli
+from smis_desktop.generators.store import open_generator
 from tests.checkpoints.published_layouts import Persistent, nvidia_file
 from tests.checkpoints.published_networks import (
     State,

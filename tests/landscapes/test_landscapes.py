@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smis_desktop.labels.reduce import reduce_label_map
-from smis_desktop.landscapes.classes import PALETTE, LandscapeClass
+from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.landscapes.rendering import class_map, render
 from smis_desktop.landscapes.scene import layout_of, light_of
+from smis_desktop.landscapes.shapes import PALETTE, LandscapeClass
 
 SIDE = 64
 

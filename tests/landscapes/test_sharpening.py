@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from smis_desktop.gan.stylegan2 import StyleGAN2
-from smis_desktop.resource_paths import shipped_networks_folder
+from smis_desktop.generators.stylegan2 import StyleGAN2
+from smis_desktop.resources import shipped_networks_folder
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHIPPED = shipped_networks_folder("generators") / "landscapes.safetensors"

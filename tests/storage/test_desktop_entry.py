@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from smis_desktop import cli
+from smis_desktop import main as cli
 from smis_desktop.storage.desktop_entry import install_desktop_entry, remove_desktop_entry
 
 

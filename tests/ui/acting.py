@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.qimage import qimage_to_picture
+from smis_desktop.ui.widgets.qimage import qimage_to_picture
+from smis_desktop.ui.window.main_window import MainWindow
 from tests.ui.conftest import at, is_finished
 
 WAIT = 30_000
@@ -36,8 +36,8 @@ def stroke(window: MainWindow, start: tuple[int, int], end: tuple[int, int], lif
 
 
 def pixels(window: MainWindow) -> np.ndarray:
-    assert window.easel.document is not None
-    return window.easel.document.snapshot()
+    assert window.controller.document is not None
+    return window.controller.document.snapshot()
 
 
 def picture_on_screen(window: MainWindow) -> np.ndarray:

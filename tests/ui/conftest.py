@@ -11,12 +11,12 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.jobs.renderer import OpenRenderer
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.ui.canvas import Canvas
-from smis_desktop.ui.live_preview import LivePreview
-from smis_desktop.ui.main_window import MainWindow
-from tests.jobs.paint_by_palette import FACE, PaintByPalette
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.ui.canvas.canvas import Canvas
+from smis_desktop.ui.window.main_window import MainWindow
+from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.workers.job_queue import OpenRenderer
+from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 SIZE = 64
 

@@ -17,11 +17,11 @@ from PySide6.QtCore import QEvent, QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.ui.live_preview import LivePreview
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.theme import apply_theme
-from tests.jobs.paint_by_palette import FACE, PaintByPalette
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.ui.widgets.theme import apply_theme
+from smis_desktop.ui.window.main_window import MainWindow
+from smis_desktop.ui.window.preview_transport import LivePreview
+from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 
 def cycle(folder: Path, layout: Path, number: int) -> float:

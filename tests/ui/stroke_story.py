@@ -14,7 +14,7 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QWidget
 
 from scripts.driven_window import Mouse, Story, middle_of, on_screen, play, save_screen
-from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.ui.window.main_window import MainWindow
 
 
 def story(window: MainWindow, folder: Path) -> Story:
@@ -24,7 +24,7 @@ def story(window: MainWindow, folder: Path) -> Story:
     yield lambda: window.preview.is_ready and window.preview.is_up_to_date
     size = window.canvas.viewport.document_size
     start, end = (size * 0.2, size * 0.12), (size * 0.8, size * 0.2)
-    hair = next(row for row, c in enumerate(window.easel.document.palette.classes) if c.name == "hair")  # type: ignore[union-attr]
+    hair = next(row for row, c in enumerate(window.controller.document.palette.classes) if c.name == "hair")  # type: ignore[union-attr]
     window.classes.choose_row(hair)
     window.tools.brush_size.set_diameter(size // 6)
     yield mouse.move(on_screen(window, [start])[0])
@@ -36,7 +36,7 @@ def story(window: MainWindow, folder: Path) -> Story:
     (folder / "regions.json").write_text(json.dumps(regions))
     steps = [tuple(a + (b - a) * n / 30 for a, b in zip(start, end, strict=True)) for n in range(31)]
     yield mouse.stroke(on_screen(window, steps))
-    yield lambda: window.easel.can_undo and not window.easel.is_painting
+    yield lambda: window.controller.can_undo and not window.controller.is_painting
     yield lambda: window.preview.is_up_to_date
     save_screen(window, folder / "after.png")
 

@@ -8,9 +8,9 @@ import pytest
 from PySide6.QtWidgets import QDialog, QRadioButton
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.storage.backend_choice import backend_facts, choose_backend
-from smis_desktop.ui.backend_dialog import BackendDialog
-from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.inference.backend_selection import backend_facts, choose_backend
+from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
+from smis_desktop.ui.window.main_window import MainWindow
 
 TESTS = (
     {"backend": "openvino", "milliseconds": 41.2, "fault": ""},

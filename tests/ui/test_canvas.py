@@ -13,15 +13,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.labels.brush import Brush
-from smis_desktop.labels.document import Document
-from smis_desktop.labels.index_png import EMPTY
-from smis_desktop.labels.workbench import Workbench
-from smis_desktop.ui.canvas import Canvas
-from smis_desktop.ui.easel import Easel, paintable_size
-from smis_desktop.ui.qimage import qimage_to_picture
-from tests.jobs.paint_by_palette import FACE
+from smis_desktop.document.brush import Brush
+from smis_desktop.document.document import Document
+from smis_desktop.document.editor import DocumentEditor
+from smis_desktop.document.palette import EMPTY
+from smis_desktop.ui.canvas.canvas import Canvas
+from smis_desktop.ui.widgets.qimage import qimage_to_picture
+from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
 from tests.ui.conftest import SIZE, at
+from tests.workers.paint_by_palette import FACE
 
 ZOOM = 8
 
@@ -29,18 +29,18 @@ LEFT, RIGHT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.
 
 
 @pytest.fixture
-def easel() -> Easel:
-    easel = Easel()
-    easel.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
-    return easel
+def controller() -> DocumentController:
+    controller = DocumentController()
+    controller.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
+    return controller
 
 
 @pytest.fixture
-def canvas(easel: Easel, qtbot: QtBot) -> Canvas:
+def canvas(controller: DocumentController, qtbot: QtBot) -> Canvas:
     """A canvas on which every layout pixel is 8 × 8 screen pixels, its corner at (20, 20)."""
-    canvas = Canvas(easel)
+    canvas = Canvas(controller)
     qtbot.addWidget(canvas)
-    easel.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
+    controller.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
     canvas.resize(SIZE * ZOOM + 40, SIZE * ZOOM + 40)
     canvas.show()
     qtbot.waitExposed(canvas)
@@ -67,16 +67,16 @@ def drag(
 
 def painted_by_hand(points: list[tuple[float, float]], diameter: float, class_id: int) -> np.ndarray:
     """What the same stroke does to an empty document without any window."""
-    workbench = Workbench(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
-    workbench.begin_stroke(Brush(diameter), class_id, points[0])
+    editor = DocumentEditor(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
+    editor.begin_stroke(Brush(diameter), class_id, points[0])
     for point in points[1:]:
-        workbench.extend_stroke(point)
-    return workbench.document.snapshot()
+        editor.extend_stroke(point)
+    return editor.document.snapshot()
 
 
-def pixels(easel: Easel) -> np.ndarray:
-    assert easel.document is not None
-    return easel.document.snapshot()
+def pixels(controller: DocumentController) -> np.ndarray:
+    assert controller.document is not None
+    return controller.document.snapshot()
 
 
 def shown(canvas: Canvas) -> np.ndarray:
@@ -89,100 +89,108 @@ def shown(canvas: Canvas) -> np.ndarray:
 
 
 def test_a_stroke_paints_exactly_the_brushs_pixels_in_the_document_and_on_the_screen(
-    canvas: Canvas, easel: Easel
+    canvas: Canvas, controller: DocumentController
 ) -> None:
     points = drag(canvas, [(10, 10), (30, 14), (30, 50), (5, 60)])
     expected = painted_by_hand(points, 5, 7)
     assert 0 < (expected == 7).sum() < SIZE * SIZE / 4
-    np.testing.assert_array_equal(pixels(easel), expected)
+    np.testing.assert_array_equal(pixels(controller), expected)
     np.testing.assert_array_equal(shown(canvas), FACE.color_table[expected])
 
 
-def test_the_screen_follows_while_the_pen_is_still_down(canvas: Canvas, easel: Easel) -> None:
+def test_the_screen_follows_while_the_pen_is_still_down(canvas: Canvas, controller: DocumentController) -> None:
     points = drag(canvas, [(10, 10), (40, 40)], lift=False)
     np.testing.assert_array_equal(shown(canvas), FACE.color_table[painted_by_hand(points, 5, 7)])
     QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 40, 40))
 
 
-def test_a_click_leaves_one_dab(canvas: Canvas, easel: Easel) -> None:
+def test_a_click_leaves_one_dab(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_diameter(1)
     drag(canvas, [(20, 30)])
-    assert np.argwhere(pixels(easel) == 7).tolist() == [[30, 20]]
+    assert np.argwhere(pixels(controller) == 7).tolist() == [[30, 20]]
 
 
-def test_the_right_button_and_the_eraser_empty_the_layer(canvas: Canvas, easel: Easel) -> None:
+def test_the_right_button_and_the_eraser_empty_the_layer(canvas: Canvas, controller: DocumentController) -> None:
     drag(canvas, [(0, 32), (63, 32)])
     drag(canvas, [(20, 32)], button=RIGHT)
-    assert pixels(easel)[32, 20] == EMPTY
+    assert pixels(controller)[32, 20] == EMPTY
     canvas.options.set_tool("eraser")
     canvas.options.set_diameter(5)
     drag(canvas, [(40, 32)])
-    assert pixels(easel)[32, 40] == EMPTY
-    assert pixels(easel)[32, 30] == 7
+    assert pixels(controller)[32, 40] == EMPTY
+    assert pixels(controller)[32, 30] == 7
 
 
-def test_undo_and_redo_bring_every_pixel_back_to_document_and_screen(canvas: Canvas, easel: Easel) -> None:
+def test_undo_and_redo_bring_every_pixel_back_to_document_and_screen(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     drag(canvas, [(10, 10), (50, 10)])
-    first = pixels(easel)
+    first = pixels(controller)
     canvas.options.choose_class(1)
     drag(canvas, [(10, 8), (50, 50)])
-    second = pixels(easel)
+    second = pixels(controller)
     assert (first != second).any()
-    easel.undo()
-    np.testing.assert_array_equal(pixels(easel), first)
+    controller.undo()
+    np.testing.assert_array_equal(pixels(controller), first)
     np.testing.assert_array_equal(shown(canvas), FACE.color_table[first])
-    easel.undo()
-    assert not pixels(easel).any()
-    assert not easel.can_undo
-    easel.redo()
-    easel.redo()
-    np.testing.assert_array_equal(pixels(easel), second)
+    controller.undo()
+    assert not pixels(controller).any()
+    assert not controller.can_undo
+    controller.redo()
+    controller.redo()
+    np.testing.assert_array_equal(pixels(controller), second)
     np.testing.assert_array_equal(shown(canvas), FACE.color_table[second])
-    assert not easel.can_redo
+    assert not controller.can_redo
 
 
-def test_a_cancelled_stroke_leaves_nothing_behind(canvas: Canvas, easel: Easel, qtbot: QtBot) -> None:
+def test_a_cancelled_stroke_leaves_nothing_behind(canvas: Canvas, controller: DocumentController, qtbot: QtBot) -> None:
     drag(canvas, [(10, 10), (50, 10)])
-    before = pixels(easel)
+    before = pixels(controller)
     drag(canvas, [(10, 5), (50, 60)], lift=False)
-    assert (pixels(easel) != before).any()
-    with qtbot.waitSignal(easel.stroke_ended):
-        easel.cancel_stroke()
-    np.testing.assert_array_equal(pixels(easel), before)
+    assert (pixels(controller) != before).any()
+    with qtbot.waitSignal(controller.stroke_ended):
+        controller.cancel_stroke()
+    np.testing.assert_array_equal(pixels(controller), before)
     np.testing.assert_array_equal(shown(canvas), FACE.color_table[before])
     QTest.mouseMove(canvas, at(canvas, 60, 60))
     QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 60, 60))
-    np.testing.assert_array_equal(pixels(easel), before)
-    easel.undo()
-    assert not pixels(easel).any(), "the cancelled stroke became a step of the history"
+    np.testing.assert_array_equal(pixels(controller), before)
+    controller.undo()
+    assert not pixels(controller).any(), "the cancelled stroke became a step of the history"
 
 
-def test_undo_with_the_pen_down_takes_that_stroke_back_and_no_other(canvas: Canvas, easel: Easel) -> None:
+def test_undo_with_the_pen_down_takes_that_stroke_back_and_no_other(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     drag(canvas, [(10, 10), (50, 10)])
-    before = pixels(easel)
+    before = pixels(controller)
     drag(canvas, [(10, 40), (50, 40)], lift=False)
-    easel.undo()
-    np.testing.assert_array_equal(pixels(easel), before)
+    controller.undo()
+    np.testing.assert_array_equal(pixels(controller), before)
     QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 50, 40))
-    assert easel.can_undo
+    assert controller.can_undo
 
 
-def test_a_second_button_during_a_stroke_changes_nothing(canvas: Canvas, easel: Easel) -> None:
+def test_a_second_button_during_a_stroke_changes_nothing(canvas: Canvas, controller: DocumentController) -> None:
     drag(canvas, [(10, 10), (20, 10)], lift=False)
     QTest.mousePress(canvas, RIGHT, pos=at(canvas, 20, 10))
     QTest.mouseRelease(canvas, RIGHT, pos=at(canvas, 20, 10))
-    assert easel.is_painting
-    assert pixels(easel)[10, 20] == 7
+    assert controller.is_painting
+    assert pixels(controller)[10, 20] == 7
     QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 20, 10))
-    assert not easel.is_painting
+    assert not controller.is_painting
 
 
-def test_a_stroke_that_begins_and_ends_outside_paints_what_it_crosses(canvas: Canvas, easel: Easel) -> None:
+def test_a_stroke_that_begins_and_ends_outside_paints_what_it_crosses(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     drag(canvas, [(-2, 20), (65, 20)])
-    assert (pixels(easel)[20] == 7).all()
+    assert (pixels(controller)[20] == 7).all()
 
 
-def test_the_middle_button_and_space_move_the_view_and_paint_nothing(canvas: Canvas, easel: Easel) -> None:
+def test_the_middle_button_and_space_move_the_view_and_paint_nothing(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     for press_space, button in ((False, MIDDLE), (True, LEFT)):
         left, top = canvas.viewport.left, canvas.viewport.top
         start = QPoint(100, 100)
@@ -194,9 +202,9 @@ def test_the_middle_button_and_space_move_the_view_and_paint_nothing(canvas: Can
         if press_space:
             QTest.keyRelease(canvas, Qt.Key.Key_Space)
         assert (canvas.viewport.left, canvas.viewport.top) == pytest.approx((left + 37, top - 25))
-    assert not pixels(easel).any()
+    assert not pixels(controller).any()
     drag(canvas, [(30, 30)])
-    assert pixels(easel)[30, 30] == 7, "after the space bar is let go the brush paints again"
+    assert pixels(controller)[30, 30] == 7, "after the space bar is let go the brush paints again"
 
 
 def test_the_wheel_zooms_about_the_cursor(canvas: Canvas) -> None:
@@ -215,7 +223,7 @@ def test_the_wheel_zooms_about_the_cursor(canvas: Canvas) -> None:
     assert canvas.viewport.to_document(cursor.x(), cursor.y()) == pytest.approx(before)
 
 
-def test_the_outline_is_exactly_as_large_as_what_a_dab_paints(canvas: Canvas, easel: Easel) -> None:
+def test_the_outline_is_exactly_as_large_as_what_a_dab_paints(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_diameter(21)
     canvas.options.choose_class(1)
     middle = at(canvas, 32, 32)
@@ -251,12 +259,14 @@ def test_what_lies_under_the_cursor_is_told_pixel_by_pixel(canvas: Canvas, qtbot
         QTest.mouseMove(canvas, QPoint(3, 3))
 
 
-def test_other_classes_for_the_same_layout_change_its_colours_and_no_id(canvas: Canvas, easel: Easel) -> None:
+def test_other_classes_for_the_same_layout_change_its_colours_and_no_id(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     drag(canvas, [(10, 10), (50, 10)])
-    before = pixels(easel)
+    before = pixels(controller)
     fewer = type(FACE)(FACE.classes[:2])  # class 7 is not among them
-    easel.set_palette(fewer)
-    np.testing.assert_array_equal(pixels(easel), before)
+    controller.set_palette(fewer)
+    np.testing.assert_array_equal(pixels(controller), before)
     np.testing.assert_array_equal(shown(canvas), fewer.color_table[before])
 
 

@@ -9,10 +9,10 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.storage.generator_names import generator_names, proposed_name
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.workshop.import_generator_dialog import ImportGeneratorDialog
-from smis_desktop.ui.workshop.new_model_dialog import NewModelDialog
+from smis_desktop.generators.catalog import generator_names, proposed_name
+from smis_desktop.ui.assistant.import_generator_dialog import ImportGeneratorDialog
+from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
+from smis_desktop.ui.window.main_window import MainWindow
 from tests.checkpoints.hostile_files import hostile_files
 from tests.checkpoints.published_layouts import conditional_state, nvidia_file
 from tests.small_stylegan2 import small_stylegan2
@@ -71,14 +71,14 @@ def test_a_hostile_file_is_told_and_nothing_is_installed(window: MainWindow, qtb
 
 
 def test_the_generator_page_imports_too(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    window.workshops.ask_for_new()
+    window.workspaces.ask_for_new()
     chooser = window.findChild(NewModelDialog)
     assert chooser is not None
     with qtbot.waitSignal(chooser.import_wanted):
         qtbot.mouseClick(chooser.import_button, Qt.MouseButton.LeftButton)
     path = tmp_path / "birds.pkl"
     path.write_bytes(nvidia_file(conditional_state(small_stylegan2(channels=(4, 4, 4), w_dim=8), classes=1)))
-    window.workshops.import_generator(path, chooser)
+    window.workspaces.import_generator(path, chooser)
     dialog = chooser.findChild(ImportGeneratorDialog)
     assert dialog is not None
     dialog.begin()

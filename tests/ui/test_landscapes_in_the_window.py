@@ -12,14 +12,13 @@ from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.app import open_renderer
-from smis_desktop.commands.truth.exact import exact_picture
-from smis_desktop.commands.truth.obedience import trained_briefly
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.landscapes.classes import PALETTE
-from smis_desktop.storage.generator_names import generator_names
-from smis_desktop.storage.generator_store import open_generator
-from smis_desktop.storage.personal_model_file import write_personal_model
-from smis_desktop.ui.workshop.new_model_dialog import NewModelDialog
+from smis_desktop.evaluation.ground_truth import exact_picture, trained_briefly
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.generators.catalog import generator_names
+from smis_desktop.generators.store import open_generator
+from smis_desktop.landscapes.shapes import PALETTE
+from smis_desktop.personal_model.model_file import write_personal_model
+from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
 from tests.ui.conftest import MakeWindow, at, is_finished
 
 WAIT = 60_000
@@ -40,8 +39,8 @@ def test_a_layout_of_landscapes_is_painted_with(make_window: MakeWindow, qtbot: 
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
     qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
     assert window.preview.generator_name == "landscapes"
-    assert window.easel.document is not None
-    assert window.easel.document.palette == PALETTE
+    assert window.controller.document is not None
+    assert window.controller.document.palette == PALETTE
     before = np.array(window.preview.shown_ws)
     canvas = window.canvas
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at(canvas, 20, 100))

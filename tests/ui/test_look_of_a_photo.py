@@ -13,16 +13,15 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.app import open_renderer
-from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.gan.pixels import to_rgb8
-from smis_desktop.gan.protocol import Generator
-from smis_desktop.jobs.inverting import photo_inversion
-from smis_desktop.storage.generator_store import open_generator
-from smis_desktop.storage.personal_model_file import write_personal_model
-from smis_desktop.ui import style_desk
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.photo_search import PhotoSearch
-from smis_desktop.ui.workshop.framing import FramingDialog
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.store import open_generator
+from smis_desktop.personal_model.model_file import write_personal_model
+from smis_desktop.ui.assistant.framing import FramingDialog
+from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
+from smis_desktop.ui.window import style_controller as style_desk
+from smis_desktop.ui.window.main_window import MainWindow
+from smis_desktop.workers.photo_inversion import photo_inversion
 from tests.small_model import PALETTE, small_model
 from tests.ui.acting import close_complaint, picture_on_screen, wait_until_finished
 from tests.ui.conftest import MakeWindow
@@ -77,7 +76,7 @@ def test_a_search_that_is_closed_changes_nothing(painting: MainWindow, photo: Pa
     style = desk.chosen.style
     desk.look_of_photo(photo, desk.chosen.wear)
     _framed(painting)
-    search = painting.findChild(PhotoSearch)
+    search = painting.findChild(PhotoInversionDialog)
     assert isinstance(search, QDialog)
     search.reject()
     qtbot.waitUntil(lambda: not search.isVisible())

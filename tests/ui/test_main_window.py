@@ -19,21 +19,14 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.synthesis import PictureRequest, PictureResult
-from smis_desktop.ui.help_dialogs import AboutDialog
-from smis_desktop.ui.key_dialogs import CheatSheet
-from smis_desktop.ui.main_window import MainWindow
-from tests.jobs.paint_by_palette import FACE, PaintByPalette
-from tests.ui.acting import (
-    WAIT,
-    picture_on_screen,
-    pixels,
-    stroke,
-    texts,
-    wait_until_finished,
-)
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
+from smis_desktop.ui.dialogs.help_dialogs import AboutDialog
+from smis_desktop.ui.dialogs.key_dialogs import CheatSheet
+from smis_desktop.ui.window.main_window import MainWindow
+from tests.ui.acting import WAIT, picture_on_screen, pixels, stroke, texts, wait_until_finished
 from tests.ui.conftest import MakeWindow, at
+from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 
 def test_a_newcomer_sees_layout_classes_and_photograph_and_a_first_stroke_changes_it(

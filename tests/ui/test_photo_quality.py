@@ -11,14 +11,14 @@ import pytest
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.jobs.photo_layout import PhotoLayout
-from smis_desktop.jobs.spawned import Inbox, Send, Spawned
-from smis_desktop.ui import photo_start
-from smis_desktop.ui.file_dialogs import FileDialogs
-from smis_desktop.ui.photo_search import FOUND_WELL, HARDLY_FOUND
-from smis_desktop.ui.photo_start import PhotoStart
-from smis_desktop.ui.workshop import shots_page
-from tests.jobs.paint_by_palette import FACE
+from smis_desktop.ui.assistant import shots_page
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.photo_search import FOUND_WELL, HARDLY_FOUND
+from smis_desktop.ui.window import photo_start
+from smis_desktop.ui.window.photo_start import PhotoStart
+from smis_desktop.workers.photo_inversion import PhotoLayout
+from smis_desktop.workers.process import Inbox, Send, WorkerProcess
+from tests.workers.paint_by_palette import FACE
 
 
 def find(distance: float, send: Send, inbox: Inbox) -> None:
@@ -29,8 +29,8 @@ def find(distance: float, send: Send, inbox: Inbox) -> None:
 def test_how_well_it_was_found_is_said(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, distance: float, words: str
 ) -> None:
-    def search(photo: np.ndarray, model: Path, tell: Callable[[object], None]) -> Spawned:
-        return Spawned(partial(find, distance), (), tell)
+    def search(photo: np.ndarray, model: Path, tell: Callable[[object], None]) -> WorkerProcess:
+        return WorkerProcess(partial(find, distance), (), tell)
 
     monkeypatch.setattr(photo_start, "photo_layout", search)
     window = QMainWindow()

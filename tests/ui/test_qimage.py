@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QColor, QImage
 
-from smis_desktop.ui.qimage import argb_table, argb_to_qimage, picture_to_qimage, qimage_to_picture
+from smis_desktop.ui.widgets.qimage import argb_table, argb_to_qimage, picture_to_qimage, qimage_to_picture
 
 
 def noise(height: int, width: int) -> np.ndarray:

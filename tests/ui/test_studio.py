@@ -13,14 +13,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.storage.project_file import Project, read_project
-from smis_desktop.storage.recovery import RecoveryFolder
-from smis_desktop.ui.import_dialog import ImportDialog
-from smis_desktop.ui.key_dialogs import RebindDialog
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.shortcuts import Shortcuts
-from smis_desktop.ui.small_dialogs import NewDialog, RecoveryDialog
-from smis_desktop.ui.theme import THEMES, ThemeColors
+from smis_desktop.formats.project import Project, read_project
+from smis_desktop.formats.recovery import RecoveryFolder
+from smis_desktop.ui.dialogs.import_dialog import ImportDialog
+from smis_desktop.ui.dialogs.key_dialogs import RebindDialog
+from smis_desktop.ui.dialogs.small_dialogs import NewDialog, RecoveryDialog
+from smis_desktop.ui.widgets.theme import THEMES, ThemeColors
+from smis_desktop.ui.window.main_window import MainWindow
+from smis_desktop.ui.window.shortcuts import Shortcuts
 from tests.ui.acting import WAIT, answer_file_dialog, pixels, stroke, texts
 from tests.ui.conftest import MakeWindow, is_finished
 
@@ -38,7 +38,7 @@ class TestLayersPanel:
         window.commands["layers.add"].trigger()
         assert [rows.item(i).text() for i in range(rows.count())] == ["Layer 2", "Layer 1"]
         rows.item(0).setText("Hair")
-        document = window.easel.document
+        document = window.controller.document
         assert document is not None
         assert document.layers[1].name == "Hair"
         stroke(window, (10, 10), (40, 10))
@@ -52,13 +52,13 @@ class TestLayersPanel:
         window.layers.list.dropped.emit(top, 1)
         assert [layer.name for layer in document.layers] == ["Hair", "Layer 1"]
         for _ in range(7):
-            window.easel.undo()
+            window.controller.undo()
         assert len(document.layers) == 1
         assert rows.count() == 1
 
     def test_choosing_a_row_chooses_the_layer(self, window: MainWindow) -> None:
         window.commands["layers.add"].trigger()
-        document = window.easel.document
+        document = window.controller.document
         assert document is not None
         window.layers.list.setCurrentRow(1)
         assert document.active_id == document.layers[0].layer_id
@@ -75,7 +75,7 @@ class TestLayersPanel:
         QTest.keyClicks(field, "beige 3")
         assert window.options.tool == "brush"
         QTest.keyClick(field, Qt.Key.Key_Return)
-        document = window.easel.document
+        document = window.controller.document
         assert document is not None
         qtbot.waitUntil(lambda: document.layers[0].name == "beige 3", timeout=WAIT)
 
@@ -83,7 +83,7 @@ class TestLayersPanel:
 class TestClasses:
     def test_classes_are_added_renamed_recoloured_and_preserved(self, window: MainWindow) -> None:
         window.commands["classes.add"].trigger()
-        document = window.easel.document
+        document = window.controller.document
         assert document is not None
         assert document.palette.num_classes == 4
         item = window.classes.list.item(3)
@@ -173,16 +173,16 @@ class TestFiles:
         answer_file_dialog(window, tmp_path / "mine.smis", qtbot)
         assert not window.isWindowModified()
         assert "mine.smis" in window.windowTitle()
-        document = window.easel.document
+        document = window.controller.document
         assert document is not None
         saved = document.state()
         stroke(window, (4, 10), (60, 10))
         assert window.isWindowModified()
-        window.easel.undo()
+        window.controller.undo()
         assert not window.isWindowModified()
         window.commands["file.example"].trigger()
         window.files.open(tmp_path / "mine.smis")
-        document = window.easel.document
+        document = window.controller.document
         assert document is not None
         assert document.state().equals(saved)
         assert len(window.history.kept) == 1
@@ -234,7 +234,7 @@ class TestFiles:
         qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
         with qtbot.waitSignal(window.preview.saved, timeout=WAIT):
             window.exports.save_picture(tmp_path / "photo.png")
-        window.easel.undo()
+        window.controller.undo()
         window.files.open(tmp_path / "photo.png")
         np.testing.assert_array_equal(pixels(window), painted)
 
@@ -257,7 +257,7 @@ class TestFiles:
         painted = pixels(window)
         window.exports.save_layout(tmp_path / name)
         qtbot.waitUntil((tmp_path / name).exists, timeout=WAIT)
-        window.easel.undo()
+        window.controller.undo()
         window.files.open(tmp_path / name)
         np.testing.assert_array_equal(pixels(window), painted)
 
@@ -326,7 +326,7 @@ class TestStart:
     ) -> None:
         window = make_window(layout=None)
         assert window.start_page.isVisible()
-        assert window.easel.document is None
+        assert window.controller.document is None
         QTest.mouseClick(window.start_page.paint_button, Qt.MouseButton.LeftButton)
         assert window.canvas.isVisible()
         assert (pixels(window) == 7).any()

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
-from smis_desktop.jobs.spawned import Inbox, Send, Spawned
-from smis_desktop.ui.photo_search import PhotoSearch
-from smis_desktop.ui.telling import telling
+from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
+from smis_desktop.ui.widgets.telling import telling
+from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 
 PATIENCE = 60.0
 
@@ -53,18 +53,18 @@ def test_a_search_outlives_its_deleted_dialog(qtbot: QtBot, tmp_path: Path) -> N
     """An exception in the thread that listens would fail this test."""
     host = QWidget()
     qtbot.addWidget(host)
-    begun: list[Spawned] = []
+    begun: list[WorkerProcess] = []
     heard: list[object] = []
 
-    def work(deliver: Callable[[object], None]) -> Spawned:
+    def work(deliver: Callable[[object], None]) -> WorkerProcess:
         def noted(message: object) -> None:
             heard.append(message)
             deliver(message)
 
-        begun.append(Spawned(talk_on, (), noted))
+        begun.append(WorkerProcess(talk_on, (), noted))
         return begun[0]
 
-    dialog = PhotoSearch(np.zeros((8, 8, 3), np.uint8), work, "Words", host)
+    dialog = PhotoInversionDialog(np.zeros((8, 8, 3), np.uint8), work, "Words", host)
     dialog.start()
     qtbot.waitUntil(lambda: bool(heard), timeout=60_000)
     delete(dialog)

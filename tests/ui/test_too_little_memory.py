@@ -11,13 +11,12 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.app import open_renderer
-from smis_desktop.commands.truth.exact import exact_picture
-from smis_desktop.commands.truth.obedience import trained_briefly
-from smis_desktop.gan.pictures import TorchPictures
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.landscapes.classes import PALETTE
-from smis_desktop.storage.generator_store import open_generator
-from smis_desktop.storage.personal_model_file import write_personal_model
+from smis_desktop.evaluation.ground_truth import exact_picture, trained_briefly
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.generators.store import open_generator
+from smis_desktop.inference.backends import TorchBackend
+from smis_desktop.landscapes.shapes import PALETTE
+from smis_desktop.personal_model.model_file import write_personal_model
 from tests.ui.conftest import MakeWindow, is_finished
 
 WAIT = 60_000
@@ -34,16 +33,16 @@ def test_the_window_names_what_makes_the_pictures_now(
     write_personal_model(model, trained_briefly(generator, [shot], "probe", 8, 1, lambda share: None))
     layout.write_bytes(encode_label_map(shot.label_map, PALETTE))
 
-    computed = TorchPictures.structure
+    computed = TorchBackend.structure
     is_listened_to = threading.Event()
 
-    def full(pictures: TorchPictures, ws: torch.Tensor) -> object:
+    def full(pictures: TorchBackend, ws: torch.Tensor) -> object:
         if pictures.precision == "bfloat16":  # the processor takes over in float32
             assert is_listened_to.wait(WAIT / 1000)
             raise torch.OutOfMemoryError("CUDA out of memory")
         return computed(pictures, ws)
 
-    monkeypatch.setattr(TorchPictures, "structure", full)
+    monkeypatch.setattr(TorchBackend, "structure", full)
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
     said: list[str] = []
     window.status.messageChanged.connect(said.append)

@@ -10,27 +10,27 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.labels.document import Document
-from smis_desktop.labels.mirror import MirrorAxis
-from smis_desktop.ui.canvas import Canvas
-from smis_desktop.ui.easel import Easel
-from tests.jobs.paint_by_palette import FACE
+from smis_desktop.document.document import Document
+from smis_desktop.document.geometry import MirrorAxis
+from smis_desktop.ui.canvas.canvas import Canvas
+from smis_desktop.ui.window.document_controller import DocumentController
 from tests.ui.conftest import SIZE, at
+from tests.workers.paint_by_palette import FACE
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
 @pytest.fixture
-def easel() -> Easel:
-    return Easel()
+def controller() -> DocumentController:
+    return DocumentController()
 
 
 @pytest.fixture
-def canvas(easel: Easel, qtbot: QtBot) -> Canvas:
-    canvas = Canvas(easel)
+def canvas(controller: DocumentController, qtbot: QtBot) -> Canvas:
+    canvas = Canvas(controller)
     qtbot.addWidget(canvas)
-    easel.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
+    controller.place(Document.of_label_map(np.zeros((SIZE, SIZE), np.uint8), FACE))
     canvas.resize(SIZE * 8 + 40, SIZE * 8 + 40)
     canvas.show()
     qtbot.waitExposed(canvas)
@@ -40,9 +40,9 @@ def canvas(easel: Easel, qtbot: QtBot) -> Canvas:
     return canvas
 
 
-def pixels(easel: Easel) -> np.ndarray:
-    assert easel.document is not None
-    return easel.document.snapshot()
+def pixels(controller: DocumentController) -> np.ndarray:
+    assert controller.document is not None
+    return controller.document.snapshot()
 
 
 def drag(canvas: Canvas, *points: tuple[int, int], button: Qt.MouseButton = LEFT, shift: bool = False) -> None:
@@ -53,101 +53,105 @@ def drag(canvas: Canvas, *points: tuple[int, int], button: Qt.MouseButton = LEFT
     QTest.mouseRelease(canvas, button, modifiers, at(canvas, *points[-1]))
 
 
-def test_rectangle_and_ellipse_are_filled_when_let_go(canvas: Canvas, easel: Easel) -> None:
+def test_rectangle_and_ellipse_are_filled_when_let_go(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_tool("rectangle")
     QTest.mousePress(canvas, LEFT, pos=at(canvas, 10, 12))
     QTest.mouseMove(canvas, at(canvas, 30, 20))
-    assert not pixels(easel).any()
+    assert not pixels(controller).any()
     QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 30, 20))
     expected = np.zeros((SIZE, SIZE), np.uint8)
     expected[12:21, 10:31] = 7
-    np.testing.assert_array_equal(pixels(easel), expected)
+    np.testing.assert_array_equal(pixels(controller), expected)
     canvas.options.set_tool("ellipse")
     canvas.options.choose_class(1)
     drag(canvas, (35, 35), (60, 60))
-    assert pixels(easel)[47, 47] == 1
-    assert pixels(easel)[35, 35] == 0
+    assert pixels(controller)[47, 47] == 1
+    assert pixels(controller)[35, 35] == 0
 
 
-def test_escape_gives_a_shape_up(canvas: Canvas, easel: Easel) -> None:
+def test_escape_gives_a_shape_up(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_tool("rectangle")
     QTest.mousePress(canvas, LEFT, pos=at(canvas, 10, 12))
     QTest.mouseMove(canvas, at(canvas, 30, 20))
     canvas.cancel()
     QTest.mouseRelease(canvas, LEFT, pos=at(canvas, 30, 20))
-    assert not easel.can_undo
+    assert not controller.can_undo
 
 
-def test_a_polygon_is_clicked_corner_by_corner_and_closed_with_enter(canvas: Canvas, easel: Easel) -> None:
+def test_a_polygon_is_clicked_corner_by_corner_and_closed_with_enter(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     canvas.options.set_tool("polygon")
     for corner in ((10, 10), (50, 10), (60, 60), (50, 50)):
         QTest.mouseClick(canvas, LEFT, pos=at(canvas, *corner))
     QTest.keyClick(canvas, Qt.Key.Key_Backspace)
     QTest.keyClick(canvas, Qt.Key.Key_Return)
-    assert pixels(easel)[15, 40] == 7
-    assert pixels(easel)[50, 20] == 0
+    assert pixels(controller)[15, 40] == 7
+    assert pixels(controller)[50, 20] == 0
     QTest.mouseClick(canvas, LEFT, pos=at(canvas, 5, 5))
     canvas.cancel()
     assert not canvas.tool.is_busy
 
 
-def test_a_lasso_closes_itself(canvas: Canvas, easel: Easel) -> None:
+def test_a_lasso_closes_itself(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_tool("lasso")
     drag(canvas, (10, 10), (50, 12), (48, 50), (12, 48))
-    assert pixels(easel)[30, 30] == 7
-    assert pixels(easel)[30, 5] == 0
+    assert pixels(controller)[30, 30] == 7
+    assert pixels(controller)[30, 5] == 0
 
 
-def test_the_bucket_fills_and_the_right_button_empties(canvas: Canvas, easel: Easel) -> None:
+def test_the_bucket_fills_and_the_right_button_empties(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_tool("bucket")
     QTest.mouseClick(canvas, LEFT, pos=at(canvas, 5, 5))
-    assert (pixels(easel) == 7).all()
+    assert (pixels(controller) == 7).all()
     QTest.mouseClick(canvas, RIGHT, pos=at(canvas, 5, 5))
-    assert (pixels(easel) == 255).all()
+    assert (pixels(controller) == 255).all()
 
 
 @pytest.mark.parametrize("modifier", [Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier])
-def test_a_class_is_picked_from_any_painting_tool(canvas: Canvas, easel: Easel, modifier: Qt.KeyboardModifier) -> None:
+def test_a_class_is_picked_from_any_painting_tool(
+    canvas: Canvas, controller: DocumentController, modifier: Qt.KeyboardModifier
+) -> None:
     drag(canvas, (10, 10), (50, 10))
-    before = pixels(easel)
+    before = pixels(controller)
     canvas.options.choose_class(1)
     for tool in ("brush", "rectangle", "polygon", "lasso", "bucket"):
         canvas.options.set_tool(tool)
         canvas.options.choose_class(1)
         QTest.mouseClick(canvas, LEFT, modifier, at(canvas, 30, 10))
         assert canvas.options.class_id == 7
-    np.testing.assert_array_equal(pixels(easel), before)
+    np.testing.assert_array_equal(pixels(controller), before)
 
 
-def test_the_layer_is_moved_by_whole_pixels_in_one_step(canvas: Canvas, easel: Easel) -> None:
-    easel.do(lambda workbench: workbench.add_layer())
+def test_the_layer_is_moved_by_whole_pixels_in_one_step(canvas: Canvas, controller: DocumentController) -> None:
+    controller.do(lambda editor: editor.add_layer())
     drag(canvas, (10, 10), (20, 10))
-    before = pixels(easel)
+    before = pixels(controller)
     canvas.options.set_tool("move")
     drag(canvas, (30, 30), (33, 31), (40, 50))
-    after = pixels(easel)
+    after = pixels(controller)
     np.testing.assert_array_equal(after[20:, 10:] == 7, before[:-20, :-10] == 7)
-    easel.undo()
-    np.testing.assert_array_equal(pixels(easel), before)
+    controller.undo()
+    np.testing.assert_array_equal(pixels(controller), before)
 
 
-def test_shift_click_draws_a_line_from_the_last_point(canvas: Canvas, easel: Easel) -> None:
+def test_shift_click_draws_a_line_from_the_last_point(canvas: Canvas, controller: DocumentController) -> None:
     QTest.mouseClick(canvas, LEFT, pos=at(canvas, 10, 10))
     QTest.mouseClick(canvas, LEFT, SHIFT, at(canvas, 50, 50))
-    assert all(pixels(easel)[i, i] == 7 for i in range(10, 51))
+    assert all(pixels(controller)[i, i] == 7 for i in range(10, 51))
 
 
-def test_shift_drag_sizes_the_brush(canvas: Canvas, easel: Easel) -> None:
+def test_shift_drag_sizes_the_brush(canvas: Canvas, controller: DocumentController) -> None:
     drag(canvas, (10, 10), (20, 10), shift=True)
     assert canvas.options.diameter > 12
-    assert not easel.can_undo
+    assert not controller.can_undo
 
 
-def test_the_eraser_has_a_size_of_its_own(canvas: Canvas, easel: Easel) -> None:
+def test_the_eraser_has_a_size_of_its_own(canvas: Canvas, controller: DocumentController) -> None:
     canvas.options.set_tool("eraser")
     canvas.options.set_diameter(20)
     drag(canvas, (30, 30))
-    assert (pixels(easel) == 255).sum() > 250
+    assert (pixels(controller) == 255).sum() > 250
     canvas.options.set_tool("brush")
     assert canvas.options.diameter == 3
 
@@ -166,12 +170,14 @@ def pen(canvas: Canvas, kind: QEvent.Type, point: tuple[int, int], pressure: flo
     QApplication.sendEvent(canvas, event)
 
 
-def test_a_pens_pressure_scales_the_brush_and_its_other_end_erases(canvas: Canvas, easel: Easel) -> None:
+def test_a_pens_pressure_scales_the_brush_and_its_other_end_erases(
+    canvas: Canvas, controller: DocumentController
+) -> None:
     canvas.options.set_diameter(20)
     pen(canvas, QEvent.Type.TabletPress, (10, 30), 0.1)
     pen(canvas, QEvent.Type.TabletMove, (50, 30), 1.0)
     pen(canvas, QEvent.Type.TabletRelease, (50, 30), 0.0)
-    painted = pixels(easel) == 7
+    painted = pixels(controller) == 7
     assert painted[:, 12].sum() < 8
     assert painted[:, 49].sum() >= 18
     canvas.options.set_tool("eraser")
@@ -179,34 +185,36 @@ def test_a_pens_pressure_scales_the_brush_and_its_other_end_erases(canvas: Canva
     canvas.options.set_tool("brush")
     pen(canvas, QEvent.Type.TabletPress, (45, 30), 1.0, is_eraser=True)
     pen(canvas, QEvent.Type.TabletRelease, (45, 30), 1.0, is_eraser=True)
-    assert pixels(easel)[30, 45] == 255
-    assert pixels(easel)[36, 45] == 7
+    assert pixels(controller)[30, 45] == 255
+    assert pixels(controller)[36, 45] == 7
 
 
-def test_painting_works_on_a_turned_and_mirrored_view(canvas: Canvas, easel: Easel) -> None:
+def test_painting_works_on_a_turned_and_mirrored_view(canvas: Canvas, controller: DocumentController) -> None:
     canvas.rotate_right()
     canvas.mirror_view()
     drag(canvas, (20, 20), (40, 20))
-    assert (pixels(easel)[20, 20:41] == 7).all()
+    assert (pixels(controller)[20, 20:41] == 7).all()
     canvas.reset_rotation()
     assert canvas.viewport.angle == 0
     assert not canvas.viewport.mirrored
 
 
-def test_space_drag_pans_and_with_shift_turns(canvas: Canvas, easel: Easel) -> None:
+def test_space_drag_pans_and_with_shift_turns(canvas: Canvas, controller: DocumentController) -> None:
     QTest.keyPress(canvas, Qt.Key.Key_Space)
     QTest.mousePress(canvas, LEFT, SHIFT, at(canvas, 50, 32))
     QTest.mouseMove(canvas, at(canvas, 32, 50))
     QTest.mouseRelease(canvas, LEFT, SHIFT, at(canvas, 32, 50))
     QTest.keyRelease(canvas, Qt.Key.Key_Space)
     assert abs(canvas.viewport.angle) > 20
-    assert not easel.can_undo
+    assert not controller.can_undo
 
 
-def test_mirror_painting_is_drawn_on_both_sides_and_its_axis_can_be_moved(canvas: Canvas, easel: Easel) -> None:
-    easel.set_mirror(MirrorAxis("vertical", SIZE / 2))
+def test_mirror_painting_is_drawn_on_both_sides_and_its_axis_can_be_moved(
+    canvas: Canvas, controller: DocumentController
+) -> None:
+    controller.set_mirror(MirrorAxis("vertical", SIZE / 2))
     drag(canvas, (10, 20), (20, 30))
-    np.testing.assert_array_equal(pixels(easel), pixels(easel)[:, ::-1])
+    np.testing.assert_array_equal(pixels(controller), pixels(controller)[:, ::-1])
     canvas.viewport.zoom(0.7, canvas.width() / 2, canvas.height() / 2)
     end = canvas.viewport.to_view(SIZE / 2, -24 / canvas.viewport.scale)
     to = canvas.viewport.to_view(SIZE / 2 - 10, -2)
@@ -214,27 +222,29 @@ def test_mirror_painting_is_drawn_on_both_sides_and_its_axis_can_be_moved(canvas
     QTest.mousePress(canvas, LEFT, pos=start)
     QTest.mouseMove(canvas, QPointF(*to).toPoint())
     QTest.mouseRelease(canvas, LEFT, pos=QPointF(*to).toPoint())
-    workbench = easel.workbench
-    assert workbench is not None
-    assert workbench.mirror is not None
-    assert workbench.mirror.position == pytest.approx(SIZE / 2 - 10, abs=1)
-    taken, left = round(workbench.mirror.position), pixels(easel).copy()
+    editor = controller.editor
+    assert editor is not None
+    assert editor.mirror is not None
+    assert editor.mirror.position == pytest.approx(SIZE / 2 - 10, abs=1)
+    taken, left = round(editor.mirror.position), pixels(controller).copy()
     pen(canvas, QEvent.Type.TabletPress, (taken, round(-24 / canvas.viewport.scale)), 1.0)
     pen(canvas, QEvent.Type.TabletMove, (taken + 20, -2), 1.0)
     pen(canvas, QEvent.Type.TabletRelease, (taken + 20, -2), 0.0)
-    assert workbench.mirror.position == pytest.approx(taken + 20, abs=1)
-    np.testing.assert_array_equal(pixels(easel), left)
+    assert editor.mirror.position == pytest.approx(taken + 20, abs=1)
+    np.testing.assert_array_equal(pixels(controller), left)
 
 
-def test_a_locked_layer_says_so_and_is_not_painted_on(canvas: Canvas, easel: Easel, qtbot: QtBot) -> None:
-    easel.do(lambda workbench: workbench.set_locked(workbench.active_id, True))
-    with qtbot.waitSignal(easel.refused) as heard:
+def test_a_locked_layer_says_so_and_is_not_painted_on(
+    canvas: Canvas, controller: DocumentController, qtbot: QtBot
+) -> None:
+    controller.do(lambda editor: editor.set_locked(editor.active_id, True))
+    with qtbot.waitSignal(controller.refused) as heard:
         drag(canvas, (10, 10), (20, 10))
     assert "locked" in heard.args[0]
-    assert not pixels(easel).any()
+    assert not pixels(controller).any()
 
 
-def test_patterns_names_underlay_and_heat_are_seen(canvas: Canvas, easel: Easel) -> None:
+def test_patterns_names_underlay_and_heat_are_seen(canvas: Canvas, controller: DocumentController) -> None:
     from PySide6.QtGui import QColor, QImage
 
     drag(canvas, (10, 40), (50, 40))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smis_desktop.ui.viewport import MAX_SCALE, MIN_SCALE, Viewport
+from smis_desktop.ui.canvas.viewport import MAX_SCALE, MIN_SCALE, Viewport
 
 
 def view(document_size: int = 512, width: float = 800, height: float = 600) -> Viewport:

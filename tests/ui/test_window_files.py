@@ -13,20 +13,13 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.labels.index_png import read_label_map
-from smis_desktop.synthesis import PictureRequest, PictureResult
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.workshop.framing import FramingDialog
-from tests.jobs.paint_by_palette import PaintByPalette
-from tests.ui.acting import (
-    WAIT,
-    answer_file_dialog,
-    close_complaint,
-    pixels,
-    stroke,
-    wait_until_finished,
-)
+from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
+from smis_desktop.ui.assistant.framing import FramingDialog
+from smis_desktop.ui.window.main_window import MainWindow
+from tests.ui.acting import WAIT, answer_file_dialog, close_complaint, pixels, stroke, wait_until_finished
 from tests.ui.conftest import MakeWindow
+from tests.workers.paint_by_palette import PaintByPalette
 
 
 def test_saving_the_picture_writes_the_full_picture_of_what_is_painted(
@@ -59,9 +52,9 @@ def test_a_saved_layout_opens_again_id_for_id(window: MainWindow, qtbot: QtBot, 
     answer_file_dialog(window, tmp_path / "mine.png", qtbot)
     qtbot.waitUntil((tmp_path / "mine.png").exists, timeout=WAIT)
     np.testing.assert_array_equal(read_label_map(tmp_path / "mine.png"), painted)
-    window.easel.undo()
+    window.controller.undo()
     assert (pixels(window) != painted).any()
-    with qtbot.waitSignal(window.easel.replaced, timeout=WAIT):
+    with qtbot.waitSignal(window.controller.replaced, timeout=WAIT):
         window.commands["file.open"].trigger()
         answer_file_dialog(window, tmp_path / "mine.png", qtbot)
     np.testing.assert_array_equal(pixels(window), painted)

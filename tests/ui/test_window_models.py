@@ -15,13 +15,12 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from smis_desktop.document.document import Document
+from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
-from smis_desktop.labels.document import Document
-from smis_desktop.labels.palette import Palette, SemanticClass
-from smis_desktop.storage.project_file import Project, write_project
-from smis_desktop.ui.class_row import COLOR
-from smis_desktop.ui.main_window import MainWindow
-from tests.jobs.paint_by_palette import PaintByPalette
+from smis_desktop.formats.project import Project, write_project
+from smis_desktop.ui.panels.class_row import COLOR
+from smis_desktop.ui.window.main_window import MainWindow
 from tests.ui.acting import (
     WAIT,
     answer_file_dialog,
@@ -33,6 +32,7 @@ from tests.ui.acting import (
     wait_until_finished,
 )
 from tests.ui.conftest import MakeWindow, at
+from tests.workers.paint_by_palette import PaintByPalette
 
 
 def test_classes_and_layout_can_wait_for_the_model(make_window: MakeWindow, qtbot: QtBot) -> None:
@@ -44,7 +44,7 @@ def test_classes_and_layout_can_wait_for_the_model(make_window: MakeWindow, qtbo
 
     window = make_window(open_first, palette=None)
     stroke(window, (4, 56), (60, 56))  # nothing to paint with yet: nothing happens
-    assert window.easel.document is None
+    assert window.controller.document is None
     may_open.set()
     wait_until_finished(window, qtbot)
     assert set(np.unique(pixels(window))) == {0, 1, 7}
@@ -166,7 +166,7 @@ def test_a_stroke_in_hand_outlives_the_coming_of_other_classes(window_of_models:
     window = window_of_models
     stroke(window, (4, 56), (60, 56), lift=False)
     open_street(window, qtbot)
-    assert window.easel.is_painting
+    assert window.controller.is_painting
     QTest.mouseRelease(window.canvas, Qt.MouseButton.LeftButton, pos=at(window.canvas, 60, 56))
     assert (pixels(window)[56, 4:60] == 1).all()
     assert classes_on_show(window) == of_palette(STREET)

@@ -14,24 +14,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QPushButton, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.labels.document import Document
-from smis_desktop.storage.project_file import KeptPicture, KeptStyle
-from smis_desktop.style import Look, Style
-from smis_desktop.synthesis import PictureRequest, PictureResult
-from smis_desktop.ui.film_dialog import FilmDialog
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.qimage import qimage_to_picture
-from smis_desktop.ui.variations_wall import VariationsWall
-from tests.jobs.paint_by_palette import FACE, PaintByPalette
-from tests.ui.acting import (
-    WAIT,
-    answer_file_dialog,
-    picture_on_screen,
-    stroke,
-    texts,
-    wait_until_finished,
-)
+from smis_desktop.document.document import Document
+from smis_desktop.document.style import Look, Style
+from smis_desktop.formats.project import KeptPicture, KeptStyle
+from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
+from smis_desktop.ui.dialogs.film_dialog import FilmDialog
+from smis_desktop.ui.panels.variations_wall import VariationsWall
+from smis_desktop.ui.widgets.qimage import qimage_to_picture
+from smis_desktop.ui.window.main_window import MainWindow
+from tests.ui.acting import WAIT, answer_file_dialog, picture_on_screen, stroke, texts, wait_until_finished
 from tests.ui.conftest import MakeWindow
+from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 
 def test_a_new_style_changes_the_picture_and_typing_its_seed_brings_it_back(window: MainWindow, qtbot: QtBot) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from smis_desktop.labels.brush import Brush, Point
-from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.document.brush import Brush, Point
+from smis_desktop.document.palette import EMPTY
 from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool
 
 _CLICK_REACH = 4.0
@@ -21,11 +21,11 @@ class BrushTool(Tool):
         self._erases = erases
         self._last: Point | None = None
         self._sizing: _Sizing | None = None
-        bench.easel.replaced.connect(self._forget_last)
+        bench.controller.replaced.connect(self._forget_last)
 
     @property
     def is_busy(self) -> bool:
-        return self._sizing is not None or self.bench.easel.is_painting
+        return self._sizing is not None or self.bench.controller.is_painting
 
     def press(self, pen: PenEvent) -> None:
         if pen.shift:
@@ -36,14 +36,14 @@ class BrushTool(Tool):
             return
         options = self.bench.options
         brush = Brush(options.diameter_of(self._sized), options.shape)
-        self.bench.easel.begin_stroke(brush, class_id, pen.at, self._pressure(pen), options.stabilizer)
+        self.bench.controller.begin_stroke(brush, class_id, pen.at, self._pressure(pen), options.stabilizer)
         self._last = pen.at
 
     def move(self, pen: PenEvent) -> None:
         if self._sizing is not None:
             self._sizing.follow(pen, self.bench)
-        elif self.bench.easel.is_painting:
-            self.bench.easel.extend_stroke(pen.at, self._pressure(pen))
+        elif self.bench.controller.is_painting:
+            self.bench.controller.extend_stroke(pen.at, self._pressure(pen))
             self._last = pen.at
 
     def release(self, pen: PenEvent) -> None:
@@ -51,17 +51,17 @@ class BrushTool(Tool):
             sizing, self._sizing = self._sizing, None
             if not sizing.moved:
                 self._line_to(sizing.start)
-        elif self.bench.easel.is_painting:
-            self.bench.easel.extend_stroke(pen.at, self._pressure(pen))
+        elif self.bench.controller.is_painting:
+            self.bench.controller.extend_stroke(pen.at, self._pressure(pen))
             self._last = pen.at
-            self.bench.easel.end_stroke()
+            self.bench.controller.end_stroke()
 
     def cancel(self) -> None:
         if self._sizing is not None:
             self.bench.options.set_diameter(self._sizing.diameter)
             self._sizing = None
         else:
-            self.bench.easel.cancel_stroke()
+            self.bench.controller.cancel_stroke()
 
     def _line_to(self, pen: PenEvent) -> None:
         class_id, options = self._class(pen), self.bench.options
@@ -69,7 +69,7 @@ class BrushTool(Tool):
             return
         start = self._last or pen.at
         brush = Brush(options.diameter_of(self._sized), options.shape)
-        self.bench.easel.do(lambda workbench: workbench.draw_line(brush, class_id, start, pen.at))
+        self.bench.controller.do(lambda editor: editor.draw_line(brush, class_id, start, pen.at))
         self._last = pen.at
 
     def _class(self, pen: PenEvent) -> int | None:

@@ -13,8 +13,6 @@ class BucketTool(Tool):
     def press(self, pen: PenEvent) -> None:
         class_id, options = self.class_to_paint(pen), self.bench.options
         if class_id is not None:
-            self.bench.easel.do(
-                lambda workbench: workbench.bucket(
-                    pen.at, class_id, options.contiguous, options.all_layers, options.gap
-                )
+            self.bench.controller.do(
+                lambda editor: editor.bucket(pen.at, class_id, options.contiguous, options.all_layers, options.gap)
             )

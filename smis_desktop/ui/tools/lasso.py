@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter
 
-from smis_desktop.labels.brush import Point
+from smis_desktop.document.brush import Point
 from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
 
 
@@ -35,7 +35,7 @@ class LassoTool(Tool):
         self.cancel()
         class_id = self.class_to_paint(pen)
         if class_id is not None and len(outline) >= 3:
-            self.bench.easel.do(lambda workbench: workbench.fill_polygon(outline, class_id))
+            self.bench.controller.do(lambda editor: editor.fill_polygon(outline, class_id))
 
     def cancel(self) -> None:
         self._outline = []

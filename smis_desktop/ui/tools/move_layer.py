@@ -7,7 +7,7 @@ import math
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPen, QTransform
 
-from smis_desktop.labels.brush import Point
+from smis_desktop.document.brush import Point
 from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
 
 
@@ -25,30 +25,30 @@ class MoveTool(Tool):
         return self._start is not None
 
     def press(self, pen: PenEvent) -> None:
-        self.bench.easel.begin_shift()
-        workbench = self.bench.easel.workbench
-        if workbench is not None and workbench.is_shifting:
+        self.bench.controller.begin_shift()
+        editor = self.bench.controller.editor
+        if editor is not None and editor.is_shifting:
             self._start = pen.at
 
     def move(self, pen: PenEvent) -> None:
         if self._start is not None:
             dx, dy = (math.floor(now - then + 0.5) for now, then in zip(pen.at, self._start, strict=True))
-            self.bench.easel.extend_shift(dx, dy)
+            self.bench.controller.extend_shift(dx, dy)
             self.bench.repaint()
 
     def release(self, pen: PenEvent) -> None:
         self.move(pen)
         self._start = None
-        self.bench.easel.end_shift()
+        self.bench.controller.end_shift()
 
     def cancel(self) -> None:
         if self._start is not None:
             self._start = None
-            self.bench.easel.cancel_stroke()
+            self.bench.controller.cancel_stroke()
             self.bench.repaint()
 
     def paint(self, painter: QPainter) -> None:
-        document = self.bench.easel.document
+        document = self.bench.controller.document
         rect = None if document is None else document.layer(document.active_id).rect
         if rect is None:
             return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from smis_desktop.labels.brush import BrushShape
-from smis_desktop.labels.flood import MAX_GAP
+from smis_desktop.document.brush import BrushShape
+from smis_desktop.document.shapes import MAX_GAP
 
 MAX_DIAMETER = 512
 DEFAULT_DIAMETER = 36

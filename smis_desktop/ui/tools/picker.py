@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smis_desktop.labels.index_png import EMPTY
+from smis_desktop.document.palette import EMPTY
 from smis_desktop.ui.tools.tool import PenEvent, Tool
 
 
@@ -10,9 +10,9 @@ class PickerTool(Tool):
     """From what shows. Nothing, and ids that the palette lacks, cannot be picked."""
 
     def press(self, pen: PenEvent) -> None:
-        workbench = self.bench.easel.workbench
-        if workbench is None:
+        editor = self.bench.controller.editor
+        if editor is None:
             return
-        class_id = workbench.pick(pen.at)
-        if class_id != EMPTY and class_id in workbench.document.palette.class_ids:
+        class_id = editor.pick(pen.at)
+        if class_id != EMPTY and class_id in editor.document.palette.class_ids:
             self.bench.options.choose_class(class_id)

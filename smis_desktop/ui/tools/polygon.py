@@ -7,7 +7,7 @@ import math
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter
 
-from smis_desktop.labels.brush import Point
+from smis_desktop.document.brush import Point
 from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
 
 _CLOSING_REACH = 9.0
@@ -24,7 +24,7 @@ class PolygonTool(Tool):
         self._corners: list[Point] = []
         self._first: PenEvent | None = None
         self._pointer: QPointF | None = None
-        bench.easel.replaced.connect(self.cancel)
+        bench.controller.replaced.connect(self.cancel)
 
     @property
     def is_busy(self) -> bool:
@@ -53,7 +53,7 @@ class PolygonTool(Tool):
         self.cancel()
         class_id = None if first is None else self.class_to_paint(first)
         if class_id is not None and len(corners) >= 3:
-            self.bench.easel.do(lambda workbench: workbench.fill_polygon(corners, class_id))
+            self.bench.controller.do(lambda editor: editor.fill_polygon(corners, class_id))
 
     def step_back(self) -> None:
         if self._corners:

@@ -7,7 +7,7 @@ import math
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QTransform
 
-from smis_desktop.labels.brush import Point
+from smis_desktop.document.brush import Point
 from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
 
 
@@ -44,9 +44,9 @@ class ShapeTool(Tool):
             return
         corner = start.at
         if self._is_ellipse:
-            self.bench.easel.do(lambda workbench: workbench.fill_ellipse(corner, end, class_id))
+            self.bench.controller.do(lambda editor: editor.fill_ellipse(corner, end, class_id))
         else:
-            self.bench.easel.do(lambda workbench: workbench.fill_rectangle(corner, end, class_id))
+            self.bench.controller.do(lambda editor: editor.fill_rectangle(corner, end, class_id))
 
     def cancel(self) -> None:
         self._start = None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from smis_desktop.labels.brush import Point
-from smis_desktop.labels.index_png import EMPTY
-from smis_desktop.ui.easel import Easel
+from smis_desktop.document.brush import Point
+from smis_desktop.document.palette import EMPTY
+from smis_desktop.ui.canvas.viewport import Viewport
 from smis_desktop.ui.tools.options import ToolOptions
-from smis_desktop.ui.viewport import Viewport
+from smis_desktop.ui.window.document_controller import DocumentController
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PenEvent:
 class Bench:
     """What tools work with. `repaint` asks the canvas to draw its overlay anew; `tell` shows a sentence."""
 
-    easel: Easel
+    controller: DocumentController
     options: ToolOptions
     viewport: Viewport
     repaint: Callable[[], None]

@@ -1,0 +1,126 @@
+"""`smis models`: which generators are installed, which personal models there are, and what is done with one's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smis_desktop.cli.console import Answer, Console
+from smis_desktop.errors import UserError
+from smis_desktop.resources import models_folder
+
+if TYPE_CHECKING:
+    from smis_desktop.personal_model.library import ModelLibrary
+
+HELP = "list the installed generators and the personal models; rename, copy, describe, import or export one"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`smis models [FOLDER]… [--rename NAME NEW | --duplicate NAME NEW | --note NAME WORDS | --import FILE | …]`."""
+    parser.add_argument(
+        "folders", nargs="*", type=Path, metavar="FOLDER",
+        help="also look for .smismodel files here (your own, and those that come with the program, are always listed)",
+    )  # fmt: skip
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--rename", nargs=2, metavar=("NAME", "NEW"), help="give one of your own models another name")
+    change.add_argument("--duplicate", nargs=2, metavar=("NAME", "NEW"), help="copy one of your own, with its note")
+    change.add_argument("--note", nargs=2, metavar=("NAME", "WORDS"), help="your own words about one of them")
+    change.add_argument("--import", dest="bring", type=Path, metavar="FILE", help="add a model file to your own")
+    change.add_argument(
+        "--export", nargs=2, metavar=("NAME", "FILE"), help="write one of them to a file, with its note"
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> Answer:
+    """Do what was asked for, then list them. A model file that cannot be read is warned about and left out."""
+    from smis_desktop.generators.store import DEFAULT_GENERATOR, installed_generators
+    from smis_desktop.personal_model.library import SUFFIX, ModelLibrary, library_folder
+    from smis_desktop.storage.data_folder import data_folder
+
+    for folder in arguments.folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder; give folders that hold {SUFFIX} files.")
+    own = library_folder(data_folder())
+    own.mkdir(exist_ok=True)
+    _change(ModelLibrary(own), arguments)
+    generators = [
+        {
+            "name": g.name,
+            "architecture": g.kind,
+            "img_resolution": g.img_resolution,
+            "num_ws": g.num_ws,
+            "weights_sha256": g.weights_sha256,
+            "path": str(g.path),
+            "source": g.source,
+            "licence": g.licence,
+        }
+        for g in installed_generators()
+    ]
+    installed = {str(g["weights_sha256"]) for g in generators}
+    models = []
+    for folder in dict.fromkeys(path.resolve() for path in (models_folder(), own, *arguments.folders)):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                models.append(_described(path, installed))
+            except UserError as error:
+                console.warn(str(error))
+    lines = ["Generators", *(_generator_line(g) for g in generators)]
+    if not any(g["name"] == DEFAULT_GENERATOR for g in generators):
+        lines.append(f"  {DEFAULT_GENERATOR}: not installed yet, it is fetched when needed or by: smis fetch faces")
+    lines += ["Personal models", *(line for m in models for line in _model_lines(m))]
+    if not models:
+        lines.append("  none")
+    return Answer({"generators": generators, "models": models}, "\n".join(lines))
+
+
+def _change(library: ModelLibrary, arguments: argparse.Namespace) -> None:
+    """The one change that was asked for, if any, as the window's dialog makes it."""
+    changes: dict[str, Callable[[Path, str], object]] = {
+        "rename": library.rename,
+        "duplicate": library.duplicate,
+        "note": library.set_note,
+        "export": lambda path, target: library.export(path, Path(target)),
+    }
+    for option, change in changes.items():
+        given: Sequence[str] | None = getattr(arguments, option)
+        if given is not None:
+            name, words = given
+            change(library.named(name).path, words)
+    if arguments.bring is not None:
+        library.add(arguments.bring)
+
+
+def _described(path: Path, installed: set[str]) -> dict[str, Any]:
+    from smis_desktop.personal_model.library import note_of, read_model_facts
+    from smis_desktop.storage.safetensors_file import palette_of
+
+    facts = read_model_facts(path)
+    try:
+        return {
+            "name": str(facts["name"]),
+            "path": str(path),
+            "generator": str(facts["generator"]["name"]),
+            "generator_installed": facts["generator"]["weights_sha256"] in installed,
+            "label_kind": str(facts["labels"]["kind"]),
+            "classes": [{"id": c.class_id, "name": c.name} for c in palette_of(facts).classes],
+            "note": note_of(path),
+        }
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path} is damaged (its description is incomplete); train the model again.") from error
+
+
+def _generator_line(generator: dict[str, Any]) -> str:
+    g = generator
+    return f"  {g['name']}: {g['architecture']}, {g['img_resolution']}², {g['licence']}, {g['path']}"
+
+
+def _model_lines(model: dict[str, Any]) -> list[str]:
+    needs = "" if model["generator_installed"] else " (not installed)"
+    classes = ", ".join(f"{c['id']} {c['name']}" for c in model["classes"])
+    return [
+        f"  {model['name']}: {model['label_kind']} labels, generator {model['generator']}{needs}, {model['path']}",
+        f"    classes: {classes}",
+        *([f"    note: {model['note']}"] if model["note"] else []),
+    ]

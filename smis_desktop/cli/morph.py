@@ -1,0 +1,92 @@
+"""`smis morph`: a film in which the pictures of several layouts change into each other."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from smis_desktop.cli.console import Answer, Console
+from smis_desktop.cli.files import read_layouts
+from smis_desktop.cli.opening import add_model_argument, open_model, open_synthesizer
+from smis_desktop.cli.values import (
+    add_size_argument,
+    add_variety_argument,
+    between,
+    picture_size,
+    refinement,
+    seed,
+    whole,
+)
+from smis_desktop.document.style import FIRST_SEED, Style
+from smis_desktop.errors import UserError
+
+HELP = "make a film in which pictures change into each other"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`smis morph LAYOUT LAYOUT… --model M --out FILM.mp4|webp|gif [--seconds S] [--fps N] [--once] …`."""
+    parser.add_argument(
+        "layouts", nargs="+", type=Path, metavar="LAYOUT", help="two or more layouts, in the film's order"
+    )
+    add_model_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the film: .mp4, .webp or .gif")
+    parser.add_argument(
+        "--seconds", type=between(0.1, 60), default=2.0, help="from one picture to the next (default: 2)"
+    )
+    parser.add_argument("--fps", type=whole(1, 60), default=25, metavar="N", help="pictures a second (default: 25)")
+    parser.add_argument("--once", action="store_true", help="end with the last picture; else back to the first")
+    parser.add_argument(
+        "--seed",
+        type=seed,
+        default=FIRST_SEED,
+        help=f"style of the first; each next takes the next (default: {FIRST_SEED})",
+    )
+    parser.add_argument("--same-style", action="store_true", help="one style for all")
+    parser.add_argument("--mix", type=between(0, 1), default=1.0, help="as in `smis render` (default: 1)")
+    add_variety_argument(parser)
+    parser.add_argument(
+        "--refine", type=refinement, default=0, metavar="N|auto", help="refinement steps a layout (default: 0)"
+    )
+    add_size_argument(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> Answer:
+    """Write the film, or nothing."""
+    model = open_model(arguments.model)
+    layouts = read_layouts(arguments.layouts, model, console)
+    if len(layouts) < 2:
+        raise UserError("A film needs two layouts or more; name another one.")
+    synthesizer = open_synthesizer(model, console)
+    size = picture_size(arguments.size, synthesizer.generator)
+
+    from smis_desktop.inference.synthesizer import PictureRequest
+    from smis_desktop.workers.film import Filming, FilmSettings
+
+    keyframes = tuple(
+        PictureRequest(
+            layout.label_map,
+            Style.of_seed(arguments.seed + (0 if arguments.same_style else number), arguments.mix, arguments.variety),
+            size,
+            refine_steps=arguments.refine,
+        )
+        for number, layout in enumerate(layouts)
+    )
+    settings = FilmSettings(arguments.seconds, arguments.fps, size, not arguments.once)
+    film = Filming(arguments.out, keyframes, settings)
+    words = f"Making a film of {settings.frames(len(keyframes))} pictures"
+    try:
+        while (fraction := film.go_on(synthesizer.render)) < 1.0:
+            console.progress(words, fraction)
+    except BaseException:
+        film.give_up()
+        raise
+    console.progress(words, 1.0)
+    facts = {
+        "path": str(arguments.out),
+        "model": model.name,
+        "size": size,
+        "fps": settings.fps,
+        "frames": settings.frames(len(keyframes)),
+        "layouts": [str(layout.path) for layout in layouts],
+    }
+    return Answer(facts, str(arguments.out))

@@ -1,0 +1,68 @@
+"""Opening generators and personal models, on the accelerator when there is one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smis_desktop.cli.console import Console
+from smis_desktop.resources import default_model_path
+
+if TYPE_CHECKING:
+    from smis_desktop.generators.store import AnyGenerator
+    from smis_desktop.inference.synthesizer import Synthesizer
+    from smis_desktop.personal_model.model import PersonalModel
+    from smis_desktop.training.perceptual import PerceptualDistance
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """`--model FILE`, the personal model for faces by default."""
+    parser.add_argument(
+        "--model", type=Path, default=default_model_path(), metavar="FILE",
+        help="a personal model (default: the one for faces that comes with the program)",
+    )  # fmt: skip
+
+
+def add_generator_argument(parser: argparse.ArgumentParser) -> None:
+    """`--generator NAME`, the faces by default."""
+    parser.add_argument("--generator", default="faces", metavar="NAME", help="an installed generator (default: faces)")
+
+
+def open_model(path: Path) -> PersonalModel:
+    """Read a personal model, ready for the device that generators are opened on. Raises UserError; writes nothing."""
+    from smis_desktop.generators.device import best_device
+    from smis_desktop.personal_model.model_file import read_personal_model
+
+    model = read_personal_model(path)
+    for network in (model.encoder, model.vectors, model.probe):
+        if network is not None:
+            network.to(best_device())
+    return model
+
+
+def open_generator(name: str, console: Console) -> AnyGenerator:
+    """Open an installed generator; the default one is fetched on first need. Raises UserError."""
+    from smis_desktop.generators import store as generator_store
+    from smis_desktop.generators.device import best_device
+
+    return generator_store.open_generator(name, console.progress).to(best_device())
+
+
+def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
+    """The model together with its generator. Raises UserError when it was trained on other weights."""
+    import torch
+
+    from smis_desktop.inference.backend_selection import open_chosen_backend
+    from smis_desktop.inference.synthesizer import Synthesizer
+
+    generator = open_generator(model.generator_name, console)
+    return Synthesizer(generator, model, open_chosen_backend(generator, torch.get_num_threads(), console.progress))
+
+
+def open_perceptual(console: Console) -> PerceptualDistance:
+    """The network that compares pictures, fetched on first need. Raises UserError."""
+    from smis_desktop.generators.device import best_device
+    from smis_desktop.training.perceptual import open_perceptual_distance
+
+    return open_perceptual_distance(console.progress).to(best_device())

@@ -1,0 +1,98 @@
+"""Values of options, checked where they are parsed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from smis_desktop.document.style import VARIETY
+from smis_desktop.errors import UserError
+from smis_desktop.workers.preview_thread import STEPS_AT_REST
+
+if TYPE_CHECKING:
+    from smis_desktop.generators.protocol import Generator
+
+MAX_SEEDS = 10_000
+_MAX_SEED = 2**63 - 1
+
+
+def seeds(text: str) -> list[int]:
+    """`0-7,12` → [0, …, 7, 12], each once, in the order given."""
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        start = seed(first)
+        end = seed(last) if dash else start
+        if end < start:
+            raise argparse.ArgumentTypeError(f"{part.strip()} counts downwards; write it as {end}-{start}")
+        if len(found) + end - start >= MAX_SEEDS:
+            raise argparse.ArgumentTypeError(f"more than {MAX_SEEDS:,} seeds are too many for one run")
+        found |= dict.fromkeys(range(start, end + 1))
+    return list(found)
+
+
+def seed(text: str) -> int:
+    """One seed: a whole number from 0 to 2⁶³ - 1."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= _MAX_SEED):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give whole numbers like 7, or 0-7,12")
+    return int(digits)
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """A number from `low` to `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def add_variety_argument(parser: argparse.ArgumentParser) -> None:
+    """`--variety`: what `Style.variety` is."""
+    parser.add_argument(
+        "--variety", type=between(0, 1), default=VARIETY,
+        help="how much of what the layout leaves open (build, expression) comes from the seed (default: %(default)s)",
+    )  # fmt: skip
+
+
+def refinement(text: str) -> int:
+    """Refinement steps: a whole number to 1,000, or `auto` for as many as the window takes when the hand rests."""
+    return STEPS_AT_REST if text.strip() == "auto" else whole(0, 1000)(text)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        digits = text.strip()
+        is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
+        if not is_number or not low <= int(digits) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high:,}")
+        return int(digits)
+
+    return parse
+
+
+def add_size_argument(parser: argparse.ArgumentParser) -> None:
+    """`--size 256|512|1024`, None when not given."""
+    parser.add_argument(
+        "--size", type=int, choices=(256, 512, 1024), help="side of the pictures (default: the generator's own)"
+    )
+
+
+def picture_size(asked: int | None, generator: Generator) -> int:
+    """The size asked for, or the generator's own. Raises UserError for more than it makes."""
+    if asked is not None and asked > generator.img_resolution:
+        raise UserError(
+            f"--size {asked} is more than the generator {generator.name} makes; "
+            f"ask for {generator.img_resolution} at most."
+        )
+    return asked or generator.img_resolution

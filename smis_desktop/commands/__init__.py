@@ -1,5 +1,0 @@
-"""The command line's commands, one module each.
-
-Every module offers `HELP` (one line), `add_arguments(parser)` and `run(arguments, console) -> Answer`. They are all
-imported to build the parser, so what is slow to import (torch above all) is imported inside the functions.
-"""

@@ -1,1 +1,0 @@
-"""What `smis evaluate` measures."""

@@ -1,1 +1,0 @@
-"""What `smis bench` measures, one subject a module."""

@@ -1,1 +1,0 @@
-"""Measuring against rendered landscapes, whose classes are known exactly."""

@@ -1,0 +1,284 @@
+"""The brush: from pen points to covered pixels, with smoothing and a stabiliser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from smis_desktop.document.geometry import Rect
+
+
+@dataclass(frozen=True)
+class PenPoint:
+    """Where the pen is, and how hard it presses (0–1)."""
+
+    at: Point
+    pressure: float = 1.0
+
+
+class Stabilizer:
+    """Weighted smoothing: each point is an exponentially weighted mean of those before it.
+
+    strength: 0 (off: points pass unchanged) to 1 (very slow to follow). One for each stroke.
+    """
+
+    def __init__(self, strength: float) -> None:
+        if not 0 <= strength <= 1:
+            raise ValueError(f"a stabiliser's strength is 0 to 1, not {strength}")
+        self._follow = 1 - 0.95 * strength
+        self._smooth: PenPoint | None = None
+        self._raw: PenPoint | None = None
+
+    def push(self, point: PenPoint) -> PenPoint:
+        """The smoothed point to draw to."""
+        self._raw = point
+        last = self._smooth
+        if last is None or self._follow == 1:
+            self._smooth = point
+        else:
+            self._smooth = PenPoint(
+                (
+                    last.at[0] + self._follow * (point.at[0] - last.at[0]),
+                    last.at[1] + self._follow * (point.at[1] - last.at[1]),
+                ),
+                last.pressure + self._follow * (point.pressure - last.pressure),
+            )
+        return self._smooth
+
+    def finish(self) -> PenPoint | None:
+        """Where the pen was lifted, when the smoothed line has not come there yet: strokes end where the hand did."""
+        if self._raw is None or self._smooth is None or self._raw.at == self._smooth.at:
+            return None
+        return self._raw
+
+
+_FLATNESS = 0.25
+"""How far, in pixels, a chord may be from its curve."""
+_SHARPEST = math.cos(math.radians(75))
+"""Turns sharper than this are corners, and drawn as such."""
+
+
+def curve_to(before: Point | None, start: Point, end: Point) -> list[Point]:
+    """Points of a curve from `start` to `end`, `end` included and `start` not, close enough to draw as a polyline.
+
+    The curve is the parabola through both that leaves `start` in the direction from `before` to `end`, as a
+    Catmull–Rom spline does (Catmull & Rom 1974): it needs no point after `end`, so nothing lags behind the pen, and on
+    an arc drawn at even speed its end has the direction with which the next piece begins. Straight without `before`,
+    at corners, and where points coincide.
+    """
+    chord = (end[0] - start[0], end[1] - start[1])
+    length = math.hypot(*chord)
+    if before is None or length == 0:
+        return [end]
+    along = (end[0] - before[0], end[1] - before[1])
+    reach = math.hypot(*along)
+    if reach == 0 or chord[0] * along[0] + chord[1] * along[1] < _SHARPEST * reach * length:
+        return [end]
+    # The tangent at `start`, as long as the chord: uneven speed must not make the curve overshoot.
+    tangent = (along[0] / reach * length, along[1] / reach * length)
+    bend = (chord[0] - tangent[0], chord[1] - tangent[1])
+    # A parabola start + t·tangent + t²·bend strays at most |bend| / 4 from its chord, and n pieces n² times less.
+    pieces = max(1, math.ceil(math.sqrt(math.hypot(*bend) / 4 / _FLATNESS)))
+    points = []
+    for i in range(1, pieces):
+        t = i / pieces
+        points.append((start[0] + t * tangent[0] + t * t * bend[0], start[1] + t * tangent[1] + t * t * bend[1]))
+    return [*points, end]
+
+
+Point = tuple[float, float]
+"""(x, y) in pixels, x to the right and y down; pixel (column, row) covers column ≤ x < column + 1, likewise in y."""
+
+
+BrushShape = Literal["round", "square"]
+
+_STRIP = 64  # rows
+
+
+@dataclass(frozen=True)
+class Brush:
+    """A hard disc or square, `diameter` pixels (1–2048) across. Labels are never blended: a pixel is covered or not."""
+
+    diameter: float
+    shape: BrushShape = "round"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.diameter <= 2048:
+            raise ValueError(f"a brush is 1 to 2048 pixels wide, not {self.diameter}")
+
+    def segment(self, start: Point, end: Point, size: int) -> tuple[Rect, np.ndarray] | None:
+        """What the brush covers as its centre moves from `start` to `end` (the same point: a dab).
+
+        Covered are the pixels whose centre is at most half a diameter from the segment (of a square: in both axes),
+        and those that hold its ends, so that the thinnest brush leaves a mark too. Points may lie outside.
+
+        Returns a rectangle and its bool mask [height, width], clipped to a document of size × size; None if that is
+        missed altogether. Raises ValueError for a point that is not finite.
+        """
+        if not all(map(math.isfinite, (*start, *end))):
+            raise ValueError(f"no point on the canvas: {start} – {end}")
+        radius = self.diameter / 2
+        left, right = _clipped(start[0], end[0], radius, size)
+        top, bottom = _clipped(start[1], end[1], radius, size)
+        if left >= right or top >= bottom:
+            return None
+        rect = Rect(left, top, right, bottom)
+        if self.shape == "square":
+            mask = _swept_square(rect, start, end, radius)
+            for point in (start, end):
+                _add_pixel(mask, rect, point)
+        else:
+            mask = _band(rect, start, end, radius)
+            for point in (start, end):
+                _add_disc(mask, rect, point, radius)
+        return (rect, mask) if mask.any() else None
+
+
+def _clipped(first: float, second: float, radius: float, size: int) -> tuple[int, int]:
+    """The range of pixels on one axis that the disc can reach: start and stop, within 0–size."""
+    low, high = min(first, second) - radius, max(first, second) + radius
+    return max(math.floor(low), 0), min(math.floor(high) + 1, size)
+
+
+def _band(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
+    """The pixel centres beside the segment, at most `radius` away: a rectangle along it, without the round ends."""
+    mask = np.zeros((rect.height, rect.width), bool)
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    length_squared = dx * dx + dy * dy
+    if length_squared == 0:
+        return mask
+    # In strips, each only as wide as the segment can reach in it: a long diagonal leaves most of its box untouched.
+    for top in range(rect.top, rect.bottom, _STRIP):
+        bottom = min(top + _STRIP, rect.bottom)
+        left, right = _reach(start, end, radius, top, bottom)
+        left, right = max(left, rect.left), min(right, rect.right)
+        if left >= right:
+            continue
+        x = np.arange(left, right) + (0.5 - start[0])
+        y = np.arange(top, bottom)[:, None] + (0.5 - start[1])
+        along = x * dx + y * dy
+        across = x * dy - y * dx
+        strip = mask[top - rect.top : bottom - rect.top, left - rect.left : right - rect.left]
+        strip[:] = (along >= 0) & (along <= length_squared)
+        strip &= across * across <= radius * radius * length_squared
+    return mask
+
+
+def _reach(start: Point, end: Point, radius: float, top: int, bottom: int) -> tuple[int, int]:
+    """The columns (start and stop) that the disc can touch in rows top–bottom; a pixel too many rather than too few."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    first, last = 0.0, 1.0  # the part of the segment from which the disc reaches those rows
+    if abs(dy) > 1e-6:
+        times = (top - radius - 1 - start[1]) / dy, (bottom + radius + 1 - start[1]) / dy
+        first, last = max(min(times), 0.0), min(max(times), 1.0)
+        if first > last:
+            return 0, 0
+    ends = start[0] + first * dx, start[0] + last * dx
+    return math.floor(min(ends) - radius) - 1, math.floor(max(ends) + radius) + 2
+
+
+def _add_disc(mask: np.ndarray, rect: Rect, center: Point, radius: float) -> None:
+    """Mark the pixel centres in the disc, and the pixel that holds its centre."""
+    column, row = math.floor(center[0]), math.floor(center[1])
+    reach = math.ceil(radius) + 1
+    left, right = max(column - reach, rect.left), min(column + reach + 1, rect.right)
+    top, bottom = max(row - reach, rect.top), min(row + reach + 1, rect.bottom)
+    if left >= right or top >= bottom:
+        return
+    x = np.arange(left, right) + (0.5 - center[0])
+    y = np.arange(top, bottom)[:, None] + (0.5 - center[1])
+    mask[top - rect.top : bottom - rect.top, left - rect.left : right - rect.left] |= x * x + y * y <= radius * radius
+    _add_pixel(mask, rect, center)
+
+
+def _add_pixel(mask: np.ndarray, rect: Rect, point: Point) -> None:
+    """Mark the pixel that holds the point."""
+    column, row = math.floor(point[0]), math.floor(point[1])
+    if rect.left <= column < rect.right and rect.top <= row < rect.bottom:
+        mask[row - rect.top, column - rect.left] = True
+
+
+def _swept_square(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
+    """The pixel centres that an upright square covers on its way: those around which such a square meets the segment
+    (the slab method, one axis after the other)."""
+    enter, leave = np.zeros((1, 1)), np.ones((1, 1))
+    for axis, centers in ((0, np.arange(rect.left, rect.right)[None]), (1, np.arange(rect.top, rect.bottom)[:, None])):
+        offset = centers + (0.5 - start[axis])
+        way = end[axis] - start[axis]
+        if abs(way) < 1e-9:
+            outside = np.abs(offset) > radius
+            enter = np.where(outside, np.inf, enter)
+        else:
+            first, last = (offset - radius) / way, (offset + radius) / way
+            enter = np.maximum(enter, np.minimum(first, last))
+            leave = np.minimum(leave, np.maximum(first, last))
+    covered: np.ndarray = np.broadcast_to(enter <= leave, (rect.height, rect.width)).copy()
+    return covered
+
+
+_LEAST_DIAMETER = 1.0
+_PRESSURE_STEP = 1.0
+"""How much, in pixels, a brush grows or shrinks between two drawn segments."""
+
+
+class StrokePath:
+    """Turns pen points into the masks that the brush covers on its way: smoothed, curved, without a gap.
+
+    Pressure scales the brush's diameter, down to one pixel.
+    """
+
+    def __init__(self, brush: Brush, size: int, stabilizer: Stabilizer) -> None:
+        self._brush, self._size, self._stabilizer = brush, size, stabilizer
+        self._before: Point | None = None
+        self._last: PenPoint | None = None
+
+    def to(self, point: PenPoint) -> Iterator[tuple[Rect, np.ndarray]]:
+        """What the brush covers from where it was to `point`, or where it is set down."""
+        yield from self._draw(self._stabilizer.push(point))
+
+    def finish(self) -> Iterator[tuple[Rect, np.ndarray]]:
+        """What is left to cover when the pen is lifted."""
+        rest = self._stabilizer.finish()
+        if rest is not None:
+            yield from self._draw(rest)
+
+    def _draw(self, target: PenPoint) -> Iterator[tuple[Rect, np.ndarray]]:
+        last = self._last
+        if last is None:
+            self._last = target
+            yield from self._segment(target.at, target.at, self._diameter(target.pressure))
+            return
+        points = [last.at, *curve_to(self._before, last.at, target.at)]
+        first, final = self._diameter(last.pressure), self._diameter(target.pressure)
+        points = _divided(points, math.ceil(abs(final - first) / _PRESSURE_STEP))
+        pieces = len(points) - 1
+        for i in range(pieces):
+            yield from self._segment(points[i], points[i + 1], first + (final - first) * (i + 1) / pieces)
+        if target.at != last.at:
+            self._before = last.at
+        self._last = target
+
+    def _diameter(self, pressure: float) -> float:
+        return max(_LEAST_DIAMETER, self._brush.diameter * min(max(pressure, 0.0), 1.0))
+
+    def _segment(self, start: Point, end: Point, diameter: float) -> Iterator[tuple[Rect, np.ndarray]]:
+        covered = Brush(diameter, self._brush.shape).segment(start, end, self._size)
+        if covered is not None:
+            yield covered
+
+
+def _divided(points: list[Point], least: int) -> list[Point]:
+    """A polyline with at least `least` segments, the added points on its segments."""
+    each = -(-least // max(len(points) - 1, 1))
+    if each <= 1:
+        return points
+    divided = [points[0]]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        divided += [(x0 + (x1 - x0) * k / each, y0 + (y1 - y0) * k / each) for k in range(1, each)]
+        divided.append((x1, y1))
+    return divided

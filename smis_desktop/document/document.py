@@ -1,0 +1,271 @@
+"""What is being painted: layers of class ids, the palette, and the composite that networks and people see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smis_desktop.document.geometry import Rect, united
+from smis_desktop.document.layers import Layer, LayerBuffer
+from smis_desktop.document.palette import EMPTY, Palette
+
+MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 64, 2048, 512
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentState:
+    """A whole document as a value: for files, autosave and history strips. `layers` lie from bottom to top."""
+
+    size: int
+    palette: Palette
+    layers: tuple[Layer, ...]
+    active_id: int
+
+    def equals(self, other: DocumentState) -> bool:
+        """Whether both are the same document, pixel by pixel."""
+        return (
+            (self.size, self.palette, self.active_id) == (other.size, other.palette, other.active_id)
+            and len(self.layers) == len(other.layers)
+            and all(a.equals(b) for a, b in zip(self.layers, other.layers, strict=True))
+        )
+
+    def label_map(self) -> np.ndarray:
+        """uint8 [size, size]: the composite, 255 where no visible layer says anything."""
+        return Document.from_state(self).label_map.copy()
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A layer's place in the stack. `x`, `y`: document position of the sheet's origin."""
+
+    layer_id: int
+    name: str
+    sheet: LayerBuffer
+    visible: bool = True
+    locked: bool = False
+    x: int = 0
+    y: int = 0
+
+    def document_rect(self) -> Rect | None:
+        """Where its stored pixels lie in the document."""
+        rect = self.sheet.rect
+        return None if rect is None else rect.shifted(self.x, self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentStructure:
+    """Everything of a document but its pixels: what changes when layers or classes are edited."""
+
+    entries: tuple[Entry, ...]
+    active_id: int
+    palette: Palette
+
+    def index(self, layer_id: int) -> int:
+        """Position of a layer, 0 at the bottom. Raises KeyError when there is none of that id."""
+        for i, entry in enumerate(self.entries):
+            if entry.layer_id == layer_id:
+                return i
+        raise KeyError(layer_id)
+
+
+class Document:
+    """Layers over an empty ground; the topmost visible pixel that is not empty wins.
+
+    Pixels are ids of the palette, or others that a loaded layout brought along (they stay as they are), or 255 where
+    nothing is said. For one thread; other threads get `snapshot()` or `state()`. It has no history: `DocumentEditor`
+    has one.
+    """
+
+    def __init__(self, size: int, palette: Palette, layers: Sequence[Layer] = (), active_id: int | None = None) -> None:
+        """layers: from bottom to top; none means one empty "Layer 1". active_id: the topmost unless given.
+
+        Raises ValueError for a size outside 64–2048, layer ids that are there twice, and an active one that is not.
+        """
+        if not MIN_SIZE <= size <= MAX_SIZE:
+            raise ValueError(f"a document is {MIN_SIZE} to {MAX_SIZE} pixels wide, not {size}")
+        given = tuple(layers) or (Layer(1, "Layer 1"),)
+        ids = [layer.layer_id for layer in given]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two layers have the same id")
+        if active_id is None:
+            active_id = ids[-1]
+        if active_id not in ids:
+            raise ValueError(f"there is no layer {active_id} to be the active one")
+        self._size = size
+        self._structure = DocumentStructure(tuple(_entry(layer) for layer in given), active_id, palette)
+        self._next_id = max(ids) + 1
+        self._composite = np.full((size, size), EMPTY, np.uint8)
+        self._revision = 0
+        self._snapshot: np.ndarray | None = None
+        self._pictures: dict[int, tuple[Entry, int, Layer]] = {}
+        self._compose(self.rect)
+
+    @classmethod
+    def blank(cls, palette: Palette, size: int = DEFAULT_SIZE) -> Document:
+        """One empty layer."""
+        return cls(size, palette)
+
+    @classmethod
+    def of_label_map(cls, label_map: np.ndarray, palette: Palette, name: str = "Layer 1") -> Document:
+        """One layer that holds a label map uint8 [size, size]. Raises ValueError for any other."""
+        if label_map.dtype != np.uint8 or label_map.ndim != 2 or label_map.shape[0] != label_map.shape[1]:
+            raise ValueError(f"a document needs uint8 [size, size], not {label_map.dtype} {list(label_map.shape)}")
+        return cls(label_map.shape[0], palette, (Layer(1, name, pixels=label_map),))
+
+    @classmethod
+    def from_state(cls, state: DocumentState) -> Document:
+        """The document that `state()` told."""
+        return cls(state.size, state.palette, state.layers, state.active_id)
+
+    @property
+    def size(self) -> int:
+        """Width and height in pixels."""
+        return self._size
+
+    @property
+    def rect(self) -> Rect:
+        """All of it."""
+        return Rect(0, 0, self._size, self._size)
+
+    @property
+    def palette(self) -> Palette:
+        return self._structure.palette
+
+    @property
+    def revision(self) -> int:
+        """0 at first, higher after every change, undo and redo included; never lower."""
+        return self._revision
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """From bottom to top. Layers that have not changed are the same objects as before."""
+        return tuple(self._picture(entry) for entry in self._structure.entries)
+
+    @property
+    def active_id(self) -> int:
+        """The layer that is painted on."""
+        return self._structure.active_id
+
+    @active_id.setter
+    def active_id(self, layer_id: int) -> None:
+        self._structure.index(layer_id)
+        self._structure = replace(self._structure, active_id=layer_id)
+
+    def layer(self, layer_id: int) -> Layer:
+        """Raises KeyError when there is none of that id."""
+        return self._picture(self.entry(layer_id))
+
+    @property
+    def label_map(self) -> np.ndarray:
+        """uint8 [size, size], the live composite to look at: a read-only view that follows every change."""
+        view = self._composite.view()
+        view.flags.writeable = False
+        return view
+
+    def snapshot(self) -> np.ndarray:
+        """uint8 [size, size], read-only: the composite of this revision, for good. Free between two changes."""
+        if self._snapshot is None:
+            self._snapshot = self._composite.copy()
+            self._snapshot.flags.writeable = False
+        return self._snapshot
+
+    def state(self) -> DocumentState:
+        """The whole document as a value, for other threads and for files."""
+        return DocumentState(self._size, self.palette, self.layers, self.active_id)
+
+    # What edits are made of
+
+    @property
+    def structure(self) -> DocumentStructure:
+        """Layers' order and properties, and the palette."""
+        return self._structure
+
+    def restructure(self, structure: DocumentStructure) -> Rect | None:
+        """Take another structure. Returns the rectangle in which the composite may have changed, None if nowhere."""
+        before = self._structure
+        self._structure = structure
+        self._next_id = max([self._next_id, *(e.layer_id + 1 for e in structure.entries)])
+        dirty = self._difference(before, structure)
+        if dirty is not None:
+            self._compose(dirty)
+        self._changed()
+        return dirty
+
+    def new_layer_id(self) -> int:
+        """An id that no layer of this document has had."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def entry(self, layer_id: int) -> Entry:
+        """Raises KeyError when there is none of that id."""
+        return self._structure.entries[self._structure.index(layer_id)]
+
+    def touched(self, layer_id: int, rect: Rect) -> Rect | None:
+        """To be called after a sheet's pixels were written in `rect` (document coordinates): brings the composite up
+        to date and counts the revision. Returns the part of `rect` that lies in the document."""
+        entry = self.entry(layer_id)
+        inside = rect.common(self.rect)
+        if inside is not None and entry.visible:
+            self._compose(inside)
+        self._changed()
+        return inside
+
+    def _changed(self) -> None:
+        self._revision += 1
+        self._snapshot = None
+
+    def _compose(self, rect: Rect) -> None:
+        target = self._composite[rect.slices]
+        target.fill(EMPTY)
+        for entry in self._structure.entries:
+            stored = entry.document_rect()
+            common = stored.common(rect) if stored is not None and entry.visible else None
+            if common is None:
+                continue
+            pixels = entry.sheet.view(common.shifted(-entry.x, -entry.y))
+            assert pixels is not None
+            part = target[common.shifted(-rect.left, -rect.top).slices]
+            np.copyto(part, pixels, where=pixels != EMPTY)
+
+    def _difference(self, before: DocumentStructure, after: DocumentStructure) -> Rect | None:
+        """Where the composites of two structures can differ."""
+        shown_before, shown_after = ([_looks(e) for e in s.entries if e.visible] for s in (before, after))
+        if shown_before == shown_after:
+            return None
+        same = 0  # layers below the first difference play no part
+        while same < min(len(shown_before), len(shown_after)) and shown_before[same] == shown_after[same]:
+            same += 1
+        kept = set(shown_before[same:]) & set(shown_after[same:])
+        moved_order = [k for k in shown_before[same:] if k in kept] != [k for k in shown_after[same:] if k in kept]
+        rects = [
+            e.document_rect()
+            for s in (before, after)
+            for e in s.entries
+            if e.visible and (moved_order or _looks(e) not in kept)
+        ]
+        whole = united(rects)
+        return None if whole is None else whole.common(self.rect)
+
+    def _picture(self, entry: Entry) -> Layer:
+        known = self._pictures.get(entry.layer_id)
+        if known is not None and known[0] is entry and known[1] == entry.sheet.version:
+            return known[2]
+        rect = entry.sheet.rect
+        pixels = np.empty((0, 0), np.uint8) if rect is None else entry.sheet.read(rect)
+        pixels.flags.writeable = False
+        left, top = (0, 0) if rect is None else (rect.left + entry.x, rect.top + entry.y)
+        layer = Layer(entry.layer_id, entry.name, entry.visible, entry.locked, left, top, pixels).trimmed()
+        self._pictures[entry.layer_id] = entry, entry.sheet.version, layer
+        return layer
+
+
+def _entry(layer: Layer) -> Entry:
+    sheet = LayerBuffer(layer.pixels, layer.left, layer.top)
+    return Entry(layer.layer_id, layer.name, sheet, layer.visible, layer.locked)
+
+
+def _looks(entry: Entry) -> tuple[int, int, int]:
+    """What of a visible layer shows: which sheet, and where."""
+    return id(entry.sheet), entry.x, entry.y

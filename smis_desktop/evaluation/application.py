@@ -1,0 +1,118 @@
+"""The program itself, started as a person starts it: how soon it paints, what it takes at rest."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from smis_desktop.resources import example_layout_path
+from smis_desktop.storage.data_folder import data_folder
+
+_FIRST_PICTURE = re.compile(r"revision \d+ draft in")
+_PATIENCE = 120.0
+_IDLE_SECONDS = 10
+_BUSY_SHARE = 0.05
+"""Of a core: what is above it is still at work on the picture."""
+
+
+def application_figures(model: Path, is_cold: bool = False) -> dict[str, Any] | str:
+    """`first_preview_s` from the process's start, `idle_cpu_percent` of a core once the picture is finished, and
+    `memory_mib` then (resident); or why there are none. The window opens on the example layout.
+
+    is_cold: also `cold_first_preview_s`, with the networks fetched and nothing else ever made on this machine.
+    """
+    if not Path("/proc/self/stat").is_file():
+        return "only measured where the system has /proc"
+    cold: dict[str, Any] = {}
+    if is_cold:
+        with tempfile.TemporaryDirectory() as bare:
+            for networks in ("generators", "networks"):
+                (Path(bare) / networks).symlink_to(data_folder(networks))
+            found = _figures_of_a_start(model, {"SMIS_DATA_DIR": bare}, only_first_preview=True)
+        if isinstance(found, str):
+            return found
+        cold = {"cold_first_preview_s": found["first_preview_s"]}
+    found = _figures_of_a_start(model, {})
+    return found if isinstance(found, str) else {**found, **cold}
+
+
+def _figures_of_a_start(
+    model: Path, variables: dict[str, str], only_first_preview: bool = False
+) -> dict[str, Any] | str:
+    """variables: added to the environment."""
+    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "smis_desktop"]
+    environment = {**os.environ, **variables}
+    if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        environment["QT_QPA_PLATFORM"] = "offscreen"
+    words = ["--model", str(model), "--layout", str(example_layout_path()), "--verbose"]
+    started = time.monotonic()
+    with subprocess.Popen(
+        [*program, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            appeared = _FirstPicture(process)
+            if not appeared.event.wait(_PATIENCE) or appeared.at is None:
+                return f"no picture appeared within {_PATIENCE:.0f} seconds"
+            first = {"first_preview_s": round(appeared.at - started, 2)}
+            if only_first_preview:
+                return first
+            idle = _idle_share(process.pid)
+            return {
+                **first,
+                "idle_cpu_percent": round(100 * idle, 2),
+                "memory_mib": round(_resident_mib(process.pid)),
+            }
+        finally:
+            process.kill()
+
+
+class _FirstPicture:
+    """Reads all that the program logs, so that it never waits for a reader; knows when the first picture came."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.at: float | None = None
+        self.event = threading.Event()
+        self._process = process
+        threading.Thread(target=self._read, name="log", daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if self.at is None and _FIRST_PICTURE.search(line):
+                self.at = time.monotonic()
+                self.event.set()
+        self.event.set()  # it has ended
+
+
+def _idle_share(pid: int) -> float:
+    """Of a core, over the first stretch in which the program rests."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and _cpu_share(pid, 2.0) > _BUSY_SHARE:
+        pass
+    return _cpu_share(pid, _IDLE_SECONDS)
+
+
+def _cpu_share(pid: int, seconds: float) -> float:
+    before, started = _cpu_seconds(pid), time.monotonic()
+    time.sleep(seconds)
+    return (_cpu_seconds(pid) - before) / (time.monotonic() - started)
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0

@@ -1,0 +1,233 @@
+"""How long an inversion takes and how well it finds photos, beside a plain descent of equal time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from smis_desktop.cli.files import given_files
+from smis_desktop.document.geometry import middle_square
+from smis_desktop.evaluation.timing import figures
+from smis_desktop.formats.contact_sheet import contact_sheet
+from smis_desktop.formats.image_file import read_picture
+from smis_desktop.generators.pixels import from_rgb8
+from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.inference.synthesizer import render_ws
+from smis_desktop.training.inversion import Inversion, InversionSettings
+from smis_desktop.training.perceptual import PerceptualDistance
+from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
+
+_SIDE = 256
+_LEVELS = 4
+_LEARNING_RATE = 0.05
+"""Of Adam, for `ws` as they are; not tuned."""
+
+
+class PlainDescent:
+    """Adam on the mean L1 distance at 256², 128², 64² and 32², from the mean latent in every slot."""
+
+    def __init__(self, generator: Generator, photo: np.ndarray) -> None:
+        """photo: uint8 [S, S, 3] sRGB, square."""
+        self._generator = generator
+        self._target = _pyramid(from_rgb8(photo, _SIDE).to(generator.device))
+        self._ws = generator.broadcast(generator.w_avg[None]).detach().clone().requires_grad_()
+        self._adam = torch.optim.Adam([self._ws], lr=_LEARNING_RATE, betas=(0.9, 0.99))
+
+    @property
+    def ws(self) -> Tensor:
+        """Where it is: float32 [num_ws, 512]."""
+        return self._ws.detach()[0]
+
+    def step(self, done: float) -> float:
+        """One step; returns the loss. done: how much of its time is over, 0–1, for the learning rate's slope down over
+        the last quarter."""
+        for group in self._adam.param_groups:
+            group["lr"] = _LEARNING_RATE * (0.5 - 0.5 * math.cos(math.pi * min(1.0, 4 * (1 - done))))
+        picture = _pyramid(self._generator.draft(self._ws, _SIDE))
+        loss = torch.stack([(a - b).abs().mean() for a, b in zip(picture, self._target, strict=True)]).mean()
+        self._adam.zero_grad()
+        loss.backward()
+        self._adam.step()
+        return float(loss.item())
+
+
+def _pyramid(picture: Tensor) -> list[Tensor]:
+    levels = [picture]
+    while len(levels) < _LEVELS:
+        levels.append(F.avg_pool2d(levels[-1], 2))
+    return levels
+
+
+_SEEDS = (1, 2, 3)
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """picture: uint8 [S, S, 3], square."""
+
+    name: str
+    picture: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one way made of a photo: the generator's picture uint8 [256, 256, 3] and its figures against the photo.
+
+    latent_distance: root mean square of the whitened latents, about 1 for the generator's own."""
+
+    picture: np.ndarray = field(repr=False)
+    steps: int
+    seconds: float
+    psnr: float
+    perceptual: float
+    latent_distance: float
+
+    def rounded(self) -> dict[str, float]:
+        """For people and programs."""
+        return {
+            "steps": self.steps,
+            "seconds": round(self.seconds, 2),
+            "psnr": round(self.psnr, 2),
+            "perceptual": round(self.perceptual, 4),
+            "latent_distance": round(self.latent_distance, 3),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A photo found again both ways. step_ms: milliseconds of each step of the inversion; of several photos side by
+    side, each one's equal share."""
+
+    photo: Photo
+    inversion: Found
+    plain: Found
+    step_ms: list[float] = field(repr=False)
+
+
+def generated_photos(generator: Generator) -> list[Photo]:
+    """Three of the generator's own pictures; that their latents are known is not used."""
+    with torch.inference_mode():
+        return [
+            Photo(f"seed {seed}", render_ws(generator, latents_of_seed(generator, seed, 0.7)[None], _SIDE))
+            for seed in _SEEDS
+        ]
+
+
+def photos_in(folder: Path) -> list[Photo]:
+    """The photos of a shots folder, or of any folder of pictures; the middle square of each.
+
+    Raises UserError when there is none, or one cannot be read.
+    """
+    inside = folder / "images"
+    found = []
+    for path in given_files([inside if inside.is_dir() else folder], _SUFFIXES, "photos"):
+        picture = read_picture(path)
+        found.append(Photo(path.stem, middle_square(picture.shape[1], picture.shape[0]).of(picture)))
+    return found
+
+
+def invert_both_ways(
+    generator: Generator,
+    perceptual: PerceptualDistance,
+    photos: Sequence[Photo],
+    settings: InversionSettings,
+    told: Callable[[float], None],
+) -> list[Pair]:
+    """As many side by side as in a training. The two ways take turns, so that a machine that slows down does it to
+    both: after each step of the inversion the plain descent makes its own until it has used as much time. `told` hears
+    the fraction done, 0–1."""
+    pairs: list[Pair] = []
+    for group in split_evenly(photos, generator.device):
+
+        def tell(done: float, before: int = len(pairs), of_group: int = len(group)) -> None:
+            told((before + done * of_group) / len(photos))
+
+        with ThreadedRunner(len(group)) as together:
+            pairs += _inverted_both_ways(generator, perceptual, group, settings, together, tell)
+    return pairs
+
+
+def _inverted_both_ways(
+    generator: Generator,
+    perceptual: PerceptualDistance,
+    photos: Sequence[Photo],
+    settings: InversionSettings,
+    together: ThreadedRunner,
+    told: Callable[[float], None],
+) -> list[Pair]:
+    inversions = [Inversion(generator, perceptual, photo.picture, settings) for photo in photos]
+    plain = [PlainDescent(generator, photo.picture) for photo in photos]
+    taken: list[float] = []
+    plain_seconds, plain_steps = 0.0, 0
+    while not inversions[0].done:
+        started = time.perf_counter()
+        progress, *_ = together.each([inversion.step for inversion in inversions])
+        taken.append((time.perf_counter() - started) / len(photos))
+        done = progress.step / progress.steps
+        while plain_seconds < sum(taken):
+            started = time.perf_counter()
+            together.each([partial(descent.step, done) for descent in plain])
+            plain_seconds += (time.perf_counter() - started) / len(photos)
+            plain_steps += 1
+        told(done)
+    return [
+        Pair(
+            photo,
+            _found(generator, perceptual, photo, inversion.result().reconstruction_ws, len(taken), sum(taken)),
+            _found(generator, perceptual, photo, descent.ws, plain_steps, plain_seconds),
+            [1000 * seconds for seconds in taken],
+        )
+        for photo, inversion, descent in zip(photos, inversions, plain, strict=True)
+    ]
+
+
+def inversion_figures(pairs: Iterable[Pair]) -> dict[str, Any]:
+    """`step` (ms); `photos`: name, and the figures of `inversion` and `plain`; `mean`: of both ways over the photos."""
+    pairs = list(pairs)
+    photos: list[dict[str, Any]] = [
+        {"name": pair.photo.name, "inversion": pair.inversion.rounded(), "plain": pair.plain.rounded()}
+        for pair in pairs
+    ]
+    mean = {
+        way: {name: round(float(np.mean([photo[way][name] for photo in photos])), 4) for name in ("psnr", "perceptual")}
+        for way in ("inversion", "plain")
+    }
+    return {"step": figures([ms for pair in pairs for ms in pair.step_ms]), "photos": photos, "mean": mean}
+
+
+def inversion_sheet(pairs: Iterable[Pair]) -> np.ndarray:
+    """One row a photo: itself, found by inversion, found by the plain descent."""
+    pictures, captions = [], []
+    for pair in pairs:
+        pictures.append(pair.photo.picture)
+        captions.append(pair.photo.name)
+        for words, found in (("inversion", pair.inversion), ("plain L1", pair.plain)):
+            pictures.append(found.picture)
+            captions.append(f"{words}: {found.perceptual:.3f}, {found.psnr:.1f} dB")
+    return contact_sheet(pictures, captions, columns=3)
+
+
+def _found(
+    generator: Generator, perceptual: PerceptualDistance, photo: Photo, ws: Tensor, steps: int, seconds: float
+) -> Found:
+    """Judged on the generator's full picture, whatever shortcut the search took."""
+    target = from_rgb8(photo.picture, _SIDE).to(generator.device)
+    with torch.inference_mode():
+        ws = ws.to(generator.device)
+        picture = render_ws(generator, ws[None], _SIDE)
+        made = from_rgb8(picture, _SIDE).to(generator.device)
+        distance = perceptual(perceptual.features(made), perceptual.features(target)).item()
+        error = (made - target).square().mean().item()
+        latent_distance = generator.latents.whiten(ws).square().mean().sqrt().item()
+    return Found(picture, steps, seconds, 10 * math.log10(4 / max(error, 1e-10)), distance, latent_distance)

@@ -1,0 +1,95 @@
+"""Training by several processes on this machine against one with all cores: the same rounds, the same batches."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed
+
+from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.store import open_generator
+from smis_desktop.inference.backend_selection import BackendName, chosen_backend, open_backend
+from smis_desktop.malloc import keep_freed_memory
+from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.training.distributed import ProcessGroup
+from smis_desktop.training.pace import Rounds
+from smis_desktop.training.training import TrainingSettings
+
+_TURNS = 4
+_ROUNDS = 5
+
+
+def several_processes_figures(generator: Generator, count: int, told: Callable[[float], None]) -> dict[str, Any]:
+    """`count`, `samples_per_s` of so many gloo processes (encoder steps included), `alone` of one, and their `ratio`.
+
+    Each process has its share of the cores; the two ways take turns. told: the fraction done.
+    """
+    backend = chosen_backend(generator, torch.get_num_threads(), lambda words, fraction: None)
+    taken: dict[int, list[float]] = {1: [], count: []}
+    for turn in range(_TURNS):
+        for number, processes in enumerate(taken):
+            told((2 * turn + number) / (2 * _TURNS))
+            taken[processes].append(_samples_per_second(generator.name, backend, processes))
+    told(1.0)
+    alone, together = statistics.median(taken[1]), statistics.median(taken[count])
+    return {
+        "count": count,
+        "samples_per_s": round(together, 2),
+        "alone": round(alone, 2),
+        "ratio": round(together / alone, 3),
+    }
+
+
+def _samples_per_second(generator: str, backend: BackendName, count: int) -> float:
+    """Raises RuntimeError when a process ends before it has told its figure."""
+    context = multiprocessing.get_context("spawn")
+    answers: SimpleQueue[float] = context.SimpleQueue()
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = (Path(folder) / "meeting").as_uri()
+        processes = [
+            context.Process(
+                target=_train_in_rank, args=(answers, generator, backend, rank, count, meeting), daemon=True
+            )
+            for rank in range(count)
+        ]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a process that was to train has failed; its words are above")
+    return answers.get()
+
+
+def _train_in_rank(
+    answers: SimpleQueue[float], generator_name: str, backend: BackendName, rank: int, count: int, meeting: str
+) -> None:
+    threads = max(1, (os.cpu_count() or 1) // count)
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
+    try:
+        generator = open_generator(generator_name)
+        ranks = ProcessGroup(rank, count)
+        with ranks.first_goes_first():
+            pictures = open_backend(backend, generator, data_folder("backends"), threads, lambda words, fraction: None)
+        rounds = Rounds(generator, TrainingSettings(precision=pictures.precision), pictures, ranks)
+        rounds.take()
+        distributed.barrier()
+        started = time.perf_counter()
+        for _ in range(_ROUNDS):
+            rounds.take()
+        distributed.barrier()
+        if rank == 0:
+            answers.put(_ROUNDS * rounds.size / (time.perf_counter() - started))
+    finally:
+        distributed.destroy_process_group()

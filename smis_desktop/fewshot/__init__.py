@@ -1,1 +1,0 @@
-"""The few-shot method: inversion, representative vectors, pseudo labels, encoder training, refinement."""

@@ -1,0 +1,1 @@
+"""File formats: projects, layouts, layered files, photos, shots, films."""

@@ -1,0 +1,126 @@
+"""One mask a class: folders as CelebAMask-HQ has them, read and written."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from smis_desktop.document.palette import Palette
+from smis_desktop.errors import UserError
+from smis_desktop.formats.image_file import load_image_file
+from smis_desktop.formats.import_proposal import ImportProposal, class_named, propose
+from smis_desktop.storage.atomic import write_bytes
+
+# What lies over what where masks overlap, lowest first: the order of CelebAMask-HQ's classes (Lee et al. 2020).
+_ORDER = (
+    "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "hair",
+    "hat", "ear_r", "neck_l", "neck", "cloth",
+)  # fmt: skip
+_NAME = re.compile(r"(?P<subject>[^_]+)_(?P<part>.+)\.png", re.IGNORECASE)
+_MAX_MASKS = 256
+
+
+def subjects(folder: Path) -> tuple[str, ...]:
+    """The pictures that the folder has masks of: the parts of file names before the first underscore."""
+    return tuple(sorted({match["subject"] for match in _matches(folder)}))
+
+
+def propose_masks(folder: Path, subject: str, palette: Palette) -> ImportProposal:
+    """The masks of one picture, laid over each other in CelebAMask-HQ's order (unknown parts last, by name).
+
+    Raises UserError when there are none, or one cannot be read or has another size.
+    """
+    parts = {match["part"]: folder / match.string for match in _matches(folder) if match["subject"] == subject}
+    if not parts:
+        raise UserError(f"{folder} holds no masks named {subject}_PART.png; choose another folder.")
+    if len(parts) > _MAX_MASKS:
+        raise UserError(
+            f"{folder} holds {len(parts)} masks of {subject}, more than there are classes; choose another folder."
+        )
+    ranked = sorted(parts, key=lambda part: (_ORDER.index(part) if part in _ORDER else len(_ORDER), part))
+    values: np.ndarray | None = None
+    overlaps = 0
+    for number, part in enumerate(ranked):
+        mask = _mask(parts[part])
+        if values is None:
+            values = np.full(mask.shape, -1, np.int16)
+        if mask.shape != values.shape or mask.shape[0] != mask.shape[1]:
+            raise UserError(f"{parts[part]} is not as large as the other masks, or not square; give it their size.")
+        overlaps += int((mask & (values >= 0)).sum())
+        values[mask] = number
+    assert values is not None
+    suggestion = {n: found for n, part in enumerate(ranked) if (found := class_named(part, palette)) is not None}
+    background = class_named("background", palette)
+    if background is not None:
+        values[values < 0] = len(ranked)
+        suggestion[len(ranked)] = background
+    names = {**{n: part.replace("_", " ") for n, part in enumerate(ranked)}, len(ranked): "(no mask)"}
+    notes = (
+        () if not overlaps else (f"Masks overlap in {overlaps:,} pixels: parts later in the list cover earlier ones.",)
+    )
+    is_certain = all(n in suggestion for n in range(len(ranked)))
+    return propose(f"Masks of {subject}", values, names, {}, suggestion, is_certain=is_certain, notes=notes)
+
+
+def _matches(folder: Path) -> list[re.Match[str]]:
+    try:
+        names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be read ({error.strerror}); choose another folder.") from error
+    return [match for name in names if (match := _NAME.fullmatch(name))]
+
+
+def _mask(path: Path) -> np.ndarray:
+    image = load_image_file(path).image
+    if max(image.size) > 4096:
+        raise UserError(f"{path} is larger than any mask of a picture that can be painted; make it smaller.")
+    if max(image.size) > 2048:
+        image = image.resize((2048, 2048), Image.Resampling.NEAREST)
+    mask: np.ndarray = np.array(image.convert("L")) >= 128
+    return mask
+
+
+def write_class_masks(folder: Path, stem: str, label_map: np.ndarray, palette: Palette) -> list[Path]:
+    """Writes `STEM_CLASS.png` (white where the class is) for each class that uint8 `label_map` [H, H] holds, and
+    `STEM_classes.json` with ids and colours. The folder is made if need be.
+
+    Returns what was written. Raises UserError when the disk refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another folder.") from error
+    written, facts, names = [], [], set()
+    for semantic_class in palette.classes:
+        mask = label_map == semantic_class.class_id
+        if not mask.any():
+            continue
+        name = f"{stem}_{_file_name(semantic_class.name, semantic_class.class_id)}.png"
+        if name in names:
+            name = f"{stem}_{semantic_class.class_id}.png"
+        names.add(name)
+        buffer = io.BytesIO()
+        Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(buffer, "PNG")
+        write_bytes(folder / name, buffer.getvalue())
+        written.append(folder / name)
+        facts.append(
+            {
+                "id": semantic_class.class_id,
+                "name": semantic_class.name,
+                "color": list(semantic_class.color),
+                "file": name,
+            }
+        )
+    path = folder / f"{stem}_classes.json"
+    write_bytes(path, json.dumps({"classes": facts}, indent=1, ensure_ascii=False).encode())
+    return [*written, path]
+
+
+def _file_name(name: str, class_id: int) -> str:
+    """The class's name without what file systems dislike; its id when nothing is left."""
+    return re.sub(r"[^\w-]+", "_", name).strip("_.")[:60] or str(class_id)

@@ -1,0 +1,184 @@
+"""Reading image files: checked before decoding; upright 8-bit sRGB out."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import threading
+import warnings
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from smis_desktop.errors import UserError
+
+MIN_SIDE = 16
+MAX_PIXELS = 64_000_000
+
+# JPEG covers MPO, the two-picture JPEGs of many phones.
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+# What decoders raise on damaged files; found by feeding them truncated and flipped bytes.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+# `warnings.catch_warnings` swaps process-wide state, so two decoding threads must not interleave in it.
+_QUIET = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """A decoded image file.
+
+    image: the pixels, in the mode that Pillow chose.
+    format: Pillow's name of the file format ("PNG", "JPEG" …), told by the content, not by the file name.
+    orientation: the EXIF tag, 1–8; 1 = as stored.
+    head: the file's first 32 bytes (a PNG's IHDR lies there).
+    """
+
+    image: Image.Image = field(repr=False)
+    format: str
+    orientation: int
+    head: bytes
+
+
+def load_image_file(path: str | os.PathLike[str]) -> ImageFile:
+    """Decode one image file, after its header has passed the limits (sides ≥ 16, at most 64 megapixels).
+
+    Raises UserError when the file is missing, a folder, unreadable, no image, damaged, too small or too large.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: give an image file.")
+    try:
+        # `open` on a pipe or a device could block for ever.
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not an ordinary file: give an image file.")
+        with path.open("rb") as file:
+            head = file.read(32)
+            file.seek(0)
+            return _decode(path, file, head)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: check the name.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}): check the file.") from error
+
+
+def _decode(path: Path, file: io.BufferedReader, head: bytes) -> ImageFile:
+    with _QUIET, warnings.catch_warnings():
+        # Decoders warn about odd metadata and about sizes; the limits below are ours and stricter.
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(file, formats=_FORMATS)
+        except Image.DecompressionBombError as error:
+            raise _too_large(path) from error
+        except _DECODE_ERRORS as error:
+            raise UserError(f"{path} is not an image that can be read: use a PNG, JPEG or WebP file.") from error
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise _too_large(path, f" ({width}×{height} pixels)")
+        if min(width, height) < MIN_SIDE:
+            raise UserError(f"{path} is only {width}×{height} pixels: use an image of at least {MIN_SIDE}×{MIN_SIDE}.")
+        try:
+            # Before `load`, which turns TIFFs by itself and then forgets the tag.
+            stored_upright = image.format == "TIFF"
+            image.load()
+            orientation = 1 if stored_upright else _orientation(image)
+        except _DECODE_ERRORS as error:
+            raise UserError(f"{path} is damaged or incomplete: get a whole copy of it.") from error
+        return ImageFile(image, image.format or "", orientation, head)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(0x0112, 1)
+    except _DECODE_ERRORS:
+        return 1  # Damaged metadata around a whole picture: show it as stored.
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _too_large(path: Path, size: str = "") -> UserError:
+    return UserError(f"{path} is too large{size}: scale it down to at most {MAX_PIXELS // 1_000_000} megapixels.")
+
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a photograph as uint8 [H, W, 3], sRGB, upright.
+
+    EXIF rotation is applied, an embedded colour profile converted, transparency laid over white, 16-bit rounded to 8.
+    Of an animation the first frame is taken.
+
+    Raises UserError when the file is missing, a folder, no picture, damaged, smaller than 16×16 or larger than 64
+    megapixels.
+    """
+    loaded = load_image_file(path)
+    image = _to_rgb(loaded.image)
+    if loaded.orientation != 1:
+        image = image.transpose(_UPRIGHT[loaded.orientation])
+    return np.array(image, dtype=np.uint8)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow mode to RGB."""
+    if image.mode.startswith(("I", "F")):
+        return _deep_grey_to_rgb(image)
+    if image.mode in ("La", "RGBa"):
+        image = image.convert("LA" if image.mode == "La" else "RGBA")
+    profile = image.info.get("icc_profile")
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        colour = _profile_to_srgb(image.convert("RGB"), profile)
+        white = Image.new("RGB", image.size, (255, 255, 255))
+        white.paste(colour, mask=image.getchannel("A"))
+        return white
+    if image.mode not in ("RGB", "CMYK", "L", "LAB"):
+        image = image.convert("RGB")
+    return _profile_to_srgb(image, profile).convert("RGB")
+
+
+def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grey, which Pillow's own conversion would clip at 255."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    if image.mode.startswith("I"):
+        values = values / 257.0  # 16-bit white (65,535) → 255; wider integers hold 16-bit values too.
+    elif values.max(initial=0.0) <= 1.0:
+        values = values * 255.0  # Float pictures count to 1, a few to 255.
+    grey = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _profile_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert from an embedded ICC profile; pictures that are sRGB already stay exactly as they are."""
+    if not profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        return cast(Image.Image, ImageCms.profileToProfile(image, source, srgb, outputMode="RGB"))
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image  # A broken profile, or one of another colour space: the plain values are the best guess.

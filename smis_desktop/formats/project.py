@@ -1,0 +1,345 @@
+"""Where a painting began, as facts in its project."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, DocumentState
+from smis_desktop.document.layers import Layer
+from smis_desktop.document.palette import Palette, SemanticClass
+from smis_desktop.document.style import Anchor, Look, Style, look_facts, look_from_facts, style_facts, style_from_facts
+from smis_desktop.errors import UserError
+from smis_desktop.storage.atomic import write_bytes
+
+KEY = "anchor"
+"""Its name among a project's extra facts."""
+_MAX_SIDE = 2048
+
+
+def anchor_facts(anchor: Anchor) -> dict[str, Any]:
+    """JSON-able; the inverse of `anchor_from_facts`."""
+    buffer = io.BytesIO()
+    Image.fromarray(anchor.layout).save(buffer, "PNG")
+    return {
+        "look": look_facts(Look.of_latents(anchor.ws, anchor.name)),
+        "layout": base64.b64encode(buffer.getvalue()).decode(),
+    }
+
+
+def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
+    """None for what is no anchor: the painting then simply does without."""
+    try:
+        look = look_from_facts(facts["look"])
+        with Image.open(io.BytesIO(base64.b64decode(facts["layout"], validate=True)), formats=["PNG"]) as image:
+            if image.mode != "L" or max(image.size) > _MAX_SIDE or image.width != image.height:
+                return None
+            layout = np.array(image, np.uint8)
+    except (KeyError, TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+        return None
+    if look.ws is None:
+        return None
+    layout.setflags(write=False)
+    return Anchor(layout, look.ws, look.name)
+
+
+SUFFIX = ".smis"
+VERSION = 1
+_MIMETYPE = b"application/x-smis-project"
+_MAX_LAYERS = 1000
+_MAX_KEPT = 500
+_MAX_PINS = 500
+_MAX_SIDE_project_file = 4 * MAX_SIZE
+_MAX_UNPACKED = 1 << 30
+_REACH = 1 << 20
+"""How far from the document, in pixels, a layer may lie."""
+_DAMAGED = "open another copy, or the backup with the same name and a ~ at its end"
+
+
+@dataclass(frozen=True, eq=False)
+class KeptStyle:
+    """How a picture was chosen. `extras`: JSON-able facts that later versions add, kept as they are; `ws`: float32
+    [num_ws, D], the picture's own latents, where they are known; `pins`: looks laid aside for later."""
+
+    style: Style = field(default_factory=Style)
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    ws: np.ndarray | None = field(default=None, repr=False)
+    pins: tuple[Look, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class KeptPicture:
+    """A picture that was kept, with what it was made of. `png`: its bytes, at any size."""
+
+    png: bytes = field(repr=False)
+    document: DocumentState
+    style: KeptStyle
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """A painting. `model_sha256` (hex) and `model_path` say which personal model it was painted for, where known."""
+
+    document: DocumentState
+    style: KeptStyle = field(default_factory=KeptStyle)
+    model_name: str | None = None
+    model_sha256: str | None = None
+    model_path: str | None = None
+    kept: tuple[KeptPicture, ...] = ()
+
+
+def write_project(path: Path, project: Project) -> None:
+    """Writes the project atomically; the file that was there before stays as `NAME.smis~`.
+
+    Raises UserError when the disk refuses; the old file is then whole.
+    """
+    data = encode_project(project)
+    if path.is_file():
+        try:
+            write_bytes(path.with_name(path.name + "~"), path.read_bytes())
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read to keep a backup ({error.strerror}); save under another name."
+            ) from error
+    write_bytes(path, data)
+
+
+def read_project(path: Path) -> Project:
+    """Raises UserError when the file is missing, damaged, of a newer version or no project."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist; choose another project.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); choose another project.") from error
+    return decode_project(data, str(path))
+
+
+def encode_project(project: Project) -> bytes:
+    """The bytes of a `.smis` file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
+        put = _Writer(archive).put
+        facts = _ProjectFacts(
+            format_version=VERSION,
+            document=_put_document(put, "document", project.document),
+            style=_put_style(put, "style", project.style),
+            model=_ModelFacts(project.model_name, project.model_sha256, project.model_path),
+            kept=[_put_kept(put, f"kept/{number}", kept) for number, kept in enumerate(project.kept)],
+        )
+        put("project.json", msgspec.json.format(msgspec.json.encode(facts), indent=1))
+    return buffer.getvalue()
+
+
+def decode_project(data: bytes, name: str) -> Project:
+    """The project of `encode_project`'s bytes. Raises UserError that names `name`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            read = _Reader(archive).read
+            found = read("project.json")
+            version = msgspec.json.decode(found, type=_VersionOnly).format_version
+            if version > VERSION:
+                raise UserError(
+                    f"{name} was saved by a newer version of this program (format {version}, this one reads up to "
+                    f"{VERSION}); update the program."
+                )
+            facts = msgspec.json.decode(found, type=_ProjectFacts)
+            if len(facts.kept) > _MAX_KEPT:
+                raise ValueError(f"{len(facts.kept)} kept pictures")
+            return Project(
+                document=_get_document(read, facts.document),
+                style=_get_style(read, facts.style),
+                model_name=facts.model.name,
+                model_sha256=facts.model.sha256,
+                model_path=facts.model.path,
+                kept=tuple(_get_kept(read, kept) for kept in facts.kept),
+            )
+    except (
+        zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, OSError, MemoryError,
+        RuntimeError, SyntaxError, TypeError, msgspec.DecodeError, RecursionError, Image.DecompressionBombError,
+    ) as error:  # fmt: skip
+        raise UserError(
+            f"{name} is no project of this program, or is damaged ({_words(error)}); {_DAMAGED}."
+        ) from error
+
+
+class _VersionOnly(msgspec.Struct):
+    format_version: int
+
+
+class _LayerFacts(msgspec.Struct):
+    id: int
+    name: str
+    visible: bool
+    locked: bool
+    left: int
+    top: int
+    pixels: str | None
+
+
+class _ClassFacts(msgspec.Struct):
+    id: int
+    name: str
+    color: tuple[int, int, int]
+
+
+class _DocumentFacts(msgspec.Struct):
+    size: int
+    classes: list[_ClassFacts]
+    layers: list[_LayerFacts]
+    active: int
+
+
+class _StyleFacts(msgspec.Struct):
+    seed: int
+    mix: float
+    extras: dict[str, Any]
+    ws: str | None = None
+    ws_shape: tuple[int, int] | None = None
+    style: dict[str, Any] | None = None
+    pins: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+class _ModelFacts(msgspec.Struct):
+    name: str | None
+    sha256: str | None
+    path: str | None
+
+
+class _KeptFacts(msgspec.Struct):
+    picture: str
+    document: _DocumentFacts
+    style: _StyleFacts
+
+
+class _ProjectFacts(msgspec.Struct):
+    format_version: int
+    document: _DocumentFacts
+    style: _StyleFacts
+    model: _ModelFacts
+    kept: list[_KeptFacts]
+
+
+class _Writer:
+    """Names of entries, and a fixed date: the same project gives the same bytes."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+
+    def put(self, name: str, data: bytes) -> None:
+        compression = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+        self._archive.writestr(zipfile.ZipInfo(name), data, compression)
+
+
+class _Reader:
+    """Entries by name, and no more bytes of them than a project can sensibly hold. Nothing is written anywhere."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._left = _MAX_UNPACKED
+
+    def read(self, name: str) -> bytes:
+        with self._archive.open(name) as entry:
+            data = entry.read(self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("it unpacks to more than a gigabyte")
+        return data
+
+
+def _put_document(put: Callable[[str, bytes], None], folder: str, state: DocumentState) -> _DocumentFacts:
+    layers = []
+    for layer in state.layers:
+        entry = None
+        if layer.pixels.size:
+            entry = f"{folder}/layer-{layer.layer_id}.png"
+            buffer = io.BytesIO()
+            Image.fromarray(layer.pixels).save(buffer, "PNG", compress_level=6)
+            put(entry, buffer.getvalue())
+        layers.append(
+            _LayerFacts(layer.layer_id, layer.name, layer.visible, layer.locked, layer.left, layer.top, entry)
+        )
+    classes = [_ClassFacts(c.class_id, c.name, c.color) for c in state.palette.classes]
+    return _DocumentFacts(state.size, classes, layers, state.active_id)
+
+
+def _get_document(read: Callable[[str], bytes], facts: _DocumentFacts) -> DocumentState:
+    if not MIN_SIZE <= facts.size <= MAX_SIZE:
+        raise ValueError(f"a size of {facts.size} pixels")
+    if not 1 <= len(facts.layers) <= _MAX_LAYERS:
+        raise ValueError(f"{len(facts.layers)} layers")
+    palette = Palette(tuple(SemanticClass(c.id, c.name, _color(c.color)) for c in facts.classes))
+    layers = tuple(_get_layer(read, layer) for layer in facts.layers)
+    ids = [layer.layer_id for layer in layers]
+    if len(set(ids)) != len(ids) or facts.active not in ids:
+        raise ValueError("layers with the same id, or no active one")
+    return DocumentState(facts.size, palette, layers, facts.active)
+
+
+def _get_layer(read: Callable[[str], bytes], facts: _LayerFacts) -> Layer:
+    if max(abs(facts.left), abs(facts.top)) > _REACH:
+        raise ValueError("a layer far outside")
+    pixels = np.empty((0, 0), np.uint8)
+    if facts.pixels is not None:
+        with Image.open(io.BytesIO(read(facts.pixels)), formats=["PNG"]) as image:
+            if image.mode != "L" or max(image.size) > _MAX_SIDE_project_file:
+                raise ValueError("a layer that holds no class ids")
+            pixels = np.array(image, np.uint8)
+    return Layer(facts.id, facts.name, facts.visible, facts.locked, facts.left, facts.top, pixels)
+
+
+def _put_style(put: Callable[[str, bytes], None], folder: str, style: KeptStyle) -> _StyleFacts:
+    entry, shape = None, None
+    if style.ws is not None:
+        entry, shape = f"{folder}/ws.f32", (int(style.ws.shape[0]), int(style.ws.shape[1]))
+        put(entry, np.ascontiguousarray(style.ws, "<f4").tobytes())
+    return _StyleFacts(
+        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, style_facts(style.style),
+        [look_facts(look) for look in style.pins],
+    )  # fmt: skip
+
+
+def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> KeptStyle:
+    ws = None
+    if facts.ws is not None and facts.ws_shape is not None:
+        ws = np.frombuffer(read(facts.ws), "<f4").reshape(facts.ws_shape).astype(np.float32)
+        if not np.isfinite(ws).all():
+            raise ValueError("latents that are not finite")
+    if not 0 <= facts.mix <= 1:
+        raise ValueError(f"a mixing strength of {facts.mix}")
+    plain = Style.of_seed(facts.seed, facts.mix)  # what versions before faders knew
+    style = plain if facts.style is None else style_from_facts(facts.style)
+    if len(facts.pins) > _MAX_PINS:
+        raise ValueError(f"{len(facts.pins)} pinned looks")
+    return KeptStyle(style, facts.extras, ws, tuple(look_from_facts(pin) for pin in facts.pins))
+
+
+def _put_kept(put: Callable[[str, bytes], None], folder: str, kept: KeptPicture) -> _KeptFacts:
+    put(f"{folder}/picture.png", kept.png)
+    document = _put_document(put, f"{folder}/document", kept.document)
+    return _KeptFacts(f"{folder}/picture.png", document, _put_style(put, f"{folder}/style", kept.style))
+
+
+def _get_kept(read: Callable[[str], bytes], facts: _KeptFacts) -> KeptPicture:
+    return KeptPicture(read(facts.picture), _get_document(read, facts.document), _get_style(read, facts.style))
+
+
+def _color(channels: tuple[int, int, int]) -> tuple[int, int, int]:
+    if not all(0 <= channel <= 255 for channel in channels):
+        raise ValueError(f"a colour of {channels}")
+    return channels
+
+
+def _words(error: Exception) -> str:
+    return str(error).splitlines()[0].strip("'\".") if str(error) else type(error).__name__

@@ -1,1 +1,0 @@
-"""Generators behind one protocol, and the encoder network."""

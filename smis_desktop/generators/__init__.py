@@ -1,0 +1,1 @@
+"""Generators behind one protocol: MobileStyleGAN, StyleGAN2, their files and imports."""

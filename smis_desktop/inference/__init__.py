@@ -1,0 +1,1 @@
+"""From a frozen request to a picture: backends, synthesizer, refinement."""

@@ -1,0 +1,16 @@
+"""OpenVINO as this program uses it: it tells nobody. Import it from here and from nowhere else.
+
+Its converter reports each import and conversion to its makers, through a package of its own, and does without where
+that package is missing. Here it always is: nothing that happens in this program leaves the computer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import openvino
+
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+
+__all__ = ["openvino"]

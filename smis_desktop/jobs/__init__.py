@@ -1,1 +1,0 @@
-"""Work beside the window: the preview thread and its messages. No Qt here."""

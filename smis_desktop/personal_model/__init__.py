@@ -1,0 +1,1 @@
+"""A personal model: label transfer and encoder, and its file."""

@@ -1,0 +1,190 @@
+"""The library of personal models: listing, headers, notes, pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from smis_desktop.document.palette import Palette
+from smis_desktop.errors import UserError
+from smis_desktop.storage.atomic import atomic_file, write_bytes
+from smis_desktop.storage.data_folder import file_name
+from smis_desktop.storage.safetensors_file import HEADER_KEY, palette_of, read_facts, read_tensors, write_tensors
+
+
+def read_palette(path: Path) -> Palette | None:
+    """The classes that the file names; None if there is anything odd about it.
+
+    What is odd, the thorough reader (`personal_model_file.read_personal_model`) says in a sentence soon after.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            facts = json.loads((file.metadata() or {})[HEADER_KEY])
+        return palette_of(facts)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+KIND, VERSION = "personal-model", 3
+"""2: labels are read from the first convolution at the feature resolution; coarse and middle slots share one `w`.
+3: the encoder has fully connected layers."""
+SUFFIX = ".smismodel"
+REMEDY = "choose a .smismodel file, or train the model again"
+
+
+def read_model_facts(path: Path) -> dict[str, Any]:
+    """What the file says of itself. Raises UserError when it is missing, damaged, another kind or of a newer format."""
+    return read_facts(path, KIND, VERSION, REMEDY)
+
+
+def rename_model(path: Path, name: str) -> None:
+    """Another name, everything else as it is. Raises UserError as `read_model_facts` does, or for a full disk."""
+    rewrite_model_facts(path, path, name=name)
+
+
+def rewrite_model_facts(source: Path, target: Path, **changed: str) -> None:
+    """Writes the model with other facts, the tensors as they are. Raises UserError as `rename_model` does."""
+    tensors, facts = read_tensors(source, KIND, VERSION, REMEDY)
+    write_tensors(target, KIND, VERSION, tensors, {**facts, **changed})
+
+
+@dataclass(frozen=True)
+class LibraryModel:
+    """One model file. fault: why it cannot be used, empty when it can. note: the person's own words. picture: the file
+    of what it makes, None as long as there is none."""
+
+    path: Path
+    name: str
+    generator: str
+    palette: Palette | None
+    note: str = ""
+    fault: str = ""
+    picture: Path | None = None
+
+
+def library_folder(data: Path) -> Path:
+    """Where the models that were made in the window lie, in the program's data."""
+    return data / "models"
+
+
+class ModelLibrary:
+    """Reads the folder each time: others may put files there too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def models(self) -> tuple[LibraryModel, ...]:
+        """By name."""
+        found = []
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            try:
+                facts = read_model_facts(path)
+                generator = str(facts["generator"]["name"])
+                picture = picture_path(path)
+                found.append(
+                    LibraryModel(
+                        path, str(facts["name"]), generator, palette_of(facts), note_of(path),
+                        picture=picture if picture.is_file() else None,
+                    )
+                )  # fmt: skip
+            except UserError as error:
+                found.append(LibraryModel(path, path.stem, "", None, note_of(path), str(error)))
+            except (KeyError, TypeError, ValueError):
+                fault = f"{path} is damaged; import or train the model again."
+                found.append(LibraryModel(path, path.stem, "", None, note_of(path), fault))
+        return tuple(sorted(found, key=lambda model: model.name.lower()))
+
+    def add(self, source: Path) -> Path:
+        """A copy of a model file from elsewhere, with the note that it brings. Raises UserError when it is none, or the
+        disk refuses."""
+        facts = read_model_facts(source)
+        target = self._free(str(facts.get("name", source.stem)))
+        _copy(source, target)
+        note = facts.get("note")
+        if isinstance(note, str) and note:
+            self.set_note(target, note)
+        return target
+
+    def duplicate(self, path: Path, name: str) -> Path:
+        """A copy under another name, with its note and picture."""
+        target = self._free(name)
+        _copy(path, target)
+        rename_model(target, name)
+        note = note_of(path)
+        if note:
+            self.set_note(target, note)
+        if picture_path(path).is_file():
+            _copy(picture_path(path), picture_path(target))
+        return target
+
+    def rename(self, path: Path, name: str) -> None:
+        """The name that people see; the file keeps its own, so that projects find it."""
+        if not name.strip():
+            raise UserError("A model needs a name; type one.")
+        rename_model(path, name.strip())
+
+    def export(self, path: Path, target: Path) -> None:
+        """One file with all of it, the note too. (Its picture is made again where it is first looked at.)"""
+        rewrite_model_facts(path, target, note=note_of(path))
+
+    def named(self, name: str) -> LibraryModel:
+        """The model of that name, or whose file is named so. Raises UserError when there is none, or more than one."""
+        found = [model for model in self.models() if name in (model.name, model.path.stem, model.path.name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = ", ".join(model.path.stem for model in found)
+            raise UserError(f"More than one of your models is named {name!r}; name its file: {listed}.")
+        raise UserError(f"None of your models is named {name!r}; smis models lists them.")
+
+    def set_note(self, path: Path, note: str) -> None:
+        """The person's own words about it."""
+        write_bytes(_note_path(path), json.dumps({"note": note}, ensure_ascii=False).encode())
+
+    def files_of(self, path: Path) -> tuple[Path, ...]:
+        """The model's file first, then what is kept beside it: all that goes when the model goes."""
+        return tuple(found for found in (path, *self._beside(path)) if found.exists())
+
+    def _beside(self, path: Path) -> tuple[Path, Path]:
+        return _note_path(path), picture_path(path)
+
+    def _free(self, name: str) -> Path:
+        stem, number = file_name(name), 1
+        target = self.folder / f"{stem}{SUFFIX}"
+        # What is left of a model that went away by other hands belongs to no later one.
+        while target.exists() or any(left.exists() for left in self._beside(target)):
+            number += 1
+            target = self.folder / f"{stem}-{number}{SUFFIX}"
+        return target
+
+
+def note_of(model: Path) -> str:
+    """The person's own words about the model of that file; empty where there are none."""
+    try:
+        found = json.loads(_note_path(model).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    note = found.get("note") if isinstance(found, dict) else None
+    return note if isinstance(note, str) else ""
+
+
+def picture_path(model: Path) -> Path:
+    """Where the picture of a model lies: beside its file."""
+    return model.with_suffix(".picture.jpg")
+
+
+def _note_path(model: Path) -> Path:
+    return model.with_suffix(".note.json")
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        with atomic_file(target) as temporary:
+            shutil.copyfile(source, temporary)
+    except OSError as error:
+        raise UserError(f"{source} cannot be copied ({error.strerror}); check the disk.") from error

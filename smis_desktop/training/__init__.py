@@ -1,0 +1,1 @@
+"""Few-shot training: inversion, pseudo-labelled samples, the encoder."""

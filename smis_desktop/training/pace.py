@@ -1,0 +1,157 @@
+"""How fast this machine trains, measured on the real code for a few seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.inference.backends import SynthesisBackend
+from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
+from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.training.distributed import ALONE, ProcessGroup
+from smis_desktop.training.encoder_training import EncoderTraining, LatentObjective
+from smis_desktop.training.inversion import Inversion, InversionSettings
+from smis_desktop.training.layout_consistency import LayoutConsistencyObjective
+from smis_desktop.training.perceptual import PerceptualDistance
+from smis_desktop.training.sample_pool import SamplePool
+from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
+from smis_desktop.training.training import TrainingSettings
+
+_CLASSES = 12
+_DIRECTIONS = 16
+_SAMPLES = 8
+_INVERSION_STEPS = 6
+"""Few, but with as large a part of each kind as the whole has."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds: the inversion of all photos, one round of samples and encoder steps, one step of the training for
+    obedience."""
+
+    inversion: float
+    round: float
+    obedience_step: float
+
+
+def measured_pace(
+    generator: Generator,
+    perceptual: PerceptualDistance | None,
+    settings: TrainingSettings,
+    pictures: SynthesisBackend | None = None,
+    to_invert: int = 0,
+) -> Pace:
+    """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw.
+
+    to_invert: how many photos; of any the perceptual network is needed.
+    """
+    inversion = 0.0
+    if perceptual is not None and to_invert:
+        inversion = _seconds_of_inversion(generator, perceptual, to_invert, settings.inversion)
+    pool = _pool(generator, settings, pictures)
+    sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
+    encoder = _encoder(generator, settings)
+    objective_of_w = _objective_of_w(generator, settings, ALONE)
+    training = EncoderTraining(encoder, objective_of_w, settings.seed, 1e-4, 10, settings.precision)
+    encoder_step = _seconds(lambda: training.step(pool), generator)
+    weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
+    probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
+    colors = torch.zeros(generator.feature_channels(generator.feature_resolution) + 1, 3)
+    before = _encoder(generator, settings).requires_grad_(False)
+    objective = LayoutConsistencyObjective(generator, probe, colors, before, settings.obedience_batch_size)
+    obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
+    obedience_step = _seconds(lambda: obeying.step(pool), generator)
+    round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step
+    return Pace(inversion, round_seconds, obedience_step)
+
+
+class Rounds:
+    """Rounds of a training: samples, then the encoder's steps on them."""
+
+    def __init__(
+        self, generator: Generator, settings: TrainingSettings, pictures: SynthesisBackend, ranks: ProcessGroup
+    ) -> None:
+        """ranks: who takes the rounds together."""
+        self.size, self._steps = settings.round_size, settings.steps_per_round
+        self._pool = _pool(generator, settings, pictures, self.size, ranks)
+        objective = _objective_of_w(generator, settings, ranks)
+        encoder = _encoder(generator, settings)
+        self._training = EncoderTraining(encoder, objective, settings.seed, 1e-4, 1000, settings.precision, ranks)
+
+    def take(self) -> None:
+        """One more."""
+        self._pool.grow()
+        for _ in range(self._steps):
+            self._training.step(self._pool)
+
+
+def _pool(
+    generator: Generator,
+    settings: TrainingSettings,
+    pictures: SynthesisBackend | None,
+    samples: int = _SAMPLES,
+    ranks: ProcessGroup = ALONE,
+) -> SamplePool:
+    draws = torch.Generator().manual_seed(0)
+    sides = generator.label_features(generator.broadcast(generator.w_avg[None]))
+    weights = {r: 0.01 * torch.randn(_CLASSES, found.shape[1], generator=draws) for r, found in sides.items()}
+    transfer = LinearProbe(weights, torch.zeros(_CLASSES))
+    return SamplePool(generator, transfer.to(generator.device), settings.seed, samples, _CLASSES, pictures, ranks)
+
+
+def _objective_of_w(generator: Generator, settings: TrainingSettings, ranks: ProcessGroup) -> LatentObjective:
+    return LatentObjective(settings.batch_size, generator.latents, torch.eye(_DIRECTIONS, generator.w_dim), ranks)
+
+
+def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:
+    groups = (len(generator.coarse_slots), len(generator.middle_slots), len(generator.fine_slots))
+    shape = EncoderShape(
+        _CLASSES, generator.num_ws, generator.w_dim, groups, generator.feature_resolution, settings.encoder_width
+    )
+    with torch.random.fork_rng(devices=[]):
+        return LayoutEncoder(shape).to(generator.device)
+
+
+def _seconds(work: Callable[[], object], generator: Generator) -> float:
+    """The mean of two calls, after one to warm up."""
+    work()
+    _finish(generator)
+    started = time.perf_counter()
+    work()
+    work()
+    _finish(generator)
+    return (time.perf_counter() - started) / 2
+
+
+def _seconds_of_inversion(
+    generator: Generator, perceptual: PerceptualDistance, photos: int, settings: InversionSettings
+) -> float:
+    """Of so many photos, as a training would search for them; by a short search for the largest group of them."""
+    with torch.no_grad():
+        photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
+    count = max(len(group) for group in split_evenly(range(photos), generator.device))
+    short = dataclasses.replace(settings, steps=_INVERSION_STEPS)
+
+    def search(together: ThreadedRunner) -> None:
+        searches = [Inversion(generator, perceptual, photo, short) for _ in range(count)]
+        while not searches[0].done:
+            together.each([one.step for one in searches])
+        _finish(generator)
+
+    with ThreadedRunner(count) as together:
+        search(together)  # to warm up
+        started = time.perf_counter()
+        search(together)
+    seconds = time.perf_counter() - started
+    return seconds / count * photos * settings.all_steps / short.all_steps
+
+
+def _finish(generator: Generator) -> None:
+    if generator.device.type == "cuda":
+        torch.cuda.synchronize(generator.device)

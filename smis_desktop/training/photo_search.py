@@ -1,0 +1,154 @@
+"""The photos among a training's shots are looked for in the generator: several side by side, resumable exactly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.protocol import Generator
+from smis_desktop.personal_model.label_transfer import TrainingShot
+from smis_desktop.training.distributed import ProcessGroup
+from smis_desktop.training.events import InvertingShots, OnEvent, ShotInverted
+from smis_desktop.training.inversion import Inversion, InversionSettings, latent_pair
+from smis_desktop.training.oom import is_out_of_memory
+from smis_desktop.training.perceptual import PerceptualDistance
+from smis_desktop.training.store import TrainingStore
+from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
+
+_KEEP_EVERY = 20
+_UNDER_WAY = "inverting"
+"""Under this name the store has the searches under way, each shot's tensors under its number."""
+
+
+class ShotInversion:
+    """`latents()` gives those of all shots; what was found before is read from the store."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        open_perceptual: Callable[[], PerceptualDistance],
+        shots: Sequence[TrainingShot],
+        settings: InversionSettings,
+        store: TrainingStore,
+        on_event: OnEvent,
+        ranks: ProcessGroup,
+        starts: Callable[[], Sequence[Tensor | None]],
+    ) -> None:
+        """open_perceptual: called only if a photo is to be inverted. starts: so too, by all processes if by one; for
+        each shot the `w` [512] to begin at, None where the settings say where."""
+        self._generator, self._open_perceptual = generator, open_perceptual
+        self._shots, self._settings, self._store = shots, settings, store
+        self._on_event, self._ranks = on_event, ranks
+        self._perceptual: PerceptualDistance | None = None
+        self._find_starts = starts
+        self._starts: list[Tensor | None] = [None] * len(shots)
+
+    def latents(self) -> list[Tensor]:
+        """[1, num_ws, 512] of a picture that the generator made, else [2, num_ws, 512] as `latent_pair` gives them.
+
+        Every process takes the next photo in turn, and all of them get all latents."""
+        ranks = self._ranks
+        unknown = [number for number, shot in enumerate(self._shots) if not shot.is_known]
+        own = [number for number in unknown if number % ranks.count == ranks.rank]
+        found = {number: before for number in unknown if (before := self._read(number)) is not None}
+        missing = torch.tensor(float(sum(number not in found for number in own)))
+        ranks.all_reduce(missing)
+        if missing:
+            self._starts = list(self._find_starts())
+        for group in split_evenly(own, self._generator.device):
+            if any(number not in found for number in group):
+                found |= self._find_in_memory(group)
+        latents = []
+        for number, shot in enumerate(self._shots):
+            if shot.ws is not None:
+                of_shot = shot.ws[None]
+            elif shot.found is not None:
+                of_shot = shot.found
+            elif number in found:
+                of_shot = latent_pair(found[number])
+            else:
+                of_shot = torch.empty(2, self._generator.num_ws, self._generator.w_dim)
+            latents.append(ranks.told(of_shot.cpu(), number % ranks.count))
+        for number in unknown:
+            if number % ranks.count:
+                near, close = latents[number]
+                self._store.write(f"inverted-{number}", {"ws": near, "close_ws": close})
+        return latents
+
+    def _read(self, number: int) -> dict[str, Tensor] | None:
+        return self._store.read(f"inverted-{number}")
+
+    def _find_in_memory(self, group: list[int]) -> dict[int, dict[str, Tensor]]:
+        """One after the other if memory is too small for all at once, the first from where it had come to."""
+        try:
+            return self._find(group)
+        except (MemoryError, RuntimeError) as error:
+            if len(group) == 1 or not is_out_of_memory(error):
+                raise
+        found: dict[int, dict[str, Tensor]] = {}
+        for number in group:
+            found |= self._find([number])
+        return found
+
+    def _find(self, group: list[int]) -> dict[int, dict[str, Tensor]]:
+        """Of those in the group that are not found yet: a stop may have come when some of them were written."""
+        numbers = [number for number in group if self._read(number) is None]
+        searches = {number: self._begun(number) for number in numbers}
+        started = time.monotonic()
+        with ThreadedRunner(len(group)) as together:
+            while under_way := {number: search for number, search in searches.items() if not search.done}:
+                progress = together.each([search.step for search in under_way.values()])
+                step = max(one.step for one in progress)
+                pictures: tuple[np.ndarray, ...] = ()
+                if step % _KEEP_EVERY == 0:
+                    self._keep(searches)
+                    pictures = tuple(to_rgb8(search.best_draft()) for search in under_way.values())
+                self._on_event(
+                    InvertingShots(
+                        names=tuple(self._shots[number].name for number in under_way),
+                        numbers=tuple(number + 1 for number in under_way),
+                        count=len(self._shots),
+                        step=step,
+                        steps=self._settings.all_steps,
+                        best_loss=sum(one.best_loss for one in progress) / len(progress),
+                        pictures=pictures,
+                    )
+                )
+            results = dict(zip(searches, together.each([search.result for search in searches.values()]), strict=True))
+        seconds = (time.monotonic() - started) / max(1, len(searches))
+        found = {}
+        for number, result in results.items():
+            name = self._shots[number].name
+            by_label = self._starts[number] is not None
+            self._on_event(
+                ShotInverted(name, result.perceptual, result.psnr, result.latent_distance, seconds, by_label)
+            )
+            found[number] = {"ws": result.ws, "close_ws": result.reconstruction_ws}
+            self._store.write(f"inverted-{number}", found[number])
+        return found
+
+    def _begun(self, number: int) -> Inversion:
+        """Where it was left, or from the beginning."""
+        shot = self._shots[number]
+        if shot.picture is None:
+            raise ValueError(f"shot {shot.name} has neither a picture nor latents")
+        self._perceptual = self._perceptual or self._open_perceptual()
+        start = self._starts[number]
+        search = Inversion(self._generator, self._perceptual, shot.picture, self._settings, start)
+        prefix = f"{number}."
+        kept = self._store.read(_UNDER_WAY) or {}
+        state = {key.removeprefix(prefix): tensor for key, tensor in kept.items() if key.startswith(prefix)}
+        if state:
+            search.restore(state)
+        return search
+
+    def _keep(self, searches: dict[int, Inversion]) -> None:
+        states = {number: search.state() for number, search in searches.items()}
+        self._store.write(
+            _UNDER_WAY, {f"{number}.{key}": tensor for number, state in states.items() for key, tensor in state.items()}
+        )

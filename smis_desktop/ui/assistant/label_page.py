@@ -1,0 +1,361 @@
+"""Second step: the labels, painted on the same canvas with the same tools, the photo shining through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
+
+from smis_desktop.document.document import Document
+from smis_desktop.document.palette import EMPTY
+from smis_desktop.document.reduction import reduce_points
+from smis_desktop.errors import UserError
+from smis_desktop.formats.shots_folder import UNKNOWN as _UNKNOWN
+from smis_desktop.generators.part_prior import are_parts_known
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.ui.assistant.overlays import mark_cells, unsure_cells
+from smis_desktop.ui.assistant.reach_panel import ReachPanel
+from smis_desktop.ui.canvas.canvas import Canvas
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.panels.palette_dock import PaletteDock
+from smis_desktop.ui.panels.tool_bars import OptionsBar, ToolsBar
+from smis_desktop.ui.panels.underlay import UnderlayBar
+from smis_desktop.ui.tools.options import ToolOptions
+from smis_desktop.ui.widgets.controls import Pane
+from smis_desktop.ui.widgets.qimage import picture_to_qimage
+from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
+from smis_desktop.ui.window.shortcuts import Shortcuts
+
+_SIDE = 512
+_LEAST_LETTERS = 13
+"""Of a list above the canvas, in a narrow window."""
+_CELLS = 64
+"""Side of the map in which scribbles are counted: that of the features they are learned from."""
+SCRIBBLE_CELLS = 8
+"""As `fewshot.scribbles` has it, which the window does not load."""
+_DENSE_FROM = 0.5
+"""Share of labelled pixels above which labels look like areas, below like scribbles."""
+
+
+class LabelPage(QMainWindow):
+    """A small studio for one shot at a time. Labels are kept whenever another shot is chosen or the page is left."""
+
+    changed = Signal()
+    """Labels, classes or the kind of labels: what was learned from them is old."""
+
+    def __init__(
+        self, workspace: Workspace, dialogs: FileDialogs, settings: QSettings, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self._workspace, self._dialogs = workspace, dialogs
+        self._name: str | None = None
+        self._stored: tuple[bytes, object] | None = None
+        self._picture: np.ndarray | None = None
+        self._unsure: dict[str, np.ndarray] = {}
+        self.commands = Shortcuts(self, settings)
+        self.controller = DocumentController(self)
+        self.options = ToolOptions(self)
+        self.canvas = Canvas(self.controller, self.options)
+        self.commands.add_canvas_actions(self.canvas)
+        self.classes = PaletteDock(self.controller, self.commands)
+        self.underlay = UnderlayBar(self.canvas)
+        self.underlay.choice.setCurrentIndex(self.underlay.choice.findData("photo-under"))
+
+        self.choice = QComboBox()
+        self.choice.setAccessibleName(self.tr("Shot to label"))
+        self.choice.setPlaceholderText(self.tr("No shots yet"))
+        self.choice.currentIndexChanged.connect(lambda _: self._change_shot())
+        self.kind = QComboBox()
+        self.kind.setAccessibleName(self.tr("Kind of labels"))
+        self.kind.addItem(self.tr("Areas: all is labelled"), "dense")
+        self.kind.addItem(self.tr("Scribbles or points"), "sparse")
+        self.kind.setToolTip(
+            self.tr("Areas: every pixel has a class. Scribbles or points: what is not labelled is unknown.")
+        )
+        self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
+        self.rule = QComboBox()
+        self.rule.setAccessibleName(self.tr("How classes are learned"))
+        self.rule.setToolTip(
+            self.tr(
+                "How labels are carried over to other pictures. What is known of a generator's pictures, such as where "
+                "faces have eyes, hair and skin, makes up for few labels. The paper's vectors are for comparison."
+            )
+        )
+        self.rule.currentIndexChanged.connect(lambda _: self._set(transfer=self.rule.currentData()))
+        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
+        self.unsure_box.setToolTip(
+            self.tr(
+                "Hatched on the picture: where two classes seemed about equally likely before you corrected it. Look "
+                "there first for mistakes."
+            )
+        )
+        self.unsure_box.setChecked(True)
+        self.unsure_box.hide()
+        self.unsure_box.toggled.connect(lambda _: self._show_picture())
+        self._seen = QLabel()
+        self._seen.setProperty("role", "muted")
+        self.reach = ReachPanel()
+        self.reach.moved.connect(lambda top_k, threshold: self._set(top_k=top_k, threshold=round(threshold, 2)))
+        self.clear_button = QPushButton(self.tr("Clear"))
+        self.clear_button.clicked.connect(lambda: self.controller.do(lambda w: w.clear_layer(w.active_id)))
+        head = QWidget()
+        row = QHBoxLayout(head)
+        row.setContentsMargins(14, 8, 14, 4)
+        for one in (self.choice, self.kind, self.rule):  # else three long lines would make the window wide
+            one.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            one.setMinimumContentsLength(_LEAST_LETTERS)
+        row.addWidget(self.choice, 3)
+        row.addWidget(self.kind, 4)
+        row.addWidget(self.rule, 4)
+        row.addWidget(self.clear_button)
+        foot = QWidget()
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(14, 0, 14, 6)
+        row.addWidget(self._seen, 1)
+        row.addWidget(self.unsure_box)
+        body = QHBoxLayout()
+        body.setSpacing(8)
+        body.addWidget(Pane(self.tr("Labels"), self.canvas, self.underlay), 1)
+        body.addWidget(self.reach)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 8, 8)
+        column.addWidget(head)
+        column.addLayout(body, 1)
+        column.addWidget(foot)
+        self.setCentralWidget(middle)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, OptionsBar(self.commands, self.options))
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, ToolsBar(self.commands, self.options))
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.classes)
+        self._connect()
+        self.show_facts()
+
+    def fill(self) -> None:
+        """The shots, classes and the kind of labels as the folder has them."""
+        self.keep()
+        self.show_facts()
+        names = [shot.name for shot in self._workspace.shots()]
+        self._unsure = {name: cells for name, cells in self._unsure.items() if name in names}
+        chosen = self._name if self._name in names else None
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for name in names:
+            self.choice.addItem(name, name)
+        self.choice.setCurrentIndex(names.index(chosen) if chosen is not None else min(0, len(names) - 1))
+        self.choice.blockSignals(False)
+        if chosen is None or not self._is_as_stored(chosen):
+            self._name = None  # what is on the canvas is not to be kept under this name
+            self._change_shot()
+
+    def show_shot(self, name: str, certainty: np.ndarray | None = None) -> None:
+        """Label that one. certainty: float32 [r, r], of what was believed of it and is to be corrected."""
+        self.fill()
+        self.choice.setCurrentIndex(self.choice.findData(name))
+        document = self.controller.document
+        if certainty is None or document is None or self._name != name:
+            return
+        rows = np.arange(len(certainty)) * document.size // len(certainty)
+        self._unsure[name] = unsure_cells(certainty, document.label_map[np.ix_(rows, rows)])
+        self._show_picture()
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the labels are scribbles or points, and what they reach is shown."""
+        return bool(self.kind.currentData() == "sparse")
+
+    def keep(self) -> None:
+        """Write what was painted, if it has changed."""
+        document = self.controller.document
+        if document is None or self._name is None:
+            return
+        label_map = document.snapshot()
+        now = (label_map.tobytes(), document.palette)
+        if now == self._stored:
+            return
+        try:
+            if document.palette != self._workspace.palette:
+                self._workspace.set_palette(document.palette)
+            self._workspace.set_label(self._name, label_map)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        self._stored = now
+        self.changed.emit()
+
+    def _connect(self) -> None:
+        canvas, commands = self.canvas, self.commands
+        for command_id, act in (
+            ("edit.undo", self.controller.undo),
+            ("edit.redo", self.controller.redo),
+            ("edit.cancel", canvas.cancel),
+            ("tools.larger", self.options.grow),
+            ("tools.smaller", self.options.shrink),
+            ("classes.swap", self.options.swap_classes),
+            ("classes.add", self.classes.add_class),
+            ("view.zoom_in", canvas.zoom_in),
+            ("view.zoom_out", canvas.zoom_out),
+            ("view.zoom_fit", canvas.zoom_to_fit),
+            ("view.zoom_100", canvas.zoom_to_pixels),
+            ("view.mirror", canvas.mirror_view),
+        ):
+            commands[command_id].triggered.connect(lambda _=False, act=act: act())
+        for number in range(9):
+            commands[f"classes.{number + 1}"].triggered.connect(
+                lambda _=False, row=number: self.classes.choose_row(row)
+            )
+        self.classes.class_chosen.connect(self._choose_class)
+        self.options.class_chosen.connect(self.classes.choose_class)
+        self.controller.history_changed.connect(self._follow)
+        self.controller.stroke_ended.connect(self._follow)
+        self.controller.history_changed.connect(self._keep_scribbles)
+
+    def _choose_class(self, class_id: int) -> None:
+        self.options.choose_class(class_id)
+        if self.options.tool in ("eraser", "picker", "move", "pan", "zoom"):
+            self.options.set_tool("brush")
+
+    def _change_shot(self) -> None:
+        self.keep()
+        name = self.choice.currentData()
+        self._name = None  # as long as something else is on the canvas
+        if name is None:
+            return
+        try:
+            label, palette = self._workspace.label(name), self._workspace.palette
+            picture = self._workspace.picture(name)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        self.controller.place(Document.of_label_map(_paintable(label), palette, self.tr("Labels")))
+        self.commands.set_document_actions(True)
+        self.classes.set_palette(palette)
+        document = self.controller.document
+        assert document is not None, "it was placed just now"
+        self._stored = (document.snapshot().tobytes(), document.palette)
+        self._name, self._picture = name, picture
+        self._show_picture()
+        self._follow()
+
+    def _show_picture(self) -> None:
+        """Through the labels, with marks where it has some."""
+        cells = None if self._name is None else self._unsure.get(self._name)
+        self.unsure_box.setVisible(cells is not None)
+        if self._picture is None:
+            return
+        image = picture_to_qimage(self._picture)
+        if cells is not None and self.unsure_box.isChecked():
+            image = mark_cells(image, cells)
+        self.underlay.set_photo(image)
+
+    def _is_as_stored(self, name: str) -> bool:
+        """Whether the canvas shows what the folder has under the name: an import may have brought classes, and another
+        photo may have got a removed one's name."""
+        document = self.controller.document
+        if document is None or self._picture is None:
+            return False
+        try:
+            label, palette = self._workspace.label(name), self._workspace.palette
+            picture = self._workspace.picture(name)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return True
+        return (
+            palette == document.palette
+            and np.array_equal(picture, self._picture)
+            and np.array_equal(_paintable(label), document.snapshot())
+        )
+
+    def _show_rules(self, facts: WorkspaceFacts) -> None:
+        """Those that differ for this generator."""
+        self.rule.clear()
+        if are_parts_known(facts.generator_sha256):
+            self.rule.addItem(self.tr("With what is known"), "informed")
+            self.rule.addItem(self.tr("From these alone"), "probe")
+        else:
+            self.rule.addItem(self.tr("From these labels"), "informed")
+        self.rule.addItem(self.tr("As the paper does"), "vectors")
+        self.rule.setCurrentIndex(max(0, self.rule.findData(facts.transfer)))
+
+    def _change_kind(self) -> None:
+        self._set(label_kind=self.kind.currentData())
+        self._show_kind()
+
+    def _set(self, **fields: object) -> None:
+        facts = self._workspace.facts
+        if any(getattr(facts, name) != value for name, value in fields.items()):
+            self._workspace.change(**fields)
+            self.changed.emit()
+
+    def show_facts(self) -> None:
+        """What the folder says of the labels, and what is known of the generator's pictures by now."""
+        facts = self._workspace.facts
+        with QSignalBlocker(self.kind):
+            self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
+        with QSignalBlocker(self.rule):
+            self._show_rules(facts)
+        self.reach.show_facts(facts)
+        self._show_kind()
+
+    def _show_kind(self) -> None:
+        self.reach.setVisible(self.is_sparse)
+        self._follow()
+
+    def _keep_scribbles(self) -> None:
+        """At once, so that what they reach is seen while one scribbles on."""
+        if self.is_sparse and not self.controller.is_painting:
+            self.keep()
+
+    def _all_labels(self, own: np.ndarray) -> list[np.ndarray]:
+        """Those on the canvas, and what the other shots have."""
+        found = [own]
+        for shot in self._workspace.shots():
+            if shot.is_labelled and shot.name != self._name:
+                with suppress(UserError):  # of a damaged file is told when it is opened
+                    label = self._workspace.label(shot.name)
+                    if label is not None:
+                        found.append(label)
+        return found
+
+    def _follow(self) -> None:
+        editor = self.controller.editor
+        self.commands["edit.undo"].setEnabled(self.controller.can_undo)
+        self.commands["edit.redo"].setEnabled(self.controller.can_redo)
+        if editor is None or self.controller.is_painting:
+            return
+        share = float((editor.document.label_map != EMPTY).mean())
+        is_sparse = self.is_sparse
+        percent = round(100 * share)
+        if share == 0:
+            words = self.tr("Choose a class and paint where it is; the photo shines through.")
+        elif share < _DENSE_FROM and not is_sparse:
+            words = self.tr(
+                "{percent} % labelled. Leave it like that? Then choose scribbles above; else fill the rest."
+            )
+        elif share >= _DENSE_FROM and is_sparse:
+            words = self.tr("{percent} % labelled: these are areas rather than scribbles.")
+        elif is_sparse and are_landmarks(self._all_labels(editor.document.label_map)):
+            words = self.tr("A few points: landmarks. Each stands for the few pixels most like it, not for an area.")
+        elif is_sparse:
+            words = self.tr("{percent} % labelled: scribbles. What is like them belongs to their areas.")
+        else:
+            words = self.tr("{percent} % labelled")
+        self._seen.setText(words.format(percent=percent))
+
+
+def are_landmarks(labels: Sequence[np.ndarray]) -> bool:
+    """Whether sparse labels, uint8 [S, S] each, are a few points: as `fewshot.scribbles` tells it when it learns from
+    them."""
+    cells = [reduce_points(label, _CELLS, _UNKNOWN) for label in labels]
+    counts = np.concatenate([np.unique(one[one != _UNKNOWN], return_counts=True)[1] for one in cells])
+    return len(counts) > 0 and bool(np.sort(counts)[(len(counts) - 1) // 2] < SCRIBBLE_CELLS)
+
+
+def _paintable(label: np.ndarray | None) -> np.ndarray:
+    """A shot's label, or an empty one, in a size that the canvas takes."""
+    if label is None:
+        label = np.full((_SIDE, _SIDE), EMPTY, np.uint8)
+    return paintable_size(np.ascontiguousarray(label))

@@ -1,0 +1,134 @@
+"""An endless sheet of the generator's own pictures, to pick shots from."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QColor, QIcon, QPixmap, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.ui.widgets.controls import PercentSlider, PictureList
+from smis_desktop.ui.widgets.qimage import picture_to_qimage
+from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.workers.shot_messages import SampleShown
+
+_SIDE = 128
+_MORE = 15
+
+
+class SheetDialog(QDialog):
+    """Asks for more with `wanted` until the view is full, and then as often as somebody scrolls to the end; `picked`
+    brings what was chosen."""
+
+    wanted = Signal(tuple, float)
+    picked = Signal(list)
+    """Of `SampleShown`s."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Pictures of the generator"))
+        self._pictures: dict[int, SampleShown] = {}
+        self._truncation = 0.8
+        self._asked = 0
+        self.list = PictureList(
+            self.tr("Generated pictures"), _SIDE, (10, 12), QAbstractItemView.SelectionMode.MultiSelection
+        )
+        # A moment later: the list lays its pictures out only then, and the place of the scroll bar is known.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._ask_at_the_end)
+        self.list.verticalScrollBar().valueChanged.connect(lambda _: self._soon.start())
+        self.list.itemSelectionChanged.connect(self._count)
+        self.truncation = PercentSlider(
+            self.tr("Variety"), self.tr("Low: average pictures; high: unusual ones, with more mistakes")
+        )
+        self.truncation.show_fraction(self._truncation)
+        self.truncation.moved.connect(self._change_truncation)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(250)
+        self._later.timeout.connect(self._begin_again)
+        self._words = QLabel()
+        self._words.setProperty("role", "muted")
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.accepted.connect(self._take)
+        self.buttons.rejected.connect(self.reject)
+        foot = QHBoxLayout()
+        foot.addWidget(self.truncation, 1)
+        foot.addWidget(self._words)
+        foot.addWidget(self.buttons)
+        column = QVBoxLayout(self)
+        column.addWidget(self.list, 1)
+        column.addLayout(foot)
+        self.resize(5 * (_SIDE + 10) + 50, 620)
+        self._count()
+
+    def start(self) -> None:
+        """Ask for the first pictures."""
+        self._ask()
+
+    def show_picture(self, picture: SampleShown) -> None:
+        """One of those asked for."""
+        if picture.truncation != self._truncation or picture.seed >= self._asked:
+            return  # of a slider's place that was left
+        self._pictures[picture.seed] = picture
+        self.list.item(picture.seed).setIcon(QIcon(QPixmap.fromImage(picture_to_qimage(picture.picture))))
+        self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._soon.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._soon.start()
+
+    def _ask(self) -> None:
+        seeds = tuple(range(self._asked, self._asked + _MORE))
+        self._asked += _MORE
+        blank = QPixmap(_SIDE, _SIDE)
+        blank.fill(QColor(current_colors().raised))
+        for seed in seeds:
+            item = QListWidgetItem(QIcon(blank), "")
+            item.setToolTip(self.tr("Seed {seed}").format(seed=seed))
+            self.list.addItem(item)
+        self.wanted.emit(seeds, self._truncation)
+
+    def _ask_at_the_end(self) -> None:
+        """Where less than a row is left below, which is so too while there is nothing to scroll. Not before some of the
+        last ones are there, and not when nobody looks."""
+        bar = self.list.verticalScrollBar()
+        is_at_end = bar.value() >= bar.maximum() - _SIDE
+        if is_at_end and self.isVisible() and len(self._pictures) > self._asked - _MORE:
+            self._ask()
+
+    def _change_truncation(self, fraction: float) -> None:
+        self._truncation = fraction
+        self._later.start()
+
+    def _begin_again(self) -> None:
+        self._pictures.clear()
+        self.list.clear()
+        self._asked = 0
+        self._ask()
+
+    def _count(self) -> None:
+        count = len(self.list.selectedItems())
+        self._words.setText(
+            self.tr("Chosen: {count}").format(count=count) if count else self.tr("Click those to label")
+        )
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(count > 0)
+
+    def _take(self) -> None:
+        rows = sorted(self.list.row(item) for item in self.list.selectedItems())
+        self.picked.emit([self._pictures[row] for row in rows if row in self._pictures])
+        self.accept()

@@ -1,0 +1,1 @@
+"""The canvas: the layout on screen, and the pointer on it."""

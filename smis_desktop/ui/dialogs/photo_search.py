@@ -1,0 +1,108 @@
+"""Looking for a photo in the generator: a small window in which its picture grows beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from smis_desktop.ui.widgets.controls import ProgressLine
+from smis_desktop.ui.widgets.qimage import picture_to_qimage
+from smis_desktop.ui.widgets.telling import telling
+from smis_desktop.workers.photo_inversion import Inverted, Inverting, PhotoLayout
+from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
+
+_SIDE = 256
+
+FOUND_WELL, HARDLY_FOUND = 0.27, 0.38
+"""Perceptual distances: the page of the shots speaks of the same ones."""
+
+Deliver = Callable[[object], None]
+
+
+class PhotoInversionDialog(QDialog):
+    """`found` brings what the work found. Closing it gives up."""
+
+    found = Signal(object)
+    """An `Inverted` or a `PhotoLayout`."""
+    failed = Signal(str)
+    _arrived = Signal(object)
+
+    def __init__(
+        self, square: np.ndarray, work: Callable[[Deliver], WorkerProcess], words: str, parent: QWidget
+    ) -> None:
+        """square: the photo, uint8 [S, S, 3]. work: what looks for it, not started yet. words: what for."""
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Searching for the photo"))
+        self._work: WorkerProcess | None = work(telling(self, self._arrived.emit))
+        self._arrived.connect(self._receive)
+        self._grown = _picture_label(self.tr("As the generator shows it"))
+        given = _picture_label(self.tr("Your photo"))
+        _show(given, square)
+        self._grown.setText(self.tr("Looking for it…"))
+        pictures = QHBoxLayout()
+        pictures.addWidget(given)
+        pictures.addWidget(self._grown)
+        self._line = ProgressLine()
+        said = QLabel(words)
+        said.setProperty("role", "muted")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        column.addLayout(pictures)
+        column.addWidget(self._line)
+        column.addWidget(said)
+        column.addWidget(buttons)
+
+    def start(self) -> None:
+        """Begin looking."""
+        if self._work is not None:
+            self._line.set_fraction(0.0)
+            self._work.start()
+
+    def done(self, result: int) -> None:
+        """However it ends: nobody waits for the work any more."""
+        work, self._work = self._work, None
+        if work is not None:
+            work.cancel()
+        super().done(result)
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        if self._work is None:
+            return
+        match message:
+            case Inverting():
+                self._line.set_fraction(message.fraction)
+                if message.picture is not None:
+                    _show(self._grown, message.picture)
+            case Inverted() | PhotoLayout():
+                self.found.emit(message)
+                self.accept()
+            case WorkFailed():
+                self.failed.emit(message.text)
+                self.reject()
+            case WorkEnded():
+                words = self.tr("Looking for the photo's look was ended from outside (signal {number}); try again.")
+                self.failed.emit(words.format(number=message.killed_by))
+                self.reject()
+
+
+def _picture_label(name: str) -> QLabel:
+    label = QLabel()
+    label.setFixedSize(_SIDE, _SIDE)
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setAccessibleName(name)
+    return label
+
+
+def _show(label: QLabel, picture: np.ndarray) -> None:
+    smooth = Qt.TransformationMode.SmoothTransformation
+    image = picture_to_qimage(np.ascontiguousarray(picture)).scaled(
+        _SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, smooth
+    )
+    label.setPixmap(QPixmap.fromImage(image))

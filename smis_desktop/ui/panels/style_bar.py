@@ -1,0 +1,134 @@
+"""Under the photograph: a style to throw anew, its seed, how much of it to mix in, and whether to keep it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QIntValidator, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QLineEdit, QPushButton, QToolButton, QWidget
+
+from smis_desktop.document.style import Look
+from smis_desktop.ui.widgets.controls import PercentSlider
+from smis_desktop.ui.widgets.icons import ICON_GAP, tool_icon
+from smis_desktop.ui.window.style_model import MAX_SEED, StyleModel
+
+_LEAST_WIDTH = 330
+"""Where there is no more room, what the tooltips say too goes: the words beside seed and slider."""
+
+
+class StyleBar(QWidget):
+    """One row: "New style", the seed or the picture that the look comes from, the mixing slider, the lock."""
+
+    variations_wanted = Signal()
+
+    def __init__(self, chosen: StyleModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._chosen = chosen
+
+        self.new_style_button = QPushButton(tool_icon("new_style"), ICON_GAP + self.tr("New style"))
+        self.new_style_button.setIconSize(QSize(18, 18))
+        self.new_style_button.setToolTip(self.tr("Another look for the same layout (N)"))
+        self.new_style_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.new_style_button.clicked.connect(chosen.throw_seed)
+
+        self.wall_button = QToolButton()
+        self.wall_button.setIcon(tool_icon("wall"))
+        self.wall_button.setIconSize(QSize(18, 18))
+        self.wall_button.setToolTip(self.tr("Many looks side by side, to choose from (W)"))
+        self.wall_button.setAccessibleName(self.tr("Wall of variations"))
+        self.wall_button.clicked.connect(self.variations_wanted)
+
+        self._seed_name = QLabel(self.tr("Seed"))
+        self._seed_name.setProperty("role", "muted")
+        self._seed_field = QLineEdit()
+        self._seed_field.setValidator(QIntValidator(0, MAX_SEED, self))
+        self._seed_field.setFixedWidth(74)
+        self._seed_field.setAccessibleName(self.tr("Seed of the style"))
+        self._seed_field.setToolTip(self.tr("The number that names this style; type one to return to it"))
+        self._seed_field.editingFinished.connect(self._take_typed_seed)
+        self._seed_name.setBuddy(self._seed_field)
+        self._source = QLabel()
+        self._source.setProperty("role", "value")
+
+        self.mix = PercentSlider(
+            self.tr("Mixing"), self.tr("How much of the style is mixed in: 0 % is the layout's own look")
+        )
+        self.mix.moved.connect(lambda fraction: chosen.change(mix=fraction))
+
+        self.lock_button = QToolButton()
+        self.lock_button.setCheckable(True)
+        self.lock_button.setIconSize(QSize(18, 18))
+        self.lock_button.setAccessibleName(self.tr("Lock the style"))
+        self.lock_button.toggled.connect(chosen.lock)
+        chosen.lock_changed.connect(self._show_lock)
+        chosen.changed.connect(self._show)
+
+        self._row = row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 14, 0)
+        row.setSpacing(8)
+        row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self.setMinimumWidth(_LEAST_WIDTH)
+        row.addWidget(self.new_style_button)
+        row.addWidget(self.wall_button)
+        row.addSpacing(8)
+        row.addWidget(self._seed_name)
+        row.addWidget(self._seed_field)
+        row.addWidget(self._source)
+        row.addSpacing(8)
+        row.addWidget(self.mix, 1)
+        row.addWidget(self.lock_button)
+        self._show()
+        self._show_lock(chosen.is_locked)
+
+    def add_panel_button(self, action: QAction) -> None:
+        """What opens and closes the panel with everything else."""
+        button = QToolButton()
+        button.setDefaultAction(action)
+        button.setIconSize(QSize(18, 18))
+        self._row.addWidget(button)
+
+    def redraw_icons(self) -> None:
+        """In the colours of the present theme."""
+        self.new_style_button.setIcon(tool_icon("new_style"))
+        self.wall_button.setIcon(tool_icon("wall"))
+        self._show_lock(self._chosen.is_locked)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._leave_out_words()
+
+    def _leave_out_words(self) -> None:
+        is_seed = self._chosen.style.look.ws is None
+        self._seed_name.setVisible(is_seed)
+        self.mix.name_label.show()
+        if self._row.minimumSize().width() > self.width():
+            self._seed_name.hide()
+            self.mix.name_label.hide()
+
+    def _show(self) -> None:
+        style = self._chosen.style
+        self.mix.show_fraction(style.mix)
+        is_seed = style.look.ws is None
+        self._seed_field.setText(str(style.look.seed))
+        self._seed_field.setVisible(is_seed)
+        self._source.setVisible(not is_seed)
+        words = style.look.name
+        self._source.setText(words if len(words) <= 18 else words[:17] + "…")
+        self._source.setToolTip(self.tr("The look is that of: {name}").format(name=words))
+        self._leave_out_words()
+
+    def _show_lock(self, is_locked: bool) -> None:
+        self.lock_button.setChecked(is_locked)
+        self.lock_button.setIcon(tool_icon("lock" if is_locked else "unlock"))
+        self.lock_button.setToolTip(
+            self.tr("The style is locked: its looks stay whatever is opened or clicked; click to let it go")
+            if is_locked
+            else self.tr("Lock the style: it stays whatever is opened or returned to, its looks whatever is clicked")
+        )
+        self.new_style_button.setEnabled(not is_locked)
+        self._seed_field.setEnabled(not is_locked)
+
+    def _take_typed_seed(self) -> None:
+        self._seed_field.clearFocus()  # letters and digits are keys of the canvas again
+        seed = int(self._seed_field.text())
+        if seed != self._chosen.style.look.seed or self._chosen.style.look.ws is not None:
+            self._chosen.wear(Look(seed))

@@ -1,0 +1,114 @@
+"""The underlay: a photo to paint after, and what is seen through the layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QImage, QImageReader
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QWidget
+
+from smis_desktop.ui.canvas.canvas import Canvas
+from smis_desktop.ui.canvas.layout_image import UnderlayMode
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+
+_CHOICES: dict[str, tuple[str, UnderlayMode]] = {
+    "none": ("", "off"),
+    "picture-under": ("picture", "under"),
+    "picture-over": ("picture", "over"),
+    "photo-under": ("photo", "under"),
+    "photo-over": ("photo", "over"),
+}
+
+
+class UnderlayBar(QWidget):
+    """Chooses between the photograph as it is painted and a photo of one's own, under or over the layout."""
+
+    photo_wanted = Signal()
+    """A photo was chosen, but there is none yet."""
+
+    def __init__(self, canvas: Canvas, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._canvas = canvas
+        self._images: dict[str, QImage | None] = {"picture": None, "photo": None, "": None}
+        name = QLabel(self.tr("Underlay"))
+        name.setProperty("role", "muted")
+        self.choice = QComboBox()
+        self.choice.setAccessibleName(self.tr("Underlay of the layout"))
+        for key, words in (
+            ("none", self.tr("None")),
+            ("picture-under", self.tr("Photograph, under the layout")),
+            ("picture-over", self.tr("Photograph, over the layout")),
+            ("photo-under", self.tr("Own photo, under the layout")),
+            ("photo-over", self.tr("Own photo, over the layout")),
+        ):
+            self.choice.addItem(words, key)
+        self.choice.currentIndexChanged.connect(self._choose)
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.choice.setMinimumContentsLength(10)  # its longest words would widen the window past a small screen
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setValue(50)
+        self.opacity.setMinimumWidth(70)
+        self.opacity.setAccessibleName(self.tr("Opacity of what lies on top"))
+        self.opacity.setToolTip(self.tr("How much of what lies on top is seen"))
+        self.opacity.valueChanged.connect(lambda percent: canvas.set_underlay_opacity(percent / 100))
+        self.opacity.setEnabled(False)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 14, 0)
+        row.setSpacing(8)
+        row.addWidget(name)
+        row.addWidget(self.choice, 2)
+        row.addWidget(self.opacity, 1)
+
+    def set_picture(self, picture: QImage) -> None:
+        """The photograph as it is now."""
+        self._images["picture"] = picture
+        if self._source == "picture":
+            self._canvas.set_underlay(picture)
+
+    def set_photo(self, photo: QImage) -> None:
+        """A photo of one's own; it is shown at once."""
+        self._images["photo"] = photo
+        if self._source != "photo":
+            self.choice.setCurrentIndex(self.choice.findData("photo-under"))
+        else:
+            self._choose()
+
+    @property
+    def _source(self) -> str:
+        return _CHOICES[self.choice.currentData()][0]
+
+    def _choose(self) -> None:
+        source, mode = _CHOICES[self.choice.currentData()]
+        if source == "photo" and self._images["photo"] is None:
+            self.photo_wanted.emit()
+        self._canvas.set_underlay(self._images[source])
+        self._canvas.set_underlay_mode(mode)
+        self.opacity.setEnabled(mode != "off")
+
+
+class UnderlayPhoto(QObject):
+    """Brings photos to the underlay bar."""
+
+    def __init__(self, bar: UnderlayBar, dialogs: FileDialogs, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bar, self._dialogs = bar, dialogs
+        bar.photo_wanted.connect(self.ask)
+
+    def ask(self) -> None:
+        """For a photo's file."""
+        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
+        self._dialogs.ask_to_open(self.tr("Photo as underlay"), words, self.take)
+
+    def take(self, path: Path) -> None:
+        """The middle square of that photo; one that cannot be read is said so in a dialog."""
+        reader = QImageReader(str(path))
+        reader.setAutoTransform(True)
+        photo = reader.read()
+        if photo.isNull():
+            self._dialogs.complain(self.tr("{path} cannot be shown as a photo; choose another.").format(path=path))
+            return
+        side = min(photo.width(), photo.height())
+        left, top = (photo.width() - side) // 2, (photo.height() - side) // 2
+        self._bar.set_photo(photo.copy(left, top, side, side))

@@ -1,0 +1,115 @@
+"""The wall: the present layout in many looks side by side, painted in the background; a click takes one."""
+
+from __future__ import annotations
+
+import random
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.document.style import Look
+from smis_desktop.ui.widgets.controls import PictureList
+from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.window.style_model import MAX_SEED
+
+_COUNT = 12
+_SIDE = 180
+
+
+class VariationsWall(QDialog):
+    """Stays open beside the painting. `wanted` asks for a picture in a look; `show_picture` brings it."""
+
+    wanted = Signal(int, Look)
+    """Number on the wall, and the look to paint it in."""
+    taken = Signal(Look)
+    pinned = Signal(Look)
+    others_wanted = Signal()
+
+    def __init__(self, seeds: random.Random, parent: QWidget) -> None:
+        """seeds: where looks are drawn from."""
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Variations"))
+        self._seeds = seeds
+        self._looks: list[Look] = []
+        self._awaited: set[int] = set()
+        self.list = PictureList(
+            self.tr("Variations of the layout"), _SIDE, (12, 30), QAbstractItemView.SelectionMode.SingleSelection
+        )
+        self.list.setUniformItemSizes(True)
+        self.list.itemClicked.connect(self._take)
+        self.list.itemActivated.connect(self._take)
+        self._hint = QLabel()
+        self._hint.setProperty("role", "muted")
+        self.others_button = QPushButton(self.tr("Others"))
+        self.others_button.setToolTip(self.tr("Twelve other looks"))
+        self.others_button.clicked.connect(self.others_wanted)
+        self.pin_button = QPushButton(self.tr("Lay aside"))
+        self.pin_button.setToolTip(self.tr("Lay the chosen look aside, to come back to it"))
+        self.pin_button.setEnabled(False)
+        self.pin_button.clicked.connect(self._pin)
+        self.list.itemSelectionChanged.connect(lambda: self.pin_button.setEnabled(bool(self.list.selectedItems())))
+        row = QHBoxLayout()
+        row.addWidget(self._hint, 1)
+        row.addWidget(self.pin_button)
+        row.addWidget(self.others_button)
+        column = QVBoxLayout(self)
+        column.addWidget(self.list, 1)
+        column.addLayout(row)
+        self.resize(4 * (_SIDE + 12) + 44, 3 * (_SIDE + 30) + 80)
+
+    @property
+    def missing(self) -> int:
+        """How many pictures are still being painted."""
+        return len(self._awaited)
+
+    def throw(self) -> None:
+        """Other looks, none of them the same."""
+        self._looks = [Look(seed) for seed in self._seeds.sample(range(MAX_SEED), _COUNT)]
+        self.list.clear()
+        blank = QPixmap(_SIDE, _SIDE)
+        blank.fill(QColor(current_colors().raised))
+        for look in self._looks:
+            item = QListWidgetItem(QIcon(blank), self.tr("Seed {seed}").format(seed=look.seed))
+            item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
+            self.list.addItem(item)
+        self.paint_again()
+
+    def paint_again(self) -> None:
+        """The layout has changed: the same looks on it."""
+        self._awaited = set(range(len(self._looks)))
+        self._tell_missing()
+        for number, look in enumerate(self._looks):
+            self.wanted.emit(number, look)
+
+    def show_picture(self, number: int, picture: QImage) -> None:
+        """The picture of one place on the wall."""
+        item = self.list.item(number)
+        if item is not None:
+            ratio = self.devicePixelRatioF()
+            side = round(_SIDE * ratio)
+            smooth = Qt.TransformationMode.SmoothTransformation
+            pixmap = QPixmap.fromImage(picture.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, smooth))
+            pixmap.setDevicePixelRatio(ratio)
+            item.setIcon(QIcon(pixmap))
+        self._awaited.discard(number)
+        self._tell_missing()
+
+    def _tell_missing(self) -> None:
+        painting = self.tr("Painting… {done} of {count}").format(done=_COUNT - self.missing, count=_COUNT)
+        self._hint.setText(painting if self.missing else self.tr("Click a picture to paint on in its look."))
+
+    def _take(self, item: QListWidgetItem) -> None:
+        self.taken.emit(self._looks[self.list.row(item)])
+
+    def _pin(self) -> None:
+        self.pinned.emit(self._looks[self.list.currentRow()])

@@ -1,0 +1,211 @@
+"""Small controls: percent slider, number boxes, panes, picture lists, progress line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from PySide6.QtCore import QEasingCurve, QRectF, QSignalBlocker, QSize, Qt, QVariantAnimation, Signal
+from PySide6.QtGui import QColor, QHideEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.ui.widgets.theme import current_colors
+
+_ROOM = 7
+"""Pixels left and right of the number, as much as the theme gives to fields."""
+
+Box = TypeVar("Box", bound=QAbstractSpinBox)
+
+
+def roomy(box: Box) -> Box:
+    """The same box, its number off the border: a style sheet's padding does not reach what is inside a box without
+    arrows."""
+    box.lineEdit().setTextMargins(_ROOM, 0, _ROOM, 0)
+    return box
+
+
+class PercentSlider(QWidget):
+    """`moved` brings a fraction, 0–1, when a person moves it; `show_fraction` moves it silently."""
+
+    moved = Signal(float)
+
+    def __init__(
+        self, name: str, tip: str, say: Callable[[float], str] | None = None, parent: QWidget | None = None
+    ) -> None:
+        """say: a fraction in words, where per cent say little."""
+        super().__init__(parent)
+        self._in_words = say or (lambda fraction: self.tr("{percent} %").format(percent=round(100 * fraction)))
+        self.name_label = QLabel(name)
+        self.name_label.setProperty("role", "muted")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 100)
+        self.slider.setPageStep(10)
+        self.slider.setMinimumWidth(72)
+        self.slider.setAccessibleName(name)
+        self.slider.setToolTip(tip)
+        self.name_label.setToolTip(tip)
+        self._value = QLabel()
+        self._value.setProperty("role", "value")
+        self._value.setFixedWidth(42)
+        self._value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.name_label)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self._value)
+        self.slider.valueChanged.connect(self._tell)
+        self._say(0)
+
+    @property
+    def fraction(self) -> float:
+        """0–1."""
+        return self.slider.value() / 100
+
+    def show_fraction(self, fraction: float) -> None:
+        """Without telling anybody."""
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round(100 * fraction))
+        self._say(self.slider.value())
+
+    def _tell(self, percent: int) -> None:
+        self._say(percent)
+        self.moved.emit(percent / 100)
+
+    def _say(self, percent: int) -> None:
+        self._value.setText(self._in_words(percent / 100))
+
+
+class PictureList(QListWidget):
+    """Rows follow the width; nothing can be dragged about."""
+
+    def __init__(
+        self, accessible_name: str, side: int, room: tuple[int, int], selection: QAbstractItemView.SelectionMode
+    ) -> None:
+        """side: of the pictures, in pixels. room: how much wider and higher than a picture its cell is."""
+        super().__init__()
+        self.setAccessibleName(accessible_name)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setIconSize(QSize(side, side))
+        self.setGridSize(QSize(side + room[0], side + room[1]))
+        self.setSelectionMode(selection)
+
+
+class Pane(QFrame):
+    """Two of these side by side line up: head and foot are of the same height in all."""
+
+    def __init__(self, heading: str, body: QWidget, foot: QWidget | None = None) -> None:
+        super().__init__()
+        self.setObjectName("pane")
+        title = QLabel(heading)
+        title.setProperty("role", "heading")
+        self._detail = QLabel()
+        self._detail.setProperty("role", "muted")
+
+        head = QWidget()
+        head.setObjectName("paneHead")
+        head_row = QHBoxLayout(head)
+        head_row.setContentsMargins(14, 0, 14, 0)
+        head_row.addWidget(title)
+        head_row.addStretch(1)
+        head_row.addWidget(self._detail)
+
+        body.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addWidget(head)
+        column.addWidget(body, 1)
+        if foot is not None:
+            foot.setObjectName("paneFoot")
+            column.addWidget(foot)
+
+    def set_detail(self, text: str) -> None:
+        """The quiet words at the right end of the heading."""
+        self._detail.setText(text)
+
+
+_THICKNESS = 6
+_LIGHT = 0.28
+_ROUND_MS = 1400
+
+
+class ProgressLine(QWidget):
+    """Qt's own bar stands still under a style sheet when the end is not known, which looks like a hang."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Progress"))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._fraction = -1.0
+        self._run = QVariantAnimation(self)
+        self._run.setStartValue(0.0)
+        self._run.setEndValue(1.0)
+        self._run.setDuration(_ROUND_MS)
+        self._run.setLoopCount(-1)
+        self._run.setEasingCurve(QEasingCurve.Type.InOutSine)
+        self._run.valueChanged.connect(lambda _: self.update())
+
+    def set_fraction(self, fraction: float) -> None:
+        """0–1; negative: nobody knows."""
+        self._fraction = min(fraction, 1.0)
+        if fraction >= 0:
+            self.setAccessibleDescription(self.tr("{percent} %").format(percent=round(100 * self._fraction)))
+        else:
+            self.setAccessibleDescription("")
+        self._run_or_rest()
+        self.update()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._run_or_rest()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._run.stop()
+        super().hideEvent(event)
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, _THICKNESS)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        track = QRectF(self.rect())
+        round_end = track.height() / 2
+        painter.setBrush(QColor(current_colors().hover))
+        painter.drawRoundedRect(track, round_end, round_end)
+        if self._fraction < 0:
+            # In at the left end, out at the right one.
+            start = float(self._run.currentValue()) * (1 + _LIGHT) - _LIGHT
+            left, right = max(start, 0.0), min(start + _LIGHT, 1.0)
+        else:
+            left, right = 0.0, self._fraction
+        if right > left:
+            painter.setBrush(QColor(current_colors().accent))
+            width = max((right - left) * track.width(), track.height())
+            painter.drawRoundedRect(
+                QRectF(min(left * track.width(), track.width() - width), 0, width, track.height()), round_end, round_end
+            )
+        painter.end()
+
+    def _run_or_rest(self) -> None:
+        if self._fraction < 0 and self.isVisible():
+            if self._run.state() != QVariantAnimation.State.Running:
+                self._run.start()
+        else:
+            self._run.stop()

@@ -1,0 +1,131 @@
+"""The program's look: colours, font, and one style sheet over Qt's Fusion style."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from string import Template
+
+from PySide6.QtGui import QColor, QFont, QPalette
+from PySide6.QtWidgets import QApplication
+
+from smis_desktop.resources import resources_folder
+
+
+@dataclass(frozen=True)
+class ThemeColors:
+    """The colours by what they are for, `#rrggbb`. Text keeps a contrast of at least 4.5 : 1 on every ground."""
+
+    window: str
+    surface: str
+    raised: str
+    hover: str
+    border: str
+    text: str
+    muted: str
+    faint: str
+    accent: str
+    accent_bright: str
+    accent_soft: str
+    accent_line: str
+    accent_text: str
+    danger: str
+    canvas_ground: str
+
+
+# Greys that are nearly neutral, so that they tint neither the photograph nor the palette's colours; one warm accent.
+DARK = ThemeColors(
+    window="#151619",
+    surface="#1c1e22",
+    raised="#26292f",
+    hover="#333740",
+    border="#2e3138",
+    text="#eceef1",
+    muted="#a0a6b1",
+    faint="#666c78",
+    accent="#f2b463",
+    accent_bright="#ffc883",
+    accent_soft="#352b1f",
+    accent_line="#6b5230",
+    accent_text="#241803",
+    danger="#ff8d7a",
+    canvas_ground="#121316",
+)
+
+LIGHT = ThemeColors(
+    window="#e9eaed",
+    surface="#f8f8fa",
+    raised="#e2e4e9",
+    hover="#d3d6dd",
+    border="#cfd2d9",
+    text="#1b1d22",
+    muted="#50555f",
+    faint="#8a909c",
+    accent="#8a4f00",
+    accent_bright="#a86300",
+    accent_soft="#f5e3c8",
+    accent_line="#c99a55",
+    accent_text="#ffffff",
+    danger="#a82312",
+    canvas_ground="#c4c7ce",
+)
+
+THEMES = {"dark": DARK, "light": LIGHT}
+
+_current = DARK
+
+
+def current_colors() -> ThemeColors:
+    """The colours that the application is dressed in."""
+    return _current
+
+
+# Whichever of these the system has; all are drawn for screens.
+_FONT_FAMILIES = ["Inter", "SF Pro Text", "Segoe UI", "Cantarell", "Noto Sans", "Ubuntu", "DejaVu Sans"]
+_FONT_PIXELS = 13
+
+
+def apply_theme(application: QApplication, colors: ThemeColors = DARK) -> None:
+    """Dress the whole application, windows that are already open too."""
+    global _current
+    _current = colors
+    application.setStyle("Fusion")
+    application.setPalette(_qt_palette(colors))
+    font = QFont()
+    font.setFamilies(_FONT_FAMILIES)
+    font.setPixelSize(_FONT_PIXELS)
+    application.setFont(font)
+    sheet = (resources_folder() / "theme.qss").read_text(encoding="utf-8")
+    application.setStyleSheet(
+        Template(sheet).substitute(asdict(colors), icons=(resources_folder() / "icons").as_posix())
+    )
+
+
+def _qt_palette(colors: ThemeColors) -> QPalette:
+    # What no style sheet rule reaches (Qt's own dialogs, text selections) still comes out in our colours.
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for where, color in (
+        (role.Window, colors.window),
+        (role.WindowText, colors.text),
+        (role.Base, colors.surface),
+        (role.AlternateBase, colors.raised),
+        (role.Text, colors.text),
+        (role.Button, colors.raised),
+        (role.ButtonText, colors.text),
+        (role.BrightText, colors.danger),
+        (role.ToolTipBase, colors.raised),
+        (role.ToolTipText, colors.text),
+        (role.PlaceholderText, colors.faint),
+        (role.Highlight, colors.accent),
+        (role.HighlightedText, colors.accent_text),
+        (role.Link, colors.accent),
+        (role.Light, colors.hover),
+        (role.Midlight, colors.raised),
+        (role.Mid, colors.border),
+        (role.Dark, colors.window),
+        (role.Shadow, "#000000"),
+    ):
+        palette.setColor(where, QColor(color))
+    for where in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, where, QColor(colors.faint))
+    return palette

@@ -1,0 +1,262 @@
+"""The painting and its file: new, open, save, import, recover, and the question before anything is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from smis_desktop.document.document import Document, DocumentState
+from smis_desktop.document.palette import Palette
+from smis_desktop.errors import UserError
+from smis_desktop.formats.color_map import IsPhotograph
+from smis_desktop.formats.import_proposal import ImportProposal
+from smis_desktop.formats.open_raster import read_ora
+from smis_desktop.formats.photoshop import read_psd
+from smis_desktop.formats.project import SUFFIX, Project, read_project, write_project
+from smis_desktop.formats.recipe_png import read_recipe
+from smis_desktop.formats.recognise import propose_import
+from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder, RecoveryOffer
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.import_dialog import ImportDialog
+from smis_desktop.ui.window.autosave import Autosave
+from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
+
+
+class DocumentFiles(QObject):
+    """Knows which file the painting belongs to, and whether that is up to date."""
+
+    opened = Signal(Project)
+    """A whole project was opened: style, kept pictures and model come with it. Its document is on the controller."""
+    photograph_found = Signal(Path)
+    """What was opened shows no layout; one may be made from it."""
+    told = Signal(str)
+    """A passing message."""
+    changed = Signal()
+    """Name or state of the file may have changed."""
+
+    def __init__(
+        self,
+        controller: DocumentController,
+        dialogs: FileDialogs,
+        recent: RecentFiles,
+        recovery: RecoveryFolder | None,
+        collect: Callable[[], Project],
+    ) -> None:
+        """collect: the painting as a project, as it is now. recovery: None where autosaving is impossible."""
+        super().__init__()
+        self._controller, self._dialogs, self._recent, self._collect = controller, dialogs, recent, collect
+        self._recovery = recovery
+        self.path: Path | None = None
+        self._extras_changed = False
+        self.autosave = None if recovery is None else Autosave(recovery, self._unsaved)
+        if self.autosave is not None:
+            self.autosave.failed.connect(dialogs.complain)
+            controller.history_changed.connect(self.autosave.touch)
+        controller.history_changed.connect(self.changed)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.path.name if self.path else self.tr("Untitled")
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether there is something that no project file holds."""
+        return self._controller.document is not None and (self._controller.is_dirty or self._extras_changed)
+
+    def touch(self) -> None:
+        """Kept pictures have changed: they belong to the project too."""
+        self._extras_changed = True
+        if self.autosave is not None:
+            self.autosave.touch()
+        self.changed.emit()
+
+    def place(self, document: Document, path: Path | None = None) -> None:
+        """Begin with a document that is in that file, or in none."""
+        self.path, self._extras_changed = path, False
+        self._controller.place(document)
+        self.changed.emit()
+
+    def before_losing(self, then: Callable[[], None]) -> None:
+        """Do `then` once there is nothing to lose: at once, after saving, or after "Discard"."""
+        if not self.is_dirty:
+            then()
+            return
+        self._dialogs.ask_to_save_changes(self.name, lambda: self.save(then), then)
+
+    # Opening
+
+    def ask_to_open(self) -> None:
+        """Any file that this program can open."""
+        words = self.tr("Paintings and layouts (*.smis *.smis~ *.png *.ora *.psd *.json *.jpg *.bmp);;All files (*)")
+        self._dialogs.ask_to_open(self.tr("Open"), words, self.open)
+
+    def open(self, path: Path) -> None:
+        """A project, a picture with a recipe, a layered file, or a layout to import; asks before anything is lost."""
+        take = self._found_in(path)
+        if take is not None:
+            self.before_losing(take)
+
+    def open_without_asking(self, path: Path) -> bool:
+        """Returns whether it could be read; if not, a dialog says why and what is painted stays."""
+        take = self._found_in(path)
+        if take is not None:
+            take()
+        return take is not None
+
+    def _found_in(self, path: Path) -> Callable[[], None] | None:
+        """Reads the file, and changes nothing yet: what puts its content in the painting's place."""
+        try:
+            return self._read(path)
+        except IsPhotograph:
+            self.photograph_found.emit(path)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+        return None
+
+    def _read(self, path: Path) -> Callable[[], None]:
+        suffix = path.suffix.lower()
+        if suffix in (SUFFIX, SUFFIX + "~"):
+            project, own = read_project(path), path if suffix == SUFFIX else None
+
+            def take() -> None:
+                self._take_project(project, own)
+                self._recent.add(path)
+
+            return take
+        palette = self._palette
+        if suffix in (".ora", ".psd"):
+            state = read_ora(path, palette) if suffix == ".ora" else read_psd(path, palette)
+            return partial(self._take_state, state)
+        recipe = read_recipe(path) if path.is_file() else None
+        if recipe is not None:
+            return partial(self._take_project, recipe, None)
+        return self._imported(path, palette)
+
+    def _imported(self, path: Path, palette: Palette) -> Callable[[], None]:
+        """A layout of another program. What is certain is taken at once, the rest is asked. Raises UserError."""
+        proposal = propose_import(path, palette)
+        if proposal.is_certain:
+            return partial(self._take_label_map, proposal.label_map(), palette, proposal)
+
+        def ask() -> None:
+            dialog = ImportDialog(proposal, palette, self._dialogs.parent())  # type: ignore[arg-type]
+            dialog.accepted.connect(lambda: self._take_label_map(dialog.label_map(), palette, proposal))
+            dialog.open()
+
+        return ask
+
+    def ask_for_import(self) -> None:
+        """A layout into the present document's classes."""
+        words = self.tr("Layouts (*.png *.json *.bmp *.jpg *.webp *.tif);;All files (*)")
+        self._dialogs.ask_to_open(self.tr("Import layout"), words, self.open)
+
+    def ask_for_masks(self) -> None:
+        """A folder with one mask a class."""
+        self._dialogs.ask_for_folder(self.tr("Import folder of masks"), self.open)
+
+    def _take_label_map(self, label_map: np.ndarray, palette: Palette, proposal: ImportProposal) -> None:
+        self.place(Document.of_label_map(paintable_size(label_map), palette))
+        for note in proposal.notes:
+            self.told.emit(note)
+
+    def _take_state(self, state: DocumentState) -> None:
+        self.place(Document.from_state(state))
+
+    def _take_project(self, project: Project, path: Path | None) -> None:
+        self.place(Document.from_state(project.document), path)
+        self.opened.emit(project)
+
+    @property
+    def _palette(self) -> Palette:
+        document = self._controller.document
+        if document is not None:
+            return document.palette
+        if self.fallback_palette is not None:
+            return self.fallback_palette
+        raise UserError(self.tr("The model is still being opened; try again in a moment."))
+
+    fallback_palette: Palette | None = None
+    """The model's classes, for when nothing is painted yet."""
+
+    # Saving
+
+    def save(self, then: Callable[[], None] | None = None) -> None:
+        """To its file, or to one that is asked for; then `then`."""
+        if self.path is None:
+            self.save_as(then)
+        else:
+            self._write(self.path, then)
+
+    def save_as(self, then: Callable[[], None] | None = None) -> None:
+        """To a file that is asked for."""
+        if self._controller.document is None:
+            return
+        name = self.path.name if self.path else self.tr("painting") + SUFFIX
+        words = self.tr("Projects (*.smis)")
+        self._dialogs.ask_to_save(self.tr("Save"), name, words, lambda path: self._write(path, then))
+
+    def _write(self, path: Path, then: Callable[[], None] | None) -> None:
+        try:
+            write_project(path, self._collect())
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        self.path, self._extras_changed = path, False
+        self._controller.mark_saved()
+        if self.autosave is not None:
+            self.autosave.forget()
+        self._recent.add(path)
+        self.told.emit(self.tr("Saved {path}").format(path=path))
+        self.changed.emit()
+        if then is not None:
+            then()
+
+    # Recovery
+
+    def offers(self) -> tuple[RecoveryOffer, ...]:
+        """Paintings that outlived their window."""
+        return () if self._recovery is None else self._recovery.offers()
+
+    def restore(self, offer: RecoveryOffer) -> None:
+        """Take such a painting; it belongs to the file it came from, and is not saved there yet."""
+        assert self._recovery is not None
+        try:
+            project = self._recovery.load(offer)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        self._take_project(project, offer.origin)
+        editor = self._controller.editor
+        assert editor is not None
+        editor.mark_unsaved()
+        self.touch()
+        if self.autosave is not None:
+            self.autosave.save_now()
+        self._recovery.discard(offer)
+
+    def put_aside(self) -> bool:
+        """Bring the recovery file up to date, now. Whether there is one, to be offered should the program end."""
+        if self.autosave is None or not self.is_dirty:
+            return False
+        self.autosave.save_and_wait()
+        return True
+
+    def discard(self, offer: RecoveryOffer) -> None:
+        """It is not wanted."""
+        if self._recovery is not None:
+            self._recovery.discard(offer)
+
+    def close(self) -> None:
+        """The window closes in peace."""
+        if self.autosave is not None:
+            self.autosave.close()
+
+    def _unsaved(self) -> tuple[Project, Path | None] | None:
+        if not self.is_dirty or self._controller.is_painting:
+            return None
+        return self._collect(), self.path

@@ -1,0 +1,195 @@
+"""What the window does when something went wrong: catches it, says it, keeps the painting."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from smis_desktop.diagnostics.crash_marks import Crash
+from smis_desktop.diagnostics.report import diagnostics
+from smis_desktop.ui.widgets.icons import plain_icon
+from smis_desktop.ui.widgets.theme import current_colors
+
+_WIDTH = 520
+
+
+class FaultDialog(QDialog):
+    """A headline, a few sentences, the details for whoever can help; and what to do, one button each."""
+
+    def __init__(
+        self,
+        headline: str,
+        sentences: str,
+        details: str,
+        actions: list[tuple[str, Callable[[], object]]],
+        parent: QWidget | None = None,
+    ) -> None:
+        """details: plain text, hidden at first. actions: words and what they do; the first is the recommended one, and
+        each closes the dialog."""
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("SMIS Desktop"))
+        self.details = QPlainTextEdit(details)
+        self.details.setReadOnly(True)
+        self.details.setAccessibleName(self.tr("Details"))
+        self.details.setMinimumHeight(220)
+        self.details.hide()
+        self.copy_button = QPushButton(self.tr("Copy details"))
+        self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
+        self.details_button = QPushButton(self.tr("Show details"))
+        self.details_button.clicked.connect(self._show_details)
+        sign = QLabel()
+        sign.setPixmap(plain_icon("warning", current_colors().danger).pixmap(32, 32))
+        title = QLabel(headline)
+        title.setProperty("role", "title")
+        title.setWordWrap(True)
+        words = QLabel(sentences)
+        words.setWordWrap(True)
+        head = QHBoxLayout()
+        head.addWidget(sign)
+        head.addSpacing(8)
+        head.addWidget(title, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 22, 24, 18)
+        column.setSpacing(12)
+        column.addLayout(head)
+        column.addWidget(words)
+        column.addWidget(self.details, 1)
+        row = QHBoxLayout()
+        row.addWidget(self.details_button)
+        row.addWidget(self.copy_button)
+        row.addStretch(1)
+        self.action_buttons: list[QPushButton] = []
+        for text, act in reversed(actions):
+            button = QPushButton(text)
+            button.clicked.connect(lambda _=False, act=act: self._do(act))
+            row.addWidget(button)
+            self.action_buttons.insert(0, button)
+        self.action_buttons[0].setProperty("role", "primary")
+        self.action_buttons[0].setDefault(True)
+        column.addLayout(row)
+        self.action_buttons[0].setFocus()
+        self.setMinimumWidth(_WIDTH)
+
+    def _show_details(self) -> None:
+        self.details.show()
+        self.details_button.setEnabled(False)
+
+    def _do(self, act: Callable[[], object]) -> None:
+        self.accept()
+        act()
+
+
+log = logging.getLogger(__name__)
+
+
+class FaultReporting(QObject):
+    """Belongs to a window."""
+
+    told = Signal(str)
+    """A passing message."""
+    _caught = Signal(str, str)
+
+    def __init__(
+        self,
+        window: QWidget,
+        facts: Callable[[], Mapping[str, str]],
+        put_aside: Callable[[], bool],
+        save_as: Callable[[], object],
+    ) -> None:
+        """facts: what a report should say of the window. put_aside: brings the recovery file up to date; whether there
+        is one. save_as: lets the person save the painting."""
+        super().__init__(window)
+        self._window, self._facts, self._put_aside, self._save_as = window, facts, put_aside, save_as
+        self._places: set[str] = set()
+        # Faults of other threads come here too.
+        self._caught.connect(self._show_fault)
+
+    def copy_diagnostics(self) -> None:
+        """Onto the clipboard."""
+        QGuiApplication.clipboard().setText(diagnostics(self._facts()))
+        self.told.emit(self.tr("The diagnostics are on the clipboard; no names of yours are in them."))
+
+    @contextmanager
+    def catching(self) -> Iterator[None]:
+        """While this lasts, what no code has caught is logged and said; the window stays."""
+        before, thread_before = sys.excepthook, threading.excepthook
+
+        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+            log.critical("a fault in this program", exc_info=(kind, error, trace))
+            frames = traceback.extract_tb(trace)
+            place = f"{kind.__name__} {frames[-1].filename}:{frames[-1].lineno}" if frames else kind.__name__
+            self._caught.emit(place, "".join(traceback.format_exception(kind, error, trace)))
+
+        def thread_hook(arguments: threading.ExceptHookArgs) -> None:
+            if arguments.exc_value is not None:
+                hook(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+
+        sys.excepthook, threading.excepthook = hook, thread_hook
+        try:
+            yield
+        finally:
+            sys.excepthook, threading.excepthook = before, thread_before
+
+    def tell_of_crashes(self, crashes: Sequence[Crash]) -> None:
+        """What `take_crashes` found when the program was started."""
+        if not crashes:
+            return
+        crash = next((crash for crash in crashes if crash.trace), None)
+        if crash is None:
+            self.told.emit(self.tr("Last time, the program was ended before it could close."))
+            return
+        self._show(
+            FaultDialog(
+                self.tr("Last time, the program crashed"),
+                self.tr(
+                    "It was ended by a fault of its own, not by you. If something was not saved, you are asked "
+                    "whether to restore it.\n\nThe details say where the program was. They help whoever looks for the "
+                    "fault; your name and folders are taken out of them."
+                ),
+                diagnostics(self._facts(), crash.trace),
+                [(self.tr("Go on"), lambda: None)],
+                self._window,
+            )
+        )
+
+    def _show_fault(self, place: str, trace: str) -> None:
+        if place in self._places:
+            return  # a fault that returns with every picture is in the log each time, and said once
+        self._places.add(place)
+        is_aside = self._put_aside()
+        words = self.tr(
+            "What you just did may not have worked. This is a fault of the program, not yours; mostly one can go on."
+        )
+        if is_aside:
+            words += "\n\n" + self.tr(
+                "Your painting is still here, and a copy was just put aside: end the program, and it offers to restore "
+                "it when you start it again."
+            )
+        actions: list[tuple[str, Callable[[], object]]] = [(self.tr("Go on"), lambda: None)]
+        if is_aside:
+            actions.append((self.tr("Save painting as…"), self._save_as))
+        actions.append((self.tr("End program"), lambda: QApplication.exit(1)))
+        details = diagnostics(self._facts(), trace)
+        self._show(FaultDialog(self.tr("Something went wrong"), words, details, actions, self._window))
+
+    def _show(self, dialog: FaultDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()

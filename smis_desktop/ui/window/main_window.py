@@ -1,0 +1,470 @@
+"""The window: puts canvas, panels, preview and files together and passes word between them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow
+
+from smis_desktop.document.document import Document
+from smis_desktop.document.fidelity import LayoutFidelity
+from smis_desktop.document.palette import Palette
+from smis_desktop.document.style import Anchor
+from smis_desktop.errors import UserError
+from smis_desktop.formats.project import KeptPicture, Project
+from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
+from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES
+from smis_desktop.ui.assistant.personal_models import PersonalModels
+from smis_desktop.ui.canvas.canvas import Canvas
+from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.small_dialogs import NewDialog, RecoveryDialog
+from smis_desktop.ui.panels.layers_panel import LayersPanel
+from smis_desktop.ui.panels.palette_dock import PaletteDock
+from smis_desktop.ui.panels.preview_history import PreviewHistory
+from smis_desktop.ui.panels.preview_panel import PreviewPanel
+from smis_desktop.ui.panels.tool_bars import OptionsBar
+from smis_desktop.ui.panels.underlay import UnderlayBar, UnderlayPhoto
+from smis_desktop.ui.tools.options import ToolOptions
+from smis_desktop.ui.widgets.theme import THEMES, apply_theme
+from smis_desktop.ui.window.active_model import ActiveModel
+from smis_desktop.ui.window.arrangement import Arrangement
+from smis_desktop.ui.window.command_bindings import bind_commands, show_what_can_be_undone
+from smis_desktop.ui.window.document_controller import DocumentController
+from smis_desktop.ui.window.document_files import DocumentFiles
+from smis_desktop.ui.window.exports import Exports
+from smis_desktop.ui.window.fault_reporting import FaultReporting
+from smis_desktop.ui.window.following import Following
+from smis_desktop.ui.window.menus import build_menus
+from smis_desktop.ui.window.photo_start import PhotoStart
+from smis_desktop.ui.window.photograph import Photograph
+from smis_desktop.ui.window.preview_transport import LivePreview, OpenModel
+from smis_desktop.ui.window.project_state import ProjectState
+from smis_desktop.ui.window.shortcuts import Shortcuts
+from smis_desktop.ui.window.start_page import StartPage
+from smis_desktop.ui.window.status import StatusBar
+from smis_desktop.ui.window.style_controller import StyleController
+from smis_desktop.workers.messages import Failed, PicturePainted
+
+
+class MainWindow(QMainWindow):
+    """Left classes and layers, in the middle the layout, right its photograph."""
+
+    def __init__(
+        self,
+        preview: LivePreview,
+        open_model: OpenModel,
+        example_layout: Path,
+        seeds: random.Random,
+        settings: QSettings,
+        data_folder: Path,
+    ) -> None:
+        """preview: not started yet; the window owns it from here. open_model: how model files are opened.
+
+        example_layout: what "New from example" brings. seeds: where new styles are drawn from. settings: the person's
+        own. data_folder: for recovery files and the list of recent projects.
+        """
+        super().__init__()
+        self.setObjectName("window")
+        self.setAcceptDrops(True)
+        self.resize(QSize(1440, 900).boundedTo(self.screen().availableSize()))
+        self.preview = preview
+        preview.setParent(self)
+        self._settings = settings
+        self._example_layout = example_layout
+        self._waiting_layout: Path | None = None
+        self._waiting_palette: Palette | None = None
+        self._project_model: Path | None = None
+        self._closes_when_saved = False
+        self._may_close = False
+
+        self.commands = Shortcuts(self, settings)
+        self.dialogs = FileDialogs(self)
+        self.controller = DocumentController(self)
+        self.options = ToolOptions(self)
+        self.canvas = Canvas(self.controller, self.options)
+        self.commands.add_canvas_actions(self.canvas)
+        self.panel = PreviewPanel()
+        self.history = PreviewHistory()
+        self.style_desk = StyleController(self.controller, preview, self.history, self.dialogs, seeds, self)
+        self.tools = OptionsBar(self.commands, self.options)
+        self.classes = PaletteDock(self.controller, self.commands)
+        self.layers = LayersPanel(self.controller, self.commands)
+        self.underlay = UnderlayBar(self.canvas)
+        self.underlay_photo = UnderlayPhoto(self.underlay, self.dialogs, self)
+        self.workspaces = PersonalModels(data_folder, self.dialogs, settings, self)
+        self.start_page = StartPage()
+        self.status = StatusBar()
+        self.model = ActiveModel(preview, open_model, self.panel, self.dialogs, self)
+        self.photo_start = PhotoStart(self.dialogs, self.model.file, self)
+        self.painting = ProjectState(self.controller, self.style_desk.chosen, self.history, preview, self.model, self)
+        self.photograph = Photograph(self.controller, self.canvas, self.panel, self.history, self.painting.style, self)
+        self.following = Following(self.controller, self.style_desk.chosen, preview, self)
+        self.recent = RecentFiles(data_folder)
+        recovery = self._recovery(data_folder)
+        self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.painting.project)
+        self.files.setParent(self)
+        self.first_aid = FaultReporting(self, self._facts_for_help, self.files.put_aside, self.files.save_as)
+        self.exports = Exports(
+            self.controller,
+            preview,
+            self.dialogs,
+            self.painting.project,
+            self.photograph.pixels,
+            lambda: Path(self.files.name).stem,
+        )
+        self.exports.setParent(self)
+        self.arrangement = Arrangement(self)
+        self._recent_menu = build_menus(self, self.commands)
+        self.setStatusBar(self.status)
+        self.canvas.setFocus()
+        bind_commands(self)
+        self._connect_files()
+        self._connect_painting()
+        self._connect_pictures()
+        self.arrangement.restore(settings)
+        if settings.value("window/theme") == "light":
+            self.commands["view.light"].setChecked(True)
+        self.commands["file.export_picture"].setEnabled(False)
+        self._show_what_can_be_undone()
+        self._show_title()
+
+    def start(self, model: Path, layout: Path | None, palette: Palette | None) -> None:
+        """Begin: open the model, and show the layout or, without one, the start page. What cannot be read is said in a
+        dialog.
+
+        palette: the model's classes, when they are known before it is open: one can paint at once.
+        """
+        self.model.begin(model, palette)
+        if layout is None:
+            self.show_start_page()
+        else:
+            self._open_layout(layout)
+        self.preview.start()
+        self.workspaces.go_on()
+        offers = self.files.offers()
+        if offers:
+            dialog = RecoveryDialog(offers, self)
+            dialog.restored.connect(self.files.restore)
+            dialog.discarded.connect(self.files.discard)
+            self.show_dialog(dialog)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self.files.is_dirty and not self._may_close:
+            event.ignore()
+            self.files.before_losing(self._close_for_good)
+            return
+        if self.preview.is_saving:
+            # The picture was promised; the window goes as soon as it is on the disk.
+            self._closes_when_saved = True
+            self.status.tell(self.tr("Saving the picture before closing…"))
+            event.ignore()
+            return
+        self.arrangement.keep(self._settings)
+        self.preview.close(0.0)
+        self.workspaces.shut_down()
+        self.files.close()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        if paths:
+            self.open_any(paths[0])
+
+    def open_any(self, path: Path) -> None:
+        """A personal model, a checkpoint of a generator, or whatever can be painted on."""
+        if path.suffix.lower() == ".smismodel":
+            self.model.open(path)
+        elif path.suffix.lower() in CHECKPOINT_SUFFIXES:
+            self.workspaces.import_generator(path)
+        else:
+            self.files.open(path)
+
+    def show_start_page(self) -> None:
+        """What one can begin with."""
+        self.start_page.show_recent(self.recent.paths())
+        self.arrangement.show_start_page()
+        self.start_page.paint_button.setFocus()
+
+    def ask_for_size(self) -> None:
+        """Of an empty painting, which then takes this one's place."""
+        dialog = NewDialog(self)
+
+        def create() -> None:
+            size, palette = dialog.size_in_pixels, self.model.palette
+            if palette is not None:
+                self.files.before_losing(lambda: self.files.place(Document.blank(palette, size)))
+
+        dialog.accepted.connect(create)
+        dialog.open()
+
+    def paint_example(self) -> None:
+        """The example layout takes the painting's place."""
+        self.files.before_losing(lambda: self._open_layout(self._example_layout))
+
+    def ask_for_backend(self) -> None:
+        """What makes the pictures; another one opens the model anew."""
+        from smis_desktop.inference.backend_selection import backend_facts, choose_backend
+
+        facts = backend_facts()
+        dialog = BackendDialog(facts.chosen, facts.tests, self)
+
+        def take() -> None:
+            try:
+                choose_backend(dialog.chosen)
+            except UserError as error:
+                self.dialogs.complain(str(error))
+                return
+            self.model.reopen()
+
+        dialog.accepted.connect(take)
+        self.show_dialog(dialog)
+
+    def set_theme(self, is_light: bool) -> None:
+        """Of the whole program; remembered."""
+        name = "light" if is_light else "dark"
+        self._settings.setValue("window/theme", name)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        apply_theme(application, THEMES[name])
+        self.commands.redraw_icons()
+        self.style_desk.bar.redraw_icons()
+        self.style_desk.panel.redraw_icons()
+
+    def show_dialog(self, dialog: QDialog) -> None:
+        """Over the window, which goes on; gone when it is closed."""
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    # Who listens to whom
+
+    def _connect_files(self) -> None:
+        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self.start_page.paint_wanted.connect(self._paint_from_start)
+        self.start_page.new_wanted.connect(self.ask_for_size)
+        self.start_page.open_wanted.connect(self.files.ask_to_open)
+        self.start_page.recent_wanted.connect(self.files.open)
+        self.start_page.model_wanted.connect(self.workspaces.ask_for_new)
+        self.workspaces.open_wanted.connect(self.model.open)
+        self.workspaces.model_improved.connect(self.model.open)
+        self.workspaces.model_ready.connect(self.model.open)
+        self.photo_start.begun.connect(self._begin_with_photo)
+        self.files.photograph_found.connect(self.photo_start.begin)
+        self.files.opened.connect(self._take_project)
+        self.files.changed.connect(self._show_title)
+        for part in (self.files, self.exports, self.painting, self.photograph, self.style_desk, self.first_aid):
+            part.told.connect(self.status.tell)
+        self.controller.refused.connect(self.status.tell)
+
+    def _connect_painting(self) -> None:
+        self.classes.class_chosen.connect(self._choose_class)
+        self.options.class_chosen.connect(self.classes.choose_class)
+        self.canvas.view_changed.connect(self.status.show_zoom)
+        self.canvas.hovered.connect(self._show_under_cursor)
+        self.canvas.left.connect(lambda: self.status.show_under_cursor(""))
+        self.controller.replaced.connect(self._take_document)
+        self.controller.stroke_ended.connect(self._show_classes_that_wait)
+        for changed in (self.controller.history_changed, self.controller.painted, self.controller.stroke_ended):
+            changed.connect(self._show_what_can_be_undone)
+
+    def _connect_pictures(self) -> None:
+        self.style_desk.chosen.lock_changed.connect(self.commands["picture.lock_style"].setChecked)
+        self.style_desk.panel.visibilityChanged.connect(self.commands["view.style"].setChecked)
+        self.style_desk.bar.add_panel_button(self.commands["view.style"])
+        self.history.returned.connect(self._return_to)
+        self.history.changed.connect(self.files.touch)
+        self.model.palette_known.connect(self._take_palette)
+        self.model.opened.connect(self._take_model)
+        self.model.device_changed.connect(self._take_device)
+        self.photograph.detail_changed.connect(self.arrangement.picture_pane.set_detail)
+        self.photograph.measured.connect(self._show_fidelity)
+        self.preview.painted.connect(self._show_picture)
+        self.preview.saved.connect(self._picture_saved)
+        self.preview.failed.connect(self._stay_open)
+
+    # Layouts and projects
+
+    def _recovery(self, data_folder: Path) -> RecoveryFolder | None:
+        try:
+            return RecoveryFolder(data_folder)
+        except UserError as error:
+            sentence = str(error)
+            QTimer.singleShot(0, self, lambda: self.dialogs.complain(sentence))
+            return None
+
+    def _open_layout(self, path: Path) -> None:
+        if self.model.palette is None:
+            self._waiting_layout = path  # its classes come with the model
+        else:
+            self.files.open_without_asking(path)
+
+    def _paint_from_start(self) -> None:
+        if self.controller.document is None:
+            self._open_layout(self._example_layout)
+        else:
+            self.arrangement.show_painting()
+
+    def _take_document(self) -> None:
+        document = self.controller.document
+        assert document is not None, "told of a document that is not there"
+        self._waiting_palette = self._project_model = None
+        size = document.size
+        self.arrangement.layout_pane.set_detail(self.tr("{width} × {height}").format(width=size, height=size))
+        self.arrangement.show_painting()
+        self.canvas.setFocus()
+        self.classes.set_palette(document.palette)
+        self.history.show_kept(())
+        self.preview.set_anchor(None)
+        self.commands.set_document_actions(True)
+        self.photograph.forget_fidelity()
+        self.commands["edit.mirror"].setChecked(False)
+        self.following.ask()
+
+    def _take_project(self, project: Project) -> None:
+        # A person may have named the classes anew: those names outlive the opening of the model that they are for.
+        if project.model_path is not None and project.model_name != self.model.name:
+            self._project_model = Path(project.model_path).absolute()
+        self.painting.take(project)
+
+    def _begin_with_photo(self, document: Document, anchor: Anchor) -> None:
+        def begin() -> None:
+            self.files.place(document)
+            self.painting.take_photo(anchor)
+            self.following.ask()
+
+        self.files.before_losing(begin)
+
+    def _return_to(self, kept: KeptPicture) -> None:
+        # What is painted now would be lost: it is kept first, unless it is kept already.
+        document = self.controller.document
+        if document is not None and not self.painting.is_kept(document):
+            self.photograph.keep()
+        pictures, state, palette = self.history.kept, kept.document, self.model.palette
+        if document is not None and palette is not None and not _has_classes_of(palette, state.palette):
+            state = replace(state, palette=document.palette)  # it was kept with another model
+        self.files.place(Document.from_state(state), self.files.path)
+        self.painting.take_kept(kept, pictures)
+        self.files.touch()
+
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for path in self.recent.paths():
+            self._recent_menu.addAction(path.name, partial(self.files.open, path)).setToolTip(str(path))
+        if self._recent_menu.isEmpty():
+            self._recent_menu.addAction(self.tr("Nothing yet")).setEnabled(False)
+
+    def _show_title(self) -> None:
+        parts = [self.files.name + "[*]"] if self.controller.document is not None else []
+        if self.model.name is not None:
+            parts.append(self.model.name)
+        self.setWindowTitle(" — ".join([*parts, "SMIS Desktop"]) + ("" if parts else "[*]"))
+        self.setWindowModified(self.files.is_dirty)
+
+    # Painting
+
+    def _choose_class(self, class_id: int) -> None:
+        self.options.choose_class(class_id)
+        if self.options.tool in ("eraser", "picker", "move", "pan", "zoom"):
+            self.options.set_tool("brush")  # whoever picks a colour wants to paint with it
+
+    def _show_under_cursor(self, column: int, row: int) -> None:
+        document = self.controller.document
+        if document is None:
+            return
+        class_id = int(document.label_map[row, column])
+        known = {c.class_id: c.name for c in document.palette.classes}
+        name = known.get(class_id, self.tr("nothing said"))
+        self.status.show_under_cursor(self.tr("{name} · {x}, {y}").format(name=name, x=column, y=row))
+
+    def _show_what_can_be_undone(self) -> None:
+        show_what_can_be_undone(self.commands, self.controller)
+
+    # Pictures and models
+
+    def _show_picture(self, painted: PicturePainted) -> None:
+        self.photograph.show(painted)
+        if self.photograph.image is not None:
+            self.underlay.set_picture(self.photograph.image)
+        self.commands["file.export_picture"].setEnabled(True)
+        if painted.quality == "draft":
+            self.status.show_latency(painted.latency)
+
+    def _show_fidelity(self, obedience: LayoutFidelity) -> None:
+        self.status.show_fidelity(obedience.overall)
+        self.classes.show_followed(obedience)
+
+    def _picture_saved(self, path: Path) -> None:
+        self.status.tell(self.tr("Saved {path}").format(path=path))
+        if self._closes_when_saved and not self.preview.is_saving:
+            self.close()
+
+    def _stay_open(self, failure: Failed) -> None:
+        self._closes_when_saved = False
+
+    def _close_for_good(self) -> None:
+        self._may_close = True
+        self.close()
+
+    def _take_model(self) -> None:
+        about = self.model.about
+        assert about is not None, "told of a model that is not there"
+        self.status.show_device(about.device)
+        self._show_title()
+        self._project_model = None  # whichever comes next is another than the project's
+        if self.controller.document is None and self.arrangement.shows_painting:
+            # The layout to start from could not be read.
+            self.files.place(Document.blank(about.palette))
+        self.following.ask()
+
+    def _take_device(self, device: str) -> None:
+        self.status.show_device(device)
+        self.status.tell(self.tr("Too little memory: the photographs are made by {device} now").format(device=device))
+
+    def _take_palette(self, palette: Palette) -> None:
+        self.files.fallback_palette = palette
+        document = self.controller.document
+        if document is None:
+            self.classes.set_palette(palette)
+            if self._waiting_layout is not None:
+                layout, self._waiting_layout = self._waiting_layout, None
+                self.files.open_without_asking(layout)
+        else:
+            self._waiting_palette = None if self._can_stay(document.palette, palette) else palette
+            self._show_classes_that_wait()
+
+    def _can_stay(self, own: Palette, palette: Palette) -> bool:
+        """Whether a document's own classes serve for those of the model that has come."""
+        path = self.model.path
+        if path is not None and path.absolute() == self._project_model:
+            return set(palette.class_ids) <= set(own.class_ids)
+        return _has_classes_of(palette, own)
+
+    def _show_classes_that_wait(self) -> None:
+        if (
+            self._waiting_palette is not None and not self.controller.is_painting
+        ):  # other classes would break the stroke off
+            palette, self._waiting_palette = self._waiting_palette, None
+            self.controller.set_palette(palette)
+
+    def _facts_for_help(self) -> dict[str, str]:
+        document, about = self.controller.document, self.model.about
+        facts = {"Layout": "none" if document is None else f"{document.size}², {len(document.layers)} layers"}
+        if about is not None:
+            facts |= {"Model": about.name, "Generator": about.generator_name, "Device and backend": about.device}
+        return facts
+
+
+def _has_classes_of(model: Palette, own: Palette) -> bool:
+    """Whether `own` holds all classes of the model as they are. Ids alone say nothing: 1 is skin to one model, ground
+    to another."""
+    return set(model.classes) <= set(own.classes)

@@ -1,0 +1,106 @@
+"""A painting that begins as a photo: framed, found in the generator, read with the model's eyes, one layer a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from smis_desktop.document.document import Document, DocumentState
+from smis_desktop.document.layers import Layer
+from smis_desktop.document.palette import Palette
+from smis_desktop.document.style import Anchor
+from smis_desktop.errors import UserError
+from smis_desktop.formats.image_file import read_picture
+from smis_desktop.ui.assistant.framing import FramingDialog
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.photo_search import FOUND_WELL, HARDLY_FOUND, PhotoInversionDialog
+from smis_desktop.workers.photo_inversion import PhotoLayout, photo_layout
+
+_TOLD_FOR = 20_000
+"""Milliseconds: two sentences, while one looks at what was found."""
+
+
+class PhotoStart(QObject):
+    """`begun` brings the painting and what it is anchored to."""
+
+    begun = Signal(Document, Anchor)
+
+    def __init__(
+        self,
+        dialogs: FileDialogs,
+        model: Callable[[], tuple[Path, Palette, str] | None],
+        window: QMainWindow,
+    ) -> None:
+        """model: the file of the model that is open, its classes and its generator's name; None before there is one."""
+        super().__init__(window)
+        self._dialogs, self._model, self._window = dialogs, model, window
+
+    def ask(self) -> None:
+        """For a photo."""
+        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
+        self._dialogs.ask_to_open(self.tr("Layout from a photo"), words, self.begin)
+
+    def begin(self, path: Path) -> None:
+        """With that photo."""
+        model = self._model()
+        if model is None:
+            self._dialogs.complain(self.tr("The model is still being opened; try again in a moment."))
+            return
+        try:
+            photo = read_picture(path)
+        except UserError as error:
+            self._dialogs.complain(str(error))
+            return
+        model_path, palette, generator = model
+        framing = FramingDialog(photo, path.name, generator, self._window)
+        framing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        framing.framed.connect(lambda square: self.search(square, path.name, model_path, palette))
+        framing.open()
+
+    def search(self, square: np.ndarray, name: str, model_path: Path, palette: Palette) -> None:
+        """For the framed photo, uint8 [S, S, 3]."""
+        words = self.tr("About a minute. Then it can be repainted, class by class.")
+        dialog = PhotoInversionDialog(square, lambda tell: photo_layout(square, model_path, tell), words, self._window)
+
+        def take(found: PhotoLayout) -> None:
+            layout, ws = found.label_map, found.ws
+            for array in (layout, ws):
+                array.setflags(write=False)
+            self.begun.emit(layered(layout, palette), Anchor(layout, ws, name))
+            self._window.statusBar().showMessage(self._quality(found), _TOLD_FOR)
+
+        dialog.found.connect(take)
+        dialog.failed.connect(self._dialogs.complain)
+        dialog.show()
+        dialog.start()
+
+    def _quality(self, found: PhotoLayout) -> str:
+        figures = self.tr("({psnr:.1f} dB, perceptual distance {distance:.2f})").format(
+            psnr=found.psnr, distance=found.perceptual
+        )
+        if found.perceptual < FOUND_WELL:
+            return self.tr("Found well {figures}.").format(figures=figures)
+        if found.perceptual < HARDLY_FOUND:
+            return self.tr("Found {figures}. Where the two differ, the layout fits the photo less.").format(
+                figures=figures
+            )
+        return self.tr(
+            "Hardly found {figures}: the layout may fit little. Frame it better, or take another photo."
+        ).format(figures=figures)
+
+
+def layered(label_map: np.ndarray, palette: Palette) -> Document:
+    """uint8 [S, S] class ids → a document of one layer a class that occurs, in the palette's order from the bottom."""
+    layers: list[Layer] = []
+    for semantic_class in palette.classes:
+        mask = label_map == semantic_class.class_id
+        if mask.any():
+            pixels = np.where(mask, label_map, np.uint8(255)).astype(np.uint8)
+            layers.append(Layer(len(layers) + 1, semantic_class.name, pixels=pixels).trimmed())
+    if not layers:
+        return Document.blank(palette, len(label_map))
+    return Document.from_state(DocumentState(len(label_map), palette, tuple(layers), layers[-1].layer_id))

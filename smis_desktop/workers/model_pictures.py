@@ -1,0 +1,97 @@
+"""A small picture of each personal model, so that people tell them apart: a layout in its classes, and what it makes of
+it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from smis_desktop.errors import UserError
+from smis_desktop.personal_model.library import picture_path
+from smis_desktop.workers.picture_file import write_picture
+from smis_desktop.workers.process import Inbox, Send, WorkerProcess
+
+if TYPE_CHECKING:
+    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.inference.backends import SynthesisBackend
+    from smis_desktop.personal_model.model import PersonalModel
+
+log = logging.getLogger(__name__)
+
+SIDE = 256
+_INSET, _EDGE = 96, 3
+_TRUNCATION = 0.7
+
+
+@dataclass(frozen=True)
+class ModelPictured:
+    """The picture of that model lies beside it."""
+
+    path: Path
+
+
+def model_pictures(paths: tuple[Path, ...], deliver: Callable[[Any], None]) -> WorkerProcess:
+    """Not started yet. deliver: `ModelPictured` for each; models whose generator is not there are passed over."""
+    return WorkerProcess(picture_models, (paths,), deliver)
+
+
+def picture_models(send: Send, inbox: Inbox, paths: tuple[Path, ...]) -> None:
+    """The process's work."""
+    import torch
+
+    from smis_desktop.generators.store import is_installed, open_generator
+    from smis_desktop.inference.backend_selection import open_chosen_backend
+    from smis_desktop.personal_model.model_file import read_personal_model
+
+    threads = max(1, os.cpu_count() or 1)
+    torch.set_num_threads(threads)
+    opened: dict[str, tuple[Generator, SynthesisBackend]] = {}
+    for path in paths:
+        try:
+            model = read_personal_model(path)
+            name = model.generator_name
+            if name not in opened:
+                if not is_installed(name):
+                    continue
+                opened.clear()  # one at a time is enough memory
+                generator = open_generator(name)
+                opened[name] = generator, open_chosen_backend(generator, threads, lambda words, fraction: None)
+            keep_picture(path, *opened[name], model)
+        except UserError as error:
+            log.info("no picture of %s: %s", path.name, error)
+            continue
+        send(ModelPictured(path))
+
+
+def keep_picture(path: Path, generator: Generator, pictures: SynthesisBackend, model: PersonalModel) -> None:
+    """Beside the model's file. Raises UserError when the disk refuses, or the model is another generator's."""
+    write_picture(picture_path(path), picture_of(generator, pictures, model))
+
+
+def picture_of(generator: Generator, pictures: SynthesisBackend, model: PersonalModel) -> np.ndarray:
+    """uint8 [256, 256, 3]: what the model makes of a layout that it sees in a random picture, with that layout in the
+    corner. Models of other names get other pictures. Raises UserError when the model is another generator's."""
+    from smis_desktop.document.style import Style
+    from smis_desktop.generators.protocol import latents_of_seed
+    from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
+    from smis_desktop.personal_model.model import segment_latents
+
+    model.require(generator)
+    for network in (model.encoder, model.vectors, model.probe):
+        if network is not None:
+            network.to(generator.device)
+    seed = zlib.crc32(model.name.encode()) % 1_000_000
+    layout = segment_latents(generator, model, latents_of_seed(generator, seed, _TRUNCATION), SIDE)
+    request = PictureRequest(layout, Style.of_seed(seed), SIDE, "draft")
+    picture = Synthesizer(generator, model, pictures).render(request).picture.copy()
+    cells = np.arange(_INSET) * SIDE // _INSET
+    picture[-_INSET - _EDGE :, : _INSET + _EDGE] = 255
+    picture[-_INSET:, :_INSET] = model.palette.color_table[layout[np.ix_(cells, cells)]]
+    return picture

@@ -1,0 +1,126 @@
+"""What a probe reads in reduced features is what it reads in whole ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smis_desktop.generators.feature_basis import FeatureBasis, feature_basis
+from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.store import open_generator
+from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.training.sample_pool import SamplePool
+from tests.personal_model.landscapes_probe import landscapes_probe
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return open_generator("landscapes")
+
+
+@pytest.fixture(scope="module")
+def basis(generator: Generator) -> FeatureBasis:
+    return feature_basis(generator)
+
+
+@pytest.fixture(scope="module")
+def probe(generator: Generator) -> LinearProbe:
+    return landscapes_probe(generator)
+
+
+def features_of(generator: Generator, seed: int) -> dict[int, torch.Tensor]:
+    with torch.no_grad():
+        return generator.label_features(latents_of_seed(generator, seed, 1.0)[None])
+
+
+def test_a_probe_reads_the_same_classes_through_it(
+    generator: Generator, basis: FeatureBasis, probe: LinearProbe
+) -> None:
+    through = probe.through(basis)
+    alike = []
+    for seed in range(900, 912):
+        whole = features_of(generator, seed)
+        reduced = {r: steps.float() for r, steps in basis.reduced(whole).items()}
+        alike.append((probe.label(whole) == through.label(reduced)).float().mean())
+    assert torch.stack(alike).mean() > 0.98
+
+
+def test_reading_through_it_is_reading_what_it_turns_back_to(basis: FeatureBasis, probe: LinearProbe) -> None:
+    """Against the definition, in float64, on arbitrary bytes."""
+    draws = torch.Generator().manual_seed(5)
+    steps = {
+        r: torch.randint(-127, 128, (2, len(axes), r, r), generator=draws).double() for r, axes in basis.axes.items()
+    }
+    turned_back = {
+        r: torch.einsum("zk,nkhw->nzhw", basis.back[r].double(), x) + basis.mean[r].double()[:, None, None]
+        for r, x in steps.items()
+    }
+    expected = probe.double().scores(turned_back)
+    found = probe.float().through(basis).scores({r: x.float() for r, x in steps.items()}).double()
+    seen = torch.isfinite(expected)
+    assert torch.equal(seen, torch.isfinite(found))
+    assert (expected - found)[seen].abs().max() < 1e-3 * expected[seen].abs().max()
+
+
+def test_bytes_are_the_rounded_coordinates(generator: Generator, basis: FeatureBasis) -> None:
+    whole = features_of(generator, 950)
+    for r, steps in basis.reduced(whole).items():
+        assert steps.dtype == torch.int8
+        exact = torch.einsum(
+            "kz,nzhw->nkhw", basis.axes[r].double(), whole[r].double() - basis.mean[r].double()[:, None, None]
+        ).clamp(-127, 127)
+        assert (steps - exact).abs().max() <= 0.51
+
+
+def test_what_is_kept_of_it_is_all_of_it(generator: Generator, basis: FeatureBasis) -> None:
+    again = FeatureBasis.of_state(basis.state(), generator.device)
+    whole = features_of(generator, 951)
+    for r, steps in basis.reduced(whole).items():
+        assert torch.equal(steps, again.reduced(whole)[r])
+        assert torch.equal(basis.back[r], again.back[r])
+
+
+class _Shelf:
+    """Keeps all; counts what is asked for."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, torch.Tensor]] = {}
+        self.found: list[str] = []
+
+    def read(self, name: str) -> dict[str, torch.Tensor] | None:
+        if name in self.kept:
+            self.found.append(name)
+        return self.kept.get(name)
+
+    def write(self, name: str, tensors: dict[str, torch.Tensor]) -> None:
+        self.kept[name] = tensors
+
+
+class _NoFeatures:
+    """Stands for a backend that must not be asked."""
+
+    name, precision, lanes = "none", "float32", 1
+
+    def reduced_label_features(self, ws: torch.Tensor, basis: FeatureBasis) -> dict[int, torch.Tensor]:
+        pytest.fail("features were kept and are made again")
+
+
+def test_pools_with_and_without_kept_features_are_equal(generator: Generator, probe: LinearProbe) -> None:
+    shelf = _Shelf()
+    pools = [
+        SamplePool(generator, probe, 3, 2, 9),
+        SamplePool(generator, probe, 3, 2, 9, kept=shelf),
+        SamplePool(generator, probe, 3, 2, 9, _NoFeatures(), kept=shelf),  # type: ignore[arg-type]
+    ]
+    for pool in pools:
+        pool.grow()
+        pool.grow()
+    assert shelf.found == ["basis", "round-0", "round-1"]
+    del shelf.kept["basis"]
+    without_basis = SamplePool(generator, probe, 3, 2, 9, kept=shelf)
+    without_basis.grow()
+    assert shelf.found == ["basis", "round-0", "round-1"], "rounds of another basis are not read"
+    for pool in pools[1:]:
+        assert torch.equal(pool.w, pools[0].w)
+        assert torch.equal(pool.labels, pools[0].labels)
+    assert len(pools[0].labels.unique()) > 3, "pictures of several classes, or nothing was compared"

@@ -1,0 +1,232 @@
+"""Backends: the same pictures as torch, files made once, and torch when nothing else can be had."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from smis_desktop.errors import UserError
+from smis_desktop.generators.feature_basis import feature_basis
+from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.layers import Regions
+from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
+from smis_desktop.inference import backend_selection as backend_choice
+from smis_desktop.inference import openvino_backend as openvino_pictures
+from smis_desktop.inference.backend_selection import (
+    BACKENDS,
+    MIN_PSNR,
+    BackendMissing,
+    BackendName,
+    open_backend,
+    self_tests,
+)
+from smis_desktop.inference.backends import CachingBackend, TorchBackend
+from tests.small_generator import small_generator
+
+GENERATOR = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)
+openvino = pytest.importorskip("openvino")
+
+
+def silent(words: str, fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+def some_ws(seed: int = 3) -> torch.Tensor:
+    return GENERATOR.broadcast(GENERATOR.mapping(seeded_z(seed, GENERATOR.w_dim))).contiguous()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("backends")
+
+
+def test_openvino_in_float32_equals_torch(folder: Path) -> None:
+    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+    ws = some_ws()
+    with torch.inference_mode():
+        wanted, found = GENERATOR.structure(ws), pictures.structure(ws)
+        assert list(found.label_features) == sorted(wanted.label_features)
+        for side, features in wanted.label_features.items():
+            torch.testing.assert_close(found.label_features[side], features, atol=1e-3, rtol=1e-3)
+        assert GENERATOR.draft_sizes == (128, 512)
+        for side in GENERATOR.draft_sizes:
+            picture = pictures.finish(found, ws, side, None)
+            torch.testing.assert_close(picture, GENERATOR.finish(wanted, ws, side), atol=1e-3, rtol=1e-3)
+        masks = torch.zeros(2, 1, 64, 64)
+        masks[0, :, :32], masks[1, :, 32:] = 1, 1
+        two = torch.cat((ws, ws + 0.5))
+        regions = Regions(masks)
+        torch.testing.assert_close(
+            pictures.finish(found, two, 512, regions), GENERATOR.finish(wanted, two, 512, regions), atol=1e-3, rtol=1e-3
+        )
+
+
+@pytest.mark.parametrize("backend", ["openvino", "openvino-bf16"])
+def test_openvino_reduces_features_as_the_basis_does(folder: Path, backend: BackendName) -> None:
+    """To a step of a byte: what lies between two of them may be rounded to either."""
+    try:
+        pictures = open_backend(backend, GENERATOR, folder, 2, silent)
+    except BackendMissing as error:
+        pytest.skip(str(error))
+    basis = feature_basis(GENERATOR)
+    with torch.inference_mode():
+        wanted = basis.reduced(pictures.label_features(some_ws()), pictures.precision)
+        found = pictures.reduced_label_features(some_ws(), basis)
+    assert list(found) == list(wanted)
+    for side, steps in wanted.items():
+        assert steps.dtype == found[side].dtype == torch.int8
+        assert steps.shape == found[side].shape
+        assert steps.unique().numel() > 20, "features that are all alike compare nothing"
+        away = (steps.int() - found[side]).abs().float()
+        assert away.max() <= 1
+        assert away.mean() <= 0.05
+
+
+def test_the_first_run_of_a_part_is_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+    seen, run = [], openvino_pictures._Running.run
+
+    def watched(running: Any, inputs: list[np.ndarray]) -> Any:
+        seen.append("begun")
+        found = run(running, inputs)
+        seen.append("done")
+        return found
+
+    monkeypatch.setattr(openvino_pictures._Running, "run", watched)
+    together = threading.Barrier(4)
+
+    def ask(seed: int) -> None:
+        ws = some_ws(seed)
+        together.wait()
+        pictures.label_features(ws)
+
+    with torch.inference_mode(), ThreadPoolExecutor(4) as lanes:
+        list(lanes.map(ask, range(4)))
+    assert seen[:2] == ["begun", "done"]
+    assert len(seen) == 8
+
+
+def test_networks_are_converted_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+    with torch.inference_mode():  # parts that quick pictures need not are converted when they are asked for
+        pictures.finish(pictures.structure(some_ws()), some_ws(), 128, None)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("converted again")
+
+    monkeypatch.setattr(openvino, "convert_model", refuse)
+    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+    with torch.inference_mode():
+        assert pictures.finish(pictures.structure(some_ws()), some_ws(), 128, None).shape == (1, 3, 128, 128)
+    with pytest.raises(AssertionError, match="converted again"):  # other weights, other files
+        open_backend("openvino", small_generator(seed=5), folder, 2, silent)
+
+
+def test_an_interrupted_conversion_is_begun_again(tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(words: str, fraction: float) -> None:
+        if fraction > 0.3:  # one part of two is there
+            raise Enough
+
+    with pytest.raises(Enough):
+        open_backend("openvino", GENERATOR, tmp_path, 1, stop)
+    pictures = open_backend("openvino", GENERATOR, tmp_path, 1, silent)
+    assert pictures.name == "OpenVINO, float32"
+    assert not list(tmp_path.glob("*/growing-*"))
+
+
+def test_the_self_test_holds_every_backend_against_torch(folder: Path) -> None:
+    tests = {test.backend: test for test in self_tests(GENERATOR, folder, 2, silent)}
+    assert tests["torch"].max_difference == 0
+    assert tests["openvino"].max_difference <= 1e-3
+    assert not tests["openvino"].fault
+    reduced = tests["openvino-bf16"]
+    assert reduced.fault or reduced.psnr >= 45
+
+
+def test_full_faces_in_bfloat16_are_near_those_in_float32(faces: MobileStyleGAN, tmp_path: Path) -> None:
+    """With scales and small maps in bfloat16 too, the first of these was at 41.7 dB."""
+    try:
+        pictures = open_backend("openvino-bf16", faces, tmp_path, 2, silent)
+    except BackendMissing as error:
+        pytest.skip(str(error))
+    with torch.inference_mode():
+        for seed in (0, 1):
+            ws = faces.broadcast(faces.mapping(seeded_z(seed, faces.w_dim), 0.7)).contiguous()
+            found = pictures.finish(pictures.structure(ws), ws, faces.img_resolution, None).clamp(-1, 1)
+            error = (found - faces.synthesis(ws).clamp(-1, 1)).square().mean().item()
+            assert 10 * math.log10(4 / error) >= MIN_PSNR
+
+
+def test_structures_are_remembered_and_only_structural_slots_make_them() -> None:
+    computed = []
+
+    class Counting(TorchBackend):
+        def structure(self, ws: torch.Tensor):  # type: ignore[no-untyped-def]
+            computed.append(ws)
+            return super().structure(ws)
+
+    pictures = CachingBackend(Counting(GENERATOR), GENERATOR.fine_slots.start)
+    ws, other_style = some_ws(), some_ws().clone()
+    other_style[:, GENERATOR.fine_slots.start :] = 0
+    with torch.inference_mode():
+        assert pictures.structure(ws) is pictures.structure(other_style)
+        assert len(computed) == 1
+        pictures.structure(some_ws(9))
+    assert len(computed) == 2
+
+
+def test_without_openvino_torch_paints_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SMIS_BACKEND", "openvino")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    for name in ("quiet_openvino", "openvino_pictures"):
+        monkeypatch.delitem(sys.modules, f"smis_desktop.gan.{name}", raising=False)
+    with pytest.raises(BackendMissing):
+        open_backend("openvino", GENERATOR, tmp_path, 1, silent)
+    with caplog.at_level(logging.WARNING):
+        pictures = backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+    assert pictures.name == "torch, float32"
+    assert "OpenVINO is not installed" in caplog.text
+
+
+def test_the_choice_is_kept_and_a_new_machine_tests_itself_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("SMIS_BACKEND", raising=False)
+    assert backend_choice.backend_facts().tests == ()
+    backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+    tests = backend_choice.backend_facts().tests
+    assert {test["backend"] for test in tests} == set(BACKENDS)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("tested again")
+
+    monkeypatch.setattr(backend_choice, "self_tests", refuse)
+    backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+    for precision in ("float32", "bfloat16"):  # what a training was begun with counts for more than what is fastest
+        assert backend_choice.open_chosen_pictures(GENERATOR, 1, silent, precision).precision == precision
+    backend_choice.choose_backend("torch")
+    assert backend_choice.open_chosen_pictures(GENERATOR, 1, silent).name == "torch, float32"
+    with pytest.raises(UserError, match="abacus"):
+        backend_choice.choose_backend("abacus")
+    stored = tmp_path / "backends" / "choice.json"
+    stored.write_text("{")
+    assert backend_choice.backend_facts().chosen == "auto"
+    stored.write_text(json.dumps({"chosen": "abacus", "tests": [3]}))
+    assert backend_choice.backend_facts() == backend_choice.BackendFacts("auto", ())

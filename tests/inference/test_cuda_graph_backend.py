@@ -1,0 +1,141 @@
+"""Recorded pictures: new inputs every time, answers that stay, and no recording where none can be made.
+
+Recordings are played by a processor here, which leaves out nothing but CUDA itself; `--gpu` has the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.layers import Regions
+from smis_desktop.generators.protocol import Generator
+from smis_desktop.inference.backend_selection import BackendMissing, open_backend, self_tests
+from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
+from smis_desktop.inference.cpu_fallback_backend import CpuFallbackBackend
+from smis_desktop.inference.cuda_graph_backend import CapturedGraph, CudaGraphBackend, Work
+from tests.small_generator import small_generator
+from tests.small_stylegan2 import small_stylegan2
+
+MOBILE = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)
+STYLEGAN2 = small_stylegan2(1)
+
+
+class Recorder:
+    """Records on the processor: playing fills the first outputs anew, from what the recorded inputs hold."""
+
+    def __init__(self) -> None:
+        self.recordings = 0
+
+    def __call__(self, work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
+        self.recordings += 1
+        outputs = work(*inputs)
+
+        def play() -> None:
+            for place, value in zip(outputs, work(*inputs), strict=True):
+                place.copy_(value)
+
+        return CapturedGraph(play, outputs)
+
+
+def some_ws(generator: Generator, seed: int) -> torch.Tensor:
+    return generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim))).contiguous()
+
+
+def everything(pictures: SynthesisBackend, generator: Generator, ws: torch.Tensor) -> list[torch.Tensor]:
+    structure, labels = pictures.structure(ws), pictures.label_features(ws)
+    assert sorted(structure.label_features) == sorted(labels)
+    return [
+        structure.features,
+        *structure.label_features.values(),
+        *labels.values(),
+        *(pictures.finish(structure, ws, side, None) for side in generator.draft_sizes),
+    ]
+
+
+@pytest.mark.parametrize("generator", [MOBILE, STYLEGAN2], ids=["mobile", "stylegan2"])
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_a_recording_serves_every_picture_of_its_kind(generator: Generator, mode: type) -> None:
+    record = Recorder()
+    recorded, plain = CudaGraphBackend(generator, record), TorchBackend(generator, "bfloat16")
+    with mode():
+        first = everything(recorded, generator, some_ws(generator, 1))
+        kept = [tensor.clone() for tensor in first]
+        everything(recorded, generator, some_ws(generator, 2))
+        assert record.recordings == 2 + len(generator.draft_sizes)
+        for tensor, copy in zip(first, kept, strict=True):
+            assert torch.equal(tensor, copy), "a later picture changed an answer that was given"
+        for seed in (1, 2):
+            ws = some_ws(generator, seed)
+            for found, wanted in zip(
+                everything(recorded, generator, ws), everything(plain, generator, ws), strict=True
+            ):
+                torch.testing.assert_close(found, wanted, atol=0.05, rtol=0.05)
+    assert recorded.name == "torch, bfloat16, recorded"
+
+
+def test_what_cannot_be_recorded_is_computed_and_the_log_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    pictures = CudaGraphBackend(MOBILE, refuse)
+    ws = some_ws(MOBILE, 1)
+    with torch.inference_mode(), caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            found = pictures.structure(ws)
+        torch.testing.assert_close(found.features, TorchBackend(MOBILE, "bfloat16").structure(ws).features)
+    assert caplog.text.count("not permitted") == 1
+
+
+def test_too_little_memory_for_a_recording_is_the_processors_turn() -> None:
+    def full(work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    told: list[str] = []
+    pictures = CpuFallbackBackend(CudaGraphBackend(MOBILE, full), MOBILE, told.append)
+    ws = some_ws(MOBILE, 1)
+    with torch.inference_mode():
+        torch.testing.assert_close(pictures.structure(ws).features, MOBILE.structure(ws).features)
+    assert pictures.is_on_processor
+    assert len(told) == 1
+
+
+def test_regions_are_computed_as_torch_does() -> None:
+    masks = torch.zeros(2, 1, 64, 64)
+    masks[0, :, :32], masks[1, :, 32:] = 1, 1
+    ws = some_ws(MOBILE, 1)
+    two, regions = torch.cat((ws, ws + 0.5)), Regions(masks)
+    plain = TorchBackend(MOBILE, "bfloat16")
+    with torch.inference_mode():
+        wanted = plain.finish(plain.structure(ws), two, 512, regions)
+        recorded = CudaGraphBackend(MOBILE, Recorder())
+        found = recorded.finish(recorded.structure(ws), two, 512, regions)
+    torch.testing.assert_close(found, wanted, atol=0.05, rtol=0.05)
+
+
+def test_a_processor_has_nothing_to_record(tmp_path: Path) -> None:
+    with pytest.raises(BackendMissing, match="graphics cards"):
+        open_backend("torch-graphs", MOBILE, tmp_path, 1, lambda words, fraction: None)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("build", [small_generator, lambda: small_stylegan2(1)], ids=["mobile", "stylegan2"])
+def test_a_graph_of_cuda_makes_what_float32_makes(build: object, tmp_path: Path) -> None:
+    assert callable(build)
+    generator = build().to("cuda")
+    tests = {test.backend: test for test in self_tests(generator, tmp_path, 1, lambda words, fraction: None)}
+    assert not tests["torch-graphs"].fault
+    assert tests["torch-graphs"].psnr >= 45
+    pictures = open_backend("torch-graphs", generator, tmp_path, 1, lambda words, fraction: None)
+    for seed in (1, 2, 1):  # a recording that kept an earlier input would show
+        ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim).to("cuda"))).contiguous()
+        with torch.inference_mode():
+            for side in generator.draft_sizes:
+                found = pictures.finish(pictures.structure(ws), ws, side, None).clamp(-1, 1)
+                wanted = generator.finish(generator.structure(ws), ws, side).clamp(-1, 1)
+                assert 10 * torch.log10(4 / (found - wanted).square().mean()) >= 45

@@ -1,0 +1,230 @@
+"""From a layout to a picture: a pure function of the request, obedient to what is painted, deaf to what is not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from smis_desktop.document.style import Anchor, Look, Style
+from smis_desktop.errors import UserError
+from smis_desktop.generators.latents import seeded_z
+from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
+from tests.small_generator import small_generator
+from tests.small_model import small_model
+
+GENERATOR = small_generator(channels=(16, 16, 16, 16, 16, 8, 4))  # 512² pictures, two fine slot pairs
+
+
+@pytest.fixture(scope="module")
+def synthesizer() -> Synthesizer:
+    return Synthesizer(GENERATOR, small_model(GENERATOR))
+
+
+def layout(split: int = 60) -> np.ndarray:
+    painted = np.zeros((128, 128), np.uint8)
+    painted[:, split:] = 3
+    painted[90:] = 7
+    return painted
+
+
+def test_a_picture_is_a_function_of_its_request(synthesizer: Synthesizer) -> None:
+    request = PictureRequest(layout(), Style.of_seed(4, 0.7), size=128)
+    first, again = synthesizer.render(request), synthesizer.render(request)
+    assert first.picture.shape == (128, 128, 3)
+    assert first.picture.dtype == np.uint8
+    assert np.array_equal(first.picture, again.picture)
+    assert np.array_equal(first.ws, again.ws)
+    for change in (
+        {"layout": layout(20)},
+        {"style": Style.of_seed(5, 0.7)},
+        {"style": Style.of_seed(4, 0.0)},
+        {"refine_steps": 3},
+    ):
+        other = synthesizer.render(dataclasses.replace(request, **change))
+        assert not np.array_equal(first.ws, other.ws), change
+
+
+def test_without_mixing_the_seed_means_nothing(synthesizer: Synthesizer) -> None:
+    a = synthesizer.render(PictureRequest(layout(), Style.of_seed(1, 0.0)))
+    b = synthesizer.render(PictureRequest(layout(), Style.of_seed(2, 0.0)))
+    assert np.array_equal(a.picture, b.picture)
+
+
+def test_drafts_are_256_pixels_wide(synthesizer: Synthesizer) -> None:
+    drafted = synthesizer.render(PictureRequest(layout(), quality="draft"))
+    assert drafted.picture.shape == (256, 256, 3)
+
+
+def test_unknown_ids_count_as_not_painted(synthesizer: Synthesizer) -> None:
+    strange, empty = layout(), layout()
+    strange[:40] = 200
+    empty[:40] = 255
+    a, b = (synthesizer.render(PictureRequest(x, refine_steps=2)) for x in (strange, empty))
+    assert np.array_equal(a.ws, b.ws)
+
+
+def test_a_class_that_no_shot_held_does_not_break_refinement(synthesizer: Synthesizer) -> None:
+    painted = layout()
+    painted[:30] = 9
+    assert np.isfinite(synthesizer.render(PictureRequest(painted, refine_steps=2)).ws).all()
+
+
+def test_segments_in_the_palette_s_ids(synthesizer: Synthesizer) -> None:
+    result = synthesizer.render(PictureRequest(layout()))
+    found = synthesizer.segment(result.ws)
+    assert found.shape == (64, 64)
+    assert set(np.unique(found)) <= {0, 3, 7}
+
+
+def test_another_generator_is_refused(synthesizer: Synthesizer) -> None:
+    with pytest.raises(UserError, match="another generator"):
+        Synthesizer(small_generator(seed=1), synthesizer.model)
+
+
+def test_refinement_goes_on_from_earlier_latents_and_style_stays_free(synthesizer: Synthesizer) -> None:
+    request = PictureRequest(layout(), Style.of_seed(4), size=128)
+    first = synthesizer.render(dataclasses.replace(request, refine_steps=4))
+    again = synthesizer.render(dataclasses.replace(request, start_ws=first.ws))
+    np.testing.assert_allclose(again.ws, first.ws, atol=1e-6)
+    other_style = synthesizer.render(dataclasses.replace(request, start_ws=first.ws, style=Style.of_seed(9)))
+    structural = GENERATOR.fine_slots.start
+    np.testing.assert_allclose(other_style.ws[:structural], first.ws[:structural], atol=1e-6)
+    assert not np.allclose(other_style.ws[structural:], first.ws[structural:])
+
+
+def test_a_full_picture_tells_what_the_model_sees_in_it(synthesizer: Synthesizer) -> None:
+    result = synthesizer.render(PictureRequest(layout(), size=128))
+    assert result.seen is not None
+    np.testing.assert_array_equal(result.seen, synthesizer.segment(result.ws))
+    assert synthesizer.render(PictureRequest(layout(), quality="draft")).seen is None
+
+
+def test_each_fader_moves_its_own_slots(synthesizer: Synthesizer) -> None:
+    groups = {"coarse": GENERATOR.coarse_slots, "middle": GENERATOR.middle_slots, "fine": GENERATOR.fine_slots}
+    still = synthesizer.render(PictureRequest(layout(), Style(fine=0.0))).ws
+    for name, slots in groups.items():
+        moved = synthesizer.render(PictureRequest(layout(), Style(**{"fine": 0.0, name: 0.5}))).ws
+        changed = {slot for slot in range(len(still)) if not np.allclose(still[slot], moved[slot])}
+        assert changed == set(slots), name
+
+
+def test_the_look_of_a_picture_at_full_strength_is_that_picture(synthesizer: Synthesizer) -> None:
+    kept = synthesizer.render(PictureRequest(layout(20), Style.of_seed(7)))
+    style = Style(Look.of_latents(kept.ws, "kept"), coarse=1.0, middle=1.0)
+    again = synthesizer.render(PictureRequest(layout(), style))
+    np.testing.assert_allclose(again.ws, kept.ws, atol=1e-6)
+    exact = synthesizer.render(PictureRequest(layout(), exact_ws=kept.ws))
+    assert np.array_equal(exact.picture, kept.picture)
+
+
+def test_a_second_look_is_reached_by_degrees(synthesizer: Synthesizer) -> None:
+    def fine(blend: float) -> np.ndarray:
+        style = Style(Look(1), second=Look(2), blend=blend)
+        return synthesizer.render(PictureRequest(layout(), style)).ws[GENERATOR.fine_slots.start :]
+
+    np.testing.assert_allclose(fine(0.25), 0.75 * fine(0.0) + 0.25 * fine(1.0), atol=1e-5)
+    second = synthesizer.render(PictureRequest(layout(), Style.of_seed(2))).ws[GENERATOR.fine_slots.start :]
+    np.testing.assert_allclose(fine(1.0), second, atol=1e-6)
+
+
+def test_a_class_wears_its_own_look_and_the_rest_stays(synthesizer: Synthesizer) -> None:
+    plain = PictureRequest(layout(), Style.of_seed(1), size=512)
+    one, other = (synthesizer.render(dataclasses.replace(plain, style=Style.of_seed(seed))).picture for seed in (1, 2))
+    seen = synthesizer.render(plain).seen
+    assert seen is not None
+    class_id = int(np.bincount(seen[seen != 255]).argmax())
+    style = Style.of_seed(1).with_class_look(class_id, Look(2))
+    dressed = synthesizer.render(dataclasses.replace(plain, style=style)).picture
+    worn = (seen == class_id).repeat(8, 0).repeat(8, 1)
+    inside = worn & ~_near_a_border(worn)
+    outside = ~worn & ~_near_a_border(worn)
+
+    def distance(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+        return float(np.abs(a[where].astype(float) - b[where]).mean())
+
+    assert distance(dressed, other, inside) < 0.2 * distance(one, other, inside)
+    assert distance(dressed, one, outside) < 0.2 * distance(one, other, outside)
+    undressed = style.with_class_look(class_id, None)
+    assert np.array_equal(synthesizer.render(dataclasses.replace(plain, style=undressed)).picture, one)
+
+
+def test_a_class_that_is_not_the_model_s_dresses_nobody(synthesizer: Synthesizer) -> None:
+    request = PictureRequest(layout(), Style.of_seed(1), size=128)
+    dressed = dataclasses.replace(request, style=request.style.with_class_look(200, Look(2)))
+    assert np.array_equal(synthesizer.render(dressed).picture, synthesizer.render(request).picture)
+
+
+def test_the_look_of_another_generator_s_picture_is_refused(synthesizer: Synthesizer) -> None:
+    foreign = Look.of_latents(np.zeros((3, 8)), "cat.jpg")
+    with pytest.raises(UserError, match=r"cat\.jpg"):
+        synthesizer.render(PictureRequest(layout(), Style(foreign)))
+
+
+def _near_a_border(mask: np.ndarray, reach: int = 24) -> np.ndarray:
+    near = np.zeros_like(mask)
+    for axis in (0, 1):
+        for shift in (-reach, reach):
+            near |= mask != np.roll(mask, shift, axis)
+    return near
+
+
+def test_a_painting_that_began_as_a_photo_is_that_photo_until_it_is_repainted(synthesizer: Synthesizer) -> None:
+    photo = synthesizer.render(PictureRequest(layout(40), Style.of_seed(7), refine_steps=3))
+    style = Style(Look.of_latents(photo.ws, "photo"))
+    anchor = Anchor(layout(40), photo.ws, "photo")
+    same = synthesizer.render(PictureRequest(layout(40), style, anchor=anchor))
+    np.testing.assert_allclose(same.ws, photo.ws, atol=1e-6)
+    repainted = synthesizer.render(PictureRequest(layout(70), style, anchor=anchor))
+    plain = synthesizer.render(PictureRequest(layout(70), style))
+    before = synthesizer.render(PictureRequest(layout(40), style))
+    structural = slice(0, GENERATOR.fine_slots.start)
+    moved = (repainted.ws - photo.ws)[structural]
+    np.testing.assert_allclose(moved, (plain.ws - before.ws)[structural], atol=1e-5)
+
+
+def test_of_an_earlier_refinement_a_part_stays(synthesizer: Synthesizer) -> None:
+    refined = synthesizer.render(PictureRequest(layout(40), refine_steps=5)).ws
+    plain = synthesizer.render(PictureRequest(layout(40))).ws
+    anchor = Anchor(layout(40), refined, weight=0.7, keeps_style=False)
+    again = synthesizer.render(PictureRequest(layout(40), anchor=anchor)).ws
+    np.testing.assert_allclose(again, plain + 0.7 * (refined - plain), atol=1e-5)
+
+
+def test_what_the_layout_leaves_open_comes_from_the_look(synthesizer: Synthesizer) -> None:
+    """The layout that the model sees in a picture, and all that this layout leaves open in it, are the picture."""
+    own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0].numpy()
+    seen = synthesizer.segment(own)
+    synthesizer = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=None))
+    whole = synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=1.0)))
+    np.testing.assert_allclose(whole.ws, own, atol=1e-4)
+
+    plain, half = (synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=v))) for v in (0.0, 0.5))
+    np.testing.assert_allclose(half.ws, (plain.ws + own) / 2, atol=1e-4)
+
+
+def test_what_moves_no_class_comes_first_from_the_look(synthesizer: Synthesizer) -> None:
+    """Of a look that is one step along a direction and one across it, a small variety gives the latter."""
+    latents = GENERATOR.latents
+    directions = torch.eye(GENERATOR.w_dim)[:2]
+    knowing = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=directions))
+    own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0]
+    seen = knowing.segment(own.numpy())
+    plain, half, whole = (
+        latents.whiten(torch.from_numpy(knowing.render(PictureRequest(seen, Style.of_seed(8, variety=v))).ws))[0]
+        for v in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_allclose(whole, latents.whiten(own[0]), atol=1e-3)
+    np.testing.assert_allclose(half[2:], whole[2:], atol=1e-3)
+    np.testing.assert_allclose(half[:2], (plain + (whole - plain) / 8)[:2], atol=1e-3)
+
+
+def test_a_photo_that_is_repainted_keeps_its_own_build(synthesizer: Synthesizer) -> None:
+    own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(9, GENERATOR.w_dim)))[0].numpy()
+    seen = synthesizer.segment(own)
+    anchored = PictureRequest(
+        seen, dataclasses.replace(Style.of_seed(3), variety=1.0, fine=0.0), anchor=Anchor(seen, own)
+    )
+    np.testing.assert_allclose(synthesizer.render(anchored).ws, own, atol=1e-4)

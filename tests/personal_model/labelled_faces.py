@@ -1,0 +1,29 @@
+"""The faces that ship labelled by hand."""
+
+from __future__ import annotations
+
+from smis_desktop.formats.generated_pictures import read_generated_pictures
+from smis_desktop.formats.shots_folder import read_shots
+from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.personal_model.label_transfer import LatentShot
+from smis_desktop.personal_model.model import layout_channels
+from smis_desktop.resources import resources_folder
+
+CLASSES, SKIN = 12, 1
+
+
+def labelled_faces(generator: Generator) -> list[LatentShot]:
+    """generator: `faces`."""
+    folder = resources_folder() / "faces-shots"
+    shots, generated = read_shots(folder), read_generated_pictures(folder)
+    assert generated is not None
+    assert shots.palette.num_classes == CLASSES
+    made = generated.by_name()
+    return [
+        LatentShot(
+            shot.name,
+            latents_of_seed(generator, made[shot.name].seed, made[shot.name].truncation),
+            layout_channels(shot.label_map, shots.palette, "dense", 64),
+        )
+        for shot in shots.shots
+    ]
