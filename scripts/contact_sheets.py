@@ -1,13 +1,19 @@
-"""Makes the contact sheets of docs/gallery.md: `python scripts/contact_sheets.py`, some minutes on two cores.
+"""Makes the contact sheets of docs/gallery.md and README.md: `python scripts/contact_sheets.py`, some minutes on two
+cores.
 
 Everything comes from what ships: the personal model for faces, the layouts of its shots and the example, and layouts
-that this script scribbles, clumsy on purpose. Nothing is picked: the layouts are the first ones, the seeds count up.
+that this script draws, clumsy on purpose. In the gallery nothing is picked: the layouts are the first ones, the seeds
+count up. The picture of classes of one's own needs a model of landscapes, and is left as it is without one:
+
+    smis train resources/landscapes-shots --generator landscapes --samples 1280 --out build/landscapes.smismodel
+    python scripts/contact_sheets.py --landscapes build/landscapes.smismodel
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +29,11 @@ from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
 from smis_desktop.document.style import FIRST_SEED, Style  # noqa: E402
 from smis_desktop.formats.contact_sheet import contact_sheet  # noqa: E402
 from smis_desktop.formats.shots_folder import read_layout  # noqa: E402
+from smis_desktop.generators.latents import seeded_z  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.inference.backend_selection import open_chosen_backend  # noqa: E402
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer  # noqa: E402
+from smis_desktop.landscapes.rendering import class_map  # noqa: E402
 from smis_desktop.personal_model.model_file import read_personal_model  # noqa: E402
 from smis_desktop.resources import default_model_path, example_layout_path  # noqa: E402
 from smis_desktop.workers.picture_file import write_picture  # noqa: E402
@@ -35,6 +43,9 @@ PICTURES = CHECKOUT / "docs" / "images"
 SIDE, CELL = 256, 176
 STYLES = 6
 LAYOUTS = 5
+README_LAYOUT = 2
+README_CLUMSY = (0, 4, 5)
+FIRST_LANDSCAPE, LANDSCAPE_SIDE, NUM_LATENTS = 100, 128, 512
 
 Shape = tuple[str, float, float, float, float]
 """Class, and the ellipse's left, top, right and bottom in hundredths of the side."""
@@ -103,34 +114,78 @@ def colored(layout: Named, palette: Palette) -> np.ndarray:
     return np.ascontiguousarray(palette.color_table[small][..., :3])
 
 
-def main() -> None:
-    """Write the three sheets."""
-    model = read_personal_model(default_model_path())
+def landscape_layouts(count: int, side: int) -> Iterator[Named]:
+    """Layouts of the renderer that the shots do not hold."""
+    for number in range(count):
+        seed = FIRST_LANDSCAPE + number
+        label_map = class_map(seeded_z(seed, NUM_LATENTS).numpy(), side)[0]
+        label_map.setflags(write=False)
+        yield Named(f"layout {number + 1}", label_map)
+
+
+def painter(path: Path) -> tuple[Palette, Callable[[Named, int, int], np.ndarray]]:
+    """Open a personal model. Returns its palette and a function (layout, seed, refinement steps) → uint8 [S, S, 3]."""
+    model = read_personal_model(path)
     generator = open_generator(model.generator_name, lambda text, fraction: None)
     pictures = open_chosen_backend(generator, torch.get_num_threads(), lambda text, fraction: None)
     synthesizer = Synthesizer(generator, model, pictures)
+    side = min(SIDE, generator.img_resolution)
 
     def made(layout: Named, seed: int, steps: int) -> np.ndarray:
-        request = PictureRequest(layout.label_map, Style.of_seed(seed), SIDE, refine_steps=steps)
+        request = PictureRequest(layout.label_map, Style.of_seed(seed), side, refine_steps=steps)
         return synthesizer.render(request).picture
 
-    layouts = list(shipped())
-    cells, captions = [], []
-    for layout in layouts[:LAYOUTS]:
-        cells += [colored(layout, model.palette)]
-        captions += [layout.name]
-        for seed in range(FIRST_SEED, FIRST_SEED + STYLES):
-            cells.append(made(layout, seed, STEPS_AT_REST))
-            captions.append(f"seed {seed}")
-    write_picture(PICTURES / "sheet-styles.jpg", contact_sheet(cells, captions, 1 + STYLES, CELL))
+    return model.palette, made
 
-    for name, chosen in (("refinement", layouts[:8]), ("sloppy", list(scribbled(model.palette)))):
-        cells, captions = [], []
+
+def write_sheet(name: str, cells: Sequence[tuple[np.ndarray, str]], columns: int) -> None:
+    """Write docs/images/NAME.jpg from pictures with their captions."""
+    pictures, captions = zip(*cells, strict=True)
+    write_picture(PICTURES / f"{name}.jpg", contact_sheet(pictures, captions, columns, CELL))
+
+
+def main() -> None:
+    """Write the sheets of the gallery, and the pictures of the README."""
+    parser = argparse.ArgumentParser(description="Make the contact sheets of the documents.")
+    parser.add_argument("--landscapes", type=Path, metavar="FILE", help="a personal model of landscapes")
+    landscapes = parser.parse_args().landscapes
+
+    palette, made = painter(default_model_path())
+    layouts = list(shipped())
+    clumsy = list(scribbled(palette))
+    seeds = range(FIRST_SEED, FIRST_SEED + STYLES)
+
+    def in_styles(layout: Named) -> list[tuple[np.ndarray, str]]:
+        styles = [(made(layout, seed, STEPS_AT_REST), f"seed {seed}") for seed in seeds]
+        return [(colored(layout, palette), layout.name), *styles]
+
+    rows = [in_styles(layout) for layout in layouts[:LAYOUTS]]
+    write_sheet("sheet-styles", [cell for row in rows for cell in row], 1 + STYLES)
+    write_sheet("styles-of-one-layout", rows[README_LAYOUT], 1 + STYLES)
+
+    for name, chosen in (("refinement", layouts[:8]), ("sloppy", clumsy)):
+        cells = []
         for number, layout in enumerate(chosen):
             seed = FIRST_SEED + number
-            cells += [colored(layout, model.palette), made(layout, seed, 0), made(layout, seed, STEPS_AT_REST)]
-            captions += [layout.name, "encoder alone", f"{STEPS_AT_REST} steps of refinement"]
-        write_picture(PICTURES / f"sheet-{name}.jpg", contact_sheet(cells, captions, 6, CELL))
+            cells += [
+                (colored(layout, palette), layout.name),
+                (made(layout, seed, 0), "encoder alone"),
+                (made(layout, seed, STEPS_AT_REST), f"{STEPS_AT_REST} steps of refinement"),
+            ]
+        write_sheet(f"sheet-{name}", cells, 6)
+        if name == "sloppy":
+            of_readme = [cells[3 * number + part] for number in README_CLUMSY for part in (0, 2)]
+            write_sheet("sloppy-layouts", of_readme, len(of_readme))
+
+    if landscapes is not None:
+        palette, made = painter(landscapes)
+        cells = []
+        for number, layout in enumerate(landscape_layouts(4, LANDSCAPE_SIDE)):
+            cells += [
+                (colored(layout, palette), layout.name),
+                (made(layout, FIRST_SEED + number, STEPS_AT_REST), f"seed {FIRST_SEED + number}"),
+            ]
+        write_sheet("own-classes", cells, 8)
 
 
 if __name__ == "__main__":
