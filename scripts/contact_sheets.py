@@ -127,8 +127,8 @@ def painter(path: Path) -> tuple[Palette, Callable[[Named, int, int], np.ndarray
     """Open a personal model. Returns its palette and a function (layout, seed, refinement steps) → uint8 [S, S, 3]."""
     model = read_personal_model(path)
     generator = open_generator(model.generator_name, lambda text, fraction: None)
-    pictures = open_chosen_backend(generator, torch.get_num_threads(), lambda text, fraction: None)
-    synthesizer = Synthesizer(generator, model, pictures)
+    backend = open_chosen_backend(generator, torch.get_num_threads(), lambda text, fraction: None)
+    synthesizer = Synthesizer(generator, model, backend)
     side = min(SIDE, generator.img_resolution)
 
     def made(layout: Named, seed: int, steps: int) -> np.ndarray:
