@@ -233,7 +233,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
     from smis_desktop.ui.widgets.theme import THEMES, apply_theme
     from smis_desktop.ui.window.main_window import MainWindow
     from smis_desktop.ui.window.open_requests import OpenRequests
-    from smis_desktop.ui.window.preview_transport import LivePreview
+    from smis_desktop.ui.window.preview_controller import PreviewController
 
     # Every position of a fast stroke counts, also those that come while Python is busy elsewhere.
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
@@ -245,7 +245,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
     settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
     apply_theme(application, THEMES.get(str(settings.value("window/theme")), THEMES["dark"]))
 
-    preview = LivePreview(open_renderer(model), refine_steps=STEPS_AT_REST)
+    preview = PreviewController(open_renderer(model), refine_steps=STEPS_AT_REST)
     window = MainWindow(
         preview, open_renderer, example_layout_path(), random.Random(), settings, data_folder("paintings")
     )

@@ -54,6 +54,8 @@ class Renderer(Protocol):
 
 OpenRenderer = Callable[[Callable[[str, float], None]], Renderer]
 """Opens a renderer, reporting `(what is being done, fraction 0–1)` on the way; a negative fraction: nobody knows."""
+OpenModel = Callable[[Path], OpenRenderer]
+"""Says how the personal model in a file is opened."""
 
 
 @dataclass(frozen=True, eq=False)

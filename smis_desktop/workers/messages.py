@@ -108,21 +108,11 @@ PreviewMessage = (
 )
 
 
-@dataclass(frozen=True)
-class OnScreen:
-    """Which picture a window is showing."""
+def is_news(painted: PicturePainted, session: int, shown: PicturePainted | None) -> bool:
+    """Return whether `painted` should replace the picture on screen, `shown`, in a window that is at `session`.
 
-    session: int
-    revision: int
-    quality: Quality
-    refined: int = 0
-
-
-def is_news(painted: PicturePainted, session: int, shown: OnScreen | None) -> bool:
-    """Whether `painted` should replace `shown` in a window that is at `session`.
-
-    Newer than the one on screen, or equally new and better. Not "only if it is the newest there is": through a long
-    stroke no picture ever is, and the screen would stand still until the pen is lifted.
+    It should if it is newer, or equally new and better. Waiting for the newest request's picture instead would freeze
+    the preview through a long stroke.
     """
     if painted.session != session:
         return False

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.window.main_window import MainWindow
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.workers.job_queue import OpenRenderer
 from tests.workers.paint_by_palette import FACE, PaintByPalette
 
@@ -49,7 +49,7 @@ def make_window(qtbot: QtBot, example_layout: Path, tmp_path: Path) -> Iterator[
     ) -> MainWindow:
         settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
         window = MainWindow(
-            LivePreview(open_first, refine_steps),
+            PreviewController(open_first, refine_steps),
             open_model,
             example_layout,
             random.Random(1),

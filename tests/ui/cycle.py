@@ -20,14 +20,14 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.ui.widgets.theme import apply_theme
 from smis_desktop.ui.window.main_window import MainWindow
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 
 def cycle(folder: Path, layout: Path, number: int) -> float:
     """One window. Returns the seconds that closing took."""
     settings = QSettings(str(folder / "window.ini"), QSettings.Format.IniFormat)
-    preview = LivePreview(lambda progress: PaintByPalette())
+    preview = PreviewController(lambda progress: PaintByPalette())
     window = MainWindow(
         preview, lambda path: lambda progress: PaintByPalette(), layout, random.Random(number), settings, folder
     )

@@ -38,7 +38,8 @@ def test_a_layout_of_landscapes_is_painted_with(make_window: MakeWindow, qtbot: 
     layout.write_bytes(encode_label_map(shot.label_map, PALETTE))
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
     qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
-    assert window.preview.generator_name == "landscapes"
+    assert window.preview.about is not None
+    assert window.preview.about.generator_name == "landscapes"
     assert window.controller.document is not None
     assert window.controller.document.palette == PALETTE
     before = np.array(window.preview.shown_ws)

@@ -187,7 +187,7 @@ def test_qt_calls_keep_the_count_of_references_to_none_level(window: MainWindow,
     def thousand_calls() -> None:
         for step in range(1000):
             window.canvas.update()
-            window.status.show_latency(step / 1000)
+            window.status.show_zoom(step / 1000)
             QApplication.processEvents()
 
     thousand_calls()

@@ -171,7 +171,7 @@ def test_a_model_of_landscapes_is_trained_rendered_judged_and_opened(x_display: 
         "def story(window):\n"
         "    yield lambda: window.preview.is_up_to_date and window.preview.shown_ws is not None\n"
         "    before = window.preview.shown_ws\n"
-        "    assert window.preview.generator_name == 'landscapes'\n"
+        "    assert window.preview.about.generator_name == 'landscapes'\n"
         "    side = window.easel.document.size\n"
         "    window.classes.choose_row(5)\n"
         "    line = [(side * t / 20, side * 0.8) for t in range(2, 19)]\n"

@@ -366,7 +366,7 @@ def test_a_film_can_be_called_off(window: MainWindow, qtbot: QtBot, tmp_path: Pa
     progress = window.style_desk.film_progress
     assert progress is not None
     qtbot.waitUntil(lambda: "film.mp4: 1 %" in texts(progress), timeout=WAIT)
-    with qtbot.waitSignal(window.preview.film_dropped, timeout=WAIT):
+    with qtbot.waitSignal(window.preview.film_cancelled, timeout=WAIT):
         QTest.mouseClick(progress.cancel_button, Qt.MouseButton.LeftButton)
     assert not window.preview.is_saving
     assert not list(tmp_path.glob("*film.mp4*"))

@@ -7,7 +7,7 @@ import pytest
 
 from smis_desktop.document.style import Style
 from smis_desktop.inference.synthesizer import Quality
-from smis_desktop.workers.messages import OnScreen, PicturePainted, Ready, is_news
+from smis_desktop.workers.messages import PicturePainted, Ready, is_news
 from smis_desktop.workers.preview_thread import DRAFT_SIZE
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running
@@ -75,7 +75,7 @@ def test_while_the_pen_is_down_only_drafts_are_made_and_lifting_it_brings_the_fu
 def test_a_long_stroke_never_starves_the_screen() -> None:
     """While requests come faster than pictures, every picture is shown although none is ever the newest."""
     renderer = Gated()
-    shown: OnScreen | None = None
+    shown: PicturePainted | None = None
     with running(lambda progress: renderer) as (worker, window):
         assert isinstance(window.next(), Ready)
         worker.submit(1, 0, request(0))
@@ -87,7 +87,7 @@ def test_a_long_stroke_never_starves_the_screen() -> None:
             message = window.next()
             assert isinstance(message, PicturePainted)
             assert is_news(message, 1, shown), f"picture {message.revision} was held back"
-            shown = OnScreen(message.session, message.revision, message.quality)
+            shown = message
         renderer.passes.release(2)
 
 
@@ -110,4 +110,5 @@ def test_what_counts_as_news(
 ) -> None:
     result = PaintByPalette().render(request())
     message = PicturePainted(*painted, result=result, latency=0.0)
-    assert is_news(message, 1, OnScreen(*shown) if shown else None) is news
+    on_screen = PicturePainted(*shown, result=result, latency=0.0) if shown else None
+    assert is_news(message, 1, on_screen) is news

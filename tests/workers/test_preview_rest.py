@@ -8,7 +8,7 @@ import numpy as np
 
 from smis_desktop.document.style import Style
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
-from smis_desktop.workers.messages import BackgroundRendered, OnScreen, PicturePainted, Ready, is_news
+from smis_desktop.workers.messages import BackgroundRendered, PicturePainted, Ready, is_news
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running
 
@@ -24,8 +24,8 @@ def test_when_the_hand_rests_the_picture_is_refined_step_by_step_and_shown_again
         assert isinstance(better, PicturePainted)
         assert isinstance(best, PicturePainted)
         assert [(p.quality, p.refined) for p in (better, best)] == [("full", 6), ("full", 8)]
-        assert is_news(best, 1, OnScreen(1, 1, "full", refined=6))
-        assert not is_news(best, 1, OnScreen(1, 1, "full", refined=8))
+        assert is_news(best, 1, better)
+        assert not is_news(best, 1, best)
         asked = [gated.next_entered() for _ in range(4)]
         assert [(r.quality, r.refine_steps, r.start_ws is not None) for r in asked] == [
             ("draft", 0, False), ("full", 0, False), ("full", 6, True), ("full", 2, True),

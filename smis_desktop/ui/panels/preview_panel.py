@@ -37,7 +37,7 @@ class PreviewPanel(QWidget):
         self._scaled: QImage | None = None  # for the present size and screen only
         self._before: QImage | None = None
         self._wipe = 0.5
-        self._tied: QTransform | None = None
+        self._linked: QTransform | None = None
 
         self._progress = _ProgressCard(self)
         self._failure = _FailureCard(self)
@@ -73,15 +73,17 @@ class PreviewPanel(QWidget):
         self._place_cards()
 
     def set_comparison(self, before: QImage | None) -> None:
-        """Another picture, shown left of a line that can be dragged; None: none."""
+        """Show another picture left of a line that can be dragged; None: only the present one."""
         self._before = before
         self.setCursor(Qt.CursorShape.SplitHCursor if before is not None else Qt.CursorShape.ArrowCursor)
         self.update()
 
-    def set_tied_view(self, transform: QTransform | None) -> None:
-        """Show the picture as the canvas shows the layout: `transform` takes the unit square to this widget; None:
-        whole."""
-        self._tied = transform
+    def set_linked_view(self, transform: QTransform | None) -> None:
+        """Show the picture as the canvas shows the layout; None: the whole picture.
+
+        transform: from the unit square to this widget.
+        """
+        self._linked = transform
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -111,16 +113,16 @@ class PreviewPanel(QWidget):
                 flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
                 painter.drawText(rect.adjusted(_MARGIN, 0, -_MARGIN, 0), flags, words)
         else:
-            if self._tied is None:
+            if self._linked is None:
                 painter.setClipPath(corners)
             self._draw_picture(painter, rect, self._picture)
         painter.end()
 
     def _draw_picture(self, painter: QPainter, rect: QRect, picture: QImage) -> None:
-        if self._tied is not None:
+        if self._linked is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.save()
-            painter.setTransform(self._tied, True)
+            painter.setTransform(self._linked, True)
             painter.drawImage(QRectF(0, 0, 1, 1), picture)
             painter.restore()
         else:
@@ -131,8 +133,8 @@ class PreviewPanel(QWidget):
         painter.save()
         painter.setClipRect(QRect(0, 0, line, self.height()), Qt.ClipOperation.IntersectClip)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        if self._tied is not None:
-            painter.setTransform(self._tied, True)
+        if self._linked is not None:
+            painter.setTransform(self._linked, True)
             painter.drawImage(QRectF(0, 0, 1, 1), self._before)
         else:
             painter.drawImage(rect, self._before)

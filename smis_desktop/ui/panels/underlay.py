@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QWidget
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.canvas.layout_image import UnderlayMode
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.window.preview_controller import PreviewController
 
 _CHOICES: dict[str, tuple[str, UnderlayMode]] = {
     "none": ("", "off"),
@@ -27,10 +28,12 @@ class UnderlayBar(QWidget):
     photo_wanted = Signal()
     """A photo was chosen, but there is none yet."""
 
-    def __init__(self, canvas: Canvas, parent: QWidget | None = None) -> None:
+    def __init__(self, canvas: Canvas, preview: PreviewController | None = None, parent: QWidget | None = None) -> None:
+        """preview: where the photograph comes from."""
         super().__init__(parent)
-        self._canvas = canvas
-        self._images: dict[str, QImage | None] = {"picture": None, "photo": None, "": None}
+        self._canvas, self._preview = canvas, preview
+        self._photo: QImage | None = None
+        self._follows_picture = False
         name = QLabel(self.tr("Underlay"))
         name.setProperty("role", "muted")
         self.choice = QComboBox()
@@ -61,15 +64,9 @@ class UnderlayBar(QWidget):
         row.addWidget(self.choice, 2)
         row.addWidget(self.opacity, 1)
 
-    def set_picture(self, picture: QImage) -> None:
-        """The photograph as it is now."""
-        self._images["picture"] = picture
-        if self._source == "picture":
-            self._canvas.set_underlay(picture)
-
     def set_photo(self, photo: QImage) -> None:
         """A photo of one's own; it is shown at once."""
-        self._images["photo"] = photo
+        self._photo = photo
         if self._source != "photo":
             self.choice.setCurrentIndex(self.choice.findData("photo-under"))
         else:
@@ -81,11 +78,25 @@ class UnderlayBar(QWidget):
 
     def _choose(self) -> None:
         source, mode = _CHOICES[self.choice.currentData()]
-        if source == "photo" and self._images["photo"] is None:
+        if source == "photo" and self._photo is None:
             self.photo_wanted.emit()
-        self._canvas.set_underlay(self._images[source])
+        self._follow_picture(source == "picture")
+        self._show_image()
         self._canvas.set_underlay_mode(mode)
         self.opacity.setEnabled(mode != "off")
+
+    def _follow_picture(self, follows: bool) -> None:
+        if self._preview is None or follows == self._follows_picture:
+            return
+        self._follows_picture = follows
+        if follows:
+            self._preview.painted.connect(self._show_image)
+        else:
+            self._preview.painted.disconnect(self._show_image)
+
+    def _show_image(self) -> None:
+        picture = None if self._preview is None else self._preview.image
+        self._canvas.set_underlay({"picture": picture, "photo": self._photo}.get(self._source))
 
 
 class UnderlayPhoto(QObject):

@@ -113,8 +113,8 @@ class Pane(QFrame):
         self.setObjectName("pane")
         title = QLabel(heading)
         title.setProperty("role", "heading")
-        self._detail = QLabel()
-        self._detail.setProperty("role", "muted")
+        self.detail = QLabel()
+        self.detail.setProperty("role", "muted")
 
         head = QWidget()
         head.setObjectName("paneHead")
@@ -122,7 +122,7 @@ class Pane(QFrame):
         head_row.setContentsMargins(14, 0, 14, 0)
         head_row.addWidget(title)
         head_row.addStretch(1)
-        head_row.addWidget(self._detail)
+        head_row.addWidget(self.detail)
 
         body.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         column = QVBoxLayout(self)
@@ -136,7 +136,7 @@ class Pane(QFrame):
 
     def set_detail(self, text: str) -> None:
         """The quiet words at the right end of the heading."""
-        self._detail.setText(text)
+        self.detail.setText(text)
 
 
 _THICKNESS = 6

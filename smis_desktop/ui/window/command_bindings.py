@@ -107,8 +107,8 @@ def _pictures(window: MainWindow) -> Acts:
         "picture.wall": desk.show_wall,
         "picture.pin": lambda: desk.chosen.pin(desk.chosen.style.look),
         "picture.film": desk.ask_for_film,
-        "picture.keep": window.photograph.keep,
-        "picture.copy": window.photograph.copy,
+        "picture.keep": window.preview_actions.keep,
+        "picture.copy": window.preview_actions.copy,
         "picture.backend": window.ask_for_backend,
     }
 
@@ -127,12 +127,12 @@ def _switches(window: MainWindow) -> Mapping[str, Callable[[bool], object]]:
         "edit.mirror": partial(_set_mirror, window.controller),
         "view.patterns": window.canvas.set_patterns,
         "view.names": window.canvas.set_names,
-        "view.obedience": window.photograph.set_heat,
+        "view.obedience": window.preview_actions.show_mismatch,
         "view.panels": window.arrangement.hide_panels,
         "view.style": window.style_desk.panel.setVisible,
         "view.light": window.set_theme,
-        "picture.compare": window.photograph.set_comparison,
-        "picture.tie": window.photograph.set_tied,
+        "picture.compare": window.preview_actions.compare,
+        "picture.tie": window.preview_actions.link_view,
         "picture.lock_style": window.style_desk.chosen.lock,
     }
 

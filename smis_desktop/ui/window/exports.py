@@ -24,7 +24,7 @@ from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.dialogs.small_dialogs import VariationsDialog
 from smis_desktop.ui.window.document_controller import DocumentController
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.workers.picture_file import PICTURE_FORMATS, write_picture
 
 
@@ -39,7 +39,7 @@ class Exports(QObject):
     def __init__(
         self,
         controller: DocumentController,
-        preview: LivePreview,
+        preview: PreviewController,
         dialogs: FileDialogs,
         collect: Callable[[], Project],
         preview_picture: Callable[[], np.ndarray | None],
@@ -66,7 +66,7 @@ class Exports(QObject):
         )
 
     def save_picture(self, path: Path) -> None:
-        """In the background; `LivePreview.saved` tells when it is there."""
+        """In the background; `PreviewController.saved` tells when it is there."""
         self.told.emit(self.tr("Saving {name}…").format(name=path.name))
         self._preview.save(path, self._collect())
 

@@ -39,17 +39,17 @@ from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.document_files import DocumentFiles
 from smis_desktop.ui.window.exports import Exports
 from smis_desktop.ui.window.fault_reporting import FaultReporting
-from smis_desktop.ui.window.following import Following
 from smis_desktop.ui.window.menus import build_menus
 from smis_desktop.ui.window.photo_start import PhotoStart
-from smis_desktop.ui.window.photograph import Photograph
-from smis_desktop.ui.window.preview_transport import LivePreview, OpenModel
+from smis_desktop.ui.window.preview_actions import PreviewActions
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.project_state import ProjectState
 from smis_desktop.ui.window.shortcuts import Shortcuts
 from smis_desktop.ui.window.start_page import StartPage
 from smis_desktop.ui.window.status import StatusBar
 from smis_desktop.ui.window.style_controller import StyleController
-from smis_desktop.workers.messages import Failed, PicturePainted
+from smis_desktop.workers.job_queue import OpenModel
+from smis_desktop.workers.messages import Failed
 
 
 class MainWindow(QMainWindow):
@@ -57,7 +57,7 @@ class MainWindow(QMainWindow):
 
     def __init__(
         self,
-        preview: LivePreview,
+        preview: PreviewController,
         open_model: OpenModel,
         example_layout: Path,
         seeds: random.Random,
@@ -95,16 +95,18 @@ class MainWindow(QMainWindow):
         self.tools = OptionsBar(self.commands, self.options)
         self.classes = PaletteDock(self.controller, self.commands)
         self.layers = LayersPanel(self.controller, self.commands)
-        self.underlay = UnderlayBar(self.canvas)
+        self.underlay = UnderlayBar(self.canvas, preview)
         self.underlay_photo = UnderlayPhoto(self.underlay, self.dialogs, self)
         self.workspaces = PersonalModels(data_folder, self.dialogs, settings, self)
         self.start_page = StartPage()
         self.status = StatusBar()
+        preview.follow(self.controller, self.style_desk.chosen, self.panel)
         self.model = ActiveModel(preview, open_model, self.panel, self.dialogs, self)
         self.photo_start = PhotoStart(self.dialogs, self.model.file, self)
         self.painting = ProjectState(self.controller, self.style_desk.chosen, self.history, preview, self.model, self)
-        self.photograph = Photograph(self.controller, self.canvas, self.panel, self.history, self.painting.style, self)
-        self.following = Following(self.controller, self.style_desk.chosen, preview, self)
+        self.preview_actions = PreviewActions(
+            preview, self.controller, self.canvas, self.panel, self.history, self.painting.style, self
+        )
         self.recent = RecentFiles(data_folder)
         recovery = self._recovery(data_folder)
         self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.painting.project)
@@ -115,7 +117,7 @@ class MainWindow(QMainWindow):
             preview,
             self.dialogs,
             self.painting.project,
-            self.photograph.pixels,
+            self.preview_actions.pixels,
             lambda: Path(self.files.name).stem,
         )
         self.exports.setParent(self)
@@ -262,7 +264,7 @@ class MainWindow(QMainWindow):
         self.files.photograph_found.connect(self.photo_start.begin)
         self.files.opened.connect(self._take_project)
         self.files.changed.connect(self._show_title)
-        for part in (self.files, self.exports, self.painting, self.photograph, self.style_desk, self.first_aid):
+        for part in (self.files, self.exports, self.painting, self.preview_actions, self.style_desk, self.first_aid):
             part.told.connect(self.status.tell)
         self.controller.refused.connect(self.status.tell)
 
@@ -285,10 +287,12 @@ class MainWindow(QMainWindow):
         self.history.changed.connect(self.files.touch)
         self.model.palette_known.connect(self._take_palette)
         self.model.opened.connect(self._take_model)
-        self.model.device_changed.connect(self._take_device)
-        self.photograph.detail_changed.connect(self.arrangement.picture_pane.set_detail)
-        self.photograph.measured.connect(self._show_fidelity)
-        self.preview.painted.connect(self._show_picture)
+        self.preview.device_changed.connect(self._take_device)
+        self.preview.picture_available.connect(self.commands["file.export_picture"].setEnabled)
+        self.preview.detail_changed.connect(self.arrangement.picture_pane.detail.setText)
+        self.preview.latency_changed.connect(self.status.latency.setText)
+        self.preview.fidelity_measured.connect(self._show_fidelity)
+        self.preview.complaint.connect(self.dialogs.complain)
         self.preview.saved.connect(self._picture_saved)
         self.preview.failed.connect(self._stay_open)
 
@@ -324,11 +328,8 @@ class MainWindow(QMainWindow):
         self.canvas.setFocus()
         self.classes.set_palette(document.palette)
         self.history.show_kept(())
-        self.preview.set_anchor(None)
         self.commands.set_document_actions(True)
-        self.photograph.forget_fidelity()
         self.commands["edit.mirror"].setChecked(False)
-        self.following.ask()
 
     def _take_project(self, project: Project) -> None:
         # A person may have named the classes anew: those names outlive the opening of the model that they are for.
@@ -340,7 +341,6 @@ class MainWindow(QMainWindow):
         def begin() -> None:
             self.files.place(document)
             self.painting.take_photo(anchor)
-            self.following.ask()
 
         self.files.before_losing(begin)
 
@@ -348,7 +348,7 @@ class MainWindow(QMainWindow):
         # What is painted now would be lost: it is kept first, unless it is kept already.
         document = self.controller.document
         if document is not None and not self.painting.is_kept(document):
-            self.photograph.keep()
+            self.preview_actions.keep()
         pictures, state, palette = self.history.kept, kept.document, self.model.palette
         if document is not None and palette is not None and not _has_classes_of(palette, state.palette):
             state = replace(state, palette=document.palette)  # it was kept with another model
@@ -391,17 +391,9 @@ class MainWindow(QMainWindow):
 
     # Pictures and models
 
-    def _show_picture(self, painted: PicturePainted) -> None:
-        self.photograph.show(painted)
-        if self.photograph.image is not None:
-            self.underlay.set_picture(self.photograph.image)
-        self.commands["file.export_picture"].setEnabled(True)
-        if painted.quality == "draft":
-            self.status.show_latency(painted.latency)
-
-    def _show_fidelity(self, obedience: LayoutFidelity) -> None:
-        self.status.show_fidelity(obedience.overall)
-        self.classes.show_followed(obedience)
+    def _show_fidelity(self, fidelity: LayoutFidelity) -> None:
+        self.status.show_fidelity(fidelity.overall)
+        self.classes.show_followed(fidelity)
 
     def _picture_saved(self, path: Path) -> None:
         self.status.tell(self.tr("Saved {path}").format(path=path))
@@ -424,7 +416,6 @@ class MainWindow(QMainWindow):
         if self.controller.document is None and self.arrangement.shows_painting:
             # The layout to start from could not be read.
             self.files.place(Document.blank(about.palette))
-        self.following.ask()
 
     def _take_device(self, device: str) -> None:
         self.status.show_device(device)

@@ -16,7 +16,7 @@ from smis_desktop.document.style import Style
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.workers.job_queue import OpenRenderer
 from smis_desktop.workers.messages import PicturePainted
 
@@ -48,7 +48,7 @@ class _Paints(QObject):
 def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTimes:
     """Plays the recording's first strokes at the pace of the hand that made them. An application must exist."""
     found = read_recording(recording)
-    preview, controller = LivePreview(open_renderer), DocumentController()
+    preview, controller = PreviewController(open_renderer), DocumentController()
     canvas = Canvas(controller)
     canvas.resize(900, 900)
     palettes: list[Document] = []

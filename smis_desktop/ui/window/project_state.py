@@ -13,7 +13,7 @@ from smis_desktop.formats.project import KEY, KeptPicture, KeptStyle, Project, a
 from smis_desktop.ui.panels.preview_history import PreviewHistory
 from smis_desktop.ui.window.active_model import ActiveModel
 from smis_desktop.ui.window.document_controller import DocumentController
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.style_model import StyleModel
 
 
@@ -27,7 +27,7 @@ class ProjectState(QObject):
         controller: DocumentController,
         chosen: StyleModel,
         history: PreviewHistory,
-        preview: LivePreview,
+        preview: PreviewController,
         model: ActiveModel,
         parent: QObject,
     ) -> None:
@@ -73,6 +73,7 @@ class ProjectState(QObject):
         """The document on the controller was read off a photo."""
         self._preview.set_anchor(anchor)
         self._chosen.set_style(Style(Look.of_latents(anchor.ws, anchor.name)))
+        self._preview.refresh()
 
     def take_kept(self, kept: KeptPicture, pictures: tuple[KeptPicture, ...]) -> None:
         """The document on the controller is that of a kept picture, one of `pictures`."""

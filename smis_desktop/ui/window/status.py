@@ -14,7 +14,7 @@ class StatusBar(QStatusBar):
         self.setContentsMargins(8, 0, 8, 0)
         self._under_cursor = QLabel()
         self._device = QLabel()
-        self._latency = QLabel()
+        self.latency = QLabel()
         self._zoom = QLabel()
         self._obedience = QLabel()
         for label, tip in (
@@ -23,7 +23,7 @@ class StatusBar(QStatusBar):
                 self.tr("How much of the layout the photograph follows, as far as the model itself can see"),
             ),
             (self._device, self.tr("What computes the photograph")),
-            (self._latency, self.tr("From the last change to its first picture")),
+            (self.latency, self.tr("From the last change to its first picture")),
             (self._zoom, self.tr("Zoom of the layout")),
         ):
             label.setToolTip(tip)
@@ -33,10 +33,6 @@ class StatusBar(QStatusBar):
     def show_device(self, device: str) -> None:
         """What computes, in words."""
         self._device.setText(device)
-
-    def show_latency(self, seconds: float) -> None:
-        """From the last change to its draft."""
-        self._latency.setText(self.tr("Preview {ms} ms").format(ms=round(1000 * seconds)))
 
     def show_fidelity(self, overall: float | None) -> None:
         """0–1; None when nothing is painted."""

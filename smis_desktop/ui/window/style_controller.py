@@ -26,7 +26,7 @@ from smis_desktop.ui.panels.style_panel import StylePanel, TakeLook
 from smis_desktop.ui.panels.variations_wall import VariationsWall
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.style_model import MAX_SEED, StyleModel
 from smis_desktop.workers.messages import BackgroundRendered, Failed, FilmCancelled, FilmProgress, PicturePainted
 from smis_desktop.workers.photo_inversion import photo_inversion
@@ -40,7 +40,7 @@ class StyleController(QObject):
     def __init__(
         self,
         controller: DocumentController,
-        preview: LivePreview,
+        preview: PreviewController,
         history: PreviewHistory,
         dialogs: FileDialogs,
         seeds: random.Random,
@@ -56,10 +56,10 @@ class StyleController(QObject):
         self.panel = StylePanel(self.chosen, controller, self)
         self.wall: VariationsWall | None = None
         self.bar.variations_wanted.connect(self.show_wall)
-        preview.aside_painted.connect(self._hang)
+        preview.background_rendered.connect(self._hang)
         self.film_progress: FilmProgressDialog | None = None
         preview.film_progress.connect(self._tell_film)
-        preview.film_dropped.connect(self._tell_dropped)
+        preview.film_cancelled.connect(self._tell_dropped)
         preview.failed.connect(self._tell_failure)
         preview.painted.connect(self._keep_wall_up_to_date)
         self._on_wall: tuple[np.ndarray | None, Style] = (None, self._on_wall_in(self.chosen.style.look))
@@ -81,9 +81,9 @@ class StyleController(QObject):
 
     def look_of_photo(self, path: Path, take: TakeLook) -> None:
         """Find the look of that photo; `take` hears of it in a minute."""
-        name = self._preview.generator_name
-        if name is None:
+        if self._preview.about is None:
             return
+        name = self._preview.about.generator_name
         try:
             photo = read_picture(path)
         except UserError as error:
@@ -153,11 +153,11 @@ class StyleController(QObject):
 
     def ask_for_film(self) -> None:
         """Of which kept pictures, and where to."""
-        kept = self._history.kept
+        kept, about = self._history.kept, self._preview.about
         if len(kept) < 2:
             self.told.emit(self.tr("Keep two pictures first (K): the film goes from one to the next."))
             return
-        dialog = FilmDialog(kept, self._preview.full_size, self._window)
+        dialog = FilmDialog(kept, 0 if about is None else about.full_size, self._window)
 
         def take() -> None:
             chosen, settings = dialog.chosen, dialog.settings
