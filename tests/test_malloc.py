@@ -11,10 +11,10 @@ import pytest
 COUNT_PAGES = """
 import resource, sys
 import numpy as np
-from smis_desktop.kept_pages import keep_pages
+from smis_desktop.malloc import keep_freed_memory
 
 if sys.argv[1] == "kept":
-    keep_pages()
+    keep_freed_memory()
 
 def come_and_go():
     maps = [np.ones(2**21) for _ in range(6)]  # of 16 MiB each

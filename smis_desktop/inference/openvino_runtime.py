@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 
-import openvino
-
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
+import openvino  # noqa: E402
 
 __all__ = ["openvino"]

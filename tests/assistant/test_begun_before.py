@@ -54,7 +54,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Idle]:
 
     monkeypatch.setattr(assistant_window, "training", training)
     for module in (assistant_window, new_model_dialog):
-        monkeypatch.setattr(module, "workshop_hand", lambda name, deliver: Idle())
+        monkeypatch.setattr(module, "shot_worker", lambda name, deliver: Idle())
     return trainings
 
 

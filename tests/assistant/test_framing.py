@@ -108,7 +108,7 @@ def test_a_program_that_ends_while_a_face_is_looked_for_ends_cleanly(tmp_path: P
     program = (
         "import numpy as np\n"
         "from PySide6.QtWidgets import QApplication, QWidget\n"
-        "from smis_desktop.ui.workshop.framing import FramingDialog\n"
+        "from smis_desktop.ui.assistant.framing import FramingDialog\n"
         "application, host = QApplication([]), QWidget()\n"
         "noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)\n"
         "FramingDialog(noise, 'anna.jpg', 'faces', host)\n"

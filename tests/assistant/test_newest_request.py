@@ -86,7 +86,7 @@ def test_by_labels_alone_only_a_labelled_photo_is_searched_for(
 ) -> None:
     parts = known_parts_of(small)
     monkeypatch.setattr(generator_store, "shipped_parts", lambda weights_sha256: parts)
-    monkeypatch.setattr(search_starts, "LOOKED_AT", 64)
+    monkeypatch.setattr(search_starts, "NUM_CANDIDATES", 64)
     picture, label = picture_and_label(small, 3)
     bare, labelled = workspace.add_photo("bare", picture), workspace.add_photo("labelled", picture)
     workspace.set_label(labelled, label)

@@ -25,7 +25,7 @@ def starts(
     small_data: Path, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[SearchStarts, MobileStyleGAN]:
     monkeypatch.setattr(small, "known_parts", known_parts_of(small))
-    monkeypatch.setattr(search_starts, "LOOKED_AT", COUNT)
+    monkeypatch.setattr(search_starts, "NUM_CANDIDATES", COUNT)
     return SearchStarts(small, TorchBackend(small), lambda so_far: None), small
 
 

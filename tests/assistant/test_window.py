@@ -47,7 +47,7 @@ def test_photos_found_before_they_were_labelled_are_searched_for_once_more(
 ) -> None:
     told: list[Any] = []
     hand = SimpleNamespace(start=lambda: None, tell=told.append, cancel=lambda: None)
-    monkeypatch.setattr(window_module, "workshop_hand", lambda name, deliver: hand)
+    monkeypatch.setattr(window_module, "shot_worker", lambda name, deliver: hand)
     monkeypatch.setattr(window_module, "are_parts_known", lambda weights_sha256: True)
     ws = np.zeros((2, 4), np.float32)
     before, after, bare = (workspace.add_photo(name, np.zeros((64, 64, 3), np.uint8)) for name in ("b", "c", "d"))

@@ -146,7 +146,7 @@ ESCAPES = {
 
 @pytest.mark.parametrize("escape", ESCAPES.values(), ids=ESCAPES)
 def test_a_confined_process_that_tries_more_is_ended(escape: str) -> None:
-    confined = "from smis_desktop.storage.checkpoints.confinement import confine\nconfine(0)"
+    confined = "from smis_desktop.generators.checkpoints.confined_reader import confine\nconfine(0)"
     code = f"import os, pickle, socket\n{confined}\n{escape}"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=False)
     assert done.returncode == ESCAPE_TRIED
@@ -155,7 +155,7 @@ def test_a_confined_process_that_tries_more_is_ended(escape: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_a_confined_process_that_wants_too_much_memory_gets_none() -> None:
     code = (
-        "from smis_desktop.storage.checkpoints.confinement import confine\nconfine(0)\n"
+        "from smis_desktop.generators.checkpoints.confined_reader import confine\nconfine(0)\n"
         "try:\n    bytearray(3 << 30)\nexcept MemoryError:\n    raise SystemExit(5)"
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=False)

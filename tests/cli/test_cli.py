@@ -83,7 +83,7 @@ def test_a_fault_of_the_program_is_not_dressed_up(monkeypatch: pytest.MonkeyPatc
     def fail(*_arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("smis_desktop.commands.models.run", fail)
+    monkeypatch.setattr("smis_desktop.cli.models.run", fail)
     with pytest.raises(ZeroDivisionError):
         cli.main(["models"])
 
@@ -92,7 +92,7 @@ def test_ctrl_c_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch, smis: Smis)
     def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("smis_desktop.commands.models.run", interrupted)
+    monkeypatch.setattr("smis_desktop.cli.models.run", interrupted)
     ended = smis("models")
     assert ended.code == 130
     assert ended.out == ""
@@ -102,7 +102,7 @@ def test_ctrl_c_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch, smis: Smis)
 def test_names_that_the_terminal_cannot_show_do_not_stop_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    monkeypatch.setattr("smis_desktop.commands.models.run", lambda *_: Answer({}, "Zoë \udcff 64²"))
+    monkeypatch.setattr("smis_desktop.cli.models.run", lambda *_: Answer({}, "Zoë \udcff 64²"))
     assert cli.main(["models"]) == 0
     sys.stdout.flush()
     assert raw.getvalue() == b"Zo\\xeb \\udcff 64\\xb2\n"

@@ -36,9 +36,9 @@ SMALL_ENCODER = {
 
 PROGRAM = f"""
 import functools
-from smis_desktop import cli
+from smis_desktop import main as cli
 from smis_desktop.__main__ import end
-from smis_desktop.fewshot import training
+from smis_desktop.training import training
 training.TrainingSettings = functools.partial(training.TrainingSettings, **{SMALL_ENCODER})
 end(cli.main())
 """

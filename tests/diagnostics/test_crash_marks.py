@@ -14,7 +14,7 @@ from smis_desktop.diagnostics.crash_marks import marked_as_running, take_crashes
 
 PROGRAM = (
     "import os, signal, sys\n"
-    "from smis_desktop.first_aid.crash_marks import marked_as_running\n"
+    "from smis_desktop.diagnostics.crash_marks import marked_as_running\n"
     "with marked_as_running():\n"
     "    print('running', flush=True)\n"
     "    sys.stdin.readline()\n"

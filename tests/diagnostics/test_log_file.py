@@ -38,7 +38,7 @@ def test_a_fault_of_a_command_is_in_the_log_with_its_traceback(monkeypatch: pyte
     def fail(*_arguments: object) -> None:
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("smis_desktop.commands.models.run", fail)
+    monkeypatch.setattr("smis_desktop.cli.models.run", fail)
     with pytest.raises(ZeroDivisionError):
         cli.main(["models"])
     assert last_lines(1) == ["ZeroDivisionError: of all things"]

@@ -20,15 +20,15 @@ PAINTER = """
 import sys
 from pathlib import Path
 import numpy as np
-from smis_desktop.labels.document import Document
-from smis_desktop.labels.palette import Palette, SemanticClass
-from smis_desktop.labels.workbench import Workbench
-from smis_desktop.storage.project_file import Project, write_project
-from smis_desktop.storage.recovery import RecoveryFolder
+from smis_desktop.document.document import Document
+from smis_desktop.document.palette import Palette, SemanticClass
+from smis_desktop.document.editor import DocumentEditor
+from smis_desktop.formats.project import Project, write_project
+from smis_desktop.formats.recovery import RecoveryFolder
 
 # Paints without end: step n sets pixel n; every step is autosaved, every other one saved as well.
 data, project = Path(sys.argv[1]), Path(sys.argv[2])
-bench = Workbench(Document.blank(Palette((SemanticClass(0, "a", (0, 0, 0)), SemanticClass(1, "b", (9, 9, 9)))), 64))
+bench = DocumentEditor(Document.blank(Palette((SemanticClass(0, "a", (0, 0, 0)), SemanticClass(1, "b", (9, 9, 9)))), 64))
 recovery = RecoveryFolder(data)
 step = 0
 while True:

@@ -38,7 +38,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "smis_desktop"
     folder = package / "_data" / "generators"
     folder.mkdir(parents=True)
-    monkeypatch.setattr("smis_desktop.resource_paths._PACKAGE", package)
+    monkeypatch.setattr("smis_desktop.resources._PACKAGE", package)
     write_generator(folder / "bundled.safetensors", "shipped")
     return folder
 

@@ -194,12 +194,12 @@ def test_without_openvino_torch_paints_and_the_log_says_so(
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SMIS_BACKEND", "openvino")
     monkeypatch.setitem(sys.modules, "openvino", None)
-    for name in ("quiet_openvino", "openvino_pictures"):
-        monkeypatch.delitem(sys.modules, f"smis_desktop.gan.{name}", raising=False)
+    for name in ("openvino_runtime", "openvino_backend"):
+        monkeypatch.delitem(sys.modules, f"smis_desktop.inference.{name}", raising=False)
     with pytest.raises(BackendMissing):
         open_backend("openvino", GENERATOR, tmp_path, 1, silent)
     with caplog.at_level(logging.WARNING):
-        pictures = backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+        pictures = backend_choice.open_chosen_backend(GENERATOR, 1, silent)
     assert pictures.name == "torch, float32"
     assert "OpenVINO is not installed" in caplog.text
 
@@ -210,7 +210,7 @@ def test_the_choice_is_kept_and_a_new_machine_tests_itself_once(
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("SMIS_BACKEND", raising=False)
     assert backend_choice.backend_facts().tests == ()
-    backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+    backend_choice.open_chosen_backend(GENERATOR, 1, silent)
     tests = backend_choice.backend_facts().tests
     assert {test["backend"] for test in tests} == set(BACKENDS)
 
@@ -218,11 +218,11 @@ def test_the_choice_is_kept_and_a_new_machine_tests_itself_once(
         raise AssertionError("tested again")
 
     monkeypatch.setattr(backend_choice, "self_tests", refuse)
-    backend_choice.open_chosen_pictures(GENERATOR, 1, silent)
+    backend_choice.open_chosen_backend(GENERATOR, 1, silent)
     for precision in ("float32", "bfloat16"):  # what a training was begun with counts for more than what is fastest
-        assert backend_choice.open_chosen_pictures(GENERATOR, 1, silent, precision).precision == precision
+        assert backend_choice.open_chosen_backend(GENERATOR, 1, silent, precision).precision == precision
     backend_choice.choose_backend("torch")
-    assert backend_choice.open_chosen_pictures(GENERATOR, 1, silent).name == "torch, float32"
+    assert backend_choice.open_chosen_backend(GENERATOR, 1, silent).name == "torch, float32"
     with pytest.raises(UserError, match="abacus"):
         backend_choice.choose_backend("abacus")
     stored = tmp_path / "backends" / "choice.json"

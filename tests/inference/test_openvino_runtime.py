@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 def test_openvinos_converter_reports_to_nobody(tmp_path: Path) -> None:
     question = (
-        "import smis_desktop.gan.openvino_pictures\n"
+        "import smis_desktop.inference.openvino_backend\n"
         "from openvino.tools.ovc import convert_impl, telemetry_utils\n"
         "print(convert_impl.tm.__name__, telemetry_utils.tm.__name__)\n"
     )
@@ -31,4 +31,4 @@ def test_openvinos_converter_reports_to_nobody(tmp_path: Path) -> None:
 def test_it_is_imported_from_one_place() -> None:
     imports = re.compile(r"^\s*(import openvino\b|from openvino\b)", re.MULTILINE)
     found = [path.name for path in (CHECKOUT / "smis_desktop").rglob("*.py") if imports.search(path.read_text("utf-8"))]
-    assert found == ["quiet_openvino.py"]
+    assert found == ["openvino_runtime.py"]

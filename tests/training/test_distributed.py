@@ -30,7 +30,7 @@ def in_two_processes(folder: Path, *words: str) -> list[subprocess.CompletedProc
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.fewshot.train_in_a_rank", str(folder), *words]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.training.train_in_a_rank", str(folder), *words]
     started = [
         subprocess.Popen(
             command,

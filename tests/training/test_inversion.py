@@ -61,8 +61,8 @@ def test_gets_closer_keeps_the_best_and_resumes_exactly(
 def test_a_step_too_far_goes_back_to_the_best(
     faces: MobileStyleGAN, perceptual: PerceptualDistance, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smis_desktop.fewshot.inversion._CLOSE_LEARNING_RATE", 3.0)
-    monkeypatch.setattr("smis_desktop.fewshot.inversion._WARM_UP", 1)
+    monkeypatch.setattr("smis_desktop.training.inversion._CLOSE_LEARNING_RATE", 3.0)
+    monkeypatch.setattr("smis_desktop.training.inversion._WARM_UP", 1)
     settings = InversionSettings(steps=2, close_steps=3.0, large_steps=0.0)
     search = Inversion(faces, perceptual, photo, settings)
     losses, states = [], []

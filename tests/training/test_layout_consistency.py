@@ -83,7 +83,7 @@ def test_the_same_twice_and_nearly_the_same_with_other_numbers_of_threads(case: 
 
 def test_pictures_one_by_one_and_all_at_once_say_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     loss, gradients = case.answer()
-    monkeypatch.setattr(obedience, "pictures_at_once", lambda device: BATCH)  # as on a graphics card
+    monkeypatch.setattr(obedience, "num_parallel_pictures", lambda device: BATCH)  # as on a graphics card
     other_loss, others = case.answer()
     assert loss == pytest.approx(other_loss, rel=1e-5)
     for one, other in zip(gradients, others, strict=True):

@@ -116,7 +116,7 @@ def test_after_a_crash_the_next_start_tells(x_display: str, tmp_path: Path) -> N
     )
     (tmp_path / "second.py").write_text(
         "from scripts.driven_window import play\n"
-        "from smis_desktop.ui.fault_dialog import FaultDialog\n"
+        "from smis_desktop.ui.window.fault_reporting import FaultDialog\n"
         "def story(window):\n"
         "    yield lambda: window.findChild(FaultDialog) is not None\n"
         "    dialog = window.findChild(FaultDialog)\n"
