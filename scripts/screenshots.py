@@ -45,7 +45,7 @@ def painting(window: MainWindow) -> Story:
     assert document is not None, "a picture was made of nothing"
     rows = [c.name for c in document.palette.classes]
     window.classes.choose_row(rows.index("hair"))
-    window.tools.brush_size.set_diameter(document.size // 7)
+    window.options.set_diameter(document.size // 7)
     yield mouse.stroke(on_screen(window, _fringe(document.size)))
     yield lambda: window.controller.can_undo and not window.controller.is_painting
     yield mouse.move(on_screen(window, [(document.size * 0.72, document.size * 0.3)])[0])

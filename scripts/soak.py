@@ -111,7 +111,7 @@ def _stroke(window: MainWindow, draws: random.Random, seen: Seen) -> Iterator[No
         raise StoryFailed("nothing is open to paint on")
     size = window.canvas.viewport.document_size
     window.classes.choose_row(draws.randrange(len(document.palette.classes)))
-    window.tools.brush_size.set_diameter(draws.randint(max(2, size // 64), size // 8))
+    window.options.set_diameter(draws.randint(max(2, size // 64), size // 8))
     x, y = draws.uniform(0.1, 0.9) * size, draws.uniform(0.1, 0.9) * size
     heading = draws.uniform(-np.pi, np.pi)
     _timed(window, QEvent.Type.MouseButtonPress, (x, y), seen)

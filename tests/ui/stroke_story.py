@@ -26,7 +26,7 @@ def story(window: MainWindow, folder: Path) -> Story:
     start, end = (size * 0.2, size * 0.12), (size * 0.8, size * 0.2)
     hair = next(row for row, c in enumerate(window.controller.document.palette.classes) if c.name == "hair")  # type: ignore[union-attr]
     window.classes.choose_row(hair)
-    window.tools.brush_size.set_diameter(size // 6)
+    window.options.set_diameter(size // 6)
     yield mouse.move(on_screen(window, [start])[0])
     save_screen(window, folder / "before.png")
     regions = {

@@ -252,11 +252,12 @@ def shown_raw(canvas: Canvas, hide_outline: bool) -> np.ndarray:
 
 
 def test_what_lies_under_the_cursor_is_told_pixel_by_pixel(canvas: Canvas, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(canvas.hovered) as heard:
+    with qtbot.waitSignal(canvas.under_cursor) as heard:
         QTest.mouseMove(canvas, at(canvas, 17, 5))
-    assert heard.args == [17, 5]
-    with qtbot.waitSignal(canvas.left):
+    assert heard.args == [f"{FACE.classes[0].name} · 17, 5"]
+    with qtbot.waitSignal(canvas.under_cursor) as heard:
         QTest.mouseMove(canvas, QPoint(3, 3))
+    assert heard.args == [""]
 
 
 def test_other_classes_for_the_same_layout_change_its_colours_and_no_id(

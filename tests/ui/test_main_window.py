@@ -84,15 +84,15 @@ def test_keys_choose_class_tool_and_brush_size(window: MainWindow) -> None:
     stroke(window, (4, 56), (60, 56))
     assert (pixels(window)[56, 4:60] == 255).all()
     QTest.keyClick(canvas, Qt.Key.Key_B)
-    diameter = window.tools.brush_size.diameter
+    diameter = window.options.diameter
     QTest.keyClick(canvas, Qt.Key.Key_BracketRight)
-    assert window.tools.brush_size.diameter > diameter
+    assert window.options.diameter > diameter
     QTest.keyClick(canvas, Qt.Key.Key_BracketLeft)
     QTest.keyClick(canvas, Qt.Key.Key_BracketLeft)
-    assert window.tools.brush_size.diameter < diameter
+    assert window.options.diameter < diameter
     for _ in range(60):
         QTest.keyClick(canvas, Qt.Key.Key_BracketLeft)
-    assert window.tools.brush_size.diameter == 1
+    assert window.options.diameter == 1
     QTest.keyClick(canvas, Qt.Key.Key_1)
     stroke(window, (30, 30), (30, 30))
     assert pixels(window)[30, 30] == 0

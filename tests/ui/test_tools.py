@@ -190,11 +190,11 @@ def test_a_pens_pressure_scales_the_brush_and_its_other_end_erases(
 
 
 def test_painting_works_on_a_turned_and_mirrored_view(canvas: Canvas, controller: DocumentController) -> None:
-    canvas.rotate_right()
-    canvas.mirror_view()
+    canvas.navigation.rotate_right()
+    canvas.navigation.mirror()
     drag(canvas, (20, 20), (40, 20))
     assert (pixels(controller)[20, 20:41] == 7).all()
-    canvas.reset_rotation()
+    canvas.navigation.reset_rotation()
     assert canvas.viewport.angle == 0
     assert not canvas.viewport.mirrored
 

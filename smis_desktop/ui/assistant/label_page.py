@@ -23,7 +23,7 @@ from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.panels.palette_dock import PaletteDock
 from smis_desktop.ui.panels.tool_bars import OptionsBar, ToolsBar
 from smis_desktop.ui.panels.underlay import UnderlayBar
-from smis_desktop.ui.tools.options import ToolOptions
+from smis_desktop.ui.tools.tool import ToolOptions
 from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
@@ -196,27 +196,22 @@ class LabelPage(QMainWindow):
             ("tools.smaller", self.options.shrink),
             ("classes.swap", self.options.swap_classes),
             ("classes.add", self.classes.add_class),
-            ("view.zoom_in", canvas.zoom_in),
-            ("view.zoom_out", canvas.zoom_out),
-            ("view.zoom_fit", canvas.zoom_to_fit),
-            ("view.zoom_100", canvas.zoom_to_pixels),
-            ("view.mirror", canvas.mirror_view),
+            ("view.zoom_in", canvas.navigation.zoom_in),
+            ("view.zoom_out", canvas.navigation.zoom_out),
+            ("view.zoom_fit", canvas.navigation.zoom_to_fit),
+            ("view.zoom_100", lambda: canvas.navigation.zoom_to_pixels(canvas.devicePixelRatioF())),
+            ("view.mirror", canvas.navigation.mirror),
         ):
             commands[command_id].triggered.connect(lambda _=False, act=act: act())
         for number in range(9):
             commands[f"classes.{number + 1}"].triggered.connect(
                 lambda _=False, row=number: self.classes.choose_row(row)
             )
-        self.classes.class_chosen.connect(self._choose_class)
+        self.classes.class_chosen.connect(self.options.choose_class)
         self.options.class_chosen.connect(self.classes.choose_class)
         self.controller.history_changed.connect(self._follow)
         self.controller.stroke_ended.connect(self._follow)
         self.controller.history_changed.connect(self._keep_scribbles)
-
-    def _choose_class(self, class_id: int) -> None:
-        self.options.choose_class(class_id)
-        if self.options.tool in ("eraser", "picker", "move", "pan", "zoom"):
-            self.options.set_tool("brush")
 
     def _change_shot(self) -> None:
         self.keep()

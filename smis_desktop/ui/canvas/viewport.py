@@ -1,4 +1,4 @@
-"""Where the document lies in the canvas, and moving the view by hand."""
+"""Where the document lies in the view, and what moves the view."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ MAX_SCALE = 64.0
 
 _FIT_MARGIN = 16.0
 _KEEP_VISIBLE = 48.0
+_ZOOM_PER_NOTCH = 1.15
+_ROTATION_STEP = 15.0
 
 
 class Viewport:
@@ -19,7 +21,7 @@ class Viewport:
 
     `scale` is view pixels per document pixel, `angle` the rotation in degrees, clockwise; `mirrored` swaps left and
     right first. `(left, top)` is where the document's origin lies in the view. A fitted view stays fitted when either
-    size changes, until somebody zooms or pans.
+    size changes, until the person zooms or pans.
     """
 
     def __init__(self, document_size: int) -> None:
@@ -34,12 +36,12 @@ class Viewport:
         self.is_fitted = True
 
     def set_document_size(self, document_size: int) -> None:
-        """Another document: it is shown whole."""
+        """Take another document, and show all of it."""
         self.document_size = document_size
         self.fit()
 
     def resize(self, width: float, height: float) -> None:
-        """The view changes its size; its centre stays where it is."""
+        """Give the view another size; its centre stays where it is."""
         shift_x, shift_y = (width - self.width) / 2, (height - self.height) / 2
         self.width, self.height = width, height
         if self.is_fitted:
@@ -134,13 +136,56 @@ class Viewport:
 
 
 class Navigation:
-    """Pan and rotation, whatever tool is chosen."""
+    """Zoom, pan and rotation by keys, wheel, space bar and middle button, whatever tool is chosen."""
 
     def __init__(self, viewport: Viewport, changed: Callable[[], None]) -> None:
+        """changed: called after each move of the view."""
         self._viewport, self._changed = viewport, changed
         self._space_is_down = False
         self._from: QPointF | None = None
         self._turns = False
+
+    def zoom_in(self) -> None:
+        """Zoom in one step, about the middle of the view."""
+        self._zoom(_ZOOM_PER_NOTCH**2)
+
+    def zoom_out(self) -> None:
+        """Zoom out one step, about the middle of the view."""
+        self._zoom(_ZOOM_PER_NOTCH**-2)
+
+    def zoom_to_fit(self) -> None:
+        """Show the whole layout."""
+        self._viewport.fit()
+        self._changed()
+
+    def zoom_to_pixels(self, device_pixel_ratio: float) -> None:
+        """Show one screen pixel for each layout pixel."""
+        self._zoom(1 / (self._viewport.scale * device_pixel_ratio))
+
+    def turn_wheel(self, notches: float, at: QPointF) -> None:
+        """Zoom about a point of the view; positive notches zoom in."""
+        self._viewport.zoom(_ZOOM_PER_NOTCH**notches, at.x(), at.y())
+        self._changed()
+
+    def rotate_left(self) -> None:
+        """Turn the view one step counter-clockwise."""
+        self._viewport.rotate(-_ROTATION_STEP)
+        self._changed()
+
+    def rotate_right(self) -> None:
+        """Turn the view one step clockwise."""
+        self._viewport.rotate(_ROTATION_STEP)
+        self._changed()
+
+    def reset_rotation(self) -> None:
+        """Turn the view upright again, not mirrored."""
+        self._viewport.reset_rotation()
+        self._changed()
+
+    def mirror(self) -> None:
+        """Mirror the view; the layout stays as it is."""
+        self._viewport.mirror()
+        self._changed()
 
     @property
     def is_held(self) -> bool:
@@ -153,17 +198,19 @@ class Navigation:
         return self._from is not None
 
     def hold(self, is_down: bool) -> None:
-        """The space bar is pressed or let go."""
+        """The space bar was pressed or released."""
         self._space_is_down = is_down
 
     def takes(self, button: Qt.MouseButton) -> bool:
-        """Whether a press of that button is ours."""
+        """Whether a press of that button moves the view."""
         return button == Qt.MouseButton.MiddleButton or (self._space_is_down and button == Qt.MouseButton.LeftButton)
 
     def begin(self, at: QPointF, turns: bool) -> None:
+        """Start to pan, or to turn, at a point of the view."""
         self._from, self._turns = at, turns
 
     def follow(self, at: QPointF) -> None:
+        """Move the view with the pointer."""
         if self._from is None:
             return
         if self._turns:
@@ -176,4 +223,9 @@ class Navigation:
         self._changed()
 
     def end(self) -> None:
+        """The pointer was lifted."""
         self._from = None
+
+    def _zoom(self, factor: float) -> None:
+        self._viewport.zoom(factor, self._viewport.width / 2, self._viewport.height / 2)
+        self._changed()

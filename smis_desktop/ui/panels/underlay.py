@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage, QImageReader
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QWidget
 
 from smis_desktop.ui.canvas.canvas import Canvas
-from smis_desktop.ui.canvas.layout_image import UnderlayMode
+from smis_desktop.ui.canvas.drawing import UnderlayMode
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.window.preview_controller import PreviewController
 

@@ -1,1 +1,1 @@
-"""The tools of the canvas: what the pointer does, one file each."""
+"""The tools of the canvas. A module here is a tool: each class in it that has a name is found and offered."""

@@ -1,4 +1,4 @@
-"""The lasso: an outline drawn in one go, filled when let go."""
+"""The lasso: an outline drawn in one go, filled on release."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter
 
 from smis_desktop.document.brush import Point
-from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
+from smis_desktop.ui.tools.tool import PenEvent, Tool, ToolContext, ToolGroup, outline_pens
+from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 
 class LassoTool(Tool):
-    """Closes itself with a straight line."""
+    """Fills a freehand outline, which a straight line closes."""
 
-    picks = True
+    name = "lasso"
+    title = QT_TRANSLATE_NOOP("Command", "L&asso")
+    icon = "lasso"
+    keys = ("L",)
+    group = ToolGroup.SHAPE
+    order = 4
+    hint = QT_TRANSLATE_NOOP("Command", "Draw the outline in one go")
+    paints_class = True
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
+    def __init__(self, context: ToolContext) -> None:
+        super().__init__(context)
         self._outline: list[Point] = []
 
     @property
@@ -28,18 +36,18 @@ class LassoTool(Tool):
     def move(self, pen: PenEvent) -> None:
         if self._outline and pen.at != self._outline[-1]:
             self._outline.append(pen.at)
-            self.bench.repaint()
+            self.context.repaint()
 
     def release(self, pen: PenEvent) -> None:
         outline = self._outline
         self.cancel()
         class_id = self.class_to_paint(pen)
         if class_id is not None and len(outline) >= 3:
-            self.bench.controller.do(lambda editor: editor.fill_polygon(outline, class_id))
+            self.context.controller.do(lambda editor: editor.fill_polygon(outline, class_id))
 
     def cancel(self) -> None:
         self._outline = []
-        self.bench.repaint()
+        self.context.repaint()
 
     def paint(self, painter: QPainter) -> None:
         if len(self._outline) < 2:

@@ -1,4 +1,4 @@
-"""Moving the active layer by whole pixels."""
+"""Move layer: drags the active layer by whole pixels."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter, QPen, QTransform
 
 from smis_desktop.document.brush import Point
-from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
+from smis_desktop.ui.tools.tool import PenEvent, Tool, ToolContext, ToolGroup, outline_pens
+from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 
 class MoveTool(Tool):
-    """Drags the layer; its edges are shown."""
+    """Drags the active layer and shows its bounds."""
 
+    name = "move"
+    title = QT_TRANSLATE_NOOP("Command", "&Move layer")
+    icon = "move"
+    keys = ("T",)
+    group = ToolGroup.EDIT
+    order = 3
+    hint = QT_TRANSLATE_NOOP("Command", "Drag the active layer")
     cursor = Qt.CursorShape.SizeAllCursor
+    follows_layers = True
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
+    def __init__(self, context: ToolContext) -> None:
+        super().__init__(context)
         self._start: Point | None = None
 
     @property
@@ -25,35 +34,35 @@ class MoveTool(Tool):
         return self._start is not None
 
     def press(self, pen: PenEvent) -> None:
-        self.bench.controller.begin_shift()
-        editor = self.bench.controller.editor
+        self.context.controller.begin_shift()
+        editor = self.context.controller.editor
         if editor is not None and editor.is_shifting:
             self._start = pen.at
 
     def move(self, pen: PenEvent) -> None:
         if self._start is not None:
             dx, dy = (math.floor(now - then + 0.5) for now, then in zip(pen.at, self._start, strict=True))
-            self.bench.controller.extend_shift(dx, dy)
-            self.bench.repaint()
+            self.context.controller.extend_shift(dx, dy)
+            self.context.repaint()
 
     def release(self, pen: PenEvent) -> None:
         self.move(pen)
         self._start = None
-        self.bench.controller.end_shift()
+        self.context.controller.end_shift()
 
     def cancel(self) -> None:
         if self._start is not None:
             self._start = None
-            self.bench.controller.cancel_stroke()
-            self.bench.repaint()
+            self.context.controller.cancel_stroke()
+            self.context.repaint()
 
     def paint(self, painter: QPainter) -> None:
-        document = self.bench.controller.document
+        document = self.context.controller.document
         rect = None if document is None else document.layer(document.active_id).rect
         if rect is None:
             return
         painter.save()
-        painter.setTransform(QTransform(*self.bench.viewport.matrix), True)
+        painter.setTransform(QTransform(*self.context.viewport.matrix), True)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for pen in outline_pens():
             dashed = QPen(pen)

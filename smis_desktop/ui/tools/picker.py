@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from smis_desktop.document.palette import EMPTY
-from smis_desktop.ui.tools.tool import PenEvent, Tool
+from smis_desktop.ui.tools.tool import PenEvent, Tool, ToolGroup
+from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 
 class PickerTool(Tool):
-    """From what shows. Nothing, and ids that the palette lacks, cannot be picked."""
+    """Picks from what is visible, but neither empty pixels nor ids that the palette lacks."""
+
+    name = "picker"
+    title = QT_TRANSLATE_NOOP("Command", "P&icker")
+    icon = "picker"
+    keys = ("I",)
+    group = ToolGroup.EDIT
+    order = 2
+    hint = QT_TRANSLATE_NOOP("Command", "Click the class to paint with")
 
     def press(self, pen: PenEvent) -> None:
-        editor = self.bench.controller.editor
+        editor = self.context.controller.editor
         if editor is None:
             return
         class_id = editor.pick(pen.at)
         if class_id != EMPTY and class_id in editor.document.palette.class_ids:
-            self.bench.options.choose_class(class_id)
+            self.context.options.choose_class(class_id)

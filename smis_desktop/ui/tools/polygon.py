@@ -8,23 +8,33 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter
 
 from smis_desktop.document.brush import Point
-from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool, outline_pens
+from smis_desktop.ui.tools.tool import PenEvent, Tool, ToolContext, ToolGroup, outline_pens
+from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 _CLOSING_REACH = 9.0
 """View pixels around the first corner in which a click closes the polygon."""
 
 
 class PolygonTool(Tool):
-    """Backspace takes the last corner back, Esc all of them."""
+    """Fills the area between the corners. Backspace removes the last corner, Esc all of them."""
 
-    picks = True
+    name = "polygon"
+    title = QT_TRANSLATE_NOOP("Command", "&Polygon")
+    icon = "polygon"
+    keys = ("P",)
+    group = ToolGroup.SHAPE
+    order = 3
+    hint = QT_TRANSLATE_NOOP("Command", "Click each corner; Enter closes, Backspace removes the last, Esc cancels")
+    gestures = ((QT_TRANSLATE_NOOP("Command", "Close a polygon"), QT_TRANSLATE_NOOP("Command", "Enter, double click")),)
+    paints_class = True
+    takes_double_click = True
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
+    def __init__(self, context: ToolContext) -> None:
+        super().__init__(context)
         self._corners: list[Point] = []
         self._first: PenEvent | None = None
         self._pointer: QPointF | None = None
-        bench.controller.replaced.connect(self.cancel)
+        context.controller.replaced.connect(self.cancel)
 
     @property
     def is_busy(self) -> bool:
@@ -38,12 +48,12 @@ class PolygonTool(Tool):
             self._first = pen
         self._corners.append(pen.at)
         self._pointer = pen.view
-        self.bench.repaint()
+        self.context.repaint()
 
     def move(self, pen: PenEvent) -> None:
         if self._corners:
             self._pointer = pen.view
-            self.bench.repaint()
+            self.context.repaint()
 
     def double_click(self, pen: PenEvent) -> None:
         self.finish()
@@ -53,16 +63,16 @@ class PolygonTool(Tool):
         self.cancel()
         class_id = None if first is None else self.class_to_paint(first)
         if class_id is not None and len(corners) >= 3:
-            self.bench.controller.do(lambda editor: editor.fill_polygon(corners, class_id))
+            self.context.controller.do(lambda editor: editor.fill_polygon(corners, class_id))
 
     def step_back(self) -> None:
         if self._corners:
             self._corners.pop()
-            self.bench.repaint()
+            self.context.repaint()
 
     def cancel(self) -> None:
         self._corners, self._first, self._pointer = [], None, None
-        self.bench.repaint()
+        self.context.repaint()
 
     def paint(self, painter: QPainter) -> None:
         if not self._corners:

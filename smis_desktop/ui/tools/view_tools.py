@@ -1,10 +1,11 @@
-"""Tools that change the view alone: pan and zoom."""
+"""Pan and zoom: they change the view only."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, Qt
 
-from smis_desktop.ui.tools.tool import Bench, PenEvent, Tool
+from smis_desktop.ui.tools.tool import PenEvent, Tool, ToolContext, ToolGroup
+from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 _ZOOM_PER_CLICK = 1.5
 _ZOOM_PER_PIXEL = 1.01
@@ -13,10 +14,17 @@ _ZOOM_PER_PIXEL = 1.01
 class PanTool(Tool):
     """Drags the view."""
 
+    name = "pan"
+    title = QT_TRANSLATE_NOOP("Command", "Pa&n")
+    icon = "pan"
+    keys = ("H",)
+    group = ToolGroup.VIEW
+    order = 1
+    hint = QT_TRANSLATE_NOOP("Command", "Drag the view")
     cursor = Qt.CursorShape.OpenHandCursor
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
+    def __init__(self, context: ToolContext) -> None:
+        super().__init__(context)
         self._from: QPointF | None = None
 
     @property
@@ -28,9 +36,9 @@ class PanTool(Tool):
 
     def move(self, pen: PenEvent) -> None:
         if self._from is not None:
-            self.bench.viewport.pan(pen.view.x() - self._from.x(), pen.view.y() - self._from.y())
+            self.context.viewport.pan(pen.view.x() - self._from.x(), pen.view.y() - self._from.y())
             self._from = pen.view
-            self.bench.view_changed()
+            self.context.view_changed()
 
     def release(self, pen: PenEvent) -> None:
         self._from = None
@@ -40,12 +48,18 @@ class PanTool(Tool):
 
 
 class ZoomTool(Tool):
-    """Click: nearer; with the right button: farther; drag to the right or left: nearer or farther."""
+    """Zooms in with a click, out with the right button, and either way by dragging right or left."""
 
-    cursor = Qt.CursorShape.CrossCursor
+    name = "zoom"
+    title = QT_TRANSLATE_NOOP("Command", "&Zoom")
+    icon = "zoom_in"
+    keys = ("Z",)
+    group = ToolGroup.VIEW
+    order = 2
+    hint = QT_TRANSLATE_NOOP("Command", "Click to zoom in, right-click to zoom out, or drag")
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
+    def __init__(self, context: ToolContext) -> None:
+        super().__init__(context)
         self._start: PenEvent | None = None
         self._last_x = 0.0
         self._has_moved = False
@@ -64,15 +78,15 @@ class ZoomTool(Tool):
             self._has_moved = True
             factor = _ZOOM_PER_PIXEL ** (pen.view.x() - self._last_x)
             self._last_x = pen.view.x()
-            self.bench.viewport.zoom(factor, self._start.view.x(), self._start.view.y())
-            self.bench.view_changed()
+            self.context.viewport.zoom(factor, self._start.view.x(), self._start.view.y())
+            self.context.view_changed()
 
     def release(self, pen: PenEvent) -> None:
         start, self._start = self._start, None
         if start is not None and not self._has_moved:
             factor = 1 / _ZOOM_PER_CLICK if start.erases else _ZOOM_PER_CLICK
-            self.bench.viewport.zoom(factor, start.view.x(), start.view.y())
-            self.bench.view_changed()
+            self.context.viewport.zoom(factor, start.view.x(), start.view.y())
+            self.context.view_changed()
 
     def cancel(self) -> None:
         self._start = None

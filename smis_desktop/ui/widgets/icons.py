@@ -20,7 +20,10 @@ _SCALES = (1.0, 1.25, 1.5, 2.0, 3.0)
 
 
 def tool_icon(name: str, colors: ThemeColors | None = None) -> QIcon:
-    """The icon `resources/icons/<name>.svg`, in the text colour, accented when checked, faint when disabled."""
+    """Draw an icon in the text colour, accented when checked, faint when disabled.
+
+    name: of `resources/icons/<name>.svg`, or an SVG drawing itself.
+    """
     colors = colors or current_colors()
     icon = QIcon()
     for mode, state, color in (
@@ -66,4 +69,6 @@ def _draw(name: str, color: str, size: QSize, scale: float) -> QPixmap:
 
 @cache
 def _source(name: str) -> str:
+    if name.startswith("<svg"):
+        return name
     return (resources_folder() / "icons" / f"{name}.svg").read_text(encoding="utf-8")

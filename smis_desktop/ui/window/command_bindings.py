@@ -88,14 +88,14 @@ def _editing(window: MainWindow) -> Acts:
 def _view(window: MainWindow) -> Acts:
     canvas = window.canvas
     return {
-        "view.zoom_in": canvas.zoom_in,
-        "view.zoom_out": canvas.zoom_out,
-        "view.zoom_fit": canvas.zoom_to_fit,
-        "view.zoom_100": canvas.zoom_to_pixels,
-        "view.rotate_left": canvas.rotate_left,
-        "view.rotate_right": canvas.rotate_right,
-        "view.reset_rotation": canvas.reset_rotation,
-        "view.mirror": canvas.mirror_view,
+        "view.zoom_in": canvas.navigation.zoom_in,
+        "view.zoom_out": canvas.navigation.zoom_out,
+        "view.zoom_fit": canvas.navigation.zoom_to_fit,
+        "view.zoom_100": lambda: canvas.navigation.zoom_to_pixels(canvas.devicePixelRatioF()),
+        "view.rotate_left": canvas.navigation.rotate_left,
+        "view.rotate_right": canvas.navigation.rotate_right,
+        "view.reset_rotation": canvas.navigation.reset_rotation,
+        "view.mirror": canvas.navigation.mirror,
     }
 
 

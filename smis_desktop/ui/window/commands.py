@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
-
-def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Marks a text for translation where it is used later; PySide's own says no more than `object` of its result."""
-    return text
+from smis_desktop.ui.tools.tool import tool_classes
+from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 
 @dataclass(frozen=True)
@@ -89,17 +87,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("edit.redo", EDIT, QT_TRANSLATE_NOOP("Command", "&Redo"), ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),
     Command("edit.cancel", EDIT, QT_TRANSLATE_NOOP("Command", "&Cancel what is in hand"), ("Esc",)),
     Command("edit.mirror", EDIT, QT_TRANSLATE_NOOP("Command", "Mirror &painting"), ("Ctrl+Shift+M",), "mirror", True),
-    Command("tools.brush", TOOLS, QT_TRANSLATE_NOOP("Command", "&Brush"), ("B",), "brush", True),
-    Command("tools.eraser", TOOLS, QT_TRANSLATE_NOOP("Command", "&Eraser"), ("E",), "eraser", True),
-    Command("tools.rectangle", TOOLS, QT_TRANSLATE_NOOP("Command", "&Rectangle"), ("R",), "rectangle", True),
-    Command("tools.ellipse", TOOLS, QT_TRANSLATE_NOOP("Command", "E&llipse"), ("O",), "ellipse", True),
-    Command("tools.polygon", TOOLS, QT_TRANSLATE_NOOP("Command", "&Polygon"), ("P",), "polygon", True),
-    Command("tools.lasso", TOOLS, QT_TRANSLATE_NOOP("Command", "L&asso"), ("L",), "lasso", True),
-    Command("tools.bucket", TOOLS, QT_TRANSLATE_NOOP("Command", "B&ucket"), ("G", "F"), "bucket", True),
-    Command("tools.picker", TOOLS, QT_TRANSLATE_NOOP("Command", "P&icker"), ("I",), "picker", True),
-    Command("tools.move", TOOLS, QT_TRANSLATE_NOOP("Command", "&Move layer"), ("T",), "move", True),
-    Command("tools.pan", TOOLS, QT_TRANSLATE_NOOP("Command", "Pa&n"), ("H",), "pan", True),
-    Command("tools.zoom", TOOLS, QT_TRANSLATE_NOOP("Command", "&Zoom"), ("Z",), "zoom_in", True),
+    *(
+        Command(f"tools.{tool.name}", TOOLS, tool.title, tool.keys, tool.icon, True) for tool in tool_classes().values()
+    ),
     Command("tools.larger", TOOLS, QT_TRANSLATE_NOOP("Command", "Larger brush"), ("]",)),
     Command("tools.smaller", TOOLS, QT_TRANSLATE_NOOP("Command", "Smaller brush"), ("[",)),
     Command("layers.add", LAYERS, QT_TRANSLATE_NOOP("Command", "&Add layer"), ("Ins",), "add", needs_document=True),
@@ -178,12 +168,10 @@ COMMANDS: tuple[Command, ...] = (
 GESTURES: tuple[tuple[str, str], ...] = (
     (QT_TRANSLATE_NOOP("Command", "Paint"), QT_TRANSLATE_NOOP("Command", "Left button, pen")),
     (QT_TRANSLATE_NOOP("Command", "Erase"), QT_TRANSLATE_NOOP("Command", "Right button, pen's eraser end")),
-    (QT_TRANSLATE_NOOP("Command", "Straight line"), QT_TRANSLATE_NOOP("Command", "Shift + click")),
-    (QT_TRANSLATE_NOOP("Command", "Brush size"), QT_TRANSLATE_NOOP("Command", "Shift + drag")),
+    *(gesture for tool in tool_classes().values() for gesture in tool.gestures),
     (QT_TRANSLATE_NOOP("Command", "Pick a class"), QT_TRANSLATE_NOOP("Command", "Ctrl or Alt + click")),
     (QT_TRANSLATE_NOOP("Command", "Move the view"), QT_TRANSLATE_NOOP("Command", "Space + drag, middle button")),
     (QT_TRANSLATE_NOOP("Command", "Rotate the view"), QT_TRANSLATE_NOOP("Command", "Shift + Space + drag")),
     (QT_TRANSLATE_NOOP("Command", "Zoom"), QT_TRANSLATE_NOOP("Command", "Wheel, Ctrl + wheel")),
-    (QT_TRANSLATE_NOOP("Command", "Close a polygon"), QT_TRANSLATE_NOOP("Command", "Enter, double click")),
 )
 """What the pointer does on the canvas; these cannot be changed."""

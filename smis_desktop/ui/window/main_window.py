@@ -30,7 +30,7 @@ from smis_desktop.ui.panels.preview_history import PreviewHistory
 from smis_desktop.ui.panels.preview_panel import PreviewPanel
 from smis_desktop.ui.panels.tool_bars import OptionsBar
 from smis_desktop.ui.panels.underlay import UnderlayBar, UnderlayPhoto
-from smis_desktop.ui.tools.options import ToolOptions
+from smis_desktop.ui.tools.tool import ToolOptions
 from smis_desktop.ui.widgets.theme import THEMES, apply_theme
 from smis_desktop.ui.window.active_model import ActiveModel
 from smis_desktop.ui.window.arrangement import Arrangement
@@ -269,11 +269,10 @@ class MainWindow(QMainWindow):
         self.controller.refused.connect(self.status.tell)
 
     def _connect_painting(self) -> None:
-        self.classes.class_chosen.connect(self._choose_class)
+        self.classes.class_chosen.connect(self.options.choose_class)
         self.options.class_chosen.connect(self.classes.choose_class)
         self.canvas.view_changed.connect(self.status.show_zoom)
-        self.canvas.hovered.connect(self._show_under_cursor)
-        self.canvas.left.connect(lambda: self.status.show_under_cursor(""))
+        self.canvas.under_cursor.connect(self.status.show_under_cursor)
         self.controller.replaced.connect(self._take_document)
         self.controller.stroke_ended.connect(self._show_classes_that_wait)
         for changed in (self.controller.history_changed, self.controller.painted, self.controller.stroke_ended):
@@ -371,20 +370,6 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.files.is_dirty)
 
     # Painting
-
-    def _choose_class(self, class_id: int) -> None:
-        self.options.choose_class(class_id)
-        if self.options.tool in ("eraser", "picker", "move", "pan", "zoom"):
-            self.options.set_tool("brush")  # whoever picks a colour wants to paint with it
-
-    def _show_under_cursor(self, column: int, row: int) -> None:
-        document = self.controller.document
-        if document is None:
-            return
-        class_id = int(document.label_map[row, column])
-        known = {c.class_id: c.name for c in document.palette.classes}
-        name = known.get(class_id, self.tr("nothing said"))
-        self.status.show_under_cursor(self.tr("{name} · {x}, {y}").format(name=name, x=column, y=row))
 
     def _show_what_can_be_undone(self) -> None:
         show_what_can_be_undone(self.commands, self.controller)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMainWindow, QMenu
 
+from smis_desktop.ui.tools.tool import tool_classes
 from smis_desktop.ui.window.shortcuts import Shortcuts
 
 _LINE = ""
 _RECENT = "recent"
+_TOOLS = "tools"
 _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("&File", (
         "file.new", "file.example", "file.open", _RECENT, _LINE, "file.save", "file.save_as", _LINE,
@@ -17,11 +19,7 @@ _MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("&Edit", ("edit.undo", "edit.redo", "edit.cancel", _LINE, "edit.mirror", "classes.swap", "classes.add", _LINE,
                "help.rebind")),
-    ("&Tools", (
-        "tools.brush", "tools.eraser", "tools.rectangle", "tools.ellipse", "tools.polygon", "tools.lasso",
-        "tools.bucket", "tools.picker", "tools.move", _LINE, "tools.pan", "tools.zoom", _LINE, "tools.larger",
-        "tools.smaller",
-    )),
+    ("&Tools", (_TOOLS, _LINE, "tools.larger", "tools.smaller")),
     ("&Layers", ("layers.add", "layers.duplicate", "layers.merge", "layers.delete", _LINE, "layers.rename",
                  "layers.raise", "layers.lower", _LINE, "layers.flip", "layers.clear")),
     ("&Model", ("model.new", "model.manage", "file.model", _LINE, "model.photo_layout")),
@@ -46,6 +44,8 @@ def build_menus(window: QMainWindow, shortcuts: Shortcuts) -> QMenu:
         for command_id in commands:
             if command_id == _LINE:
                 menu.addSeparator()
+            elif command_id == _TOOLS:
+                menu.addActions([shortcuts[f"tools.{name}"] for name in tool_classes()])
             elif command_id == _RECENT:
                 menu.addMenu(recent)
             else:

@@ -1,0 +1,15 @@
+"""Texts of tables: marked for translation where they are written, translated where they are shown."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+
+def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
+    """Mark a text for translation and return it as it is; PySide's own function is typed as returning `object`."""
+    return text
+
+
+def translated(text: str) -> str:
+    """Return a text of the tables of commands, tools and docks (context `Command`) in the person's language."""
+    return QCoreApplication.translate("Command", text)
