@@ -28,7 +28,8 @@ from smis_desktop.formats.recovery import RecoveryFolder
 
 # Paints without end: step n sets pixel n; every step is autosaved, every other one saved as well.
 data, project = Path(sys.argv[1]), Path(sys.argv[2])
-bench = DocumentEditor(Document.blank(Palette((SemanticClass(0, "a", (0, 0, 0)), SemanticClass(1, "b", (9, 9, 9)))), 64))
+palette = Palette((SemanticClass(0, "a", (0, 0, 0)), SemanticClass(1, "b", (9, 9, 9))))
+bench = DocumentEditor(Document.blank(palette, 64))
 recovery = RecoveryFolder(data)
 step = 0
 while True:
