@@ -51,8 +51,8 @@ def painting(window: MainWindow) -> Story:
     yield mouse.move(on_screen(window, [(document.size * 0.72, document.size * 0.3)])[0])
     yield lambda: window.preview.is_up_to_date
     save_screen(window, _picture("painting"))
-    yield mouse.click(middle_of(window.style_desk.bar.new_style_button))
-    yield lambda: window.style_desk.chosen.style.look.seed != 0 and window.preview.is_up_to_date
+    yield mouse.click(middle_of(window.style_controller.bar.new_style_button))
+    yield lambda: window.style_controller.style_model.style.look.seed != 0 and window.preview.is_up_to_date
     save_screen(window, _picture("new-style"))
     window.commands["view.light"].setChecked(True)
     window.commands["edit.mirror"].setChecked(True)

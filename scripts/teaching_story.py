@@ -21,8 +21,8 @@ SHOTS_SHOWN = 4
 def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], None]) -> Story:
     """The window shows a painting with two kept pictures. scratch: an empty folder. save: a widget under a name."""
     window.commands["view.style"].setChecked(True)
-    yield lambda: window.style_desk.panel.isVisible() and window.preview.is_up_to_date
-    save(window.style_desk.panel, "style-panel")
+    yield lambda: window.style_controller.panel.isVisible() and window.preview.is_up_to_date
+    save(window.style_controller.panel, "style-panel")
     window.commands["view.style"].setChecked(False)
     window.commands["picture.film"].trigger()
     yield lambda: window.findChild(FilmDialog) is not None

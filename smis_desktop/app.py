@@ -252,8 +252,8 @@ def _run_window(model: Path, layout: Path | None) -> int:
     requests = OpenRequests(application, window.open_any)
     window.start(model, layout, read_palette(model))
     window.show()
-    window.first_aid.tell_of_crashes(take_crashes())
-    with marked_as_running(), window.first_aid.catching(), _interrupt_closes(window.close):
+    window.fault_reporting.tell_of_crashes(take_crashes())
+    with marked_as_running(), window.fault_reporting.catching(), _interrupt_closes(window.close):
         code = application.exec()
     application.removeEventFilter(requests)
     # The window is gone from the screen; a picture that is being computed may take a moment to end.

@@ -1,4 +1,4 @@
-"""What makes the pictures: shown as the self-test found it, and changed by the person."""
+"""The backend: shown as the self-test found it, and changed by the person."""
 
 from __future__ import annotations
 

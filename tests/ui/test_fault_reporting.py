@@ -1,4 +1,4 @@
-"""Faults in the window: said in words, the painting put aside; and what the next start knows of a crash."""
+"""Faults in the window: shown in words, the painting saved; and what the next start knows of a crash."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def raise_in_window(window: MainWindow, qtbot: QtBot) -> None:
         stumble()
 
     QTimer.singleShot(0, window, slot)
-    with window.first_aid.catching():
+    with window.fault_reporting.catching():
         qtbot.waitUntil(lambda: bool(begun), timeout=WAIT)
 
 
-def test_a_fault_is_said_and_the_painting_is_put_aside(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_fault_is_shown_and_the_painting_is_saved(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     stroke(window, (20, 20), (40, 40))
     raise_in_window(window, qtbot)
     (dialog,) = fault_dialogs(window)
@@ -60,7 +60,7 @@ def test_a_fault_is_said_and_the_painting_is_put_aside(window: MainWindow, qtbot
 def test_a_fault_with_nothing_unsaved_offers_no_saving(window: MainWindow, qtbot: QtBot) -> None:
     raise_in_window(window, qtbot)
     (dialog,) = fault_dialogs(window)
-    assert [button.text() for button in dialog.action_buttons] == ["Go on", "End program"]
+    assert [button.text() for button in dialog.action_buttons] == ["Continue", "Quit"]
     dialog.reject()
 
 
@@ -73,7 +73,7 @@ def test_the_same_fault_is_said_once(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def test_faults_of_other_threads_are_said_too(window: MainWindow, qtbot: QtBot) -> None:
-    with window.first_aid.catching():
+    with window.fault_reporting.catching():
         thread = threading.Thread(target=stumble)
         thread.start()
         thread.join()
@@ -82,16 +82,16 @@ def test_faults_of_other_threads_are_said_too(window: MainWindow, qtbot: QtBot) 
 
 
 def test_after_a_crash_the_next_start_tells(window: MainWindow) -> None:
-    window.first_aid.tell_of_crashes([Crash("Fatal Python error: Segmentation fault\n  in_the_brush", 0.0)])
+    window.fault_reporting.tell_of_crashes([Crash("Fatal Python error: Segmentation fault\n  in_the_brush", 0.0)])
     (dialog,) = fault_dialogs(window)
     assert "in_the_brush" in dialog.details.toPlainText()
     dialog.action_buttons[0].click()
 
 
 def test_after_a_kill_or_a_peaceful_end_no_dialog_is_in_the_way(window: MainWindow) -> None:
-    window.first_aid.tell_of_crashes([])
+    window.fault_reporting.tell_of_crashes([])
     assert window.status.currentMessage() == ""
-    window.first_aid.tell_of_crashes([Crash("", 0.0)])
+    window.fault_reporting.tell_of_crashes([Crash("", 0.0)])
     assert fault_dialogs(window) == []
     assert "ended before it could close" in window.status.currentMessage()
 

@@ -19,7 +19,7 @@ from smis_desktop.generators.store import open_generator
 from smis_desktop.personal_model.model_file import write_personal_model
 from smis_desktop.ui.assistant.framing import FramingDialog
 from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
-from smis_desktop.ui.window import style_controller as style_desk
+from smis_desktop.ui.window import style_controller as style_controller_module
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.workers.photo_inversion import photo_inversion
 from tests.small_model import PALETTE, small_model
@@ -47,7 +47,7 @@ def painting(
     landscapes: Generator, make_window: MakeWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MainWindow:
     """A window with a real model of the landscapes; photos are looked for in a few steps."""
-    monkeypatch.setattr(style_desk, "photo_inversion", functools.partial(photo_inversion, steps=3))
+    monkeypatch.setattr(style_controller_module, "photo_inversion", functools.partial(photo_inversion, steps=3))
     model = tmp_path / "small.smismodel"
     write_personal_model(model, small_model(landscapes))
     made = make_window(open_first=open_renderer(model), palette=PALETTE)
@@ -62,30 +62,31 @@ def _framed(window: MainWindow) -> None:
 
 
 def test_the_look_of_a_photo_is_worn_by_the_layout(painting: MainWindow, photo: Path, qtbot: QtBot) -> None:
-    before, desk = picture_on_screen(painting), painting.style_desk
-    desk.look_of_photo(photo, desk.chosen.wear)
+    before, style_controller = picture_on_screen(painting), painting.style_controller
+    style_controller.look_of_photo(photo, style_controller.style_model.choose_look)
     _framed(painting)
-    qtbot.waitUntil(lambda: desk.chosen.style.look.ws is not None, timeout=120_000)
-    assert desk.chosen.style.look.name == "holiday.png"
+    qtbot.waitUntil(lambda: style_controller.style_model.style.look.ws is not None, timeout=120_000)
+    assert style_controller.style_model.style.look.name == "holiday.png"
     wait_until_finished(painting, qtbot)
     assert (picture_on_screen(painting) != before).any()
 
 
 def test_a_search_that_is_closed_changes_nothing(painting: MainWindow, photo: Path, qtbot: QtBot) -> None:
-    before, desk = picture_on_screen(painting), painting.style_desk
-    style = desk.chosen.style
-    desk.look_of_photo(photo, desk.chosen.wear)
+    before, style_controller = picture_on_screen(painting), painting.style_controller
+    style = style_controller.style_model.style
+    style_controller.look_of_photo(photo, style_controller.style_model.choose_look)
     _framed(painting)
     search = painting.findChild(PhotoInversionDialog)
     assert isinstance(search, QDialog)
     search.reject()
     qtbot.waitUntil(lambda: not search.isVisible())
-    assert desk.chosen.style == style
+    assert style_controller.style_model.style == style
     np.testing.assert_array_equal(picture_on_screen(painting), before)
 
 
 def test_what_is_no_picture_is_refused(painting: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "notes.png").write_text("no picture")
-    painting.style_desk.look_of_photo(tmp_path / "notes.png", painting.style_desk.chosen.wear)
+    style_controller = painting.style_controller
+    style_controller.look_of_photo(tmp_path / "notes.png", style_controller.style_model.choose_look)
     assert "notes.png" in close_complaint(painting, qtbot)
     assert painting.findChild(FramingDialog) is None

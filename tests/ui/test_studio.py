@@ -279,13 +279,13 @@ class TestFiles:
 class TestPictures:
     def test_kept_pictures_bring_their_layout_and_style_back(self, window: MainWindow, qtbot: QtBot) -> None:
         qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
-        first, seed = pixels(window), window.style_desk.chosen.style.look.seed
+        first, seed = pixels(window), window.style_controller.style_model.style.look.seed
         window.commands["picture.keep"].trigger()
         stroke(window, (4, 56), (60, 56))
         window.commands["picture.new_style"].trigger()
         window.history.itemClicked.emit(window.history.item(0))
         np.testing.assert_array_equal(pixels(window), first)
-        assert window.style_desk.chosen.style.look.seed == seed
+        assert window.style_controller.style_model.style.look.seed == seed
         assert len(window.history.kept) == 2, "what was painted since is kept too"
 
     def test_the_picture_is_copied_and_compared(self, window: MainWindow, qtbot: QtBot) -> None:
@@ -385,6 +385,6 @@ def test_the_theme_can_be_changed_and_is_remembered(window: MainWindow) -> None:
 
 def test_a_project_says_which_model_it_was_painted_with(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)
-    project: Project = window.painting.project()
+    project: Project = window.project_state.project()
     assert project.model_name == "Three colours"
     assert project.style.ws is not None

@@ -26,7 +26,11 @@ def test_saving_the_picture_writes_the_full_picture_of_what_is_painted(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     stroke(window, (4, 56), (60, 56))
-    expected = PaintByPalette().render(PictureRequest(pixels(window), window.style_desk.chosen.style, size=512)).picture
+    expected = (
+        PaintByPalette()
+        .render(PictureRequest(pixels(window), window.style_controller.style_model.style, size=512))
+        .picture
+    )
     window.commands["file.export_picture"].trigger()  # most likely only the draft is there yet
     with qtbot.waitSignal(window.preview.saved, timeout=WAIT):
         answer_file_dialog(window, tmp_path / "portrait.png", qtbot)

@@ -14,7 +14,7 @@ class BackendDialog(QDialog):
     def __init__(self, chosen: str, tests: tuple[dict[str, Any], ...], parent: QWidget | None = None) -> None:
         """chosen, tests: as `BackendFacts` has them."""
         super().__init__(parent)
-        self.setWindowTitle(self.tr("What makes the pictures"))
+        self.setWindowTitle(self.tr("Backend"))
         intro = QLabel(
             self.tr("All of them make the same pictures, some sooner than others. This computer was measured.")
         )

@@ -1,4 +1,4 @@
-"""Under the photograph: a style to throw anew, its seed, how much of it to mix in, and whether to keep it."""
+"""The bar under the photograph: new style, its seed, how much of it is mixed in, and the lock."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from smis_desktop.ui.widgets.icons import ICON_GAP, tool_icon
 from smis_desktop.ui.window.style_model import MAX_SEED, StyleModel
 
 _LEAST_WIDTH = 330
-"""Where there is no more room, what the tooltips say too goes: the words beside seed and slider."""
+"""Below the width that all of it needs, the words beside seed and slider are hidden; tooltips say the same."""
 
 
 class StyleBar(QWidget):
-    """One row: "New style", the seed or the picture that the look comes from, the mixing slider, the lock."""
+    """One row: "New style", the seed or source of the look, the mixing slider, the lock."""
 
     variations_wanted = Signal()
 
-    def __init__(self, chosen: StyleModel, parent: QWidget | None = None) -> None:
+    def __init__(self, style_model: StyleModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._chosen = chosen
+        self._style_model = style_model
 
         self.new_style_button = QPushButton(tool_icon("new_style"), ICON_GAP + self.tr("New style"))
         self.new_style_button.setIconSize(QSize(18, 18))
         self.new_style_button.setToolTip(self.tr("Another look for the same layout (N)"))
         self.new_style_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.new_style_button.clicked.connect(chosen.throw_seed)
+        self.new_style_button.clicked.connect(style_model.choose_random_look)
 
         self.wall_button = QToolButton()
         self.wall_button.setIcon(tool_icon("wall"))
         self.wall_button.setIconSize(QSize(18, 18))
-        self.wall_button.setToolTip(self.tr("Many looks side by side, to choose from (W)"))
-        self.wall_button.setAccessibleName(self.tr("Wall of variations"))
+        self.wall_button.setToolTip(self.tr("Choose from many looks side by side (W)"))
+        self.wall_button.setAccessibleName(self.tr("Variations"))
         self.wall_button.clicked.connect(self.variations_wanted)
 
         self._seed_name = QLabel(self.tr("Seed"))
@@ -43,24 +43,24 @@ class StyleBar(QWidget):
         self._seed_field.setValidator(QIntValidator(0, MAX_SEED, self))
         self._seed_field.setFixedWidth(74)
         self._seed_field.setAccessibleName(self.tr("Seed of the style"))
-        self._seed_field.setToolTip(self.tr("The number that names this style; type one to return to it"))
+        self._seed_field.setToolTip(self.tr("The number of this style; type one to return to it"))
         self._seed_field.editingFinished.connect(self._take_typed_seed)
         self._seed_name.setBuddy(self._seed_field)
         self._source = QLabel()
         self._source.setProperty("role", "value")
 
         self.mix = PercentSlider(
-            self.tr("Mixing"), self.tr("How much of the style is mixed in: 0 % is the layout's own look")
+            self.tr("Mixing"), self.tr("How much of the style is mixed in; 0 % is the layout's own look")
         )
-        self.mix.moved.connect(lambda fraction: chosen.change(mix=fraction))
+        self.mix.moved.connect(lambda fraction: style_model.change(mix=fraction))
 
         self.lock_button = QToolButton()
         self.lock_button.setCheckable(True)
         self.lock_button.setIconSize(QSize(18, 18))
         self.lock_button.setAccessibleName(self.tr("Lock the style"))
-        self.lock_button.toggled.connect(chosen.lock)
-        chosen.lock_changed.connect(self._show_lock)
-        chosen.changed.connect(self._show)
+        self.lock_button.toggled.connect(style_model.lock)
+        style_model.lock_changed.connect(self._show_lock)
+        style_model.changed.connect(self._show)
 
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 14, 0)
@@ -77,27 +77,27 @@ class StyleBar(QWidget):
         row.addWidget(self.mix, 1)
         row.addWidget(self.lock_button)
         self._show()
-        self._show_lock(chosen.is_locked)
+        self._show_lock(style_model.is_locked)
 
     def add_panel_button(self, action: QAction) -> None:
-        """What opens and closes the panel with everything else."""
+        """Add the button that opens the style panel."""
         button = QToolButton()
         button.setDefaultAction(action)
         button.setIconSize(QSize(18, 18))
         self._row.addWidget(button)
 
     def redraw_icons(self) -> None:
-        """In the colours of the present theme."""
+        """Draw the icons in the colours of the present theme."""
         self.new_style_button.setIcon(tool_icon("new_style"))
         self.wall_button.setIcon(tool_icon("wall"))
-        self._show_lock(self._chosen.is_locked)
+        self._show_lock(self._style_model.is_locked)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._leave_out_words()
+        self._hide_words_if_narrow()
 
-    def _leave_out_words(self) -> None:
-        is_seed = self._chosen.style.look.ws is None
+    def _hide_words_if_narrow(self) -> None:
+        is_seed = self._style_model.style.look.ws is None
         self._seed_name.setVisible(is_seed)
         self.mix.name_label.show()
         if self._row.minimumSize().width() > self.width():
@@ -105,7 +105,7 @@ class StyleBar(QWidget):
             self.mix.name_label.hide()
 
     def _show(self) -> None:
-        style = self._chosen.style
+        style = self._style_model.style
         self.mix.show_fraction(style.mix)
         is_seed = style.look.ws is None
         self._seed_field.setText(str(style.look.seed))
@@ -113,16 +113,16 @@ class StyleBar(QWidget):
         self._source.setVisible(not is_seed)
         words = style.look.name
         self._source.setText(words if len(words) <= 18 else words[:17] + "…")
-        self._source.setToolTip(self.tr("The look is that of: {name}").format(name=words))
-        self._leave_out_words()
+        self._source.setToolTip(self.tr("The look comes from {name}").format(name=words))
+        self._hide_words_if_narrow()
 
     def _show_lock(self, is_locked: bool) -> None:
         self.lock_button.setChecked(is_locked)
         self.lock_button.setIcon(tool_icon("lock" if is_locked else "unlock"))
         self.lock_button.setToolTip(
-            self.tr("The style is locked: its looks stay whatever is opened or clicked; click to let it go")
+            self.tr("The style is locked: looks stay as they are whatever you open or click; click to unlock")
             if is_locked
-            else self.tr("Lock the style: it stays whatever is opened or returned to, its looks whatever is clicked")
+            else self.tr("Lock the style: it stays as it is whatever you open, its looks whatever you click")
         )
         self.new_style_button.setEnabled(not is_locked)
         self._seed_field.setEnabled(not is_locked)
@@ -130,5 +130,5 @@ class StyleBar(QWidget):
     def _take_typed_seed(self) -> None:
         self._seed_field.clearFocus()  # letters and digits are keys of the canvas again
         seed = int(self._seed_field.text())
-        if seed != self._chosen.style.look.seed or self._chosen.style.look.ws is not None:
-            self._chosen.wear(Look(seed))
+        if seed != self._style_model.style.look.seed or self._style_model.style.look.ws is not None:
+            self._style_model.choose_look(Look(seed))

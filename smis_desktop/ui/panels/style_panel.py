@@ -1,7 +1,4 @@
-"""The style panel: strengths, the look and its sources, looks of single classes.
-
-own.
-"""
+"""The style panel: strengths, the look and where it comes from, looks of single classes."""
 
 from __future__ import annotations
 
@@ -38,51 +35,51 @@ TakeLook = Callable[[Look], None]
 
 
 class LookSources(Protocol):
-    """Who knows the looks there are."""
+    """Where looks can be taken from."""
 
     def kept_pictures(self) -> tuple[KeptPicture, ...]:
-        """Oldest first."""
+        """Kept pictures, oldest first."""
         ...
 
     def pinned_looks(self) -> tuple[Look, ...]:
-        """Oldest first."""
+        """Pinned looks, oldest first."""
         ...
 
-    def another_seed(self) -> Look:
-        """A look that was not there before."""
+    def random_look(self) -> Look:
+        """The look of a random seed."""
         ...
 
     def take_from_photo(self, take: TakeLook) -> None:
-        """Ask for a photo; `take` hears of its look, a minute later perhaps."""
+        """Ask for a photo; `take` receives its look, about a minute later."""
         ...
 
 
 def fill_look_menu(menu: QMenu, sources: LookSources, take: TakeLook) -> None:
-    """One entry a look; `take` receives the chosen one."""
+    """Add one entry per look; `take` receives the chosen one."""
     for number, kept in enumerate(sources.kept_pictures(), 1):
         look, icon = look_of(kept, number), QIcon(QPixmap.fromImage(QImage.fromData(kept.png)))
         if look is not None:
             menu.addAction(icon, look.name, partial(take, look))
         else:
-            words = _tr("Kept picture {n}, a draft: return to it and keep it again").format(n=number)
+            words = _tr("Kept picture {n} is a draft: return to it and keep it again").format(n=number)
             menu.addAction(icon, words).setEnabled(False)
     for look in sources.pinned_looks():
         menu.addAction(look_words(look), partial(take, look))
     if not menu.isEmpty():
         menu.addSeparator()
-    menu.addAction(_tr("Another seed"), lambda: take(sources.another_seed()))
+    menu.addAction(_tr("Random look"), lambda: take(sources.random_look()))
     menu.addAction(_tr("From a photo…"), lambda: sources.take_from_photo(take))
 
 
 def look_of(kept: KeptPicture, number: int) -> Look | None:
-    """The look of the `number`-th kept picture; None when its latents were not known yet as it was kept."""
+    """The look of the `number`-th kept picture; None if its latents were not known when it was kept."""
     if kept.style.ws is None:
         return None
     return Look.of_latents(kept.style.ws, _tr("Kept picture {n}").format(n=number), kept.style.style.look.seed)
 
 
 def look_words(look: Look) -> str:
-    """What people call it."""
+    """The look's name for people."""
     return look.name or _tr("Seed {seed}").format(seed=look.seed)
 
 
@@ -95,48 +92,56 @@ _WIDTH = 252
 
 
 class StylePanel(QDockWidget):
-    """A view of the chosen style; every change goes through it."""
+    """Shows the style and changes it; the style model is its owner."""
 
     def __init__(
-        self, chosen: StyleModel, controller: DocumentController, sources: LookSources, parent: QWidget | None = None
+        self,
+        style_model: StyleModel,
+        controller: DocumentController,
+        sources: LookSources,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("style")
         self.setWindowTitle(self.tr("Style"))
         self.setTitleBarWidget(QWidget())
-        self._chosen, self._controller, self._sources = chosen, controller, sources
+        self._style_model, self._controller, self._sources = style_model, controller, sources
 
         self.faders = {
             "coarse": PercentSlider(
-                self.tr("Pose, shape"), self.tr("How much of the look's pose and shape: it pulls against your layout")
+                self.tr("Pose, shape"),
+                self.tr("How much of the look's pose and shape to use; it competes with your layout"),
             ),
             "middle": PercentSlider(
-                self.tr("Features"), self.tr("How much of the look's eyes, mouth, hair: it pulls against your layout")
+                self.tr("Features"),
+                self.tr("How much of the look's eyes, mouth and hair to use; it competes with your layout"),
             ),
-            "fine": PercentSlider(self.tr("Colours"), self.tr("How much of the look's colours, light and texture")),
+            "fine": PercentSlider(
+                self.tr("Colours"), self.tr("How much of the look's colours, light and texture to use")
+            ),
             "variety": PercentSlider(
                 self.tr("Variety"),
-                self.tr("How much of what your layout leaves open, like build and expression, comes from the look"),
+                self.tr("How much the look decides what your layout does not, such as build and expression"),
             ),
         }
         width = max(fader.name_label.sizeHint().width() for fader in self.faders.values())
         for name, fader in self.faders.items():
             fader.name_label.setFixedWidth(width)
-            fader.moved.connect(lambda fraction, name=name: chosen.change(**{name: fraction}))
+            fader.moved.connect(lambda fraction, name=name: style_model.change(**{name: fraction}))
 
-        self.look_button = self._menu_button(self.tr("Whose look"), self._fill_look)
-        self.pin_button = self._icon_button("pin", self.tr("Lay this look aside, to come back to it"))
-        self.pin_button.clicked.connect(lambda: chosen.pin(chosen.style.look))
+        self.look_button = self._menu_button(self.tr("Look"), self._fill_look)
+        self.pin_button = self._icon_button("pin", self.tr("Pin this look to return to it later"))
+        self.pin_button.clicked.connect(lambda: style_model.pin(style_model.style.look))
         self.second_button = self._menu_button(self.tr("Second look"), self._fill_second)
         self.pad = BlendPad()
-        self.pad.moved.connect(lambda blend, mix: chosen.change(blend=blend, mix=mix))
+        self.pad.moved.connect(lambda blend, mix: style_model.change(blend=blend, mix=mix))
         self._pins = QVBoxLayout()
         self._pins.setSpacing(2)
-        self._pins_name = self._name(self.tr("Looks laid aside"))
-        self.dress_button = self._menu_button(self.tr("A look of its own"), self._fill_dress)
-        self.dress_button.setText(self.tr("Choose a class"))
-        self._apply_region_styles = QVBoxLayout()
-        self._apply_region_styles.setSpacing(2)
+        self._pins_name = self._name(self.tr("Pinned looks"))
+        self.class_button = self._menu_button(self.tr("Look of a class"), self._fill_classes)
+        self.class_button.setText(self.tr("Choose a class"))
+        self._class_looks = QVBoxLayout()
+        self._class_looks.setSpacing(2)
 
         column = QVBoxLayout()
         column.setContentsMargins(14, 2, 14, 12)
@@ -144,7 +149,7 @@ class StylePanel(QDockWidget):
         for fader in self.faders.values():
             column.addWidget(fader)
         column.addSpacing(6)
-        column.addWidget(self._name(self.tr("Whose look")))
+        column.addWidget(self._name(self.tr("Look")))
         column.addLayout(_row(self.look_button, self.pin_button))
         column.addWidget(self._pins_name)
         column.addLayout(self._pins)
@@ -153,9 +158,9 @@ class StylePanel(QDockWidget):
         column.addWidget(self.second_button)
         column.addWidget(self.pad)
         column.addSpacing(6)
-        column.addWidget(self._name(self.tr("A class in a look of its own")))
-        column.addLayout(self._apply_region_styles)
-        column.addWidget(self.dress_button)
+        column.addWidget(self._name(self.tr("Looks of single classes")))
+        column.addLayout(self._class_looks)
+        column.addWidget(self.class_button)
         column.addStretch(1)
         contents = QWidget()
         contents.setLayout(column)
@@ -170,22 +175,22 @@ class StylePanel(QDockWidget):
         around.addWidget(Pane(self.tr("Style"), scroll))
         margin.setMinimumWidth(_WIDTH)
         self.setWidget(margin)
-        chosen.changed.connect(self._show)
-        chosen.pins_changed.connect(self._show_pins)
-        chosen.lock_changed.connect(self._show_lock)
+        style_model.changed.connect(self._show)
+        style_model.pins_changed.connect(self._show_pins)
+        style_model.lock_changed.connect(self._show_lock)
         controller.palette_changed.connect(self._show)
         controller.replaced.connect(self._show)
         self._show()
         self._show_pins()
 
     def redraw_icons(self) -> None:
-        """In the colours of the present theme."""
+        """Draw the icons in the colours of the present theme."""
         self.pin_button.setIcon(plain_icon("pin", current_colors().text))
         self._show()
         self._show_pins()
 
     def _show(self) -> None:
-        style = self._chosen.style
+        style = self._style_model.style
         for name, fader in self.faders.items():
             fader.show_fraction(getattr(style, name))
         self.look_button.setText(look_words(style.look))
@@ -193,54 +198,51 @@ class StylePanel(QDockWidget):
         self.pad.setVisible(style.second is not None)
         if style.second is not None:
             self.pad.show_place(style.blend, style.mix, look_words(style.look), look_words(style.second))
-        _empty(self._apply_region_styles)
+        _empty(self._class_looks)
         names = self._class_names()
         for class_id, look in style.class_looks:
             words = self.tr("{name}: {look}").format(name=names.get(class_id, str(class_id)), look=look_words(look))
             label = QLabel(words)
             label.setProperty("role", "value")
-            undress = partial(self._dress, class_id, None)
-            self._apply_region_styles.addWidget(self._line(label, self.tr("No look of its own any more"), undress))
+            remove = partial(self._set_class_look, class_id, None)
+            self._class_looks.addWidget(self._line(label, self.tr("Remove this class's own look"), remove))
 
     def _show_lock(self, is_locked: bool) -> None:
         words = self.tr("The style is locked: its looks stay") if is_locked else ""
-        for button in (self.look_button, self.second_button, self.dress_button):
+        for button in (self.look_button, self.second_button, self.class_button):
             button.setEnabled(not is_locked)
             button.setToolTip(words)
 
     def _show_pins(self) -> None:
         _empty(self._pins)
-        self._pins_name.setVisible(bool(self._chosen.pins))
-        for look in self._chosen.pins:
+        self._pins_name.setVisible(bool(self._style_model.pins))
+        for look in self._style_model.pins:
             words = look_words(look)
             button = QPushButton(words)
             button.setProperty("role", "link")
-            button.setToolTip(self.tr("Wear this look"))
-            button.clicked.connect(lambda _=False, look=look: self._chosen.wear(look))
-            forget = partial(self._chosen.unpin, look)
-            self._pins.addWidget(self._line(button, self.tr("Forget this look"), forget))
+            button.setToolTip(self.tr("Use this look"))
+            button.clicked.connect(lambda _=False, look=look: self._style_model.choose_look(look))
+            unpin = partial(self._style_model.unpin, look)
+            self._pins.addWidget(self._line(button, self.tr("Unpin this look"), unpin))
 
     def _fill_look(self, menu: QMenu) -> None:
-        fill_look_menu(menu, self._sources, self._chosen.wear)
+        fill_look_menu(menu, self._sources, self._style_model.choose_look)
 
     def _fill_second(self, menu: QMenu) -> None:
         def take(look: Look) -> None:
-            self._chosen.take(replace(self._chosen.style, second=look, blend=0.5))
+            self._style_model.choose(replace(self._style_model.style, second=look, blend=0.5))
 
         fill_look_menu(menu, self._sources, take)
-        if self._chosen.style.second is not None:
-            alone = replace(self._chosen.style, second=None, blend=0.0)
-            menu.addAction(self.tr("No second look"), lambda: self._chosen.take(alone))
+        if self._style_model.style.second is not None:
+            alone = replace(self._style_model.style, second=None, blend=0.0)
+            menu.addAction(self.tr("No second look"), lambda: self._style_model.choose(alone))
 
-    def _fill_dress(self, menu: QMenu) -> None:
+    def _fill_classes(self, menu: QMenu) -> None:
         for class_id, name in self._class_names().items():
-            fill_look_menu(menu.addMenu(name), self._sources, self._taker(class_id))
+            fill_look_menu(menu.addMenu(name), self._sources, partial(self._set_class_look, class_id))
 
-    def _taker(self, class_id: int) -> TakeLook:
-        return lambda look: self._dress(class_id, look)
-
-    def _dress(self, class_id: int, look: Look | None) -> None:
-        self._chosen.take(self._chosen.style.with_class_look(class_id, look))
+    def _set_class_look(self, class_id: int, look: Look | None) -> None:
+        self._style_model.choose(self._style_model.style.with_class_look(class_id, look))
 
     def _class_names(self) -> dict[int, str]:
         document = self._controller.document

@@ -1,4 +1,4 @@
-"""The wall: the present layout in many looks side by side, painted in the background; a click takes one."""
+"""The variations: the present layout in many looks side by side, rendered in the background; a click takes one."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ class VariationsWall(QDialog):
     """Stays open beside the painting. `wanted` asks for a picture in a look; `show_picture` brings it."""
 
     wanted = Signal(int, Look)
-    """Number on the wall, and the look to paint it in."""
+    """Index of the picture, and its look."""
     taken = Signal(Look)
     pinned = Signal(Look)
     others_wanted = Signal()
+    """Twelve other looks are wanted."""
 
     def __init__(self, seeds: random.Random, parent: QWidget) -> None:
-        """seeds: where looks are drawn from."""
+        """seeds: where random looks are drawn from."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Variations"))
         self._seeds = seeds
@@ -53,8 +54,8 @@ class VariationsWall(QDialog):
         self.others_button = QPushButton(self.tr("Others"))
         self.others_button.setToolTip(self.tr("Twelve other looks"))
         self.others_button.clicked.connect(self.others_wanted)
-        self.pin_button = QPushButton(self.tr("Lay aside"))
-        self.pin_button.setToolTip(self.tr("Lay the chosen look aside, to come back to it"))
+        self.pin_button = QPushButton(self.tr("Pin"))
+        self.pin_button.setToolTip(self.tr("Pin the selected look to return to it later"))
         self.pin_button.setEnabled(False)
         self.pin_button.clicked.connect(self._pin)
         self.list.itemSelectionChanged.connect(lambda: self.pin_button.setEnabled(bool(self.list.selectedItems())))
@@ -69,11 +70,11 @@ class VariationsWall(QDialog):
 
     @property
     def missing(self) -> int:
-        """How many pictures are still being painted."""
+        """How many pictures are still being rendered."""
         return len(self._awaited)
 
-    def throw(self) -> None:
-        """Other looks, none of them the same."""
+    def draw_looks(self) -> None:
+        """Show other random looks, all different."""
         self._looks = [Look(seed) for seed in self._seeds.sample(range(MAX_SEED), _COUNT)]
         self.list.clear()
         blank = QPixmap(_SIDE, _SIDE)
@@ -82,17 +83,17 @@ class VariationsWall(QDialog):
             item = QListWidgetItem(QIcon(blank), self.tr("Seed {seed}").format(seed=look.seed))
             item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
             self.list.addItem(item)
-        self.paint_again()
+        self.render_again()
 
-    def paint_again(self) -> None:
-        """The layout has changed: the same looks on it."""
+    def render_again(self) -> None:
+        """Ask for all pictures anew: the layout or the strengths have changed."""
         self._awaited = set(range(len(self._looks)))
-        self._tell_missing()
+        self._show_missing()
         for number, look in enumerate(self._looks):
             self.wanted.emit(number, look)
 
     def show_picture(self, number: int, picture: QImage) -> None:
-        """The picture of one place on the wall."""
+        """Show the picture of one look."""
         item = self.list.item(number)
         if item is not None:
             ratio = self.devicePixelRatioF()
@@ -102,11 +103,11 @@ class VariationsWall(QDialog):
             pixmap.setDevicePixelRatio(ratio)
             item.setIcon(QIcon(pixmap))
         self._awaited.discard(number)
-        self._tell_missing()
+        self._show_missing()
 
-    def _tell_missing(self) -> None:
-        painting = self.tr("Painting… {done} of {count}").format(done=_COUNT - self.missing, count=_COUNT)
-        self._hint.setText(painting if self.missing else self.tr("Click a picture to paint on in its look."))
+    def _show_missing(self) -> None:
+        rendering = self.tr("Rendering… {done} of {count}").format(done=_COUNT - self.missing, count=_COUNT)
+        self._hint.setText(rendering if self.missing else self.tr("Click a picture to use its look."))
 
     def _take(self, item: QListWidgetItem) -> None:
         self.taken.emit(self._looks[self.list.row(item)])

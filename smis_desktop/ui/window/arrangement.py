@@ -23,7 +23,9 @@ class Arrangement:
         """window: its parts are there already; they get their places."""
         self._window = window
         self.layout_pane = Pane(window.tr("Layout"), window.canvas, window.underlay)
-        self.picture_pane = Pane(window.tr("Photograph"), _column(window.panel, window.history), window.style_desk.bar)
+        self.picture_pane = Pane(
+            window.tr("Photograph"), _column(window.panel, window.history), window.style_controller.bar
+        )
         # It may be narrow when it is not seen: else the painting could never be.
         window.start_page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._stack = QStackedWidget()
@@ -41,8 +43,8 @@ class Arrangement:
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, window.classes)
         window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, window.layers)
         window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._photograph_dock)
-        window.splitDockWidget(self._photograph_dock, window.style_desk.panel, Qt.Orientation.Horizontal)
-        window.style_desk.panel.hide()
+        window.splitDockWidget(self._photograph_dock, window.style_controller.panel, Qt.Orientation.Horizontal)
+        window.style_controller.panel.hide()
         window.resizeDocks(
             [window.classes, self._photograph_dock],
             [_CLASSES_WIDTH, (window.width() - _CLASSES_WIDTH - 60) // 2],

@@ -100,13 +100,13 @@ def _view(window: MainWindow) -> Acts:
 
 
 def _pictures(window: MainWindow) -> Acts:
-    desk = window.style_desk
+    style = window.style_controller
     return {
         "picture.underlay_photo": window.underlay_photo.ask,
-        "picture.new_style": desk.chosen.throw_seed,
-        "picture.wall": desk.show_wall,
-        "picture.pin": lambda: desk.chosen.pin(desk.chosen.style.look),
-        "picture.film": desk.ask_for_film,
+        "picture.new_style": style.style_model.choose_random_look,
+        "picture.wall": style.show_variations,
+        "picture.pin": lambda: style.style_model.pin(style.style_model.style.look),
+        "picture.film": style.ask_for_film,
         "picture.keep": window.preview_actions.keep,
         "picture.copy": window.preview_actions.copy,
         "picture.backend": window.ask_for_backend,
@@ -117,7 +117,7 @@ def _help(window: MainWindow) -> Acts:
     return {
         "help.shortcuts": lambda: window.show_dialog(CheatSheet(window.commands, window)),
         "help.rebind": lambda: window.show_dialog(RebindDialog(window.commands, window)),
-        "help.diagnostics": window.first_aid.copy_diagnostics,
+        "help.diagnostics": window.fault_reporting.copy_diagnostics,
         "help.about": lambda: window.show_dialog(AboutDialog(window)),
     }
 
@@ -129,11 +129,11 @@ def _switches(window: MainWindow) -> Mapping[str, Callable[[bool], object]]:
         "view.names": window.canvas.set_names,
         "view.obedience": window.preview_actions.show_mismatch,
         "view.panels": window.arrangement.hide_panels,
-        "view.style": window.style_desk.panel.setVisible,
+        "view.style": window.style_controller.panel.setVisible,
         "view.light": window.set_theme,
         "picture.compare": window.preview_actions.compare,
         "picture.tie": window.preview_actions.link_view,
-        "picture.lock_style": window.style_desk.chosen.lock,
+        "picture.lock_style": window.style_controller.style_model.lock,
     }
 
 

@@ -142,7 +142,7 @@ COMMANDS: tuple[Command, ...] = (
         needs_document=True,
     ),
     Command("picture.lock_style", PICTURE, QT_TRANSLATE_NOOP("Command", "&Lock style"), ("Shift+N",), "lock", True),
-    Command("picture.pin", PICTURE, QT_TRANSLATE_NOOP("Command", "Lay the look &aside"), ("Shift+K",), "pin"),
+    Command("picture.pin", PICTURE, QT_TRANSLATE_NOOP("Command", "&Pin this look"), ("Shift+K",), "pin"),
     Command("picture.film", PICTURE, QT_TRANSLATE_NOOP("Command", "&Film from kept pictures…"), ("Ctrl+Shift+F",)),
     Command(
         "picture.keep", PICTURE, QT_TRANSLATE_NOOP("Command", "&Keep picture"),
@@ -158,7 +158,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("picture.tie", PICTURE, QT_TRANSLATE_NOOP("Command", "&Tie view to the canvas"), (), None, True),
     Command("picture.underlay_photo", PICTURE, QT_TRANSLATE_NOOP("Command", "Use a &photo as underlay…")),
-    Command("picture.backend", PICTURE, QT_TRANSLATE_NOOP("Command", "What &makes the pictures…")),
+    Command("picture.backend", PICTURE, QT_TRANSLATE_NOOP("Command", "&Backend…")),
     Command("help.shortcuts", HELP, QT_TRANSLATE_NOOP("Command", "&Keys and mouse"), ("?", "F1")),
     Command("help.rebind", HELP, QT_TRANSLATE_NOOP("Command", "&Change keys…")),
     Command("help.diagnostics", HELP, QT_TRANSLATE_NOOP("Command", "Copy &diagnostics")),

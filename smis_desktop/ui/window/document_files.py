@@ -33,8 +33,8 @@ class DocumentFiles(QObject):
     """A whole project was opened: style, kept pictures and model come with it. Its document is on the controller."""
     photograph_found = Signal(Path)
     """What was opened shows no layout; one may be made from it."""
-    told = Signal(str)
-    """A passing message."""
+    message = Signal(str)
+    """A short message for the status bar."""
     changed = Signal()
     """Name or state of the file may have changed."""
 
@@ -162,7 +162,7 @@ class DocumentFiles(QObject):
     def _take_label_map(self, label_map: np.ndarray, palette: Palette, proposal: ImportProposal) -> None:
         self.place(Document.of_label_map(paintable_size(label_map), palette))
         for note in proposal.notes:
-            self.told.emit(note)
+            self.message.emit(note)
 
     def _take_state(self, state: DocumentState) -> None:
         self.place(Document.from_state(state))
@@ -211,7 +211,7 @@ class DocumentFiles(QObject):
         if self.autosave is not None:
             self.autosave.forget()
         self._recent.add(path)
-        self.told.emit(self.tr("Saved {path}").format(path=path))
+        self.message.emit(self.tr("Saved {path}").format(path=path))
         self.changed.emit()
         if then is not None:
             then()
@@ -239,8 +239,8 @@ class DocumentFiles(QObject):
             self.autosave.save_now()
         self._recovery.discard(offer)
 
-    def put_aside(self) -> bool:
-        """Bring the recovery file up to date, now. Whether there is one, to be offered should the program end."""
+    def save_recovery(self) -> bool:
+        """Bring the recovery file up to date now. Returns whether there is one to offer if the program ends."""
         if self.autosave is None or not self.is_dirty:
             return False
         self.autosave.save_and_wait()

@@ -31,8 +31,8 @@ from smis_desktop.workers.picture_file import PICTURE_FORMATS, write_picture
 class Exports(QObject):
     """Asks where to, and writes."""
 
-    told = Signal(str)
-    """A passing message."""
+    message = Signal(str)
+    """A short message for the status bar."""
     _sheet_done = Signal(str, str)
     _layout_done = Signal(str, str)
 
@@ -67,7 +67,7 @@ class Exports(QObject):
 
     def save_picture(self, path: Path) -> None:
         """In the background; `PreviewController.saved` tells when it is there."""
-        self.told.emit(self.tr("Saving {name}…").format(name=path.name))
+        self.message.emit(self.tr("Saving {name}…").format(name=path.name))
         self._preview.save(path, self._collect())
 
     def ask_for_layout(self) -> None:
@@ -84,7 +84,7 @@ class Exports(QObject):
         document = self._controller.document
         if document is None:
             return
-        self.told.emit(self.tr("Saving {name}…").format(name=path.name))
+        self.message.emit(self.tr("Saving {name}…").format(name=path.name))
         work = (path, document.state(), document.snapshot(), self._preview_picture())
         threading.Thread(target=self._write_layout, args=work, name="export").start()
 
@@ -110,7 +110,7 @@ class Exports(QObject):
         if failure:
             self._dialogs.complain(failure)
         else:
-            self.told.emit(self.tr("Saved {path}").format(path=path))
+            self.message.emit(self.tr("Saved {path}").format(path=path))
 
     def ask_for_masks(self) -> None:
         """One black and white picture a class, in a folder."""
@@ -125,7 +125,7 @@ class Exports(QObject):
         except UserError as error:
             self._dialogs.complain(str(error))
         else:
-            self.told.emit(self.tr("Saved {count} files in {folder}").format(count=len(written), folder=folder))
+            self.message.emit(self.tr("Saved {count} files in {folder}").format(count=len(written), folder=folder))
 
     def ask_for_variations(self) -> None:
         """How many, then where."""
@@ -149,14 +149,14 @@ class Exports(QObject):
         self._waiting = dict.fromkeys(self._sheet, folder)
         for number, path in enumerate(list(self._sheet)):
             self._preview.save(path, project, replace(style, look=Look(first + number)))
-        self.told.emit(self.tr("Making {count} variations…").format(count=count))
+        self.message.emit(self.tr("Making {count} variations…").format(count=count))
 
     def _follow_saved(self, path: Path) -> None:
         if path not in self._waiting:
             return
         folder = self._waiting.pop(path)
         done = len(self._sheet) - len(self._waiting)
-        self.told.emit(self.tr("Variation {done} of {count}").format(done=done, count=len(self._sheet)))
+        self.message.emit(self.tr("Variation {done} of {count}").format(done=done, count=len(self._sheet)))
         if not self._waiting:
             target = folder / f"{self._stem()}-contact-sheet.png"
             threading.Thread(target=self._make_sheet, args=(tuple(self._sheet), target), name="contact sheet").start()
@@ -177,4 +177,4 @@ class Exports(QObject):
         if failure:
             self._dialogs.complain(failure)
         else:
-            self.told.emit(self.tr("All variations are saved; {path} shows them together.").format(path=target))
+            self.message.emit(self.tr("All variations are saved; {path} shows them together.").format(path=target))

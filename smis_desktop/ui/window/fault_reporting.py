@@ -1,4 +1,4 @@
-"""What the window does when something went wrong: catches it, says it, keeps the painting."""
+"""What the window does after a fault of the program: log it, tell the person, save the painting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WIDTH = 520
 
 
 class FaultDialog(QDialog):
-    """A headline, a few sentences, the details for whoever can help; and what to do, one button each."""
+    """Shows a headline, a few sentences, and details to pass on; one button for each thing to do next."""
 
     def __init__(
         self,
@@ -42,8 +42,14 @@ class FaultDialog(QDialog):
         actions: list[tuple[str, Callable[[], object]]],
         parent: QWidget | None = None,
     ) -> None:
-        """details: plain text, hidden at first. actions: words and what they do; the first is the recommended one, and
-        each closes the dialog."""
+        """Build the dialog.
+
+        Args:
+            headline: What happened.
+            sentences: What that means for the person.
+            details: Plain text, hidden at first.
+            actions: Button texts and what they do, the recommended one first; each closes the dialog.
+        """
         super().__init__(parent)
         self.setWindowTitle(self.tr("SMIS Desktop"))
         self.details = QPlainTextEdit(details)
@@ -101,35 +107,41 @@ log = logging.getLogger(__name__)
 
 
 class FaultReporting(QObject):
-    """Belongs to a window."""
+    """Reports faults and crashes for one window."""
 
-    told = Signal(str)
-    """A passing message."""
+    message = Signal(str)
+    """A short message for the status bar."""
     _caught = Signal(str, str)
 
     def __init__(
         self,
         window: QWidget,
         facts: Callable[[], Mapping[str, str]],
-        put_aside: Callable[[], bool],
+        save_recovery: Callable[[], bool],
         save_as: Callable[[], object],
     ) -> None:
-        """facts: what a report should say of the window. put_aside: brings the recovery file up to date; whether there
-        is one. save_as: lets the person save the painting."""
+        """Connect to a window.
+
+        Args:
+            window: Parent of the dialogs.
+            facts: Returns what a report says of the window.
+            save_recovery: Brings the recovery file up to date; returns whether there is one.
+            save_as: Lets the person save the painting.
+        """
         super().__init__(window)
-        self._window, self._facts, self._put_aside, self._save_as = window, facts, put_aside, save_as
+        self._window, self._facts, self._save_recovery, self._save_as = window, facts, save_recovery, save_as
         self._places: set[str] = set()
         # Faults of other threads come here too.
         self._caught.connect(self._show_fault)
 
     def copy_diagnostics(self) -> None:
-        """Onto the clipboard."""
+        """Copy the diagnostics to the clipboard."""
         QGuiApplication.clipboard().setText(diagnostics(self._facts()))
-        self.told.emit(self.tr("The diagnostics are on the clipboard; no names of yours are in them."))
+        self.message.emit(self.tr("The diagnostics are on the clipboard; your name and folders are taken out of them."))
 
     @contextmanager
     def catching(self) -> Iterator[None]:
-        """While this lasts, what no code has caught is logged and said; the window stays."""
+        """Log and report uncaught exceptions while the context lasts; the window stays open."""
         before, thread_before = sys.excepthook, threading.excepthook
 
         def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -149,44 +161,44 @@ class FaultReporting(QObject):
             sys.excepthook, threading.excepthook = before, thread_before
 
     def tell_of_crashes(self, crashes: Sequence[Crash]) -> None:
-        """What `take_crashes` found when the program was started."""
+        """Tell the person of the crashes that `take_crashes` found at the start."""
         if not crashes:
             return
         crash = next((crash for crash in crashes if crash.trace), None)
         if crash is None:
-            self.told.emit(self.tr("Last time, the program was ended before it could close."))
+            self.message.emit(self.tr("Last time, the program ended before it could close."))
             return
         self._show(
             FaultDialog(
                 self.tr("Last time, the program crashed"),
                 self.tr(
-                    "It was ended by a fault of its own, not by you. If something was not saved, you are asked "
-                    "whether to restore it.\n\nThe details say where the program was. They help whoever looks for the "
-                    "fault; your name and folders are taken out of them."
+                    "The program ended because of a fault of its own, not because of you. If something was not saved, "
+                    "you are asked whether to restore it.\n\nThe details say where the program was, which helps to find "
+                    "the fault; your name and folders are taken out of them."
                 ),
                 diagnostics(self._facts(), crash.trace),
-                [(self.tr("Go on"), lambda: None)],
+                [(self.tr("Continue"), lambda: None)],
                 self._window,
             )
         )
 
     def _show_fault(self, place: str, trace: str) -> None:
         if place in self._places:
-            return  # a fault that returns with every picture is in the log each time, and said once
+            return  # a fault that comes with every picture is logged each time, and shown once
         self._places.add(place)
-        is_aside = self._put_aside()
+        is_saved = self._save_recovery()
         words = self.tr(
-            "What you just did may not have worked. This is a fault of the program, not yours; mostly one can go on."
+            "What you just did may not have worked. This is a fault of the program, not yours; usually you can go on."
         )
-        if is_aside:
+        if is_saved:
             words += "\n\n" + self.tr(
-                "Your painting is still here, and a copy was just put aside: end the program, and it offers to restore "
-                "it when you start it again."
+                "Your painting is still here, and a copy was just saved: if you end the program, it offers to restore "
+                "the copy when you start it again."
             )
-        actions: list[tuple[str, Callable[[], object]]] = [(self.tr("Go on"), lambda: None)]
-        if is_aside:
+        actions: list[tuple[str, Callable[[], object]]] = [(self.tr("Continue"), lambda: None)]
+        if is_saved:
             actions.append((self.tr("Save painting as…"), self._save_as))
-        actions.append((self.tr("End program"), lambda: QApplication.exit(1)))
+        actions.append((self.tr("Quit"), lambda: QApplication.exit(1)))
         details = diagnostics(self._facts(), trace)
         self._show(FaultDialog(self.tr("Something went wrong"), words, details, actions, self._window))
 

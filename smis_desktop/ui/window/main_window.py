@@ -91,7 +91,7 @@ class MainWindow(QMainWindow):
         self.commands.add_canvas_actions(self.canvas)
         self.panel = PreviewPanel()
         self.history = PreviewHistory()
-        self.style_desk = StyleController(self.controller, preview, self.history, self.dialogs, seeds, self)
+        self.style_controller = StyleController(self.controller, preview, self.history, self.dialogs, seeds, self)
         self.tools = OptionsBar(self.commands, self.options)
         self.classes = PaletteDock(self.controller, self.commands)
         self.layers = LayersPanel(self.controller, self.commands)
@@ -100,23 +100,25 @@ class MainWindow(QMainWindow):
         self.workspaces = PersonalModels(data_folder, self.dialogs, settings, self)
         self.start_page = StartPage()
         self.status = StatusBar()
-        preview.follow(self.controller, self.style_desk.chosen, self.panel)
+        preview.follow(self.controller, self.style_controller.style_model, self.panel)
         self.model = ActiveModel(preview, open_model, self.panel, self.dialogs, self)
         self.photo_start = PhotoStart(self.dialogs, self.model.file, self)
-        self.painting = ProjectState(self.controller, self.style_desk.chosen, self.history, preview, self.model, self)
+        self.project_state = ProjectState(
+            self.controller, self.style_controller.style_model, self.history, preview, self.model, self
+        )
         self.preview_actions = PreviewActions(
-            preview, self.controller, self.canvas, self.panel, self.history, self.painting.style, self
+            preview, self.controller, self.canvas, self.panel, self.history, self.project_state.style, self
         )
         self.recent = RecentFiles(data_folder)
         recovery = self._recovery(data_folder)
-        self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.painting.project)
+        self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.project_state.project)
         self.files.setParent(self)
-        self.first_aid = FaultReporting(self, self._facts_for_help, self.files.put_aside, self.files.save_as)
+        self.fault_reporting = FaultReporting(self, self._facts_for_help, self.files.save_recovery, self.files.save_as)
         self.exports = Exports(
             self.controller,
             preview,
             self.dialogs,
-            self.painting.project,
+            self.project_state.project,
             self.preview_actions.pixels,
             lambda: Path(self.files.name).stem,
         )
@@ -164,7 +166,7 @@ class MainWindow(QMainWindow):
         if self.preview.is_saving:
             # The picture was promised; the window goes as soon as it is on the disk.
             self._closes_when_saved = True
-            self.status.tell(self.tr("Saving the picture before closing…"))
+            self.status.notify(self.tr("Saving the picture before closing…"))
             event.ignore()
             return
         self.arrangement.keep(self._settings)
@@ -215,7 +217,7 @@ class MainWindow(QMainWindow):
         self.files.before_losing(lambda: self._open_layout(self._example_layout))
 
     def ask_for_backend(self) -> None:
-        """What makes the pictures; another one opens the model anew."""
+        """Ask for the backend; choosing another one opens the model again."""
         from smis_desktop.inference.backend_selection import backend_facts, choose_backend
 
         facts = backend_facts()
@@ -240,8 +242,8 @@ class MainWindow(QMainWindow):
         assert isinstance(application, QApplication)
         apply_theme(application, THEMES[name])
         self.commands.redraw_icons()
-        self.style_desk.bar.redraw_icons()
-        self.style_desk.panel.redraw_icons()
+        self.style_controller.bar.redraw_icons()
+        self.style_controller.panel.redraw_icons()
 
     def show_dialog(self, dialog: QDialog) -> None:
         """Over the window, which goes on; gone when it is closed."""
@@ -264,9 +266,16 @@ class MainWindow(QMainWindow):
         self.files.photograph_found.connect(self.photo_start.begin)
         self.files.opened.connect(self._take_project)
         self.files.changed.connect(self._show_title)
-        for part in (self.files, self.exports, self.painting, self.preview_actions, self.style_desk, self.first_aid):
-            part.told.connect(self.status.tell)
-        self.controller.refused.connect(self.status.tell)
+        for part in (
+            self.files,
+            self.exports,
+            self.project_state,
+            self.preview_actions,
+            self.style_controller,
+            self.fault_reporting,
+        ):
+            part.message.connect(self.status.notify)
+        self.controller.refused.connect(self.status.notify)
 
     def _connect_painting(self) -> None:
         self.classes.class_chosen.connect(self.options.choose_class)
@@ -279,9 +288,9 @@ class MainWindow(QMainWindow):
             changed.connect(self._show_what_can_be_undone)
 
     def _connect_pictures(self) -> None:
-        self.style_desk.chosen.lock_changed.connect(self.commands["picture.lock_style"].setChecked)
-        self.style_desk.panel.visibilityChanged.connect(self.commands["view.style"].setChecked)
-        self.style_desk.bar.add_panel_button(self.commands["view.style"])
+        self.style_controller.style_model.lock_changed.connect(self.commands["picture.lock_style"].setChecked)
+        self.style_controller.panel.visibilityChanged.connect(self.commands["view.style"].setChecked)
+        self.style_controller.bar.add_panel_button(self.commands["view.style"])
         self.history.returned.connect(self._return_to)
         self.history.changed.connect(self.files.touch)
         self.model.palette_known.connect(self._take_palette)
@@ -334,25 +343,25 @@ class MainWindow(QMainWindow):
         # A person may have named the classes anew: those names outlive the opening of the model that they are for.
         if project.model_path is not None and project.model_name != self.model.name:
             self._project_model = Path(project.model_path).absolute()
-        self.painting.take(project)
+        self.project_state.take(project)
 
     def _begin_with_photo(self, document: Document, anchor: Anchor) -> None:
         def begin() -> None:
             self.files.place(document)
-            self.painting.take_photo(anchor)
+            self.project_state.take_photo(anchor)
 
         self.files.before_losing(begin)
 
     def _return_to(self, kept: KeptPicture) -> None:
         # What is painted now would be lost: it is kept first, unless it is kept already.
         document = self.controller.document
-        if document is not None and not self.painting.is_kept(document):
+        if document is not None and not self.project_state.is_kept(document):
             self.preview_actions.keep()
         pictures, state, palette = self.history.kept, kept.document, self.model.palette
         if document is not None and palette is not None and not _has_classes_of(palette, state.palette):
             state = replace(state, palette=document.palette)  # it was kept with another model
         self.files.place(Document.from_state(state), self.files.path)
-        self.painting.take_kept(kept, pictures)
+        self.project_state.take_kept(kept, pictures)
         self.files.touch()
 
     def _fill_recent(self) -> None:
@@ -381,7 +390,7 @@ class MainWindow(QMainWindow):
         self.classes.show_followed(fidelity)
 
     def _picture_saved(self, path: Path) -> None:
-        self.status.tell(self.tr("Saved {path}").format(path=path))
+        self.status.notify(self.tr("Saved {path}").format(path=path))
         if self._closes_when_saved and not self.preview.is_saving:
             self.close()
 
@@ -404,7 +413,7 @@ class MainWindow(QMainWindow):
 
     def _take_device(self, device: str) -> None:
         self.status.show_device(device)
-        self.status.tell(self.tr("Too little memory: the photographs are made by {device} now").format(device=device))
+        self.status.notify(self.tr("Too little memory: the photographs are made by {device} now").format(device=device))
 
     def _take_palette(self, palette: Palette) -> None:
         self.files.fallback_palette = palette

@@ -23,7 +23,7 @@ _KEPT_SIDE = 256
 class PreviewActions(QObject):
     """The commands of the menu "Photograph" that act on the picture and on how it is shown."""
 
-    told = Signal(str)
+    message = Signal(str)
     """A short message for the status bar."""
 
     def __init__(
@@ -65,7 +65,7 @@ class PreviewActions(QObject):
         """Copy the picture to the clipboard."""
         if self._preview.image is not None:
             QGuiApplication.clipboard().setImage(self._preview.image)
-            self.told.emit(self.tr("The picture is on the clipboard"))
+            self.message.emit(self.tr("The picture is on the clipboard"))
 
     def show_mismatch(self, is_shown: bool) -> None:
         """Show on the canvas where the picture does not follow the layout."""
@@ -98,7 +98,7 @@ class PreviewActions(QObject):
     def _show_comparison(self) -> None:
         self._panel.set_comparison(self._history.last_picture if self._compares else None)
         if self._compares and self._history.last_picture is None:
-            self.told.emit(self.tr("Keep a picture first (K), then compare with it."))
+            self.message.emit(self.tr("Keep a picture first (K), then compare with it."))
 
     def _link_view(self) -> None:
         if not self._is_linked:

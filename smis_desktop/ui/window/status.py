@@ -1,4 +1,4 @@
-"""The status bar: what lies under the cursor, and how the machine is doing."""
+"""The status bar: what lies under the cursor, device, latency and zoom."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 
 class StatusBar(QStatusBar):
-    """Left what the cursor is over (or a passing message), right device, latency and zoom."""
+    """Left what the cursor is over, or a short message; right fidelity, device, latency and zoom."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -16,13 +16,13 @@ class StatusBar(QStatusBar):
         self._device = QLabel()
         self.latency = QLabel()
         self._zoom = QLabel()
-        self._obedience = QLabel()
+        self._fidelity = QLabel()
         for label, tip in (
             (
-                self._obedience,
-                self.tr("How much of the layout the photograph follows, as far as the model itself can see"),
+                self._fidelity,
+                self.tr("How much of the layout the photograph follows, as the model itself sees it"),
             ),
-            (self._device, self.tr("What computes the photograph")),
+            (self._device, self.tr("The device that makes the photograph")),
             (self.latency, self.tr("From the last change to its first picture")),
             (self._zoom, self.tr("Zoom of the layout")),
         ):
@@ -31,22 +31,22 @@ class StatusBar(QStatusBar):
         self.addWidget(self._under_cursor, 1)
 
     def show_device(self, device: str) -> None:
-        """What computes, in words."""
+        """Show the name of the device that makes the pictures."""
         self._device.setText(device)
 
     def show_fidelity(self, overall: float | None) -> None:
-        """0–1; None when nothing is painted."""
+        """Show how much of the layout is followed, 0–1; None when nothing is painted."""
         words = "" if overall is None else self.tr("Follows {percent} %").format(percent=round(100 * overall))
-        self._obedience.setText(words)
+        self._fidelity.setText(words)
 
     def show_zoom(self, scale: float) -> None:
-        """Screen pixels per layout pixel."""
+        """Show the zoom; scale: screen pixels per layout pixel."""
         self._zoom.setText(self.tr("{percent} %").format(percent=round(100 * scale)))
 
     def show_under_cursor(self, text: str) -> None:
-        """Class and place, or nothing."""
+        """Show class and place under the cursor, or nothing."""
         self._under_cursor.setText(text)
 
-    def tell(self, text: str) -> None:
-        """A passing message."""
+    def notify(self, text: str) -> None:
+        """Show a message for a few seconds."""
         self.showMessage(text, 6000)

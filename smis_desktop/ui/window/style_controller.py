@@ -1,4 +1,4 @@
-"""The style's corner of the window: one chosen style, its bar, its panel, the wall, looks of photos, films."""
+"""The style in the window: its model, bar and panel, the variations, looks of photos, and films."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ from smis_desktop.workers.photo_inversion import photo_inversion
 
 
 class StyleController(QObject):
-    """Also the `LookSources` of the menus."""
+    """Builds the views of the style, and is the `LookSources` of their menus."""
 
-    told = Signal(str)
+    message = Signal(str)
+    """A short message for the status bar."""
 
     def __init__(
         self,
@@ -46,33 +47,34 @@ class StyleController(QObject):
         seeds: random.Random,
         window: QWidget,
     ) -> None:
-        """seeds: where new styles are drawn from."""
+        """seeds: where random looks are drawn from."""
         super().__init__(window)
         self._controller, self._preview, self._history, self._dialogs = controller, preview, history, dialogs
         self._seeds, self._window = seeds, window
-        self.chosen = StyleModel(seeds, self)
-        self.chosen.refused.connect(self.told)
-        self.bar = StyleBar(self.chosen)
-        self.panel = StylePanel(self.chosen, controller, self)
-        self.wall: VariationsWall | None = None
-        self.bar.variations_wanted.connect(self.show_wall)
-        preview.background_rendered.connect(self._hang)
+        self.style_model = StyleModel(seeds, self)
+        self.style_model.refused.connect(self.message)
+        self.bar = StyleBar(self.style_model)
+        self.panel = StylePanel(self.style_model, controller, self)
+        self.variations: VariationsWall | None = None
+        self._follows_preview = False
+        self.bar.variations_wanted.connect(self.show_variations)
+        preview.background_rendered.connect(self._show_variation)
         self.film_progress: FilmProgressDialog | None = None
-        preview.film_progress.connect(self._tell_film)
-        preview.film_cancelled.connect(self._tell_dropped)
-        preview.failed.connect(self._tell_failure)
-        preview.painted.connect(self._keep_wall_up_to_date)
-        self._on_wall: tuple[np.ndarray | None, Style] = (None, self._on_wall_in(self.chosen.style.look))
+        preview.film_progress.connect(self._take_film_progress)
+        preview.film_cancelled.connect(self._take_cancelled_film)
+        preview.failed.connect(self._take_failure)
+        self._varied: tuple[np.ndarray | None, Style] = (None, Style())
+        """Layout and style of the pictures that the variations show, with the present look."""
 
-    # What looks can be taken from
+    # Where looks can be taken from
 
     def kept_pictures(self) -> tuple[KeptPicture, ...]:
         return self._history.kept
 
     def pinned_looks(self) -> tuple[Look, ...]:
-        return self.chosen.pins
+        return self.style_model.pins
 
-    def another_seed(self) -> Look:
+    def random_look(self) -> Look:
         return Look(self._seeds.randrange(MAX_SEED))
 
     def take_from_photo(self, take: TakeLook) -> None:
@@ -80,7 +82,7 @@ class StyleController(QObject):
         self._dialogs.ask_to_open(self.tr("Look of a photo"), words, lambda path: self.look_of_photo(path, take))
 
     def look_of_photo(self, path: Path, take: TakeLook) -> None:
-        """Find the look of that photo; `take` hears of it in a minute."""
+        """Find the look of that photo; `take` receives it about a minute later."""
         if self._preview.about is None:
             return
         name = self._preview.about.generator_name
@@ -92,7 +94,9 @@ class StyleController(QObject):
         words = self.tr("About a minute. Colours, light and texture are taken from it; the layout stays yours.")
 
         def search(square: np.ndarray) -> None:
-            dialog = PhotoInversionDialog(square, lambda tell: photo_inversion(square, name, tell), words, self._window)
+            dialog = PhotoInversionDialog(
+                square, lambda deliver: photo_inversion(square, name, deliver), words, self._window
+            )
             dialog.found.connect(lambda found: take(Look.of_latents(found.ws, path.name)))
             dialog.failed.connect(self._dialogs.complain)
             dialog.show()
@@ -103,59 +107,67 @@ class StyleController(QObject):
         framing.framed.connect(search)
         framing.open()
 
-    # The wall
+    # Variations
 
-    def show_wall(self) -> None:
-        """Many looks of the present layout."""
-        if self.wall is None:
-            self.wall = VariationsWall(self._seeds, self._window)
-            self.wall.wanted.connect(self._paint_for_wall)
-            self.wall.others_wanted.connect(self._throw_wall)
-            self.wall.taken.connect(lambda look: self.chosen.take(self._on_wall_in(look)))
-            self.wall.pinned.connect(self.chosen.pin)
-            self.wall.finished.connect(self._preview.drop_background_renders)
-        self.wall.show()
-        self.wall.raise_()
-        self._throw_wall()
+    def show_variations(self) -> None:
+        """Show the present layout in many random looks."""
+        if self.variations is None:
+            self.variations = VariationsWall(self._seeds, self._window)
+            self.variations.wanted.connect(self._render_variation)
+            self.variations.others_wanted.connect(self._draw_variations)
+            self.variations.taken.connect(lambda look: self.style_model.choose(self._varied_style(look)))
+            self.variations.pinned.connect(self.style_model.pin)
+            self.variations.finished.connect(self._stop_variations)
+        if not self._follows_preview:
+            self._preview.painted.connect(self._update_variations)
+            self._follows_preview = True
+        self.variations.show()
+        self.variations.raise_()
+        self._draw_variations()
 
-    def _paint_for_wall(self, number: int, look: Look) -> None:
-        self._preview.render_in_background(number, self._on_wall_in(look))
-
-    def _on_wall_in(self, look: Look) -> Style:
-        """What a place on the wall shows, and what a click on it takes."""
-        style = self.chosen.style
-        return replace(style, look=look, mix=style.mix or 1.0)  # a wall of one and the same picture helps nobody
-
-    def _hang(self, painted: BackgroundRendered) -> None:
-        if self.wall is not None:
-            self.wall.show_picture(painted.ticket, picture_to_qimage(painted.result.picture))
-
-    def _keep_wall_up_to_date(self, painted: PicturePainted) -> None:
-        """Another layout or other strengths in front: the same looks on the wall, as they are then."""
-        if self.wall is None or not self.wall.isVisible() or painted.quality == "draft":
-            return
-        layout, style = self._on_wall
-        now, painted_layout = self._on_wall_in(style.look), self._preview.layout
-        if now != style or layout is None or painted_layout is None or not np.array_equal(layout, painted_layout):
-            self._remember_wall()
-            self.wall.paint_again()
-
-    def _throw_wall(self) -> None:
-        if self.wall is not None:
-            self._remember_wall()
-            self.wall.throw()
-
-    def _remember_wall(self) -> None:
+    def _stop_variations(self) -> None:
+        self._preview.painted.disconnect(self._update_variations)
+        self._follows_preview = False
         self._preview.drop_background_renders()
-        self._on_wall = self._preview.layout, self._on_wall_in(self.chosen.style.look)
+
+    def _render_variation(self, number: int, look: Look) -> None:
+        self._preview.render_in_background(number, self._varied_style(look))
+
+    def _varied_style(self, look: Look) -> Style:
+        """The style of one variation: what its picture shows, and what a click on it takes."""
+        style = self.style_model.style
+        return replace(style, look=look, mix=style.mix or 1.0)  # with nothing mixed in, all would be the same picture
+
+    def _show_variation(self, rendered: BackgroundRendered) -> None:
+        if self.variations is not None:
+            self.variations.show_picture(rendered.ticket, picture_to_qimage(rendered.result.picture))
+
+    def _update_variations(self, painted: PicturePainted) -> None:
+        """Render the same looks again when layout or strengths have changed."""
+        if self.variations is None or painted.quality == "draft":
+            return
+        layout, style = self._varied
+        now, painted_layout = self._varied_style(style.look), self._preview.layout
+        if now != style or layout is None or painted_layout is None or not np.array_equal(layout, painted_layout):
+            self._begin_variations()
+            self.variations.render_again()
+
+    def _draw_variations(self) -> None:
+        if self.variations is not None:
+            self._begin_variations()
+            self.variations.draw_looks()
+
+    def _begin_variations(self) -> None:
+        self._preview.drop_background_renders()
+        self._varied = self._preview.layout, self._varied_style(self.style_model.style.look)
 
     # Films
 
     def ask_for_film(self) -> None:
-        """Of which kept pictures, and where to."""
+        """Ask which kept pictures to make a film of, and where to save it."""
         kept, about = self._history.kept, self._preview.about
         if len(kept) < 2:
-            self.told.emit(self.tr("Keep two pictures first (K): the film goes from one to the next."))
+            self.message.emit(self.tr("Keep two pictures first (K): the film goes from one to the next."))
             return
         dialog = FilmDialog(kept, 0 if about is None else about.full_size, self._window)
 
@@ -190,16 +202,16 @@ class StyleController(QObject):
     def _forget_film_progress(self) -> None:
         self.film_progress = None
 
-    def _tell_film(self, progress: FilmProgress) -> None:
+    def _take_film_progress(self, progress: FilmProgress) -> None:
         if progress.fraction == 1.0:
             self._end_film_progress()
-            self.told.emit(self.tr("Saved {path}").format(path=progress.path))
+            self.message.emit(self.tr("Saved {path}").format(path=progress.path))
         elif self.film_progress is not None:
             self.film_progress.show_fraction(progress.fraction)
 
-    def _tell_dropped(self, dropped: FilmCancelled) -> None:
-        self.told.emit(self.tr("{name} was not made").format(name=dropped.path.name))
+    def _take_cancelled_film(self, cancelled: FilmCancelled) -> None:
+        self.message.emit(self.tr("{name} was not made").format(name=cancelled.path.name))
 
-    def _tell_failure(self, failure: Failed) -> None:
+    def _take_failure(self, failure: Failed) -> None:
         if failure.stage == "saving":
             self._end_film_progress()
