@@ -1,0 +1,331 @@
+"""Files of every kind that this version writes, for tests/golden: versions to come have to open them for ever.
+
+    python -m scripts.make_golden_files tests/golden/0.1.0
+
+is run once, in a checkout of the version whose files are to be kept. Beside the files it writes what they hold, for
+the tests to compare with: `expected.json`, and in `expected.npz` the pictures that the models make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+os.environ |= {"SMIS_BACKEND": "torch", "QT_QPA_PLATFORM": "offscreen"}
+
+import msgspec
+import numpy as np
+import torch
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QApplication
+
+from smis_desktop import __version__, cli
+from smis_desktop.fewshot.events import ObedienceProgress
+from smis_desktop.fewshot.known_latents import latents_of_seed
+from smis_desktop.fewshot.training import describe
+from smis_desktop.gan.pictures import TorchPictures
+from smis_desktop.gan.pixels import to_rgb8
+from smis_desktop.jobs.model_pictures import keep_picture
+from smis_desktop.labels.index_png import encode_label_map
+from smis_desktop.labels.palette import Palette
+from smis_desktop.labels.shots import read_shots
+from smis_desktop.resource_paths import example_layout_path
+from smis_desktop.storage.backend_choice import backend_facts, choose_backend, chosen_backend
+from smis_desktop.storage.class_masks import write_class_masks
+from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.generator_store import install_generator, open_generator
+from smis_desktop.storage.kept_features import KeptFeatures
+from smis_desktop.storage.model_library import ModelLibrary
+from smis_desktop.storage.open_raster import write_ora
+from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
+from smis_desktop.storage.photoshop import write_psd
+from smis_desktop.storage.project_file import Project, write_project
+from smis_desktop.storage.recent_files import RecentFiles
+from smis_desktop.storage.recipe_png import write_recipe_png
+from smis_desktop.storage.recovery import RecoveryFolder
+from smis_desktop.storage.training_folder import TrainingFolder
+from smis_desktop.storage.workshop import Workshop, WorkshopFacts
+from smis_desktop.ui.live_preview import LivePreview
+from smis_desktop.ui.main_window import MainWindow
+from tests.golden import description, subjects
+from tests.golden.pictures import Arrays, picture_of_project, pictures_of_layouts
+from tests.golden.subjects import (
+    ASCII_PALETTE,
+    HOME,
+    PALETTE,
+    document,
+    layouts,
+    photo,
+    picture_latents,
+    project,
+    shots,
+)
+from tests.golden.trained import SETTINGS, TRAIN_OPTIONS, trained
+from tests.jobs.paint_by_palette import FACE, PaintByPalette
+from tests.small_generator import known_parts_of, small_generator
+from tests.small_stylegan2 import small_stylegan2
+
+Facts = dict[str, Any]
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a training."""
+
+
+class Golden:
+    """The folder that is being filled, and what its files are expected to hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.expected, self.arrays = folder, {"version": __version__}, {"layouts": layouts()}
+
+    def keep_pictures(self, name: str, arrays: Arrays) -> None:
+        self.arrays |= {f"{name}.{key}": value for key, value in arrays.items()}
+
+    def make_generators(self) -> None:
+        def installed(name: str, kind: str, made: Any) -> Facts:
+            weights = {key: value for key, value in made.state_dict().items() if not key.startswith("latents.")}
+            facts = install_generator(name, kind, weights, "random numbers", "MIT", lambda words, fraction: None)
+            generator = open_generator(name)
+            ws = latents_of_seed(generator, 5, 0.7)
+            self.keep_pictures(name, {"ws": ws.numpy(), "picture": to_rgb8(generator.synthesis(ws[None])[0])[::2, ::2]})
+            known = dataclasses.asdict(facts)
+            del known["path"]
+            return {**known, "tensors": description.network(generator)}
+
+        with torch.inference_mode():
+            self.expected["generators"] = [
+                installed("golden", "mobile-stylegan", small_generator(channels=(16, 16, 16, 16, 8))),
+                installed("golden-sg2", "stylegan2", small_stylegan2(channels=(8, 8, 8, 8, 8))),
+            ]
+
+    def make_models(self) -> None:
+        """In the window's library, with notes and a picture; features of one training are kept."""
+        library = ModelLibrary(data_folder("paintings/models"))
+        sparse = dataclasses.replace(SETTINGS, label_kind="sparse", threshold=0.25)
+        of = {
+            "dense": ("golden", "dense", dataclasses.replace(SETTINGS, transfer="probe")),
+            "informed": ("golden", "dense", SETTINGS),
+            "scribbles": ("golden", "scribbles", sparse),
+            "points": ("golden", "points", dataclasses.replace(sparse, top_k=2)),
+            "vectors": ("golden", "dense", dataclasses.replace(SETTINGS, transfer="vectors")),
+            "stylegan2": ("golden-sg2", "dense", SETTINGS),
+        }
+        self.expected["models"] = {}
+        for file, (generator_name, kind, settings) in of.items():
+            generator = open_generator(generator_name)
+            if file == "informed":
+                generator.known_parts = known_parts_of(generator)  # type: ignore[arg-type]
+            with tempfile.TemporaryDirectory() as stages:
+                model = trained(generator, f"{file} ü", settings, TrainingFolder(Path(stages) / "t"), kind)
+            path = library.folder / f"{file}.smismodel"
+            write_personal_model(path, model)
+            self.expected["models"][file] = description.model(model)
+            self.keep_pictures(file, pictures_of_layouts(generator, model, layouts()))
+            if file == "dense":
+                library.set_note(path, "Mine: „ä“ 髪")
+                keep_picture(path, generator, TorchPictures(generator), model)
+
+    def make_features(self) -> None:
+        generator, settings = open_generator("golden"), dataclasses.replace(SETTINGS, samples=1, round_size=1)
+        kept = KeptFeatures.of(generator, settings)
+        with tempfile.TemporaryDirectory() as stages:
+            trained(generator, "features", settings, TrainingFolder(Path(stages) / "t"), kept=kept)
+        kept.wait()
+        found = {name: kept.read(name) or {} for name in ("basis", "round-0")}
+        self.expected["features"] = {
+            name: {key: description.array(value) for key, value in tensors.items()} for name, tensors in found.items()
+        }
+
+    def make_paintings(self) -> None:
+        generator = open_generator("golden")
+        model = read_personal_model(data_folder("paintings/models") / "dense.smismodel")
+        files, whole = self.folder / "files", project(generator, model)
+        files.mkdir()
+        write_project(files / "painting.smis", Project(document()))
+        write_project(files / "painting.smis", whole)
+        made = picture_of_project(generator, model, whole)
+        self.keep_pictures("painting", made)
+        write_recipe_png(files / "picture.png", made["project.picture"], whole)
+        write_ora(files / "layers.ora", whole.document, made["project.picture"])
+        write_psd(files / "layers.psd", whole.document, made["project.picture"])
+        strange = layouts()[0]
+        strange[:3, :3] = 200
+        (files / "layout.png").write_bytes(encode_label_map(strange, PALETTE))
+        write_class_masks(files / "masks", "face", layouts()[0], ASCII_PALETTE)
+        self.expected["painting"] = description.project(whole)
+        self.expected["backup"] = description.project(Project(document()))
+        self.expected["layout"] = description.array(strange)
+        recording = subjects.recording()
+        (files / "recording.json").write_bytes(msgspec.json.encode(recording))
+        self.expected["recording"] = recording.sha256
+        self.make_recovery(whole)
+
+    def make_recovery(self, whole: Project) -> None:
+        """Of a window that was killed, and the list of what was open lately."""
+        folder = data_folder("paintings")
+        RecentFiles(folder).add(self.folder / "files" / "picture.png")
+        RecentFiles(folder).add(self.folder / "files" / "painting.smis")
+        names = (folder / "recent.json").read_text(encoding="utf-8")
+        (folder / "recent.json").write_text(names.replace(str(self.folder / "files"), HOME), encoding="utf-8")
+        recovery = RecoveryFolder(folder)
+        recovery.save(whole, Path(f"{HOME}/face ä.smis"))
+        shutil.copytree(folder / "recovery", folder / "left behind")
+        recovery.close()
+        shutil.rmtree(folder / "recovery")
+        (folder / "left behind").rename(folder / "recovery")
+
+    def make_workshops(self) -> None:
+        """The assistant's folders: one of each kind of labels, with every kind of shot."""
+        generator, parent = open_generator("golden"), data_folder("paintings/workshops")
+        facts = WorkshopFacts("Things", "golden", generator.weights_sha256, is_training_held=True)
+        dense = Workshop.create(parent, facts, PALETTE)
+        picture = to_rgb8(generator.synthesis(latents_of_seed(generator, 1, 1.0)[None])[0])
+        dense.set_label(dense.add_generated(picture, 1, 1.0), shots(generator)[0].label_map)
+        bands = layouts()[1]
+        for number, name in enumerate(("by label", "by itself", "not found", "not labelled")):
+            own = dense.add_photo(f"photo {name}", photo(number))
+            if name != "not labelled":
+                dense.set_label(own, np.roll(bands, 9 * number, 0))
+            if name.startswith("by"):
+                near, close = (picture_latents(generator, seed) for seed in (200, 220))
+                dense.set_latents(own, near, close, 21.5, 0.25 + number / 8, by_label=name == "by label")
+        stages = TrainingFolder.beside(dense.model_path(data_folder("paintings/models")))
+        begun = describe(SETTINGS, [shot.name for shot in dense.shots()])
+        stages.open(begun, resume=True)
+        sparse = Workshop.create(
+            parent, WorkshopFacts("Punkte", "golden", "", "sparse", 5, 0.625, "vectors"), Palette(PALETTE.classes[1:3])
+        )
+        sparse.set_label(sparse.add_photo("seen", photo(9)), shots(generator, "points")[0].label_map)
+        shutil.copytree(dense.labelled_folder(), self.folder / "shots")
+        shutil.rmtree(dense.path / "labelled")
+        read = read_shots(self.folder / "shots")
+        self.expected["workshops"] = {w.path.name: description.workshop(w) for w in (dense, sparse)}
+        self.expected["unfinished"] = begun
+        self.expected["shots"] = [description.shot(shot) for shot in read.shots]
+        self.expected["shots_palette"] = description.palette(read.palette)
+
+    def make_unfinished_trainings(self) -> None:
+        """One that was stopped while it was taught, and one of the command line while it looked for a photo."""
+        generator, unfinished = open_generator("golden"), self.folder / "unfinished"
+        unfinished.mkdir()
+
+        def stop(event: Any) -> None:
+            if isinstance(event, ObedienceProgress) and event.step == 21:
+                raise Stopped
+
+        with suppress(Stopped):
+            trained(generator, "taught", SETTINGS, TrainingFolder(unfinished / "taught"), on_event=stop)
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(unfinished / "taught", Path(folder) / "t")
+            model = trained(generator, "taught", SETTINGS, TrainingFolder(Path(folder) / "t"))
+        self.expected["taught"] = description.model(model)["settings"]
+        self.keep_pictures("taught", pictures_of_layouts(generator, model, layouts()))
+        write = TrainingFolder.write
+
+        def written(stages: TrainingFolder, name: str, tensors: dict[str, torch.Tensor]) -> None:
+            write(stages, name, tensors)
+            raise KeyboardInterrupt
+
+        out = self.folder / "found.smismodel"
+        command = ["train", str(self.folder / "shots"), "--out", str(out), *TRAIN_OPTIONS]
+        with patch.object(TrainingFolder, "write", written):
+            assert cli.main(command) == 130
+        stages = TrainingFolder.beside(out).path
+        shutil.copytree(stages, unfinished / "found")
+        assert cli.main([*command, "--resume"]) == 0
+        model = read_personal_model(out)
+        self.keep_pictures("found", pictures_of_layouts(generator, model, layouts()))
+        out.unlink()
+
+    def make_backend_choice(self) -> None:
+        """What the self-test found on a machine, and what a person chose."""
+        os.environ.pop("SMIS_BACKEND")
+        with patch.object(platform, "node", lambda: "painters-computer"):
+            best = chosen_backend(open_generator("golden"), 1, lambda words, fraction: None)
+        os.environ["SMIS_BACKEND"] = "torch"
+        choose_backend("torch-bf16")
+        for path in data_folder("backends").iterdir():
+            if path.is_dir():  # made again where it is missing
+                shutil.rmtree(path)
+        self.expected["backend"] = {"best": best, **dataclasses.asdict(backend_facts())}
+
+    def make_crash(self) -> None:
+        """The mark of a window that was ended by a fault."""
+        code = """
+import os
+from smis_desktop.first_aid.crash_marks import marked_as_running
+with marked_as_running():
+    os.abort()
+"""
+        subprocess.run([sys.executable, "-c", code], check=False, stderr=subprocess.DEVNULL)
+        (mark,) = data_folder("log").glob("window-*.txt")
+        self.expected["crash"] = {"name": mark.name, "trace": mark.read_text(encoding="utf-8").strip()}
+
+    def make_window_settings(self) -> None:
+        """Light, with other keys, panels in other places."""
+        application = QApplication.instance() or QApplication(["smis"])
+        settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
+        with tempfile.TemporaryDirectory() as data:
+            preview = LivePreview(lambda progress: PaintByPalette(), 0)
+            window = MainWindow(
+                preview, lambda path: lambda progress: PaintByPalette(), example_layout_path(), random.Random(1),
+                settings, Path(data),
+            )  # fmt: skip
+            window.start(Path("first.smismodel"), None, FACE)
+            window.show()
+            window.commands["view.light"].trigger()
+            window.commands.rebind("edit.undo", ("Ctrl+Alt+U", "F9"))
+            window.commands.rebind("file.new", ())
+            window.commands["view.style"].trigger()
+            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, window.layers)
+            application.processEvents()
+            window.close()
+            assert preview.close(60.0)
+            settings.sync()
+            window.deleteLater()
+            application.processEvents()
+
+    def write(self) -> None:
+        """What is expected, beside the files."""
+        text = json.dumps(self.expected, indent=1, ensure_ascii=False)
+        (self.folder / "expected.json").write_text(text + "\n", encoding="utf-8")
+        np.savez_compressed(self.folder / "expected.npz", **self.arrays)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path, metavar="FOLDER", help="a new folder")
+    golden = Golden(parser.parse_args().out.absolute())
+    networks = data_folder("networks").absolute()
+    golden.folder.mkdir(parents=True)
+    os.environ["SMIS_DATA_DIR"] = str(golden.folder / "data")
+    data_folder()
+    (golden.folder / "data" / "networks").symlink_to(networks)
+    golden.make_generators()
+    golden.make_models()
+    golden.make_features()
+    golden.make_paintings()
+    golden.make_workshops()
+    golden.make_unfinished_trainings()
+    golden.make_backend_choice()
+    golden.make_crash()
+    golden.make_window_settings()
+    (golden.folder / "data" / "networks").unlink()
+    (golden.folder / "data" / "log" / "smis.log").unlink()  # never read
+    golden.write()
+
+
+if __name__ == "__main__":
+    main()

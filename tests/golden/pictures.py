@@ -1,0 +1,41 @@
+"""Pictures that models of the golden files make: written down when the files were, made again by the tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from smis_desktop.fewshot.personal_model import PersonalModel
+from smis_desktop.gan.protocol import Generator
+from smis_desktop.storage.anchor import KEY, anchor_from_facts
+from smis_desktop.storage.project_file import Project
+from smis_desktop.style import Style
+from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
+
+SIZE = 32
+Arrays = dict[str, np.ndarray]
+
+
+def pictures_of_layouts(generator: Generator, model: PersonalModel, layouts: np.ndarray) -> Arrays:
+    """layouts: uint8 [N, H, H]. Each as the encoder answers it, and refined by two steps; for each the latents, the
+    picture and the classes that the model sees in it."""
+    synthesizer = Synthesizer(generator, model)
+    found: Arrays = {}
+    for number, layout in enumerate(layouts):
+        for steps in (0, 2):
+            request = PictureRequest(layout, Style.of_seed(4, 0.7), SIZE, refine_steps=steps)
+            found |= _arrays(f"layout-{number}.steps-{steps}", synthesizer.render(request))
+    return found
+
+
+def picture_of_project(generator: Generator, model: PersonalModel, project: Project) -> Arrays:
+    """As the window shows it: in the project's style, going on from its anchor."""
+    style = project.style
+    request = PictureRequest(
+        project.document.label_map(), style.style, SIZE, anchor=anchor_from_facts(style.extras[KEY])
+    )
+    return _arrays("project", Synthesizer(generator, model).render(request))
+
+
+def _arrays(name: str, result: PictureResult) -> Arrays:
+    assert result.seen is not None, "it is a full picture"
+    return {f"{name}.ws": result.ws, f"{name}.picture": result.picture, f"{name}.seen": result.seen}
