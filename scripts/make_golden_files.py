@@ -31,34 +31,34 @@ import torch
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QApplication
 
-from smis_desktop import __version__, cli
-from smis_desktop.fewshot.events import ObedienceProgress
-from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.fewshot.training import describe
-from smis_desktop.gan.pictures import TorchPictures
-from smis_desktop.gan.pixels import to_rgb8
-from smis_desktop.jobs.model_pictures import keep_picture
-from smis_desktop.labels.index_png import encode_label_map
-from smis_desktop.labels.palette import Palette
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.resource_paths import example_layout_path
-from smis_desktop.storage.backend_choice import backend_facts, choose_backend, chosen_backend
-from smis_desktop.storage.class_masks import write_class_masks
+from smis_desktop import __version__
+from smis_desktop import main as cli
+from smis_desktop.document.palette import Palette
+from smis_desktop.formats.class_masks import write_class_masks
+from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.open_raster import write_ora
+from smis_desktop.formats.photoshop import write_psd
+from smis_desktop.formats.project import Project, write_project
+from smis_desktop.formats.recipe_png import write_recipe_png
+from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
+from smis_desktop.formats.shots_folder import read_shots
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.store import install_generator, open_generator
+from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend
+from smis_desktop.inference.backends import TorchBackend
+from smis_desktop.personal_model.library import ModelLibrary
+from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+from smis_desktop.resources import example_layout_path
 from smis_desktop.storage.data_folder import data_folder
-from smis_desktop.storage.generator_store import install_generator, open_generator
-from smis_desktop.storage.kept_features import KeptFeatures
-from smis_desktop.storage.model_library import ModelLibrary
-from smis_desktop.storage.open_raster import write_ora
-from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
-from smis_desktop.storage.photoshop import write_psd
-from smis_desktop.storage.project_file import Project, write_project
-from smis_desktop.storage.recent_files import RecentFiles
-from smis_desktop.storage.recipe_png import write_recipe_png
-from smis_desktop.storage.recovery import RecoveryFolder
-from smis_desktop.storage.training_folder import TrainingFolder
-from smis_desktop.storage.workshop import Workshop, WorkshopFacts
-from smis_desktop.ui.live_preview import LivePreview
-from smis_desktop.ui.main_window import MainWindow
+from smis_desktop.training.events import LayoutConsistencyProgress
+from smis_desktop.training.feature_cache import FeatureCache
+from smis_desktop.training.shots import latents_of_seed
+from smis_desktop.training.store import TrainingFolder
+from smis_desktop.training.training import describe
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.ui.window.main_window import MainWindow
+from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.workers.model_pictures import keep_picture
 from tests.golden import description, subjects
 from tests.golden.pictures import Arrays, picture_of_project, pictures_of_layouts
 from tests.golden.subjects import (
@@ -73,9 +73,9 @@ from tests.golden.subjects import (
     shots,
 )
 from tests.golden.trained import SETTINGS, TRAIN_OPTIONS, trained
-from tests.jobs.paint_by_palette import FACE, PaintByPalette
 from tests.small_generator import known_parts_of, small_generator
 from tests.small_stylegan2 import small_stylegan2
+from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 Facts = dict[str, Any]
 
@@ -135,11 +135,11 @@ class Golden:
             self.keep_pictures(file, pictures_of_layouts(generator, model, layouts()))
             if file == "dense":
                 library.set_note(path, "Mine: „ä“ 髪")
-                keep_picture(path, generator, TorchPictures(generator), model)
+                keep_picture(path, generator, TorchBackend(generator), model)
 
     def make_features(self) -> None:
         generator, settings = open_generator("golden"), dataclasses.replace(SETTINGS, samples=1, round_size=1)
-        kept = KeptFeatures.of(generator, settings)
+        kept = FeatureCache.of(generator, settings)
         with tempfile.TemporaryDirectory() as stages:
             trained(generator, "features", settings, TrainingFolder(Path(stages) / "t"), kept=kept)
         kept.wait()
@@ -189,8 +189,8 @@ class Golden:
     def make_workshops(self) -> None:
         """The assistant's folders: one of each kind of labels, with every kind of shot."""
         generator, parent = open_generator("golden"), data_folder("paintings/workshops")
-        facts = WorkshopFacts("Things", "golden", generator.weights_sha256, is_training_held=True)
-        dense = Workshop.create(parent, facts, PALETTE)
+        facts = WorkspaceFacts("Things", "golden", generator.weights_sha256, is_training_held=True)
+        dense = Workspace.create(parent, facts, PALETTE)
         picture = to_rgb8(generator.synthesis(latents_of_seed(generator, 1, 1.0)[None])[0])
         dense.set_label(dense.add_generated(picture, 1, 1.0), shots(generator)[0].label_map)
         bands = layouts()[1]
@@ -204,14 +204,14 @@ class Golden:
         stages = TrainingFolder.beside(dense.model_path(data_folder("paintings/models")))
         begun = describe(SETTINGS, [shot.name for shot in dense.shots()])
         stages.open(begun, resume=True)
-        sparse = Workshop.create(
-            parent, WorkshopFacts("Punkte", "golden", "", "sparse", 5, 0.625, "vectors"), Palette(PALETTE.classes[1:3])
+        sparse = Workspace.create(
+            parent, WorkspaceFacts("Punkte", "golden", "", "sparse", 5, 0.625, "vectors"), Palette(PALETTE.classes[1:3])
         )
         sparse.set_label(sparse.add_photo("seen", photo(9)), shots(generator, "points")[0].label_map)
         shutil.copytree(dense.labelled_folder(), self.folder / "shots")
         shutil.rmtree(dense.path / "labelled")
         read = read_shots(self.folder / "shots")
-        self.expected["workshops"] = {w.path.name: description.workshop(w) for w in (dense, sparse)}
+        self.expected["workshops"] = {w.path.name: description.workspace(w) for w in (dense, sparse)}
         self.expected["unfinished"] = begun
         self.expected["shots"] = [description.shot(shot) for shot in read.shots]
         self.expected["shots_palette"] = description.palette(read.palette)
@@ -222,7 +222,7 @@ class Golden:
         unfinished.mkdir()
 
         def stop(event: Any) -> None:
-            if isinstance(event, ObedienceProgress) and event.step == 21:
+            if isinstance(event, LayoutConsistencyProgress) and event.step == 21:
                 raise Stopped
 
         with suppress(Stopped):
@@ -265,7 +265,7 @@ class Golden:
         """The mark of a window that was ended by a fault."""
         code = """
 import os
-from smis_desktop.first_aid.crash_marks import marked_as_running
+from smis_desktop.diagnostics.crash_marks import marked_as_running
 with marked_as_running():
     os.abort()
 """

@@ -13,16 +13,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.labels.document import DocumentState
-from smis_desktop.labels.layers import Layer
-from smis_desktop.labels.palette import Palette
-from smis_desktop.labels.shots import Shot
-from smis_desktop.storage.anchor import KEY, anchor_from_facts
-from smis_desktop.storage.generated_pictures import GeneratedPictures
-from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
-from smis_desktop.storage.workshop import Workshop
-from smis_desktop.style import Anchor, Look, Style
+from smis_desktop.document.document import DocumentState
+from smis_desktop.document.layers import Layer
+from smis_desktop.document.palette import Palette
+from smis_desktop.document.style import Anchor, Look, Style
+from smis_desktop.formats.generated_pictures import GeneratedPictures
+from smis_desktop.formats.project import KEY, KeptPicture, KeptStyle, Project, anchor_from_facts
+from smis_desktop.formats.shots_folder import Shot
+from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.training.workspace import Workspace
 
 Facts = dict[str, Any]
 
@@ -152,7 +151,7 @@ def shot(value: Shot) -> Facts:
     return {"name": value.name, "picture": array(value.picture), "label": array(value.label_map)}
 
 
-def workshop(value: Workshop) -> Facts:
+def workspace(value: Workspace) -> Facts:
     facts = value.facts
     return {
         "name": facts.name,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.gan.protocol import Generator
-from smis_desktop.storage.anchor import KEY, anchor_from_facts
-from smis_desktop.storage.project_file import Project
-from smis_desktop.style import Style
-from smis_desktop.synthesis import PictureRequest, PictureResult, Synthesizer
+from smis_desktop.document.style import Style
+from smis_desktop.formats.project import KEY, Project, anchor_from_facts
+from smis_desktop.generators.protocol import Generator
+from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Synthesizer
+from smis_desktop.personal_model.model import PersonalModel
 
 SIZE = 32
 Arrays = dict[str, np.ndarray]

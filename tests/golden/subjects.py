@@ -9,15 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.fewshot.training_shot import TrainingShot
-from smis_desktop.gan.pixels import to_rgb8
-from smis_desktop.gan.protocol import Generator
-from smis_desktop.labels.document import DocumentState
-from smis_desktop.labels.layers import Layer
-from smis_desktop.labels.palette import Palette, SemanticClass
-from smis_desktop.labels.recording import (
+from smis_desktop.document.document import DocumentState
+from smis_desktop.document.layers import Layer
+from smis_desktop.document.palette import Palette, SemanticClass
+from smis_desktop.document.recording import (
     BucketStep,
     LayerStep,
     LineStep,
@@ -30,10 +25,14 @@ from smis_desktop.labels.recording import (
     UndoStep,
     replay,
 )
-from smis_desktop.storage.anchor import KEY, anchor_facts
-from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project
-from smis_desktop.storage.recipe_png import encode_recipe_png
-from smis_desktop.style import Anchor, Look, Style
+from smis_desktop.document.style import Anchor, Look, Style
+from smis_desktop.formats.project import KEY, KeptPicture, KeptStyle, Project, anchor_facts
+from smis_desktop.formats.recipe_png import encode_recipe_png
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.protocol import Generator
+from smis_desktop.personal_model.label_transfer import TrainingShot
+from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.training.shots import latents_of_seed
 
 HOME = "/home/painter"
 """Stands in the files where they name a place on somebody's computer."""
@@ -158,7 +157,7 @@ def recording() -> Recording:
         UndoStep(1),
     ]
     begun = Recording("golden", 64, 3, steps)
-    workbench = begun.new_workbench()
-    for _ in replay(begun, workbench):
+    editor = begun.new_editor()
+    for _ in replay(begun, editor):
         pass
-    return msgspec.structs.replace(begun, sha256=hashlib.sha256(workbench.document.label_map.tobytes()).hexdigest())
+    return msgspec.structs.replace(begun, sha256=hashlib.sha256(editor.document.label_map.tobytes()).hexdigest())

@@ -10,23 +10,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis_desktop.first_aid.crash_marks import take_crashes
-from smis_desktop.labels.imports.recognise import propose_import
-from smis_desktop.labels.index_png import read_label_map
-from smis_desktop.labels.recording import read_recording, replay
-from smis_desktop.labels.shots import read_shots
-from smis_desktop.storage.backend_choice import asked_backend, backend_facts, choose_backend, chosen_backend
-from smis_desktop.storage.generated_pictures import read_generated_pictures
-from smis_desktop.storage.generator_store import open_generator
-from smis_desktop.storage.model_library import ModelLibrary, picture_path
-from smis_desktop.storage.open_raster import read_ora
-from smis_desktop.storage.photoshop import read_psd
-from smis_desktop.storage.project_file import decode_project, encode_project, read_project
-from smis_desktop.storage.recent_files import RecentFiles
-from smis_desktop.storage.recipe_png import read_recipe
-from smis_desktop.storage.recovery import RecoveryFolder
-from smis_desktop.storage.training_folder import TrainingFolder
-from smis_desktop.storage.workshop import Workshop, begun_workshops
+from smis_desktop.diagnostics.crash_marks import take_crashes
+from smis_desktop.document.recording import read_recording, replay
+from smis_desktop.formats.generated_pictures import read_generated_pictures
+from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.formats.open_raster import read_ora
+from smis_desktop.formats.photoshop import read_psd
+from smis_desktop.formats.project import decode_project, encode_project, read_project
+from smis_desktop.formats.recipe_png import read_recipe
+from smis_desktop.formats.recognise import propose_import
+from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
+from smis_desktop.formats.shots_folder import read_shots
+from smis_desktop.generators.store import open_generator
+from smis_desktop.inference.backend_selection import asked_backend, backend_facts, choose_backend, chosen_backend
+from smis_desktop.personal_model.library import ModelLibrary, picture_path
+from smis_desktop.training.store import TrainingFolder
+from smis_desktop.training.workspace import Workspace, begun_workshops
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json
 from tests.golden.subjects import ASCII_PALETTE, HOME, PALETTE
@@ -83,10 +82,10 @@ def test_masks_of_the_classes_are_the_layout(golden: Golden) -> None:
 
 def test_a_recording_replays_to_the_same_layout(golden: Golden) -> None:
     recording = read_recording(golden.folder / "files" / "recording.json")
-    workbench = recording.new_workbench()
-    assert len(list(replay(recording, workbench))) > len(recording.steps)
+    editor = recording.new_editor()
+    assert len(list(replay(recording, editor))) > len(recording.steps)
     assert recording.sha256 == golden.expected["recording"]
-    assert description.hashlib.sha256(workbench.document.label_map.tobytes()).hexdigest() == recording.sha256
+    assert description.hashlib.sha256(editor.document.label_map.tobytes()).hexdigest() == recording.sha256
 
 
 def test_a_shots_folder_has_its_photos_labels_and_classes(golden: Golden) -> None:
@@ -100,14 +99,14 @@ def test_a_shots_folder_has_its_photos_labels_and_classes(golden: Golden) -> Non
 
 def test_the_assistants_folders_have_their_shots_labels_latents_and_decisions(golden: Golden) -> None:
     parent = golden.data / "paintings" / "workshops"
-    found = {workshop.path.name: as_json(description.workshop(workshop)) for workshop in Workshop.all_in(parent)}
+    found = {workspace.path.name: as_json(description.workspace(workspace)) for workspace in Workspace.all_in(parent)}
     assert found == golden.expected["workshops"]
     begun = begun_workshops(parent, golden.library)
     assert {one.path.name: one.shots for one in begun} == {name: len(w["shots"]) for name, w in found.items()}
 
 
 def test_the_assistants_unfinished_training_waits_for_the_person(golden: Golden) -> None:
-    (dense, *_) = (w for w in Workshop.all_in(golden.data / "paintings" / "workshops") if w.facts.name == "Things")
+    (dense, *_) = (w for w in Workspace.all_in(golden.data / "paintings" / "workshops") if w.facts.name == "Things")
     assert dense.has_unfinished_training(golden.library)
     assert not dense.is_training_interrupted(golden.library)
     dense.hold_training(False)

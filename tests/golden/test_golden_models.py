@@ -12,20 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from smis_desktop import cli
+from smis_desktop import main as cli
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.events import EncoderProgress, ObedienceProgress
-from smis_desktop.fewshot.known_latents import latents_of_seed
-from smis_desktop.gan.pixels import to_rgb8
-from smis_desktop.jobs.shot_latents import training_shots
-from smis_desktop.labels.shots import read_shots
+from smis_desktop.formats.project import read_project
+from smis_desktop.formats.shots_folder import read_shots
+from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.store import installed_generators, open_generator
+from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
 from smis_desktop.storage.data_folder import data_folder
-from smis_desktop.storage.generator_store import installed_generators, open_generator
-from smis_desktop.storage.kept_features import KeptFeatures
-from smis_desktop.storage.perceptual_store import open_perceptual_distance
-from smis_desktop.storage.personal_model_file import read_personal_model, write_personal_model
-from smis_desktop.storage.project_file import read_project
-from smis_desktop.storage.training_folder import TrainingFolder
+from smis_desktop.training.events import EncoderProgress, LayoutConsistencyProgress
+from smis_desktop.training.feature_cache import FeatureCache
+from smis_desktop.training.perceptual import open_perceptual_distance
+from smis_desktop.training.shots import latents_of_seed, training_shots
+from smis_desktop.training.store import TrainingFolder
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json, assert_same_pictures
 from tests.golden.pictures import picture_of_project, pictures_of_layouts
@@ -78,7 +77,7 @@ def test_a_project_shows_the_same_picture_in_its_style(golden: Golden) -> None:
 
 def test_features_that_were_kept_are_read(golden: Golden) -> None:
     settings = dataclasses.replace(SETTINGS, samples=1, round_size=1)
-    kept = KeptFeatures.of(open_generator("golden"), settings)
+    kept = FeatureCache.of(open_generator("golden"), settings)
     for name, expected in golden.expected["features"].items():
         found = kept.read(name)
         assert found is not None, name
@@ -102,7 +101,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_model(golden: Golden) -
     generator, stages = open_generator("golden"), TrainingFolder(golden.folder / "unfinished" / "taught")
     model = trained(generator, "taught", SETTINGS, stages, on_event=heard.append)
     assert not any(isinstance(event, EncoderProgress) for event in heard), "the encoder was taught before"
-    assert [event.step for event in heard if isinstance(event, ObedienceProgress)] == [21, 22, 23, 24]
+    assert [event.step for event in heard if isinstance(event, LayoutConsistencyProgress)] == [21, 22, 23, 24]
     assert as_json(model.settings) == golden.expected["taught"]
     assert_same_pictures(pictures_of_layouts(generator, model, golden.arrays["layouts"]), golden.pictures("taught"))
 

@@ -9,12 +9,12 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QApplication, QDockWidget
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.resource_paths import example_layout_path
-from smis_desktop.ui.live_preview import LivePreview
-from smis_desktop.ui.main_window import MainWindow
-from smis_desktop.ui.theme import DARK, LIGHT, apply_theme, current_colors
+from smis_desktop.resources import example_layout_path
+from smis_desktop.ui.widgets.theme import DARK, LIGHT, apply_theme, current_colors
+from smis_desktop.ui.window.main_window import MainWindow
+from smis_desktop.ui.window.preview_transport import LivePreview
 from tests.golden.conftest import Golden
-from tests.jobs.paint_by_palette import FACE, PaintByPalette
+from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 
 def test_the_window_is_as_it_was_left(golden: Golden, qtbot: QtBot) -> None:

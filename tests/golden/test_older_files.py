@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smis_desktop.document.document import DocumentState
+from smis_desktop.document.layers import Layer
+from smis_desktop.document.style import Look, Style
 from smis_desktop.errors import UserError
-from smis_desktop.fewshot.photo_latents import kept_pair
-from smis_desktop.labels.document import DocumentState
-from smis_desktop.labels.layers import Layer
-from smis_desktop.storage.model_library import ModelLibrary
-from smis_desktop.storage.open_raster import read_ora
-from smis_desktop.storage.personal_model_file import read_personal_model
-from smis_desktop.storage.photoshop import read_psd
-from smis_desktop.storage.project_file import KeptPicture, KeptStyle, Project, read_project
-from smis_desktop.storage.recipe_png import read_recipe
-from smis_desktop.storage.workshop import ShotState, Workshop, WorkshopFacts, kept_latents
-from smis_desktop.style import Look, Style
+from smis_desktop.formats.open_raster import read_ora
+from smis_desktop.formats.photoshop import read_psd
+from smis_desktop.formats.project import KeptPicture, KeptStyle, Project, read_project
+from smis_desktop.formats.recipe_png import read_recipe
+from smis_desktop.personal_model.library import ModelLibrary
+from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.training.inversion import latent_pair
+from smis_desktop.training.workspace import ShotState, Workspace, WorkspaceFacts, kept_latents
 from tests.golden import description
 from tests.golden.subjects import PALETTE, document, layouts
 
@@ -68,17 +68,17 @@ def test_projects_from_before_there_was_variety() -> None:
 
 def test_an_assistants_folder_of_the_first_kind(tmp_path: Path) -> None:
     shutil.copytree(OLDER / "first-workshops", tmp_path / "workshops")
-    (workshop,) = Workshop.all_in(tmp_path / "workshops")
-    assert workshop.facts == WorkshopFacts("Things", "golden", "ab" * 32, "dense", 4, 0.25, "informed", False)
-    assert workshop.palette == PALETTE
+    (workspace,) = Workspace.all_in(tmp_path / "workshops")
+    assert workspace.facts == WorkspaceFacts("Things", "golden", "ab" * 32, "dense", 4, 0.25, "informed", False)
+    assert workspace.palette == PALETTE
     photo = ShotState("photo", True, None, 20.5, 0.25, is_found_by_label=False)
-    assert workshop.shots() == (photo, ShotState("seed-000005", True, 5))
+    assert workspace.shots() == (photo, ShotState("seed-000005", True, 5))
     for name, label_map in zip(("photo", "seed-000005"), layouts(), strict=True):
-        np.testing.assert_array_equal(workshop.label(name), label_map)
-        assert workshop.picture(name).shape == (48, 48, 3)
-    found = kept_latents(workshop.path, "photo")
+        np.testing.assert_array_equal(workspace.label(name), label_map)
+        assert workspace.picture(name).shape == (48, 48, 3)
+    found = kept_latents(workspace.path, "photo")
     assert found is not None
-    np.testing.assert_array_equal(kept_pair(found).numpy(), np.stack((latents(4), latents(4))))
+    np.testing.assert_array_equal(latent_pair(found).numpy(), np.stack((latents(4), latents(4))))
 
 
 @pytest.mark.parametrize("version", [1, 2])

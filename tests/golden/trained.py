@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from smis_desktop.fewshot.personal_model import PersonalModel
-from smis_desktop.fewshot.training import TrainingSettings, describe, train
-from smis_desktop.gan.protocol import Generator
-from smis_desktop.storage.kept_features import KeptFeatures
-from smis_desktop.storage.training_folder import TrainingFolder
+from smis_desktop.generators.protocol import Generator
+from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.training.feature_cache import FeatureCache
+from smis_desktop.training.store import TrainingFolder
+from smis_desktop.training.training import TrainingSettings, describe, train
 from tests.golden.subjects import PALETTE, shots
 
 SETTINGS = TrainingSettings(
@@ -29,7 +29,7 @@ def trained(
     stages: TrainingFolder,
     kind: str = "dense",
     on_event: Callable[[Any], None] = lambda event: None,
-    kept: KeptFeatures | None = None,
+    kept: FeatureCache | None = None,
 ) -> PersonalModel:
     """From the two shots of that kind. Goes on from what `stages` holds, and refuses what is of another training."""
     given = shots(generator, kind)
