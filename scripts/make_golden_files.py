@@ -57,7 +57,7 @@ from smis_desktop.training.store import TrainingFolder
 from smis_desktop.training.training import describe
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.window.main_window import MainWindow
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.workers.model_pictures import keep_picture
 from tests.golden import description, subjects
 from tests.golden.pictures import Arrays, picture_of_project, pictures_of_layouts
@@ -278,7 +278,7 @@ with marked_as_running():
         application = QApplication.instance() or QApplication(["smis"])
         settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
         with tempfile.TemporaryDirectory() as data:
-            preview = LivePreview(lambda progress: PaintByPalette(), 0)
+            preview = PreviewController(lambda progress: PaintByPalette(), 0)
             window = MainWindow(
                 preview, lambda path: lambda progress: PaintByPalette(), example_layout_path(), random.Random(1),
                 settings, Path(data),

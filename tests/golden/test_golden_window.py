@@ -12,14 +12,14 @@ from pytestqt.qtbot import QtBot
 from smis_desktop.resources import example_layout_path
 from smis_desktop.ui.widgets.theme import DARK, LIGHT, apply_theme, current_colors
 from smis_desktop.ui.window.main_window import MainWindow
-from smis_desktop.ui.window.preview_transport import LivePreview
+from smis_desktop.ui.window.preview_controller import PreviewController
 from tests.golden.conftest import Golden
 from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 
 def test_the_window_is_as_it_was_left(golden: Golden, qtbot: QtBot) -> None:
     settings = QSettings(str(golden.data / "window.ini"), QSettings.Format.IniFormat)
-    preview = LivePreview(lambda progress: PaintByPalette(), 0)
+    preview = PreviewController(lambda progress: PaintByPalette(), 0)
     window = MainWindow(
         preview, lambda path: lambda progress: PaintByPalette(), example_layout_path(), random.Random(1), settings,
         golden.data / "paintings",
