@@ -1,6 +1,6 @@
-"""Draws the program's sign in the sizes that desktops ask for: `python scripts/draw_icons.py`.
+"""Draws the program's icon in the sizes that desktops ask for: `python scripts/draw_icons.py`.
 
-resources/icons/smis.svg is what counts; resources/desktop/icons/ is made of it.
+The source is resources/icons/smis.svg; the pictures go to resources/desktop/icons/.
 """
 
 from __future__ import annotations

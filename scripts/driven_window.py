@@ -1,7 +1,7 @@
 """Runs the real program on an X display and uses it as a person would: with the mouse, by xdotool.
 
-A *story* is a generator over the open window: it acts, and yields conditions that have to come true before it goes on.
-The program itself knows nothing of it.
+A *story* is a generator that uses the open window: it acts, and yields conditions that have to come true before it goes
+on. The program itself knows nothing about it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ class Mouse:
         self._tool = tool
 
     def stroke(self, points: Sequence[QPoint], button: int = 1) -> Callable[[], bool]:
-        """Press at the first point of the screen, drag through the others, let go. True when it has been done."""
+        """Press at the first point of the screen, drag through the others, release.
+
+        The returned condition is true when it is done.
+        """
         first, *rest = points
         words = [*_move(first), "mousedown", str(button)]
         for point in rest:
@@ -64,11 +67,11 @@ class Mouse:
         return self._run([*words, "mouseup", str(button)])
 
     def click(self, point: QPoint) -> Callable[[], bool]:
-        """Left click. True when it has been done."""
+        """Left-click the point. The returned condition is true when it is done."""
         return self._run([*_move(point), "click", "1"])
 
     def move(self, point: QPoint) -> Callable[[], bool]:
-        """True when it is there."""
+        """Move the pointer. The returned condition is true when it is there."""
         return self._run(_move(point))
 
     def _run(self, words: list[str]) -> Callable[[], bool]:
@@ -102,7 +105,7 @@ def middle_of(widget: QWidget) -> QPoint:
 
 
 def save_screen(window: MainWindow, path: Path) -> None:
-    """What the display shows of the window, taken from the X server."""
+    """Write what the X server shows of the window."""
     window.repaint()
     picture = window.screen().grabWindow(0, window.x(), window.y(), window.width(), window.height())
     if not picture.save(str(path)):

@@ -1,7 +1,7 @@
-"""Makes models/face-finder.npy, the filter of `formats/face_finder.py`, and says how well it finds.
+"""Makes models/face-finder.npy, the filter of `formats/face_finder.py`, and prints how well it finds faces.
 
 Faces are pictures of the face generator, whose frame is known; no faces are the same pictures elsewhere, larger,
-smaller, turned and upside down, and rendered landscapes. Those that the first filter takes for faces teach the second.
+smaller, turned and upside down, and rendered landscapes. The first filter's false positives teach the second.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
-"""Makes models/faces-parts.safetensors: what the twelve pictures that ship labelled by hand say of the parts of a face,
-for probes to lean on (see `fewshot.probe.learn_probe`). `python scripts/fit_face_parts.py`, a minute on two cores."""
+"""Makes models/faces-parts.safetensors: the known parts of a face, learned from the twelve pictures that ship labelled
+by hand. They are the part prior of probes (see `personal_model.probe.learn_probe`).
+
+`python scripts/fit_face_parts.py`, a minute on two cores.
+"""
 
 from __future__ import annotations
 

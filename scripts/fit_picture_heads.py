@@ -1,6 +1,6 @@
 """Makes models/faces-heads.safetensors: pictures of 256² and 512² from the middle of the generator, by distillation.
 
-Each head begins as the generator's own remaining layers reduced to their low wavelet band, and is then trained on the
+Each head starts as the generator's own remaining layers reduced to their low wavelet band, and is then trained on the
 squared error against the averaged full picture. Styles are mixed in half of the samples, as the program does.
 Run with the generator installed: python scripts/fit_picture_heads.py [--minutes M] [--side 256|512]
 """

@@ -1,9 +1,9 @@
-"""A discriminator for landscapes: it sees a picture together with where its scene says that things are.
+"""A discriminator for landscapes, conditioned on the shapes of the scene.
 
-After StyleGAN2's (Karras et al. 2020, arXiv 1912.04958, section 4 and appendix B): residual blocks under the equalised
-learning rate, and the standard deviation within the batch before the last layers. Beside the one verdict on the whole
-picture it gives one a neighbourhood (Isola et al. 2017, arXiv 1611.07004, section 3.2.2), and being shown the scene it
-can tell a picture of the wrong scene from a blurred one of the right.
+It follows StyleGAN2's (Karras et al. 2020, arXiv 1912.04958, section 4 and appendix B): residual blocks under the
+equalised learning rate, and the standard deviation within the batch before the last layers. Beside one logit for the
+whole picture it returns one for each patch (Isola et al. 2017, arXiv 1611.07004, section 3.2.2). As it sees the scene,
+it can tell a picture of the wrong scene from a blurred picture of the right one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ SCENE_SIDE = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
-    """`whole` [N, 1] and `places` [N, 1, 16, 16], above 0 for a picture that seems rendered; `seen`: the features on
-    the way there, of 64² to 8²."""
+class CriticOutput:
+    """What the critic returns for N pictures.
 
-    whole: Tensor
-    places: Tensor
-    seen: tuple[Tensor, ...]
+    logits: [N, 1], above 0 for a picture that seems rendered. patch_logits: [N, 1, 16, 16], the same for each patch.
+    features: the feature maps on the way there, of 64² to 8².
+    """
+
+    logits: Tensor
+    patch_logits: Tensor
+    features: tuple[Tensor, ...]
 
 
 class Conv(nn.Module):
-    """A convolution whose weights are drawn with unit variance and scaled when used; stride 2 where it is to halve."""
+    """A convolution whose weights are drawn with unit variance and scaled when used; stride 2 halves the side."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True) -> None:
         super().__init__()
@@ -42,8 +45,8 @@ class Conv(nn.Module):
         return F.conv2d(x, self.weight * self.gain, self.bias, self.stride, self.padding)
 
 
-class Halving(nn.Module):
-    """A residual block: [N, inputs, S, S] → [N, outputs, S/2, S/2]."""
+class ResidualBlock(nn.Module):
+    """A residual block that halves the side: [N, inputs, S, S] → [N, outputs, S/2, S/2]."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -56,62 +59,64 @@ class Halving(nn.Module):
 
 
 class Critic(nn.Module):
-    """Judges pictures of 128²."""
+    """Tells rendered pictures of 128² from generated ones."""
 
     def __init__(self, scene_channels: int) -> None:
-        """scene_channels: how many numbers say what is where, at SCENE_SIDE²."""
+        """scene_channels: how many maps of SCENE_SIDE² describe the shapes of the scene."""
         super().__init__()
         self.first = Conv(3, 24, 3)
         self.second = Conv(24, 64, 4, stride=2)
         self.scene = Conv(scene_channels, 64, 3, bias=False)
-        self.blocks = nn.ModuleList((Halving(64, 96), Halving(96, 128), Halving(128, 160), Halving(160, 160)))
+        self.blocks = nn.ModuleList(
+            (ResidualBlock(64, 96), ResidualBlock(96, 128), ResidualBlock(128, 160), ResidualBlock(160, 160))
+        )
         self.places = Conv(128, 1, 1)
         self.last = Conv(161, 160, 3)
         self.read = Linear(160 * 16, 160)
         self.verdict = Linear(160, 1)
 
-    def forward(self, picture: Tensor, scene: Tensor) -> Verdict:
-        """picture [N, 3, 128, 128] in [-1, 1], scene [N, C, 64, 64]; computed in bfloat16."""
+    def forward(self, picture: Tensor, scene: Tensor) -> CriticOutput:
+        """Compute the logits, in bfloat16, of picture [N, 3, 128, 128] in [-1, 1] with scene [N, C, 64, 64]."""
         with torch.autocast(picture.device.type, torch.bfloat16, cache_enabled=False):
             x = _activated(self.first(picture.contiguous(memory_format=torch.channels_last)))
             x = _activated(self.second(x) + self.scene(scene))
-            seen = [x]
+            features = [x]
             for block in self.blocks:
                 x = block(x)
-                seen.append(x)
-            places = self.places(seen[2])
-            # How much the batch differs within itself, as one more channel (Karras et al. 2018, section 3).
+                features.append(x)
+            patch_logits = self.places(features[2])
+            # The standard deviation within the batch, as one more channel (Karras et al. 2018, section 3).
             spread = x.float().std(0, unbiased=False).mean().to(x.dtype).expand(len(x), 1, 4, 4)
             x = _activated(self.last(torch.cat((x, spread), 1)))
-            whole = self.verdict(_activated(self.read(x.flatten(1))))
-        return Verdict(whole.float(), places.float(), tuple(seen[:-1]))
+            logits = self.verdict(_activated(self.read(x.flatten(1))))
+        return CriticOutput(logits.float(), patch_logits.float(), tuple(features[:-1]))
 
 
-def believed(verdict: Verdict) -> Tensor:
-    """The non-saturating loss of whoever made the picture (Goodfellow et al. 2014), over the whole and over places."""
-    return F.softplus(-verdict.whole).mean() + F.softplus(-verdict.places).mean()
+def loss_as_real(output: CriticOutput) -> Tensor:
+    """Return the non-saturating loss that is small for pictures that seem rendered (Goodfellow et al. 2014).
+
+    It is the generator's loss for its own pictures, and the critic's for rendered ones.
+    """
+    return F.softplus(-output.logits).mean() + F.softplus(-output.patch_logits).mean()
 
 
-def doubted(verdict: Verdict) -> Tensor:
-    """The critic's own loss for a picture that was not rendered."""
-    return F.softplus(verdict.whole).mean() + F.softplus(verdict.places).mean()
+def loss_as_generated(output: CriticOutput) -> Tensor:
+    """Return the critic's loss for generated pictures."""
+    return F.softplus(output.logits).mean() + F.softplus(output.patch_logits).mean()
 
 
-def unlikeness(made: Verdict, wanted: Verdict) -> Tensor:
-    """How differently the critic sees two pictures of one scene (Wang et al. 2018, arXiv 1711.11585, equation 4)."""
-    distances = [
-        F.l1_loss(own.float(), other.detach().float()) for own, other in zip(made.seen, wanted.seen, strict=True)
-    ]
-    return torch.stack(distances).mean()
+def feature_matching_loss(made: CriticOutput, wanted: CriticOutput) -> Tensor:
+    """Return the distance of the critic's features of two pictures (Wang et al. 2018, arXiv 1711.11585, equation 4)."""
+    pairs = zip(made.features, wanted.features, strict=True)
+    return torch.stack([F.l1_loss(own.float(), other.detach().float()) for own, other in pairs]).mean()
 
 
-def steepness(critic: Critic, picture: Tensor, scene: Tensor) -> Tensor:
-    """‖∇D‖² at rendered pictures: R1 (Mescheder et al. 2018, arXiv 1801.04406, equation 9)."""
+def r1_penalty(critic: Critic, picture: Tensor, scene: Tensor) -> Tensor:
+    """Return ‖∇D‖² at rendered pictures (R1; Mescheder et al. 2018, arXiv 1801.04406, equation 9)."""
     picture = picture.detach().requires_grad_()
-    verdict = critic(picture, scene)
-    (slope,) = torch.autograd.grad(
-        verdict.whole.sum() + verdict.places.mean((1, 2, 3)).sum(), picture, create_graph=True
-    )
+    output = critic(picture, scene)
+    total = output.logits.sum() + output.patch_logits.mean((1, 2, 3)).sum()
+    (slope,) = torch.autograd.grad(total, picture, create_graph=True)
     return slope.square().sum((1, 2, 3)).mean()
 
 

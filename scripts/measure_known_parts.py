@@ -1,4 +1,4 @@
-"""What a probe gains by leaning on known parts, for docs/measurements.md:
+"""Measures what a probe gains from the part prior, for docs/results.md:
 `python scripts/measure_known_parts.py SHOTS TRAINING`, some minutes on two cores.
 
 SHOTS: labelled photos with CelebAMask's classes. TRAINING: the folder `FILE.training` of a training on them that was
@@ -68,36 +68,36 @@ def main() -> None:
     everything = [view for of_shot in views.values() for view in of_shot]
     names = " | ".join(c.name for c in ten.classes)
     print(f"| shots | probe | mIoU | accuracy | {names} |\n{'| --- ' * (4 + ten.num_classes)}|")
-    for is_informed in (False, True):
+    for has_prior in (False, True):
         for label, shots in (("all", everything), *views.items()):
             matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
             for number, (_, judging) in enumerate(halves):
                 generator.known_parts = know[number]
-                probe = learn_probe(generator, shots, folder.palette.num_classes, is_informed)
+                probe = learn_probe(generator, shots, folder.palette.num_classes, has_prior)
                 matrix += judged(probe, judging, ten, merged)
-            row(label, is_informed, matrix)
+            row(label, has_prior, matrix)
     own = np.arange(ten.num_classes)
     for what in ("areas", "scribbles", "scribbles, none on the background"):
-        for is_informed in (False, True):
+        for has_prior in (False, True):
             matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
             for number, (_, judging) in enumerate(halves):
                 generator.known_parts = know[number]
                 for shot in judging:
-                    rule = learned(generator, shot, what, ten, is_informed)
+                    rule = learned(generator, shot, what, ten, has_prior)
                     others = [face for face in judging if face is not shot]
                     matrix += judged(rule, others, ten, own)
-            row(what, is_informed, matrix)
+            row(what, has_prior, matrix)
 
 
-def learned(generator: AnyGenerator, face: Face, what: str, palette: Palette, is_informed: bool) -> LabelTransfer:
+def learned(generator: AnyGenerator, face: Face, what: str, palette: Palette, has_prior: bool) -> LabelTransfer:
     """From one face's labels of that kind."""
     classes = palette.num_classes
     if what == "areas":
-        return learn_probe(generator, [face.shot(face.dense)], classes, is_informed)
+        return learn_probe(generator, [face.shot(face.dense)], classes, has_prior)
     labels = face.sparse if what == "scribbles" else face.sparse.where(face.sparse != BACKGROUND, -1)
     shots = [face.shot(labels)]
     vectors = learn_vectors(generator, shots, classes, "sparse", 3, 0.5)
-    return ScribbleTransfer(learn_probe(generator, shots, classes, is_informed), vectors)
+    return ScribbleTransfer(learn_probe(generator, shots, classes, has_prior), vectors)
 
 
 def judged(rule: LabelTransfer, judging: Sequence[Face], ten: Palette, channels: np.ndarray) -> np.ndarray:
@@ -111,10 +111,10 @@ def judged(rule: LabelTransfer, judging: Sequence[Face], ten: Palette, channels:
     return matrix
 
 
-def row(what: str, is_informed: bool, matrix: np.ndarray) -> None:
+def row(what: str, has_prior: bool, matrix: np.ndarray) -> None:
     """One line of the table."""
     cells = " | ".join(f"{value:.2f}" for value in class_iou(matrix))
-    rule = "informed" if is_informed else "alone"
+    rule = "with the part prior" if has_prior else "shots alone"
     print(f"| {what} | {rule} | {mean_iou(matrix):.3f} | {pixel_accuracy(matrix):.3f} | {cells} |", flush=True)
 
 

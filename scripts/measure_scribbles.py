@@ -1,5 +1,6 @@
-"""Label transfer from scribbles and landmarks, for docs/measurements.md: `python scripts/measure_scribbles.py`, some
-minutes on two cores.
+"""Measures label transfer from scribbles and landmarks, for docs/results.md.
+
+`python scripts/measure_scribbles.py`, some minutes on two cores.
 
 Each of the faces that ship labelled by hand is the one shot in turn and is judged on all others, at 64², on ten classes
 (glasses count as skin, hats as clothes). Scribbles are thinned out of its dense label at 256².
@@ -93,7 +94,7 @@ def faces(generator: Generator) -> tuple[list[Face], Palette]:
 
 
 def nearest(vectors: RepresentativeVectors) -> Rule:
-    """Every pixel takes the class of the most alike labelled one."""
+    """Give every pixel the class of the most similar labelled one."""
     return lambda features: vectors.channels[cosine_scores(vectors.vectors, features[SIDE])[0].argmax(0)]
 
 

@@ -1,4 +1,4 @@
-"""Make the recordings of painting in `resources/recordings/`: plausible movements of a hand, drawn from a fixed seed.
+"""Make the recordings of painting in `resources/recordings/`: plausible strokes, drawn from a fixed seed.
 
 The recordings are fixtures: once written they are kept, and their SHA-256 pins what painting does to the last pixel.
 Run again only when painting is meant to change; say so in the commit.

@@ -81,8 +81,10 @@ def _save(widget: QWidget, name: str) -> None:
 
 @contextmanager
 def data_of_their_own() -> Iterator[None]:
-    """A data folder for the pictures: nothing of the person's own is shown in them, and nothing is added to it. The
-    networks are those that are there already."""
+    """Use a data folder of our own, so that the pictures show nothing of the person's and nothing is added to it.
+
+    The networks are those that are installed already.
+    """
     networks = {part: data_folder(part) for part in ("generators", "networks")}
     with tempfile.TemporaryDirectory(prefix="smis-screenshots-") as folder:
         for part, path in networks.items():

@@ -1,11 +1,11 @@
-"""Sharpens generators/landscapes.safetensors: goes on from what scripts/train_landscapes.py made, with a critic.
+"""Sharpens generators/landscapes.safetensors, the output of scripts/train_landscapes.py, with a critic.
 
-Regression alone paints the mean of what it is unsure of, and so blurs every edge. Three pulls act on each picture: that
-of regression, likeness in the critic's eyes, and the critic's belief. Each is scaled to a length that stands in a fixed
-proportion to the first, so that no weight has to be tuned and the picture stays that of its scene. The linear hints of
-the first training go on, begun at zero.
+Regression alone paints the mean of what it is unsure of, and so blurs every edge. Here three losses act on each
+picture: regression, feature matching, and the adversarial loss. The gradient of each is scaled to a fixed proportion of
+the first one's length, so that no weight has to be tuned and the picture stays that of its scene. The auxiliary linear
+readings of the first training continue, from zero.
 
-Run it again to go on from its last checkpoint: python scripts/sharpen_landscapes.py [--work DIR] [--steps N]
+Run it again to continue from its last checkpoint: python scripts/sharpen_landscapes.py [--work DIR] [--steps N]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from landscape_critic import SCENE_SIDE, Critic, believed, doubted, steepness, unlikeness
+from landscape_critic import SCENE_SIDE, Critic, feature_matching_loss, loss_as_generated, loss_as_real, r1_penalty
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
@@ -45,12 +45,12 @@ from smis_desktop.resources import shipped_networks_folder
 
 SIDE, BATCH = 128, 8
 SCENES = 3072
-"""Rendered once each, when first drawn: a rendering takes as long as all else that is done with it."""
+"""Each is rendered once, when first drawn: a rendering takes as long as a whole step with it."""
 RATES, CRITIC_RATE = (0.0015, 0.0003), 0.002
-LIKENESS, BELIEF = 0.7, 0.5
-"""Lengths of the critic's two pulls, in lengths of the regression's."""
+MATCHING, ADVERSARIAL = 0.7, 0.5
+"""Lengths of those two gradients, in lengths of the regression's."""
 RAMP = 300
-"""Steps over which those two come in, while the critic learns."""
+"""Steps over which those two are faded in, while the critic learns."""
 R1, R1_EVERY = 1.0, 16
 DECAY = 0.996
 _KEPT_EVERY = 120.0
@@ -66,8 +66,10 @@ def main() -> None:
 
 
 class Sharpening:
-    """Generator, critic, their optimisers and the generator's running average; every two minutes what can be gone on
-    with is kept in a file, and a sheet of pictures beside their renderings."""
+    """Generator, critic, their optimisers and the generator's running average.
+
+    Every two minutes it writes a checkpoint, and a sheet of pictures beside their renderings.
+    """
 
     def __init__(self, work: Path, begin: Path) -> None:
         self._work = work
@@ -84,7 +86,7 @@ class Sharpening:
             self._restore(torch.load(self._checkpoint, weights_only=True))
 
     def run(self, steps: int) -> None:
-        """Trains until that many steps are taken."""
+        """Train until that many steps are taken."""
         kept, begun, recent = time.monotonic(), time.monotonic(), np.zeros(4)
         first = self._steps
         while self._steps < steps:
@@ -98,14 +100,14 @@ class Sharpening:
                 made, wanted = self._sheet()
                 print(
                     f"{self._steps} steps, {(kept - begun) / (self._steps - first):.2f} s each; "
-                    f"regression {recent[0]:.3f}, likeness {recent[1]:.3f}, belief {recent[2]:.3f}, "
+                    f"regression {recent[0]:.3f}, feature matching {recent[1]:.3f}, adversarial {recent[2]:.3f}, "
                     f"critic {recent[3]:.3f}; {psnr(self.averaged, SIDE):.2f} dB, "
-                    f"sharpness {fineness(made) / fineness(wanted):.2f} of the renderer's",
+                    f"sharpness {fine_energy(made) / fine_energy(wanted):.2f} of the renderer's",
                     flush=True,
                 )
 
     def _step(self) -> tuple[float, float, float, float]:
-        # Every step draws from a generator of its own: a training that goes on sees what it would have seen.
+        # Every step draws from a generator of its own, so that a resumed training sees what it would have seen.
         drawn = np.random.default_rng((SIDE, self._steps)).integers(SCENES, size=BATCH)
         z, light, wanted = self._scenes.batch(drawn)
         scene = torch.from_numpy(np.tanh(HINTS_SHARPNESS * shapes_of(layout_of(z), SCENE_SIDE).distances))
@@ -115,41 +117,41 @@ class Sharpening:
 
         picture = made[SIDE].detach().requires_grad_()
         regression = difference(picture, wanted)
-        pull = _pull(regression, picture)
-        length = pull.norm() * min(1.0, self._steps / RAMP)
+        gradient = _gradient(regression, picture)
+        length = gradient.norm() * min(1.0, self._steps / RAMP)
         with torch.no_grad():
             as_rendered = self._critic(wanted, scene)
-        verdict = self._critic(picture, scene)
-        likeness, belief = unlikeness(verdict, as_rendered), believed(verdict)
-        for loss, share in ((likeness, LIKENESS), (belief, BELIEF)):
-            own = _pull(loss, picture)
-            pull = pull + own * (share * length / (own.norm() + 1e-12))
+        output = self._critic(picture, scene)
+        matching, adversarial = feature_matching_loss(output, as_rendered), loss_as_real(output)
+        for loss, share in ((matching, MATCHING), (adversarial, ADVERSARIAL)):
+            own = _gradient(loss, picture)
+            gradient = gradient + own * (share * length / (own.norm() + 1e-12))
         beside = 0.25 * difference(made[SIDE // 2], F.avg_pool2d(wanted, 2))
         for side, reading in told.items():
             beside = beside + HINTS_WEIGHT * (reading - F.avg_pool2d(scene, SCENE_SIDE // side)).square().mean()
         self._adam.zero_grad()
-        torch.autograd.backward((made[SIDE], beside), (pull, torch.ones(())))
+        torch.autograd.backward((made[SIDE], beside), (gradient, torch.ones(())))
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         self._adam.step()
         decay = min(DECAY, (1 + self._steps) / (10 + self._steps))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self._network.parameters()), 1 - decay)
         self._steps += 1
-        return regression.item(), likeness.item(), belief.item(), critic
+        return regression.item(), matching.item(), adversarial.item(), critic
 
     def _teach_critic(self, made: Tensor, wanted: Tensor, scene: Tensor) -> float:
-        loss = doubted(self._critic(made, scene)) + believed(self._critic(wanted, scene))
-        told = loss.item()
+        loss = loss_as_generated(self._critic(made, scene)) + loss_as_real(self._critic(wanted, scene))
+        value = loss.item()
         if self._steps % R1_EVERY == 0:
-            loss = loss + (0.5 * R1 * R1_EVERY) * steepness(self._critic, wanted, scene)
+            loss = loss + (0.5 * R1 * R1_EVERY) * r1_penalty(self._critic, wanted, scene)
         self._critic_adam.zero_grad()
         loss.backward()
         self._critic_adam.step()
-        return told
+        return value
 
     @torch.no_grad()
     def _sheet(self) -> tuple[Tensor, Tensor]:
-        """24 pictures that are never trained on and their renderings, written as sheet.png."""
+        """Write sheet.png: 24 pictures of held-out scenes and their renderings. Returns both, [24, 3, S, S]."""
         z, light = np.random.default_rng(5).standard_normal((2, 24, W_DIM)).astype(np.float32)
         network = self.averaged
         made = network(network.map(torch.from_numpy(z)), network.map(torch.from_numpy(light)), SIDE)[0][SIDE].clamp(
@@ -181,13 +183,13 @@ class Sharpening:
 
 
 class Scenes:
-    """What is learned from, kept in memory as bytes."""
+    """The training set, kept in memory as bytes."""
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[np.ndarray, Tensor]] = {}
 
     def batch(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tensor]:
-        """`z`, light's `z` [N, D] and pictures [N, 3, S, S] of the scenes of those numbers."""
+        """Return `z`, the light's `z` [N, D] and pictures [N, 3, S, S] of the scenes of those numbers."""
         for number in numbers.tolist():
             if number not in self._kept:
                 pair = np.random.default_rng((SIDE, 1, number)).standard_normal((2, W_DIM)).astype(np.float32)
@@ -198,13 +200,13 @@ class Scenes:
         return z, light, torch.stack(pictures).float() / 127.5 - 1
 
 
-def fineness(pictures: Tensor) -> float:
-    """The energy of what is finer than two pixels: how sharp pictures [N, 3, S, S] are."""
+def fine_energy(pictures: Tensor) -> float:
+    """Return the energy of detail finer than two pixels of pictures [N, 3, S, S]: a measure of sharpness."""
     finer = pictures - F.interpolate(F.avg_pool2d(pictures, 2), scale_factor=2.0, mode="bilinear")
     return float(finer.square().mean())
 
 
-def _pull(loss: Tensor, picture: Tensor) -> Tensor:
+def _gradient(loss: Tensor, picture: Tensor) -> Tensor:
     (found,) = torch.autograd.grad(loss, picture, retain_graph=True)
     return found
 
@@ -213,7 +215,7 @@ def _arguments() -> argparse.Namespace:
     shipped = shipped_networks_folder("generators") / "landscapes.safetensors"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(".cache/landscapes-sharpening"), help="for the checkpoint")
-    parser.add_argument("--begin", type=Path, default=shipped, help="the generator to go on from")
+    parser.add_argument("--begin", type=Path, default=shipped, help="the generator to start from")
     parser.add_argument("--steps", type=int, default=2600, help="of training in all (default: 2600)")
     parser.add_argument("--out", type=Path, default=shipped)
     return parser.parse_args()

@@ -1,10 +1,9 @@
-"""Paints in the real window while a training runs: `python scripts/soak.py [--minutes 30]`; ends with 1 when it shows.
+"""Paints in the real window while a training runs: `python scripts/soak.py [--minutes 30]`; exits with 1 on a fault.
 
 The window is the program's own, offscreen unless there is a display. The training learns from the labelled faces that
 ship, in its own process, and its newest encoder is swapped into the window as the assistant does. Strokes come as mouse
-events, at the pace of a hand. What is told at the end, as JSON on stdout: how much memory the window's process has
-gained a minute (straight line fitted to what is resident after the warm-up), and how long pointer events took to be
-painted.
+events, at the pace of a person. At the end it prints JSON: how much memory the window's process has gained a minute
+(straight line fitted to the resident memory after the warm-up), and how long pointer events took to be painted.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from PySide6.QtGui import QMouseEvent  # noqa: E402
 from PySide6.QtWidgets import QApplication, QMessageBox  # noqa: E402
 
 from scripts.driven_window import Story, StoryFailed, play  # noqa: E402
-from scripts.sample_workshop import sample_workshop  # noqa: E402
+from scripts.sample_workspace import sample_workspace  # noqa: E402
 from smis_desktop.document.brush import Point  # noqa: E402
 from smis_desktop.malloc import keep_freed_memory  # noqa: E402
 from smis_desktop.ui.window.main_window import MainWindow  # noqa: E402
@@ -70,7 +69,7 @@ def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen
     yield lambda: window.preview.is_ready and window.preview.is_up_to_date
 
     told: list[Any] = []
-    workspace = sample_workshop(folder, "Soak", SHOTS)
+    workspace = sample_workspace(folder, "Soak", SHOTS)
     order = TrainingOrder(
         workspace.labelled_folder(), folder / "soak.smismodel", "faces", "Soak", samples=ENDLESS, seed=seed
     )
@@ -179,7 +178,7 @@ def _resident_mib() -> float:
 
 
 def main() -> int:
-    """Soak, and tell."""
+    """Run the soak test and print its report."""
     parser = argparse.ArgumentParser(description="Paint while a training runs, and watch memory and strokes.")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: 30)")
     parser.add_argument("--growth", type=float, default=GROWTH, help=f"MiB a minute at most (default: {GROWTH:g})")

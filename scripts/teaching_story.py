@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from scripts.driven_window import Story
-from scripts.sample_workshop import sample_workshop
+from scripts.sample_workspace import sample_workspace
 from smis_desktop.resources import default_model_path
 from smis_desktop.ui.assistant.models_dialog import ModelsDialog
 from smis_desktop.ui.assistant.window import LABELS, LEARNED, SHOTS, AssistantWindow
@@ -31,7 +31,7 @@ def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], N
     save(film, "film")
     film.reject()
 
-    assistant = window.workspaces.open(sample_workshop(scratch, "Faces of mine", SHOTS_SHOWN))
+    assistant = window.workspaces.open(sample_workspace(scratch, "Faces of mine", SHOTS_SHOWN))
     assert assistant is not None
     yield from _steps(assistant, save)
     assistant.close()

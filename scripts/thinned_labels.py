@@ -1,4 +1,4 @@
-"""Scribbles as a careful person would draw them, made from dense labels by thinning."""
+"""Makes scribbles, as a careful person would draw them, from dense labels by thinning."""
 
 from __future__ import annotations
 

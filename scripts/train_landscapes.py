@@ -1,11 +1,12 @@
 """Makes generators/landscapes.safetensors: a small StyleGAN2 that paints what `smis_desktop.landscapes` renders.
 
 Every `z` has a scene, and the generator learns the picture of it: absolute and squared errors at several scales, and of
-gradients. No class map is ever shown to it; shapes are hinted at, on the way, by linear readings of the features of 16²
-to 64² that have to tell the distance to each thing's outline, and are thrown away at the end. What stands where comes
-of one `z` and the light of another, which acts in the fine slots alone.
+gradients. No class map is ever shown to it; auxiliary linear readings of the features of 16² to 64² have to predict the
+distance to each thing's outline, and are thrown away at the end. One `z` decides what stands where, another the light,
+which acts in the fine slots alone.
 
-It grows: a side at a time, each begun as the enlarged last one. Run it again to go on from its last checkpoint:
+The network grows one side at a time, each starting as the enlarged last one. Run it again to continue from its last
+checkpoint:
 python scripts/train_landscapes.py [--work .cache/landscapes-training] [--minutes-per-side M]
 """
 
@@ -41,7 +42,7 @@ SOURCE = "this project: taught with rendered landscapes (scripts/train_landscape
 
 @dataclass(frozen=True)
 class Stage:
-    """A side, its share of the time, pictures a step, and the learning rate at its beginning and end."""
+    """A side, its share of the time, pictures a step, and the learning rate at its start and end."""
 
     side: int
     share: float
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 class Training:
-    """The network, its running average and its optimiser; every minute what can be gone on with is kept in a file."""
+    """The network, its running average and its optimiser; writes a checkpoint every minute."""
 
     def __init__(self, checkpoint: Path) -> None:
         self._checkpoint = checkpoint
@@ -80,7 +81,7 @@ class Training:
             self._restore(torch.load(checkpoint, weights_only=True))
 
     def run(self, number: int, stage: Stage, seconds: float) -> None:
-        """Trains a stage to its end; nothing where it is over already."""
+        """Train a stage to its end; do nothing where it is over already."""
         if number < self._stage:
             return
         if number > self._stage:
@@ -150,7 +151,7 @@ class Training:
 
 
 def difference(made: Tensor, wanted: Tensor) -> Tensor:
-    """Absolute and squared error, that of the gradients, and that of the pictures at half and quarter side."""
+    """Return absolute and squared error, of the pictures, their gradients, and at half and quarter side."""
     error = made - wanted
     total = error.abs().mean() + 0.5 * error.square().mean()
     total = total + error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
@@ -167,7 +168,7 @@ def rendered(z: np.ndarray, light: np.ndarray, side: int) -> Tensor:
 
 @torch.no_grad()
 def psnr(network: TrainableStyleGAN2, side: int) -> float:
-    """Of a dozen pictures that are never trained on, in dB."""
+    """Return the PSNR of a dozen held-out pictures, in dB."""
     z, light = np.random.default_rng(99).standard_normal((2, 12, W_DIM)).astype(np.float32)
     made, _ = network(network.map(torch.from_numpy(z)), network.map(torch.from_numpy(light)), side)
     error = (made[side].clamp(-1, 1) - rendered(z, light, side)).square().mean((1, 2, 3))
@@ -175,7 +176,7 @@ def psnr(network: TrainableStyleGAN2, side: int) -> float:
 
 
 def write(network: TrainableStyleGAN2, path: Path) -> None:
-    """The finished generator, as the store reads it."""
+    """Write the finished generator, as the store reads it."""
     write_shipped_generator(path, "stylegan2", network.finished(), SOURCE, "MIT")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

@@ -1,4 +1,4 @@
-"""StyleGAN2 as it is trained: weights under the equalised learning rate, bfloat16 inside, one step after another.
+"""A trainable StyleGAN2: weights under the equalised learning rate, bfloat16 inside, a network that grows.
 
 `smis_desktop/generators/stylegan2.py` runs finished networks; this is the same arithmetic for training on a
 processor. Styles scale activations, upsampling convolutions are run as four ordinary ones (the filter folded into their
@@ -36,7 +36,7 @@ class Linear(nn.Module):
 
 
 class Affine(Linear):
-    """`w` → styles. They begin near 1: what a picture has nothing to do with would only have to be unlearned."""
+    """`w` → styles. They start near 1, so that nothing irrelevant has to be unlearned."""
 
     def __init__(self, w_dim: int, channels: int) -> None:
         super().__init__(w_dim, channels, 1.0, speed=4.0)
@@ -45,7 +45,7 @@ class Affine(Linear):
 
 
 class ModulatedConv(nn.Module):
-    """As `gan.stylegan2.ModulatedConv`; the noise, a constant, is learned like any weight."""
+    """As `generators.stylegan2.ModulatedConv`; the noise, a constant, is learned like any weight."""
 
     def __init__(self, w_dim: int, inputs: int, outputs: int, side: int, up: bool) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class ModulatedConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """As `gan.stylegan2.ToRGB`."""
+    """As `generators.stylegan2.ToRGB`."""
 
     def __init__(self, w_dim: int, inputs: int) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class TrainableStyleGAN2(nn.Module):
             parameter.zero_()
 
     def finished(self) -> dict[str, Tensor]:
-        """The effective weights under `gan.stylegan2.StyleGAN2`'s names."""
+        """The effective weights under `generators.stylegan2.StyleGAN2`'s names."""
         weights = {"limit": torch.tensor(math.inf), "filter": self.get_buffer("filter")}
         for name, module in self.named_modules():
             if isinstance(module, Linear | ModulatedConv | ToRGB):

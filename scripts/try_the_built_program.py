@@ -5,7 +5,7 @@
 A folder is the packaged program; it needs no network. A wheel is installed into an environment of its own, with what it
 needs from the package index, or from the folder of installed packages that `--libraries` names; it fetches the
 generator. Each then says its version, renders the example, imports checkpoints in both published layouts, refuses a
-hostile one, trains for half a minute, and opens its window on a virtual display, where it goes on with a training in a
+hostile one, trains for half a minute, and opens its window on a virtual display, where it continues a training in a
 process of its own until it is asked to end. Needs Xvfb and xdotool. Exit code 0: all of it worked.
 """
 
@@ -32,7 +32,7 @@ sys.path.insert(0, str(CHECKOUT))
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from scripts.sample_workshop import SHOTS, sample_workshop  # noqa: E402
+from scripts.sample_workspace import SHOTS, sample_workspace  # noqa: E402
 from scripts.virtual_display import virtual_display  # noqa: E402
 from smis_desktop.resources import example_layout_path  # noqa: E402
 from tests.checkpoints.hostile_files import hostile_files  # noqa: E402
@@ -60,7 +60,7 @@ class Built:
         return {**kept, "HOME": str(self.home), "PATH": str(self.home / "nothing"), "LANG": "C.UTF-8", **more}
 
     def run(self, *words: object) -> str:
-        """stdout of a command that has to end well."""
+        """Run a command that must succeed. Returns its stdout."""
         done = self.end(*words)
         if done.returncode:
             raise TryFailed(f"smis {words[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -158,7 +158,7 @@ def train(built: Built) -> str:
 
 
 def window(built: Built) -> str:
-    """Opens it with a project folder in which a training waits to be gone on with."""
+    """Open the window with a data folder that holds an unfinished training."""
     stages = unfinished_training(built.data / "paintings")
     with virtual_display(1440, 900) as display:
         environment = built.environment(DISPLAY=display, QT_QPA_PLATFORM="xcb")
@@ -185,7 +185,7 @@ def window(built: Built) -> str:
 
 def unfinished_training(paintings: Path) -> Path:
     """A workspace whose training was interrupted before it did anything; the folder of its stages."""
-    workspace = sample_workshop(paintings / "workshops", "Half done", 3)
+    workspace = sample_workspace(paintings / "workshops", "Half done", 3)
     model = workspace.model_path(paintings / "models")
     stages = model.with_name(model.name + ".training")
     stages.mkdir(parents=True)
@@ -203,7 +203,7 @@ def title(display: str, words: str) -> bool:
 
 
 def wait(process: subprocess.Popen[str], is_so: Callable[[], bool], what: str) -> float:
-    """Seconds until it is so."""
+    """Wait until the condition holds. Returns the seconds that it took."""
     started = time.monotonic()
     while not is_so():
         if process.poll() is not None:

@@ -1,4 +1,4 @@
-"""An X display of one's own: whatever is shown there disturbs nobody."""
+"""A virtual X display, for windows that nobody needs to see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def virtual_display(width: int, height: int) -> Iterator[str]:
-    """Its name (`:7`), for as long as this lasts. Needs Xvfb."""
+    """Run a display and yield its name (`:7`). Needs Xvfb."""
     server = shutil.which("Xvfb")
     if server is None:
         sys.exit("Xvfb is missing: install the package xvfb")

@@ -62,7 +62,7 @@ def main(sources: list[Path], note: str) -> None:
 
 
 def reached(facts: dict[str, Any]) -> dict[str, float | None]:
-    """What each of the goals' figures came to; None: not measured."""
+    """Return the figure reached for each goal; None: not measured."""
     median = {name: facts[name]["median"] for name in FIGURES if facts.get(name)}
     application = facts.get("application") or {}
     return {

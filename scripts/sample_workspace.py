@@ -12,7 +12,7 @@ from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 SHOTS = resources_folder() / "faces-shots"
 
 
-def sample_workshop(parent: Path, name: str, count: int) -> Workspace:
+def sample_workspace(parent: Path, name: str, count: int) -> Workspace:
     """A new one in a folder of its own below `parent`, with that many generated and labelled shots."""
     folder, known = read_shots(SHOTS, "dense"), read_generated_pictures(SHOTS)
     assert known is not None, "the shipped shots come with their seeds"
