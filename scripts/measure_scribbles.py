@@ -21,18 +21,17 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from scripts.thinned_labels import scribbled  # noqa: E402
-from smis_desktop.document.palette import Palette  # noqa: E402
+from smis_desktop.document.palette import (
+    UNKNOWN_CHANNEL,
+    Palette,
+)
 from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
 from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou  # noqa: E402
 from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
 from smis_desktop.generators.protocol import Generator  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
-from smis_desktop.personal_model.label_transfer import (  # noqa: E402
-    UNKNOWN,
-    LatentShot,
-    cosine_scores,
-)
+from smis_desktop.personal_model.label_transfer import LatentShot, cosine_scores
 from smis_desktop.personal_model.model import layout_channels  # noqa: E402
 from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
 from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, learn_vectors  # noqa: E402
@@ -48,7 +47,7 @@ THRESHOLD = 0.5
 BACKGROUND = 0
 
 Rule = Callable[[dict[int, Tensor]], Tensor]
-"""Label features of one picture → int64 [r, r] in channels, UNKNOWN where it says nothing."""
+"""Label features of one picture → int64 [r, r] in channels, UNKNOWN_CHANNEL where it says nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +97,9 @@ def nearest(vectors: RepresentativeVectors) -> Rule:
     return lambda features: vectors.channels[cosine_scores(vectors.vectors, features[SIDE])[0].argmax(0)]
 
 
-def judged(rules: Sequence[Rule], all_faces: Sequence[Face], palette: Palette, unknown_is: int = UNKNOWN) -> np.ndarray:
+def judged(
+    rules: Sequence[Rule], all_faces: Sequence[Face], palette: Palette, unknown_is: int = UNKNOWN_CHANNEL
+) -> np.ndarray:
     """IoU a class, averaged over the shots; rule i was learned from face i. The last entry is the mean IoU."""
     rows = []
     ids = np.array([*palette.class_ids, 255], np.uint8)
@@ -108,7 +109,7 @@ def judged(rules: Sequence[Rule], all_faces: Sequence[Face], palette: Palette, u
             if number != own:
                 with torch.inference_mode():
                     labels = rule(face.features)
-                labels = labels.where(labels != UNKNOWN, unknown_is)
+                labels = labels.where(labels != UNKNOWN_CHANNEL, unknown_is)
                 matrix += confusion_matrix(ids[face.dense.numpy()], ids[labels.numpy()], palette)
         rows.append([*class_iou(matrix), mean_iou(matrix)])
     return np.mean(rows, 0)
@@ -116,8 +117,8 @@ def judged(rules: Sequence[Rule], all_faces: Sequence[Face], palette: Palette, u
 
 def few(labels: Tensor, count: int, seed: int) -> Tensor:
     """That many of each class's labelled cells."""
-    draws, found = torch.Generator().manual_seed(seed), torch.full_like(labels, UNKNOWN)
-    for channel in labels[labels != UNKNOWN].unique():
+    draws, found = torch.Generator().manual_seed(seed), torch.full_like(labels, UNKNOWN_CHANNEL)
+    for channel in labels[labels != UNKNOWN_CHANNEL].unique():
         cells = (labels == channel).nonzero()
         rows, columns = cells[torch.randperm(len(cells), generator=draws)[:count]].T
         found[rows, columns] = channel
@@ -129,7 +130,7 @@ def main() -> None:
     generator = open_generator("faces")
     all_faces, palette = faces(generator)
     classes = palette.num_classes
-    unsaid = [face.sparse.where(face.sparse != BACKGROUND, UNKNOWN) for face in all_faces]
+    unsaid = [face.sparse.where(face.sparse != BACKGROUND, UNKNOWN_CHANNEL) for face in all_faces]
 
     def learned(labels: Sequence[Tensor], top_k: int = 3) -> dict[str, list[Rule]]:
         found: dict[str, list[Rule]] = {}

@@ -23,7 +23,7 @@ from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import read_layout
 from smis_desktop.personal_model.library import read_palette
-from smis_desktop.resources import default_model_path, example_layout_path
+from smis_desktop.resources import MODEL_SUFFIX, default_model_path, example_layout_path
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.workers.job_queue import OpenRenderer, Renderer
 from smis_desktop.workers.picture_file import write_picture
@@ -184,7 +184,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 def _what_to_open(options: argparse.Namespace) -> tuple[Path, Path | None]:
     """Personal model, and painting or layout. A file without an option, as file managers give it, is either of them."""
     model, layout, file = options.model, options.layout, options.file
-    if file is not None and file.suffix.lower() == ".smismodel":
+    if file is not None and file.suffix.lower() == MODEL_SUFFIX:
         model = model or file
     else:
         layout = layout or file

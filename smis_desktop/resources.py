@@ -6,6 +6,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
+MODEL_SUFFIX = ".smismodel"
+"""The ending of personal model files."""
+
 ICON_SIDES = (16, 24, 32, 48, 64, 128, 256, 512)
 """In pixels: the sizes in which the program's sign is there for desktops."""
 
@@ -35,7 +38,7 @@ def shipped_networks_folder(part: str) -> Path:
 
 def default_model_path() -> Path:
     """The personal model for faces that a new user paints with."""
-    return models_folder() / "faces.smismodel"
+    return models_folder() / f"faces{MODEL_SUFFIX}"
 
 
 def example_layout_path() -> Path:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """Install what is missing. What is already there and whole is left alone, unless a wheel is given for it."""
-    from smis_desktop.generators.store import DEFAULT_GENERATOR
+    from smis_desktop.generators.catalog import DEFAULT_GENERATOR
     from smis_desktop.training.perceptual import open_perceptual_distance
 
     if arguments.name != DEFAULT_GENERATOR:
@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 def _installed() -> InstalledGenerator | None:
     """The default generator if it is there and whole; a damaged one is as good as none, it is fetched again."""
-    from smis_desktop.generators.store import DEFAULT_GENERATOR, installed_generators, is_installed, open_generator
+    from smis_desktop.generators.catalog import DEFAULT_GENERATOR
+    from smis_desktop.generators.store import installed_generators, is_installed, open_generator
 
     if not is_installed(DEFAULT_GENERATOR):
         return None

@@ -35,13 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """Do what was asked for, then list them. A model file that cannot be read is warned about and left out."""
-    from smis_desktop.generators.store import DEFAULT_GENERATOR, installed_generators
-    from smis_desktop.personal_model.library import SUFFIX, ModelLibrary, library_folder
+    from smis_desktop.generators.catalog import DEFAULT_GENERATOR
+    from smis_desktop.generators.store import installed_generators
+    from smis_desktop.personal_model.library import ModelLibrary, library_folder
     from smis_desktop.storage.data_folder import data_folder
 
     for folder in arguments.folders:
         if not folder.is_dir():
-            raise UserError(f"{folder} is not a folder; give folders that hold {SUFFIX} files.")
+            raise UserError(f"{folder} is not a folder; give folders that hold {MODEL_SUFFIX} files.")
     own = library_folder(data_folder())
     own.mkdir(exist_ok=True)
     _change(ModelLibrary(own), arguments)
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     installed = {str(g["weights_sha256"]) for g in generators}
     models = []
     for folder in dict.fromkeys(path.resolve() for path in (models_folder(), own, *arguments.folders)):
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        for path in sorted(folder.glob(f"*{MODEL_SUFFIX}")):
             try:
                 models.append(_described(path, installed))
             except UserError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smis_desktop.cli.console import Console
+from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.resources import default_model_path
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_generator_argument(parser: argparse.ArgumentParser) -> None:
     """`--generator NAME`, the faces by default."""
-    parser.add_argument("--generator", default="faces", metavar="NAME", help="an installed generator (default: faces)")
+    parser.add_argument(
+        "--generator",
+        default=DEFAULT_GENERATOR,
+        metavar="NAME",
+        help="an installed generator (default: %(default)s)",
+    )
 
 
 def open_model(path: Path) -> PersonalModel:

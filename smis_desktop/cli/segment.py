@@ -13,6 +13,7 @@ from smis_desktop.cli.files import check_folder, given_files, make_folder
 from smis_desktop.cli.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
 from smis_desktop.cli.values import whole
 from smis_desktop.errors import UserError
+from smis_desktop.formats.image_file import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
     from smis_desktop.generators.protocol import Generator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HELP = "find a personal model's classes in pictures (each is inverted first, which takes about a minute)"
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _LARGEST = 4096
 
 
@@ -81,7 +81,7 @@ def _read_pictures(paths: list[Path], out: Path, console: Console) -> list[tuple
     from smis_desktop.formats.image_file import read_picture
 
     found, notes = [], []
-    files = given_files(paths, _SUFFIXES, "pictures")
+    files = given_files(paths, PHOTO_SUFFIXES, "pictures")
     for path in files:
         picture = read_picture(path)
         height, width = picture.shape[:2]

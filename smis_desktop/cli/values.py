@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from smis_desktop.document.style import VARIETY
+from smis_desktop.document.style import MAX_SEED, VARIETY
 from smis_desktop.errors import UserError
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from smis_desktop.generators.protocol import Generator
 
 MAX_SEEDS = 10_000
-_MAX_SEED = 2**63 - 1
 
 
 def seeds(text: str) -> list[int]:
@@ -35,7 +34,7 @@ def seeds(text: str) -> list[int]:
 def seed(text: str) -> int:
     """One seed: a whole number from 0 to 2⁶³ - 1."""
     digits = text.strip()
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= _MAX_SEED):
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= MAX_SEED):
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give whole numbers like 7, or 0-7,12")
     return int(digits)
 

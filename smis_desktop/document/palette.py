@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -29,7 +30,16 @@ _COLORS = bytes.fromhex(
     "2840a0 4070b8 a0d0f8 f888a0 e8d088 f8a088 7010a0 e8d040 585888 f810d0 8840b8 e810b8 2828f8 d04010 705828 "
 )
 EMPTY = 255
-"""The value of pixels that belong to no class: unlabelled, not said."""
+"""In label maps, the value of pixels without a class."""
+
+UNLABELLED_SPARSE_ID = 0
+"""In sparse label maps, the value of unlabelled pixels (`EMPTY` is another); in dense ones 0 is an ordinary class."""
+
+UNKNOWN_CHANNEL = -1
+"""In maps of channels, the value of pixels without a class."""
+
+LabelKind = Literal["dense", "sparse"]
+"""Whether labels cover areas ("dense") or are scribbles and points ("sparse")."""
 
 
 def default_color(class_id: int) -> tuple[int, int, int]:
@@ -80,8 +90,8 @@ class Palette:
 
     @cached_property
     def channel_of(self) -> np.ndarray:
-        """Look-up table int16 [256]: label-map value → channel, -1 where the palette has no such class."""
-        table = np.full(256, -1, np.int16)
+        """Look-up table int16 [256]: id → channel, `UNKNOWN_CHANNEL` where the palette has no such class."""
+        table = np.full(256, UNKNOWN_CHANNEL, np.int16)
         table[list(self.class_ids)] = np.arange(self.num_classes)
         return table
 

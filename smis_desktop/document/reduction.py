@@ -16,6 +16,9 @@ from smis_desktop.document.palette import EMPTY
 _FEW_CLASSES = 24
 _EXACT_IN_FLOAT32 = 2**24
 """OpenCV's histograms are float32; they take a fifth of numpy's time."""
+SCRIBBLE_CELLS = 8
+"""A scribble has at least this many labelled cells of its class in a shot. With fewer, a probe is no better than the
+nearest labelled pixel, and the labels are points."""
 _TOP_UP_FRACTION = 16
 """A class is topped up where majority voting costs it at least this fraction (1/16) of its area."""
 

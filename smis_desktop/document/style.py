@@ -17,7 +17,7 @@ VARIETY = 0.4
 """By default: pictures as real as the generator's own for little obedience, most of which refinement takes back
 (docs/measurements.md)."""
 
-_MAX_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 _MAX_NUMBERS = 64 * 2048
 """No generator has latents of more numbers than that."""
 
@@ -145,7 +145,7 @@ def style_from_facts(facts: Mapping[str, Any]) -> Style:
 def look_from_facts(facts: Mapping[str, Any]) -> Look:
     """Raises ValueError (also KeyError, TypeError) for what `look_facts` never gives."""
     seed, name = facts["seed"], facts.get("name", "")
-    if not isinstance(seed, int) or not 0 <= seed <= _MAX_SEED or not isinstance(name, str):
+    if not isinstance(seed, int) or not 0 <= seed <= MAX_SEED or not isinstance(name, str):
         raise ValueError("a look without a seed")
     if "ws" not in facts:
         return Look(seed)

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.evaluation.ground_truth import ExactPicture, compared
 from smis_desktop.evaluation.metrics import class_iou, mean_iou, pixel_accuracy
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.landscapes.shapes import PALETTE
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LabelTransfer, LatentShot, TransferKind
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, TransferKind
 from smis_desktop.personal_model.probe import learn_probe
 from smis_desktop.personal_model.representative_vectors import learn_vectors
 
@@ -79,8 +80,8 @@ def sparse_transfer(
 
 
 def scribbled(labels: Tensor) -> Tensor:
-    """One short stroke a class, along the row through its innermost cell; all else is UNKNOWN. int64 [r, r] both."""
-    strokes = torch.full_like(labels, UNKNOWN)
+    """One short stroke a class, along the row through its innermost cell; all else is unknown. int64 [r, r] both."""
+    strokes = torch.full_like(labels, UNKNOWN_CHANNEL)
     for channel in labels.unique().tolist():
         mask = (labels == channel).numpy().astype(np.uint8)
         depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]

@@ -19,7 +19,7 @@ from smis_desktop.cli.files import given_files
 from smis_desktop.document.geometry import middle_square
 from smis_desktop.evaluation.timing import figures
 from smis_desktop.formats.contact_sheet import contact_sheet
-from smis_desktop.formats.image_file import read_picture
+from smis_desktop.formats.image_file import PHOTO_SUFFIXES, read_picture
 from smis_desktop.generators.pixels import from_rgb8
 from smis_desktop.generators.protocol import Generator, latents_of_seed
 from smis_desktop.inference.synthesizer import render_ws
@@ -69,7 +69,6 @@ def _pyramid(picture: Tensor) -> list[Tensor]:
 
 
 _SEEDS = (1, 2, 3)
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +130,7 @@ def photos_in(folder: Path) -> list[Photo]:
     """
     inside = folder / "images"
     found = []
-    for path in given_files([inside if inside.is_dir() else folder], _SUFFIXES, "photos"):
+    for path in given_files([inside if inside.is_dir() else folder], PHOTO_SUFFIXES, "photos"):
         picture = read_picture(path)
         found.append(Photo(path.stem, middle_square(picture.shape[1], picture.shape[0]).of(picture)))
     return found

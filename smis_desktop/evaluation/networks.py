@@ -16,18 +16,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from smis_desktop.document.style import Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.timing import Work, interleaved
+from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.generators.original_faces import original_synthesis_network
 from smis_desktop.generators.protocol import Generator, draft_side, latents_of_seed
-from smis_desktop.generators.store import DEFAULT_GENERATOR
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.inference.refinement import refine
-from smis_desktop.inference.synthesizer import DRAFT_SIZE, PictureRequest, Quality, Synthesizer
+from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer
 from smis_desktop.personal_model.label_transfer import one_hot
 from smis_desktop.personal_model.model import layout_channels, segment_latents
 from smis_desktop.storage.wheel_download import Progress
 from smis_desktop.training.pace import measured_pace
 from smis_desktop.training.sample_pool import SamplePool
 from smis_desktop.training.training import TrainingSettings
+from smis_desktop.workers.preview_thread import DRAFT_SIZE
 
 MATRIX_SIDE = 2048
 MATRIX_FLOP = 2 * MATRIX_SIDE**3

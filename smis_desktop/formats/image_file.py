@@ -17,6 +17,9 @@ from PIL import Image, ImageCms
 
 from smis_desktop.errors import UserError
 
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+"""The endings of photos that are looked for in folders."""
+
 MIN_SIDE = 16
 MAX_PIXELS = 64_000_000
 

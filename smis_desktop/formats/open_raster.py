@@ -21,13 +21,12 @@ from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.layer_colors import layer_rgba, nearest_classes
-from smis_desktop.formats.project import Project, decode_project, encode_project
+from smis_desktop.formats.project import MAX_LAYERS, Project, decode_project, encode_project
 from smis_desktop.storage.atomic import write_bytes
 
 _EXACT = "smis/document.smis"
 _EXACT_DIGEST = "smis/layers.sha256"
 _MAX_ENTRY = 1 << 28
-_MAX_LAYERS = 1000
 _THUMBNAIL = 256
 
 
@@ -77,7 +76,7 @@ def read_ora(path: Path, palette: Palette) -> DocumentState:
             names = set(archive.namelist())
             root = _stack(_get(archive, "stack.xml"))
             found = [(element, _get(archive, element.get("src", ""))) for element in root.iter("layer")]
-            if len(found) > _MAX_LAYERS:
+            if len(found) > MAX_LAYERS:
                 raise ValueError("too many layers")
             if _EXACT in names and _EXACT_DIGEST in names:
                 ours = [png for element, png in found if element.get("src") != "data/preview.png"]

@@ -22,7 +22,7 @@ from smis_desktop.document.style import Anchor, Look, Style, look_facts, look_fr
 from smis_desktop.errors import UserError
 from smis_desktop.storage.atomic import write_bytes
 
-KEY = "anchor"
+ANCHOR_KEY = "anchor"
 """Its name among a project's extra facts."""
 _MAX_SIDE = 2048
 
@@ -53,10 +53,10 @@ def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
     return Anchor(layout, look.ws, look.name)
 
 
-SUFFIX = ".smis"
+PROJECT_SUFFIX = ".smis"
 VERSION = 1
 _MIMETYPE = b"application/x-smis-project"
-_MAX_LAYERS = 1000
+MAX_LAYERS = 1000
 _MAX_KEPT = 500
 _MAX_PINS = 500
 _MAX_SIDE_project_file = 4 * MAX_SIZE
@@ -277,7 +277,7 @@ def _put_document(put: Callable[[str, bytes], None], folder: str, state: Documen
 def _get_document(read: Callable[[str], bytes], facts: _DocumentFacts) -> DocumentState:
     if not MIN_SIZE <= facts.size <= MAX_SIZE:
         raise ValueError(f"a size of {facts.size} pixels")
-    if not 1 <= len(facts.layers) <= _MAX_LAYERS:
+    if not 1 <= len(facts.layers) <= MAX_LAYERS:
         raise ValueError(f"{len(facts.layers)} layers")
     palette = Palette(tuple(SemanticClass(c.id, c.name, _color(c.color)) for c in facts.classes))
     layers = tuple(_get_layer(read, layer) for layer in facts.layers)

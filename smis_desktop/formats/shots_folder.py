@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from smis_desktop.document.geometry import middle_square, middle_squares, same_proportions
-from smis_desktop.document.palette import EMPTY, Palette, SemanticClass, default_color
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette, SemanticClass, default_color
 from smis_desktop.errors import UserError
-from smis_desktop.formats.image_file import read_picture
+from smis_desktop.formats.image_file import PHOTO_SUFFIXES, read_picture
 from smis_desktop.formats.index_png import read_label_map
 
 _MAX_BYTES = 1_000_000
@@ -66,13 +66,9 @@ def read_classes(path: Path) -> dict[int, SemanticClass]:
     return classes
 
 
-LabelKind = Literal["dense", "sparse"]
 TransferRule = Literal["informed", "probe", "vectors"]
-"""How labels are carried over to other pictures: by a probe that leans on the parts that the generator's pictures are
-known to have, by a probe of the shots alone, or by the paper's vectors (see `fewshot.probe`)."""
-
-UNKNOWN = 0
-"""In sparse labels, the value of pixels that nobody labelled; in dense ones 0 is a class like any other."""
+"""How labels are transferred to other pictures: by a probe with the generator's part prior, by a probe of the
+shots alone, or by the representative vectors of Endo and Kanamori (see `personal_model/`)."""
 
 MAX_SHOTS = 100
 
@@ -80,8 +76,6 @@ _AREAS_FROM = 0.5
 """Share of pixels that say nothing, 255, above which labels are scribbles or points."""
 _THING_FROM = 0.1
 """Share of pixels other than 0 from which on 0 looks like the ground of a thing rather than like nothing said."""
-
-_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +123,7 @@ def likely_label_kind(label_maps: Sequence[np.ndarray], zero_is_a_class: bool) -
     A small thing on a ground of class 0 covers more than scribbles do. zero_is_a_class: somebody has said that it is.
     """
     empty = np.mean([(label_map == EMPTY).mean() for label_map in label_maps])
-    unsaid = np.mean([np.isin(label_map, (UNKNOWN, EMPTY)).mean() for label_map in label_maps])
+    unsaid = np.mean([np.isin(label_map, (UNLABELLED_SPARSE_ID, EMPTY)).mean() for label_map in label_maps])
     is_sparse = empty > _AREAS_FROM or (unsaid > 1 - _THING_FROM and not zero_is_a_class)
     return "sparse" if is_sparse else "dense"
 
@@ -207,7 +201,7 @@ def _read_shot(name: str, picture_path: Path, label_path: Path, no_class: frozen
 
 
 def _no_class(label_kind: LabelKind) -> frozenset[int]:
-    return frozenset({EMPTY, UNKNOWN} if label_kind == "sparse" else {EMPTY})
+    return frozenset({EMPTY, UNLABELLED_SPARSE_ID} if label_kind == "sparse" else {EMPTY})
 
 
 def _palette(present: set[int], named: dict[int, SemanticClass], no_class: frozenset[int]) -> Palette:
@@ -224,7 +218,7 @@ def _find_pairs(folder: Path) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
     for part in ("images", "labels"):
         if not (folder / part).is_dir():
             raise UserError(f"{folder} has no folder {part}/: put photos into images/ and their labels into labels/.")
-    pictures, other_pictures = _by_stem(folder / "images", _PICTURE_SUFFIXES)
+    pictures, other_pictures = _by_stem(folder / "images", PHOTO_SUFFIXES)
     labels, other_labels = _by_stem(folder / "labels", (".png",))
     if not pictures and not labels:
         raise UserError(f"{folder} holds no shots: put photos into images/ and their labels, as PNG, into labels/.")

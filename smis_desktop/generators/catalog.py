@@ -9,11 +9,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from smis_desktop.resources import models_folder
+from smis_desktop.resources import MODEL_SUFFIX, models_folder
 from smis_desktop.storage.data_folder import network_files
 from smis_desktop.storage.safetensors_file import HEADER_KEY
 
-DEFAULT = "faces"
+DEFAULT_GENERATOR = "faces"
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".pkl", ".safetensors")
 _LONGEST = 60
 
@@ -21,7 +21,7 @@ _LONGEST = 60
 def generator_names() -> tuple[str, ...]:
     """The default one first, fetched or not; then those that are installed, by name."""
     installed = {path.stem for path in network_files("generators", "*.safetensors")}
-    return (DEFAULT, *sorted(installed - {DEFAULT}))
+    return (DEFAULT_GENERATOR, *sorted(installed - {DEFAULT_GENERATOR}))
 
 
 def is_good_name(name: str) -> bool:
@@ -53,7 +53,7 @@ def network_origins() -> tuple[NetworkOrigin, ...]:
     paths = [
         *network_files("generators", "*.safetensors"),
         *network_files("networks", "*.safetensors"),
-        *sorted(models_folder().glob("*.smismodel")),
+        *sorted(models_folder().glob(f"*{MODEL_SUFFIX}")),
     ]
     return tuple(origin for path in paths if (origin := _origin(path)) is not None)
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from smis_desktop.errors import UserError
-from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT, is_good_name
+from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT_GENERATOR, is_good_name
 from smis_desktop.generators.checkpoints.confined_reader import ESCAPE_TRIED, Outcome, work
 from smis_desktop.generators.store import InstalledGenerator, install_generator, is_installed
 from smis_desktop.storage.data_folder import data_folder
@@ -69,7 +69,7 @@ def check_name(name: str) -> None:
     """Raises UserError for what cannot be a generator's name."""
     if not is_good_name(name):
         raise UserError(f"{name!r} cannot be a generator's name; use letters, digits, spaces, dots and dashes.")
-    if name == DEFAULT:
+    if name == DEFAULT_GENERATOR:
         raise UserError(f"The name {name!r} belongs to the default generator; choose another.")
 
 

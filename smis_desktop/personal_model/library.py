@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
+from smis_desktop.resources import MODEL_SUFFIX
 from smis_desktop.storage.atomic import atomic_file, write_bytes
 from smis_desktop.storage.data_folder import file_name
 from smis_desktop.storage.safetensors_file import HEADER_KEY, palette_of, read_facts, read_tensors, write_tensors
@@ -33,7 +34,6 @@ def read_palette(path: Path) -> Palette | None:
 KIND, VERSION = "personal-model", 3
 """2: labels are read from the first convolution at the feature resolution; coarse and middle slots share one `w`.
 3: the encoder has fully connected layers."""
-SUFFIX = ".smismodel"
 REMEDY = "choose a .smismodel file, or train the model again"
 
 
@@ -81,7 +81,7 @@ class ModelLibrary:
     def models(self) -> tuple[LibraryModel, ...]:
         """By name."""
         found = []
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+        for path in sorted(self.folder.glob(f"*{MODEL_SUFFIX}")):
             try:
                 facts = read_model_facts(path)
                 generator = str(facts["generator"]["name"])
@@ -155,11 +155,11 @@ class ModelLibrary:
 
     def _free(self, name: str) -> Path:
         stem, number = file_name(name), 1
-        target = self.folder / f"{stem}{SUFFIX}"
+        target = self.folder / f"{stem}{MODEL_SUFFIX}"
         # What is left of a model that went away by other hands belongs to no later one.
         while target.exists() or any(left.exists() for left in self._beside(target)):
             number += 1
-            target = self.folder / f"{stem}-{number}{SUFFIX}"
+            target = self.folder / f"{stem}-{number}{MODEL_SUFFIX}"
         return target
 
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.document.palette import EMPTY, Palette
+from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL, LabelKind, Palette
 from smis_desktop.document.reduction import reduce_label_map, reduce_points
 from smis_desktop.errors import UserError
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.personal_model.encoder import LayoutEncoder
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LabelKind, LabelTransfer
+from smis_desktop.personal_model.label_transfer import LabelTransfer
 from smis_desktop.personal_model.probe import LinearProbe
 from smis_desktop.personal_model.representative_vectors import RepresentativeVectors
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
@@ -61,7 +61,7 @@ class PersonalModel:
 
 def layout_channels(layout: np.ndarray, palette: Palette, label_kind: LabelKind, resolution: int) -> Tensor:
     """A label map of class ids uint8 [H, H] as the networks see it: int64 [resolution, resolution] in palette channels,
-    UNKNOWN where nothing, or nothing that the palette knows, is painted.
+    UNKNOWN_CHANNEL where nothing, or nothing that the palette knows, is painted.
 
     Dense maps keep every class's area (`labels.reduce.reduce_label_map`), sparse ones every marked cell.
     """
@@ -71,7 +71,7 @@ def layout_channels(layout: np.ndarray, palette: Palette, label_kind: LabelKind,
     else:
         reduced = reduce_label_map(known, resolution)
     channels = torch.from_numpy(palette.channel_of[reduced].astype(np.int64))
-    assert int(channels.min()) >= UNKNOWN
+    assert int(channels.min()) >= UNKNOWN_CHANNEL
     return channels
 
 
@@ -104,7 +104,7 @@ def segment_latents(generator: Generator, model: PersonalModel, ws: Tensor, size
             channels = learned[scores.argmax(1)]
             if isinstance(transfer, ScribbleTransfer):
                 likeness = F.interpolate(transfer.likeness(features)[:, None], size=(side, side), mode="bilinear")
-                channels = channels.where(likeness[:, 0] > transfer.vectors.threshold, UNKNOWN)
+                channels = channels.where(likeness[:, 0] > transfer.vectors.threshold, UNKNOWN_CHANNEL)
         channels = F.interpolate(channels[:, None].float(), size=(size, size), mode="nearest-exact").long()[0, 0]
     nothing = 0 if model.label_kind == "sparse" else EMPTY
     ids = np.array([*model.palette.class_ids, nothing], np.uint8)

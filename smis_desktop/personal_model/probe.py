@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.feature_basis import FeatureBasis
 from smis_desktop.generators.frozen_layers import product, supports_frozen_layers
 from smis_desktop.generators.latents import seeded_z
 from smis_desktop.generators.protocol import Generator
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LatentShot, TransferKind
+from smis_desktop.personal_model.label_transfer import LatentShot, TransferKind
 
 _STEPS = 200
 _LEARNING_RATE = 0.02
@@ -103,7 +104,7 @@ def learn_probe(
                 pixels[r].append(((feature_map - mean[r]) / std[r]).flatten(2).mT.reshape(r * r, -1))
         features = {r: torch.cat(found) for r, found in pixels.items()}
         labels = torch.stack([shot.labels for shot in shots])
-        counts = torch.bincount(labels[labels != UNKNOWN], minlength=num_classes).float()
+        counts = torch.bincount(labels[labels != UNKNOWN_CHANNEL], minlength=num_classes).float()
         present = counts > 0
         class_weights = torch.where(present, counts.clamp_min(1).rsqrt(), 0.0)
         class_weights *= counts.sum() / (class_weights * counts).sum()
@@ -136,7 +137,7 @@ def learn_probe(
         scores = read(weights) + (bias + absent)[None, :, None, None]
         if parts:
             scores = scores + torch.einsum("ck,nkhw->nchw", leaning, known)
-        loss = F.cross_entropy(scores, labels, class_weights, ignore_index=UNKNOWN)
+        loss = F.cross_entropy(scores, labels, class_weights, ignore_index=UNKNOWN_CHANNEL)
         penalty = decay * torch.stack([weight.square().sum() for weight in weights.values()]).sum()
         adam.zero_grad()
         (loss + penalty + _LEANING_DECAY * leaning.square().sum()).backward()

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.personal_model.label_transfer import (
-    UNKNOWN,
-    LabelKind,
     LatentShot,
     TransferKind,
     cosine_scores,
@@ -30,7 +29,7 @@ def dense_vectors(feature_maps: Tensor, labels: Tensor, num_classes: int) -> tup
     feature_maps [N, Z, H, W], labels int64 [N, H, W] in channels. Returns vectors [M, Z] and their channels [M]:
     classes that no image holds are left out.
     """
-    known = labels != UNKNOWN
+    known = labels != UNKNOWN_CHANNEL
     masks = F.one_hot(labels.clamp_min(0), num_classes).permute(0, 3, 1, 2) * known[:, None]
     masks = masks.to(feature_maps.dtype)
     areas = masks.sum((2, 3))
@@ -43,7 +42,7 @@ def dense_vectors(feature_maps: Tensor, labels: Tensor, num_classes: int) -> tup
 
 def sparse_vectors(feature_maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Every labelled pixel keeps its own vector, scaled to unit length. Shapes and results as in `dense_vectors`."""
-    known = labels != UNKNOWN
+    known = labels != UNKNOWN_CHANNEL
     return F.normalize(feature_maps.permute(0, 2, 3, 1)[known], dim=1), labels[known]
 
 

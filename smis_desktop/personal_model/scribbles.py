@@ -13,14 +13,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
+from smis_desktop.document.reduction import SCRIBBLE_CELLS
 from smis_desktop.generators.protocol import Generator
-from smis_desktop.personal_model.label_transfer import UNKNOWN, TransferKind, cosine_scores
+from smis_desktop.personal_model.label_transfer import TransferKind, cosine_scores
 from smis_desktop.personal_model.probe import LinearProbe
 from smis_desktop.personal_model.representative_vectors import RepresentativeVectors
 
-SCRIBBLE_CELLS = 8
-"""Labelled cells of a class in a shot from which on they are a scribble. Below, a probe is no better than the nearest
-labelled pixel, and a few points are rather meant as points."""
 _WITNESSES = 64
 """Labelled pixels of a class that likeness is looked for among, at most; comparing with all would take longer than the
 generator."""
@@ -28,8 +27,8 @@ generator."""
 
 def are_scribbles(labels: Sequence[Tensor]) -> bool:
     """Whether sparse labels are scribbles rather than landmarks: whether the median class of a shot has
-    `SCRIBBLE_CELLS`. labels: int64 [r, r] in channels, at least one pixel of them not UNKNOWN."""
-    counts = torch.cat([shot[shot != UNKNOWN].unique(return_counts=True)[1] for shot in labels])
+    `SCRIBBLE_CELLS`. labels: int64 [r, r] in channels, at least one pixel of them not UNKNOWN_CHANNEL."""
+    counts = torch.cat([shot[shot != UNKNOWN_CHANNEL].unique(return_counts=True)[1] for shot in labels])
     return bool(counts.median() >= SCRIBBLE_CELLS)
 
 
@@ -53,7 +52,7 @@ class ScribbleTransfer(nn.Module):
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
         alike = self.likeness(features) > self.vectors.threshold
-        return self.probe.label(features).where(alike, UNKNOWN)
+        return self.probe.label(features).where(alike, UNKNOWN_CHANNEL)
 
     def likeness(self, features: dict[int, Tensor]) -> Tensor:
         """The cosine to the most alike labelled pixel, [N, r, r]."""

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.inference.backends import SynthesisBackend
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LabelKind
 from smis_desktop.personal_model.probe import LinearProbe
 from smis_desktop.personal_model.scribbles import are_scribbles
 from smis_desktop.training.distributed import ALONE, ProcessGroup
@@ -64,7 +64,7 @@ class InversionInit:
     ) -> list[Tensor | None]:
         """`w` [D] to begin at, for every shot that is not located; else None.
 
-        layouts: int64 [r, r] in channels, UNKNOWN where nothing is said. located: `ws` [num_ws, D] of shots that were
+        layouts: int64 [r, r] in channels, -1 where unknown. located: `ws` [num_ws, D] of shots that were
         found before. place: 0 takes the best picture, 1 the second best, and so on. All processes have to ask alike.
         """
         if not self._num_parts or all(ws is not None for ws in located):
@@ -108,7 +108,7 @@ def has_spatial_labels(label_kind: LabelKind, layouts: Sequence[Tensor]) -> bool
 def _shares(layout: Tensor, parts: Tensor, num_classes: int, num_parts: int) -> Tensor:
     """How much of the labelled area lies in each class and part: float64 [N, num_classes, num_parts] for the N pictures
     of `parts` int64 [N, r, r]; each picture's add up to 1, or to 0 where nothing is labelled."""
-    said = layout != UNKNOWN
+    said = layout != UNKNOWN_CHANNEL
     cells = layout[said] * num_parts + parts[:, said]
     table = torch.zeros(len(parts), num_classes * num_parts, dtype=torch.float64)
     table.scatter_add_(1, cells, table.new_ones(()).expand(cells.shape))

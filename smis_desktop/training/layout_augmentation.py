@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.personal_model.label_transfer import UNKNOWN, one_hot
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
+from smis_desktop.personal_model.label_transfer import one_hot
 
 _FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
 """Share of samples in which classes are forgotten, and each class's chance there."""
@@ -19,16 +20,16 @@ _COARSE_SAMPLE, _COARSE_SIDES = 0.2, (12, 25)
 
 
 def dropped_classes(count: int, num_classes: int, random: torch.Generator) -> Tensor:
-    """Which classes of so many layouts are not painted yet, bool [count, num_classes + 1]; the first means UNKNOWN."""
+    """Which classes of so many layouts are not painted yet, bool [count, num_classes + 1]; the first means unknown."""
     affected = torch.rand(count, 1, generator=random) < _FORGET_SAMPLE
     return (torch.rand(count, num_classes + 1, generator=random) < _FORGET_CLASS) & affected
 
 
 def drop_classes(labels: Tensor, num_classes: int, random: torch.Generator) -> Tensor:
-    """Turns whole classes of some label maps (int64 [N, H, W]) to UNKNOWN, as a half-painted layout has them."""
+    """Turns whole classes of some label maps (int64 [N, H, W]) to unknown, as a half-painted layout has them."""
     forgotten = dropped_classes(len(labels), num_classes, random)
     gone = forgotten.gather(1, (labels + 1).flatten(1)).view_as(labels)
-    return labels.masked_fill(gone, UNKNOWN)
+    return labels.masked_fill(gone, UNKNOWN_CHANNEL)
 
 
 def grid_dropout(count: int, side: int, random: torch.Generator) -> Tensor:
@@ -66,5 +67,5 @@ def coarsened(labels: Tensor, num_classes: int, random: torch.Generator) -> Tens
     enlarged = F.interpolate(shares, size=tuple(labels.shape[1:]), mode="bilinear", align_corners=False)
     rough = enlarged.argmax(1)
     result = labels.clone()
-    result[affected] = torch.where(enlarged.sum(1) < 0.5, UNKNOWN, rough)
+    result[affected] = torch.where(enlarged.sum(1) < 0.5, UNKNOWN_CHANNEL, rough)
     return result

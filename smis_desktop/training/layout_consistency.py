@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.device import autocast_to, in_float32, precision_here
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.personal_model.encoder import LayoutEncoder
 from smis_desktop.personal_model.feature_colors import ClassColors, ColorReader
-from smis_desktop.personal_model.label_transfer import UNKNOWN, one_hot
+from smis_desktop.personal_model.label_transfer import one_hot
 from smis_desktop.personal_model.probe import LinearProbe
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.layout_augmentation import coarsened, drop_classes, moved
@@ -65,9 +66,9 @@ class LayoutConsistencyObjective:
         asked_for = one_hot(layouts[own], num_classes)
         ws = encoder(asked_for)
         learned = torch.isfinite(self._probe.bias)
-        asked = torch.where(learned[layouts.clamp_min(0)], layouts, UNKNOWN)
+        asked = torch.where(learned[layouts.clamp_min(0)], layouts, UNKNOWN_CHANNEL)
         weights = torch.where(learned, self._class_weights(pool, num_classes).to(device), 0.0)
-        all_weights = torch.where(asked == UNKNOWN, 0.0, weights[asked.clamp_min(0)]).sum()
+        all_weights = torch.where(asked == UNKNOWN_CHANNEL, 0.0, weights[asked.clamp_min(0)]).sum()
         unchanged = torch.arange(self._batch_size, device=device)[own] >= changed
         apart = (ws - pool.w[chosen[own]].to(device)[:, None]).square().mean((1, 2))[unchanged].sum()
         total: Tensor = (
@@ -91,7 +92,7 @@ class LayoutConsistencyObjective:
                 with torch.no_grad():
                     _, colors_before = self._seen(ws_before[some])
                 scores, colors = self._seen(own)
-                wrong = F.cross_entropy(scores, asked[some], weights, ignore_index=UNKNOWN, reduction="sum")
+                wrong = F.cross_entropy(scores, asked[some], weights, ignore_index=UNKNOWN_CHANNEL, reduction="sum")
                 loss = wrong + _COLORS * colors.change_from(colors_before).sum() / self._batch_size
             (gradient,) = torch.autograd.grad(loss, own)
             return loss.detach(), gradient

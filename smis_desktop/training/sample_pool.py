@@ -135,7 +135,7 @@ class SamplePool:
         """Adds a round that `grow` made earlier."""
         self.w = torch.cat((self.w, w))
         self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))
-        pixels = labels.flatten(1).long() + 1  # UNKNOWN is 0
+        pixels = labels.flatten(1).long() + 1  # UNKNOWN_CHANNEL is 0
         counts = torch.zeros(len(pixels), self._num_classes + 1).scatter_add_(1, pixels, torch.ones(pixels.shape))
         self._present = torch.cat((self._present, counts[:, 1:] >= _PRESENT * pixels.shape[1]))
         often = self._present.float().mean(0).clamp_min(_MOST_OFTEN**-2).rsqrt()

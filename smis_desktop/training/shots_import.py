@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from smis_desktop.document.palette import EMPTY, Palette
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.generated_pictures import read_generated_pictures
-from smis_desktop.formats.shots_folder import UNKNOWN, LabelKind, read_classes, read_shots
+from smis_desktop.formats.shots_folder import read_classes, read_shots
 from smis_desktop.training.workspace import Workspace
 
 
@@ -38,7 +38,7 @@ def bring_shots(workspace: Workspace, folder: Path, names: Sequence[str], label_
             own = added[shot.name] = workspace.add_photo(shot.name, shot.picture)
             label_map = shot.label_map
             if label_kind == "sparse":
-                label_map = np.where(label_map == UNKNOWN, np.uint8(EMPTY), label_map)
+                label_map = np.where(label_map == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), label_map)
             workspace.set_label(own, label_map)
         if listed is not None:
             own_pictures = tuple(replace(seeds[name], name=own) for name, own in added.items() if name in seeds)

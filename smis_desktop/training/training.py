@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.document.palette import Palette
+from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind, Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import TransferRule
 from smis_desktop.generators.device import Precision
@@ -28,14 +28,7 @@ from smis_desktop.inference.backends import SynthesisBackend, TorchBackend, quic
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.personal_model.feature_colors import learn_feature_colors
 from smis_desktop.personal_model.label_directions import label_directions
-from smis_desktop.personal_model.label_transfer import (
-    UNKNOWN,
-    LabelKind,
-    LatentShot,
-    TrainingShot,
-    one_hot,
-    square_shares,
-)
+from smis_desktop.personal_model.label_transfer import LatentShot, TrainingShot, one_hot, square_shares
 from smis_desktop.personal_model.model import PersonalModel, layout_channels
 from smis_desktop.personal_model.probe import learn_probe
 from smis_desktop.personal_model.representative_vectors import learn_vectors
@@ -133,7 +126,7 @@ def train(
     resolution, device = generator.feature_resolution, generator.device
     layouts = [layout_channels(shot.label_map, palette, settings.label_kind, resolution) for shot in shots]
     for shot, layout in zip(shots, layouts, strict=True):
-        if not bool((layout != UNKNOWN).any()):
+        if not bool((layout != UNKNOWN_CHANNEL).any()):
             raise UserError(
                 f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
             )

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from smis_desktop.document.palette import EMPTY, Palette
+from smis_desktop.document.palette import EMPTY, LabelKind, Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.generated_pictures import (
     GeneratedPicture,
@@ -32,12 +32,12 @@ from smis_desktop.formats.generated_pictures import (
 )
 from smis_desktop.formats.image_file import read_picture
 from smis_desktop.formats.index_png import encode_label_map, read_label_map
-from smis_desktop.formats.shots_folder import MAX_SHOTS, LabelKind, TransferRule, read_classes
+from smis_desktop.formats.shots_folder import MAX_SHOTS, TransferRule, read_classes
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import file_name
 from smis_desktop.storage.safetensors_file import read_facts, write_tensors
 
-PICTURE_SIDE = 512
+SHOT_SIDE = 512
 """Shots are kept no larger: labels are learned at 64², and inversion looks at 256²."""
 _FACTS = "workshop.json"
 _LATENTS, _LATENTS_VERSION = "shot-latents", 1
@@ -395,8 +395,8 @@ def _link(source: Path, target: Path) -> None:
 
 def _png(picture: np.ndarray) -> bytes:
     image = Image.fromarray(np.ascontiguousarray(picture))
-    if image.width > PICTURE_SIDE:
-        image = image.resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if image.width > SHOT_SIDE:
+        image = image.resize((SHOT_SIDE, SHOT_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()

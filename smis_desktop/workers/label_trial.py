@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.document.palette import EMPTY
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
 from smis_desktop.errors import UserError
-from smis_desktop.formats.shots_folder import UNKNOWN
 from smis_desktop.generators.protocol import Generator, latents_of_seed
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot
@@ -118,7 +117,7 @@ class LabelTrial:
                     views = [(ws, aligned_to_ws(generator, ws, label, photo)) for ws in found]
             for ws, seen in views:
                 if facts.label_kind == "sparse":
-                    seen = np.where(seen == UNKNOWN, np.uint8(EMPTY), seen)  # as training reads it
+                    seen = np.where(seen == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), seen)  # as training reads it
                 channels = layout_channels(seen, palette, facts.label_kind, generator.feature_resolution)
                 shots.append(LatentShot(shot.name, ws, channels.to(generator.device)))
         if not any(bool((shot.labels >= 0).any()) for shot in shots):

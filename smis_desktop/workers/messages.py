@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smis_desktop.document.palette import Palette
+from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 
 if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import PictureResult, Quality
@@ -30,7 +31,7 @@ class Ready:
     palette: Palette
     device: str
     full_size: int
-    generator_name: str = "faces"
+    generator_name: str = DEFAULT_GENERATOR
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from smis_desktop.document.palette import EMPTY
-from smis_desktop.formats.shots_folder import UNKNOWN
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
 from smis_desktop.generators.protocol import Generator
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.model import layout_channels
@@ -40,7 +39,7 @@ class SearchStarts:
             if label is None:
                 continue
             if facts.label_kind == "sparse":
-                label = np.where(label == UNKNOWN, np.uint8(EMPTY), label)  # as training reads it
+                label = np.where(label == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), label)  # as training reads it
             layout = layout_channels(label, palette, facts.label_kind, side)
             if bool((layout >= 0).any()):
                 names.append(shot.name)

@@ -10,7 +10,7 @@ import numpy as np
 SAMPLES = 6
 """Random pictures on which a palette is tried out."""
 FIRST_SAMPLE = 700_000
-PICTURE_SIDE = 256
+SAMPLE_SIDE = 256
 """Of all pictures that are shown here, whatever side the generator makes."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from smis_desktop.errors import UserError
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 from smis_desktop.workers.shot_messages import (
-    PICTURE_SIDE,
+    SAMPLE_SIDE,
     CancelSearch,
     InvertShot,
     LearnClasses,
@@ -129,10 +129,10 @@ class _ShotWorker:
         from smis_desktop.generators.pixels import resized, to_rgb8
         from smis_desktop.generators.protocol import draft_side
 
-        side = draft_side(self._generator, PICTURE_SIDE)
+        side = draft_side(self._generator, SAMPLE_SIDE)
         with torch.inference_mode():
             picture = self._pictures.finish(self._pictures.structure(ws), ws, side, None)
-            return to_rgb8(resized(picture, PICTURE_SIDE)[0])
+            return to_rgb8(resized(picture, SAMPLE_SIDE)[0])
 
     def _find(self, wish: InvertShot) -> None:
         from smis_desktop.generators.pixels import to_rgb8

@@ -14,12 +14,13 @@ import numpy as np
 
 from smis_desktop.errors import UserError
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
-from smis_desktop.workers.shot_messages import PICTURE_SIDE, ShotFound
+from smis_desktop.workers.shot_messages import SAMPLE_SIDE, ShotFound
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from smis_desktop.formats.shots_folder import LabelKind, TransferRule
+    from smis_desktop.document.palette import LabelKind
+    from smis_desktop.formats.shots_folder import TransferRule
     from smis_desktop.generators.device import Precision
     from smis_desktop.generators.protocol import Generator
     from smis_desktop.inference.backends import SynthesisBackend
@@ -287,9 +288,7 @@ class _Stages:
             name, ws.numpy(), reconstruction_ws.numpy(), inverted.psnr, inverted.perceptual, inverted.is_by_label
         )
         with torch.inference_mode():
-            picture = to_rgb8(
-                self._generator.draft(reconstruction_ws[None].to(self._generator.device), PICTURE_SIDE)[0]
-            )
+            picture = to_rgb8(self._generator.draft(reconstruction_ws[None].to(self._generator.device), SAMPLE_SIDE)[0])
         self._send(ShotFound(name, inverted.psnr, inverted.perceptual, is_kept, picture))
 
 

@@ -14,7 +14,7 @@ from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.inversion import latent_pair
 from smis_desktop.training.shots import training_shots
-from smis_desktop.training.workspace import PICTURE_SIDE, ShotState, Workspace, kept_latents
+from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace, kept_latents
 from tests.assistant.conftest import CLASSES
 
 
@@ -23,7 +23,7 @@ def photo(side: int = 96) -> np.ndarray:
 
 
 def test_everything_is_there_again(workspace: Workspace, tmp_path: Path) -> None:
-    name = workspace.add_photo("Tante Änne!", photo(2 * PICTURE_SIDE))
+    name = workspace.add_photo("Tante Änne!", photo(2 * SHOT_SIDE))
     again = Workspace.all_in(tmp_path / "workshops")
     assert [w.path for w in again] == [workspace.path]
     shots = {shot.name: shot for shot in again[0].shots()}
@@ -31,7 +31,7 @@ def test_everything_is_there_again(workspace: Workspace, tmp_path: Path) -> None
     assert shots["seed-000001"].is_labelled
     assert shots["seed-000001"].is_located
     assert (shots[name].is_labelled, shots[name].is_located) == (False, False)
-    assert again[0].picture(name).shape == (PICTURE_SIDE, PICTURE_SIDE, 3)
+    assert again[0].picture(name).shape == (SHOT_SIDE, SHOT_SIDE, 3)
     assert again[0].palette == CLASSES
     assert again[0].facts.name == "Things"
 

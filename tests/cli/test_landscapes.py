@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.evaluation.ground_truth import exact_picture, likeness, rendered_picture
 from smis_desktop.evaluation.ground_truth_transfer import scribbled
 from smis_desktop.formats.shots_folder import read_shots
@@ -16,7 +17,6 @@ from smis_desktop.generators.latents import seeded_z
 from smis_desktop.generators.store import open_generator
 from smis_desktop.generators.stylegan2 import StyleGAN2
 from smis_desktop.landscapes.shapes import PALETTE
-from smis_desktop.personal_model.label_transfer import UNKNOWN
 from smis_desktop.resources import resources_folder
 from smis_desktop.training import training
 from tests.cli.conftest import Smis
@@ -93,7 +93,7 @@ def test_the_whole_chain(smis: Smis, tmp_path: Path) -> None:
 def test_a_scribble_is_a_short_stroke_inside_its_class(landscapes: StyleGAN2) -> None:
     labels = exact_picture(landscapes, 3).labels
     strokes = scribbled(labels)
-    marked = strokes != UNKNOWN
+    marked = strokes != UNKNOWN_CHANNEL
     assert torch.equal(strokes[marked], labels[marked])
     for channel in labels.unique():
         assert 1 <= int((strokes == channel).sum()) <= 10

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
 from smis_desktop.generators.latents import seeded_z
 from smis_desktop.inference.refinement import mix_styles, refine
-from smis_desktop.personal_model.label_transfer import UNKNOWN
 from smis_desktop.personal_model.probe import LinearProbe
 from tests.small_generator import small_generator
 
@@ -35,7 +35,7 @@ def test_the_picture_is_labelled_more_like_the_layout() -> None:
 
 def test_nothing_asked_nothing_done() -> None:
     start = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24)))
-    layout = torch.full((1, 64, 64), UNKNOWN)
+    layout = torch.full((1, 64, 64), UNKNOWN_CHANNEL)
     assert refine(GENERATOR, probe(), start, layout, steps=5) is start
     assert refine(GENERATOR, probe(), start, torch.zeros_like(layout), steps=0) is start
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.personal_model.label_transfer import (
-    UNKNOWN,
     cosine_scores,
     dense_pseudo_labels,
     one_hot,
@@ -26,7 +26,7 @@ def random_case(
 ) -> tuple[Tensor, Tensor]:
     random = torch.Generator().manual_seed(seed)
     features = torch.randn(images, channels, side, side, generator=random, dtype=torch.float64)
-    labels = torch.randint(UNKNOWN, classes, (images, side, side), generator=random)
+    labels = torch.randint(UNKNOWN_CHANNEL, classes, (images, side, side), generator=random)
     return features, labels
 
 
@@ -89,7 +89,7 @@ def test_sparse_labels_are_the_top_k_claims_above_the_threshold(seed: int, top_k
                 claim = (float(row[place]), -int(channels[m]))
                 if row[place] > threshold and claim > best.get(int(place), (-np.inf, 0)):
                     best[int(place)] = claim
-        expected = np.full(25, UNKNOWN)
+        expected = np.full(25, UNKNOWN_CHANNEL)
         for place, (_, owner) in best.items():
             expected[place] = -owner
         np.testing.assert_array_equal(found[n].flatten().numpy(), expected)
@@ -98,13 +98,13 @@ def test_sparse_labels_are_the_top_k_claims_above_the_threshold(seed: int, top_k
 def test_sparse_vectors_keep_every_labelled_pixel() -> None:
     features, labels = random_case(1)
     vectors, channels = sparse_vectors(features, labels)
-    assert len(vectors) == int((labels != UNKNOWN).sum())
+    assert len(vectors) == int((labels != UNKNOWN_CHANNEL).sum())
     assert torch.allclose(vectors.norm(dim=1), torch.ones(len(vectors), dtype=vectors.dtype))
-    assert channels.tolist() == [c for c in labels.flatten().tolist() if c != UNKNOWN]
+    assert channels.tolist() == [c for c in labels.flatten().tolist() if c != UNKNOWN_CHANNEL]
 
 
 def test_one_hot_is_zero_where_nothing_is_said() -> None:
-    layout = torch.tensor([[[0, UNKNOWN], [2, 1]]])
+    layout = torch.tensor([[[0, UNKNOWN_CHANNEL], [2, 1]]])
     hot = one_hot(layout, 3)
     assert hot.shape == (1, 3, 2, 2)
     assert hot.sum(1).tolist() == [[[1, 0], [1, 1]]]
@@ -123,7 +123,7 @@ def test_the_same_classes_are_forgotten_whoever_asks_and_half_of_the_squares() -
     labels = torch.arange(6).repeat(40, 6, 1)
     forgotten = drop_classes(labels, 6, torch.Generator().manual_seed(0))
     told = dropped_classes(40, 6, torch.Generator().manual_seed(0))
-    assert torch.equal((forgotten == UNKNOWN)[:, 0], told[:, 1:])
+    assert torch.equal((forgotten == UNKNOWN_CHANNEL)[:, 0], told[:, 1:])
     squares = grid_dropout(40, 16, torch.Generator().manual_seed(0))
     assert squares.shape == (40, 16, 16)
     assert 0.45 < squares.float().mean() < 0.55
@@ -134,7 +134,7 @@ def test_forgetting_takes_whole_classes_and_invents_none() -> None:
     forgotten = drop_classes(labels, 6, torch.Generator().manual_seed(0))
     changed = forgotten != labels
     assert bool(changed.any())
-    assert bool((forgotten[changed] == UNKNOWN).all())
+    assert bool((forgotten[changed] == UNKNOWN_CHANNEL).all())
     for before, after in zip(labels, forgotten, strict=True):
         for c in before[before != after].unique():
             assert not bool((after == c).any()), "a forgotten class leaves no pixel behind"

@@ -9,23 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.thinned_labels import scribbled, skeleton
-from smis_desktop.document.reduction import reduce_label_map
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
+from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_label_map
 from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.protocol import latents_of_seed
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LatentShot
+from smis_desktop.personal_model.label_transfer import LatentShot
 from smis_desktop.personal_model.model import layout_channels
 from smis_desktop.personal_model.probe import LinearProbe, learn_probe
 from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, learn_vectors
-from smis_desktop.personal_model.scribbles import SCRIBBLE_CELLS, ScribbleTransfer, are_scribbles
+from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.resources import resources_folder
 from tests.personal_model.test_transfer_on_faces import mean_iou
 
 
 def test_a_scribble_has_eight_cells_in_the_median() -> None:
     def cells(*counts: int) -> torch.Tensor:
-        labels = torch.full((16, 16), UNKNOWN)
+        labels = torch.full((16, 16), UNKNOWN_CHANNEL)
         for channel, count in enumerate(counts):
             labels[channel, :count] = channel
         return labels
@@ -51,7 +52,7 @@ def test_the_probe_names_what_is_alike_and_nothing_else(seed: int, threshold: fl
         pixel = features[8][n, :, y, x].double()
         best = max(float(vector.double() @ pixel / pixel.norm()) for vector in vectors)
         if abs(best - threshold) > 1e-5:
-            assert found[n, y, x] == (probe.label(features)[n, y, x] if best > threshold else UNKNOWN)
+            assert found[n, y, x] == (probe.label(features)[n, y, x] if best > threshold else UNKNOWN_CHANNEL)
 
 
 @pytest.mark.parametrize("count", [3, 64, 65, 5000])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.personal_model.label_transfer import UNKNOWN, LabelTransfer, LatentShot
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot
 from smis_desktop.personal_model.probe import learn_probe
 from smis_desktop.personal_model.representative_vectors import learn_vectors
 from tests.personal_model.labelled_faces import CLASSES, labelled_faces
@@ -28,8 +29,8 @@ def mean_iou(generator: MobileStyleGAN, transfer: LabelTransfer, shots: list[Lat
     for shot in shots:
         with torch.inference_mode():
             labels = transfer.label(transfer.read(generator, shot.ws[None]))[0]
-        truth.append(shot.labels.numpy()[shot.labels != UNKNOWN])
-        found.append(labels.numpy()[shot.labels != UNKNOWN])
+        truth.append(shot.labels.numpy()[shot.labels != UNKNOWN_CHANNEL])
+        found.append(labels.numpy()[shot.labels != UNKNOWN_CHANNEL])
     a, b = np.concatenate(truth), np.concatenate(found)
     return float(
         np.mean(

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import TorchBackend
-from smis_desktop.personal_model.label_transfer import UNKNOWN
 from smis_desktop.personal_model.probe import LinearProbe
 from smis_desktop.training.inversion_init import InversionInit
 from smis_desktop.training.sample_pool import SamplePool
@@ -47,7 +47,7 @@ def layouts(pool: SamplePool) -> list[Tensor]:
     numbers = torch.tensor([3, 0, 4, 1, 2])
     found = [numbers[pool.labels[place].long()] for place in (2, 9, 20)]
     for layout in found:
-        layout[:10, :10] = UNKNOWN
+        layout[:10, :10] = UNKNOWN_CHANNEL
     return found
 
 
@@ -95,7 +95,7 @@ def test_without_known_parts_or_labels_there_is_none(small: MobileStyleGAN, layo
     looking, told = starts(unknown)
     assert looking.of(layouts, [None] * 3, PARTS) == [None] * 3
     assert told == []
-    nothing = torch.full_like(layouts[0], UNKNOWN)
+    nothing = torch.full_like(layouts[0], UNKNOWN_CHANNEL)
     known, _ = starts(small)
     said, unsaid = known.of([layouts[0], nothing], [None, None], PARTS)
     assert said is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from smis_desktop.personal_model.label_transfer import UNKNOWN
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.personal_model.probe import LinearProbe
 from smis_desktop.training.sample_pool import SamplePool
 from tests.small_generator import small_generator
@@ -20,7 +20,7 @@ def filled_pool() -> SamplePool:
     labels = torch.zeros(100, 64, 64, dtype=torch.int8)
     labels[[10, 20, 60, 70], :8] = 1
     labels[5, 0, 0] = 2
-    labels[:, -8:] = UNKNOWN
+    labels[:, -8:] = UNKNOWN_CHANNEL
     for half in (slice(0, 50), slice(50, 100)):
         pool.add(torch.randn(50, generator.w_dim), labels[half])
     return pool

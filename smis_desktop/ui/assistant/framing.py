@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.document.geometry import middle_square
 from smis_desktop.formats.face_finder import FoundFace, find_face, read_face_filter
-from smis_desktop.generators.catalog import DEFAULT
+from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.ui.widgets.qimage import picture_to_qimage, qimage_to_picture
 from smis_desktop.ui.widgets.telling import telling
 from smis_desktop.ui.widgets.theme import current_colors
@@ -233,7 +233,7 @@ class FramingDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Frame of {name}").format(name=name))
         self._photo = picture_to_qimage(photo)
-        is_face = generator == DEFAULT
+        is_face = generator == DEFAULT_GENERATOR
         self.view = FramingView(self._photo, is_face)
         self.view.changed.connect(self._show)
         self._shot = QLabel()

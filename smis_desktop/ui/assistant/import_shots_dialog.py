@@ -18,16 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.document.palette import EMPTY, Palette
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette
 from smis_desktop.errors import UserError
-from smis_desktop.formats.shots_folder import (
-    UNKNOWN,
-    LabelKind,
-    likely_label_kind,
-    read_classes,
-    read_shots,
-    shot_names,
-)
+from smis_desktop.formats.shots_folder import likely_label_kind, read_classes, read_shots, shot_names
 from smis_desktop.ui.assistant.overlays import overlaid, reduced
 from smis_desktop.ui.widgets.controls import PictureList
 from smis_desktop.ui.widgets.theme import current_colors
@@ -134,7 +127,7 @@ class ImportShotsDialog(QDialog):
     def _draw(self, row: int) -> None:
         picture, label_map, palette = self._read[row]
         if self.label_kind == "sparse":
-            label_map = np.where(label_map == UNKNOWN, np.uint8(EMPTY), label_map)
+            label_map = np.where(label_map == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), label_map)
         self.list.item(row).setIcon(QIcon(overlaid(picture, label_map, palette, _STRENGTH, _SIDE)))
 
     def _choose_kind(self) -> None:

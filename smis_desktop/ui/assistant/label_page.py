@@ -10,10 +10,9 @@ from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
 from smis_desktop.document.document import Document
-from smis_desktop.document.palette import EMPTY
-from smis_desktop.document.reduction import reduce_points
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
+from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_points
 from smis_desktop.errors import UserError
-from smis_desktop.formats.shots_folder import UNKNOWN as _UNKNOWN
 from smis_desktop.generators.part_prior import are_parts_known
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.assistant.overlays import mark_cells, unsure_cells
@@ -34,8 +33,6 @@ _LEAST_LETTERS = 13
 """Of a list above the canvas, in a narrow window."""
 _CELLS = 64
 """Side of the map in which scribbles are counted: that of the features they are learned from."""
-SCRIBBLE_CELLS = 8
-"""As `fewshot.scribbles` has it, which the window does not load."""
 _DENSE_FROM = 0.5
 """Share of labelled pixels above which labels look like areas, below like scribbles."""
 
@@ -344,8 +341,8 @@ class LabelPage(QMainWindow):
 def are_landmarks(labels: Sequence[np.ndarray]) -> bool:
     """Whether sparse labels, uint8 [S, S] each, are a few points: as `fewshot.scribbles` tells it when it learns from
     them."""
-    cells = [reduce_points(label, _CELLS, _UNKNOWN) for label in labels]
-    counts = np.concatenate([np.unique(one[one != _UNKNOWN], return_counts=True)[1] for one in cells])
+    cells = [reduce_points(label, _CELLS, UNLABELLED_SPARSE_ID) for label in labels]
+    counts = np.concatenate([np.unique(one[one != UNLABELLED_SPARSE_ID], return_counts=True)[1] for one in cells])
     return len(counts) > 0 and bool(np.sort(counts)[(len(counts) - 1) // 2] < SCRIBBLE_CELLS)
 
 

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.errors import UserError
-from smis_desktop.personal_model.library import SUFFIX, LibraryModel, ModelLibrary
+from smis_desktop.personal_model.library import LibraryModel, ModelLibrary
+from smis_desktop.resources import MODEL_SUFFIX
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.widgets.telling import telling
 from smis_desktop.ui.widgets.theme import current_colors
@@ -215,7 +216,7 @@ class ModelsDialog(QDialog):
             words = self.tr("Personal models (*.smismodel)")
             self._dialogs.ask_to_save(
                 self.tr("Export model"),
-                model.name + SUFFIX,
+                model.name + MODEL_SUFFIX,
                 words,
                 lambda path: self._try(lambda: self._library.export(model.path, path)),
             )

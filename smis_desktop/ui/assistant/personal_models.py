@@ -8,7 +8,7 @@ from PySide6.QtCore import QFile, QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from smis_desktop.errors import UserError
-from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT, generator_names
+from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT_GENERATOR, generator_names
 from smis_desktop.personal_model.library import ModelLibrary
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts, begun_workshops
 from smis_desktop.ui.assistant.import_generator_dialog import ImportGeneratorDialog
@@ -42,7 +42,7 @@ class PersonalModels(QObject):
 
     def ask_for_new(self) -> None:
         """Name, generator, classes, or one that was begun before; then the assistant."""
-        self._ask_for_new(DEFAULT)
+        self._ask_for_new(DEFAULT_GENERATOR)
 
     def _ask_for_new(self, generator: str) -> None:
         """generator: the one that is chosen at first."""

@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from smis_desktop.document.palette import LabelKind
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import read_picture
-from smis_desktop.formats.shots_folder import LabelKind
 from smis_desktop.training.shots_import import bring_shots
 from smis_desktop.training.workspace import ShotState, Workspace
 from smis_desktop.ui.assistant.framing import FramingDialog

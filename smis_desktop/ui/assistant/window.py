@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.part_prior import are_parts_known
-from smis_desktop.training.workspace import PICTURE_SIDE, ShotState, Workspace
+from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.learned_page import LearnedPage
 from smis_desktop.ui.assistant.sheet_dialog import SheetDialog
@@ -303,7 +303,7 @@ class AssistantWindow(QMainWindow):
         try:
             name = self.workspace.add_generated(tried.picture, tried.seed, 1.0)
             label = paintable_size(tried.label_map)
-            factor = max(1, PICTURE_SIDE // len(label))
+            factor = max(1, SHOT_SIDE // len(label))
             self.workspace.set_label(name, label.repeat(factor, 0).repeat(factor, 1))
         except UserError as error:
             self.dialogs.complain(str(error))

@@ -16,7 +16,7 @@ from smis_desktop.formats.color_map import IsPhotograph
 from smis_desktop.formats.import_proposal import ImportProposal
 from smis_desktop.formats.open_raster import read_ora
 from smis_desktop.formats.photoshop import read_psd
-from smis_desktop.formats.project import SUFFIX, Project, read_project, write_project
+from smis_desktop.formats.project import PROJECT_SUFFIX, Project, read_project, write_project
 from smis_desktop.formats.recipe_png import read_recipe
 from smis_desktop.formats.recognise import propose_import
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder, RecoveryOffer
@@ -120,8 +120,8 @@ class DocumentFiles(QObject):
 
     def _read(self, path: Path) -> Callable[[], None]:
         suffix = path.suffix.lower()
-        if suffix in (SUFFIX, SUFFIX + "~"):
-            project, own = read_project(path), path if suffix == SUFFIX else None
+        if suffix in (PROJECT_SUFFIX, PROJECT_SUFFIX + "~"):
+            project, own = read_project(path), path if suffix == PROJECT_SUFFIX else None
 
             def take() -> None:
                 self._take_project(project, own)
@@ -196,7 +196,7 @@ class DocumentFiles(QObject):
         """To a file that is asked for."""
         if self._controller.document is None:
             return
-        name = self.path.name if self.path else self.tr("painting") + SUFFIX
+        name = self.path.name if self.path else self.tr("painting") + PROJECT_SUFFIX
         words = self.tr("Projects (*.smis)")
         self._dialogs.ask_to_save(self.tr("Save"), name, words, lambda path: self._write(path, then))
 

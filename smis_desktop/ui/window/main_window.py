@@ -19,6 +19,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.project import KeptPicture, Project
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES
+from smis_desktop.resources import MODEL_SUFFIX
 from smis_desktop.ui.assistant.personal_models import PersonalModels
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
@@ -187,7 +188,7 @@ class MainWindow(QMainWindow):
 
     def open_any(self, path: Path) -> None:
         """A personal model, a checkpoint of a generator, or whatever can be painted on."""
-        if path.suffix.lower() == ".smismodel":
+        if path.suffix.lower() == MODEL_SUFFIX:
             self.model.open(path)
         elif path.suffix.lower() in CHECKPOINT_SUFFIXES:
             self.workspaces.import_generator(path)
