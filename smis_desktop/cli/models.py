@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.errors import UserError
-from smis_desktop.resources import models_folder
+from smis_desktop.resources import MODEL_SUFFIX, models_folder
 
 if TYPE_CHECKING:
     from smis_desktop.personal_model.library import ModelLibrary

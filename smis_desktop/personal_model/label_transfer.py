@@ -1,6 +1,6 @@
 """Label transfer: the protocol, pseudo labels from features, one-hot layouts.
 
-Label maps here are in *channels* (positions in the palette), int64 [N, H, W]; pixels without a class are `UNKNOWN_CHANNEL`.
+Label maps here are in *channels* (positions in the palette), int64 [N, H, W], `UNKNOWN_CHANNEL` without a class.
 """
 
 from __future__ import annotations
