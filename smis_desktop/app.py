@@ -25,9 +25,9 @@ from smis_desktop.formats.shots_folder import read_layout
 from smis_desktop.personal_model.library import read_palette
 from smis_desktop.resources import MODEL_SUFFIX, default_model_path, example_layout_path
 from smis_desktop.storage.data_folder import data_folder
-from smis_desktop.workers.job_queue import OpenRenderer, Renderer
 from smis_desktop.workers.picture_file import write_picture
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
+from smis_desktop.workers.renderer import OpenRenderer, Renderer
 
 if TYPE_CHECKING:
     import torch

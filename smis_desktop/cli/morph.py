@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     size = picture_size(arguments.size, synthesizer.generator)
 
     from smis_desktop.inference.synthesizer import PictureRequest
-    from smis_desktop.workers.film import Filming, FilmSettings
+    from smis_desktop.workers.film_job import FilmJob, FilmSettings
 
     keyframes = tuple(
         PictureRequest(
@@ -72,13 +72,13 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         for number, layout in enumerate(layouts)
     )
     settings = FilmSettings(arguments.seconds, arguments.fps, size, not arguments.once)
-    film = Filming(arguments.out, keyframes, settings)
+    film = FilmJob(arguments.out, keyframes, settings)
     words = f"Making a film of {settings.frames(len(keyframes))} pictures"
     try:
-        while (fraction := film.go_on(synthesizer.render)) < 1.0:
+        while (fraction := film.render_next(synthesizer.render)) < 1.0:
             console.progress(words, fraction)
     except BaseException:
-        film.give_up()
+        film.cancel()
         raise
     console.progress(words, 1.0)
     facts = {

@@ -1,8 +1,8 @@
-"""The live preview: a background thread that always paints the newest request it has been given.
+"""The preview thread: renders the newest request it has been given, and answers with messages.
 
-Requests go through a one-slot mailbox, newest wins. Each is answered twice: at once with a quick draft, and, when
-nothing newer waits, with the generator's own full-size picture. The thread knows no window: it tells everything it
-has to tell through one callable, in messages that are frozen values.
+Of requests that wait only the newest is kept. Each is answered twice: with a quick draft at once, and, when nothing
+newer waits, with the generator's own full-size picture. The thread knows no window: it delivers every message, a
+frozen value, through one callable.
 """
 
 from __future__ import annotations
@@ -21,34 +21,31 @@ import numpy as np
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import Project
 from smis_desktop.formats.recipe_png import write_recipe_png
-from smis_desktop.workers.film import Filming, FilmSettings
-from smis_desktop.workers.job_queue import (
+from smis_desktop.workers.film_job import FilmJob, FilmSettings
+from smis_desktop.workers.picture_file import write_picture
+from smis_desktop.workers.preview_jobs import (
     BackgroundRender,
-    CancelFilm,
-    Job,
-    JobQueue,
-    OpenJob,
-    OpenRenderer,
-    PaintJob,
-    RefineJob,
-    Renderer,
-    SaveJob,
-    Submission,
-)
-from smis_desktop.workers.messages import (
     BackgroundRendered,
+    CancelFilm,
     DeviceChanged,
     Failed,
     FilmCancelled,
     FilmProgress,
+    Job,
+    JobQueue,
     LoadingProgress,
+    OpenJob,
+    PaintJob,
     PicturePainted,
     PictureSaved,
     PreviewMessage,
     Ready,
+    RefineJob,
+    SaveJob,
     Stage,
+    Submission,
 )
-from smis_desktop.workers.picture_file import write_picture
+from smis_desktop.workers.renderer import OpenRenderer, Renderer
 
 if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
@@ -56,30 +53,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DRAFT_SIZE = 256
-"""Side in pixels of the quick picture."""
+"""Side of drafts in pixels."""
 
 STEPS_AT_REST = 24
-"""Refinement steps when the hand rests, a second on two cores. Half as many leave a quarter of the gain; with more,
-pictures look less and less like real ones (docs/measurements.md, "Begun where the labels lie")."""
+"""Refinement steps while nothing new is painted, a second on two cores. Half as many leave a quarter of the gain; with
+more, pictures look less and less like real ones (docs/results.md)."""
 
 _STEPS_AT_ONCE = 6
-"""Refinement steps between two looks whether the hand still rests: a third of a second on two cores."""
+"""Refinement steps before the thread looks for newer jobs: a third of a second on two cores."""
 
 
 class _Closed(Exception):
-    """Thrown through a loading renderer when nobody waits for it any more."""
+    """Raised through a renderer that is being opened when nobody waits for it any more."""
 
 
 class PreviewThread:
-    """Owns the preview thread. Every method returns at once and may be called from any thread.
-
-    open_renderer: opens the first renderer, in the thread, as soon as `start` is called.
-    deliver: receives every message, in the thread; must return quickly. Never called again once `close` has been.
-    refine_steps: when the hand rests, the picture is refined by so many gradient steps, a few at a time, and shown
-        again; whatever is asked for meanwhile goes first.
-    settle_seconds: how long the newest request must have stood before its full-size picture is begun, so that a hand
-        that is still painting is not kept waiting by it.
-    """
+    """Owns the preview thread. Every method returns at once and may be called from any thread."""
 
     def __init__(
         self,
@@ -89,9 +78,19 @@ class PreviewThread:
         refine_steps: int = 0,
         settle_seconds: float = 0.15,
     ) -> None:
+        """Prepare the thread; `start` starts it.
+
+        Args:
+            open_renderer: Opens the first renderer, in the thread.
+            deliver: Receives every message, in the thread; must return quickly. Not called any more after `close`.
+            refine_steps: How many gradient steps a picture is refined by, a few at a time, while nothing else is asked
+                for.
+            settle_seconds: How long the newest request must have waited before its full-size picture is begun, so that
+                it does not delay the next stroke's draft.
+        """
         self._deliver = deliver
         self._refine_steps = refine_steps
-        self._agenda = JobQueue(OpenJob(open_renderer), settle_seconds)
+        self._jobs = JobQueue(OpenJob(open_renderer), settle_seconds)
         self._delivery = threading.Lock()
         self._renderer: Renderer | None = None
         self._device = ""
@@ -103,53 +102,63 @@ class PreviewThread:
         self._thread.start()
 
     def open(self, open_renderer: OpenRenderer) -> None:
-        """Open another renderer. It replaces the present one with a `Ready`, or changes nothing with a `Failed`."""
-        self._agenda.add(OpenJob(open_renderer))
+        """Open another renderer: it replaces the present one with a `Ready`, or changes nothing with a `Failed`."""
+        self._jobs.add(OpenJob(open_renderer))
 
     def submit(
         self, session: int, revision: int, request: PictureRequest, *, draft_only: bool = False, refined: int = 0
     ) -> None:
-        """Ask for the picture of `request`, instead of any request that still waits.
+        """Ask for the picture of a request; replaces one that still waits.
 
-        session, revision: come back with the picture; revisions grow. `request.size` is the full size; the draft is
-        always `DRAFT_SIZE`. draft_only: the pen is still down, a full-size picture would be in its way. Submitting the
-        same revision again without it brings the full picture alone. refined: steps of refinement that are in
-        `request.start_ws` already: only the rest of them is taken.
+        Args:
+            session: Comes back with the picture.
+            revision: Comes back with the picture; revisions grow.
+            request: Its `size` is that of the full picture; drafts are `DRAFT_SIZE`.
+            draft_only: The pen is still down, and a full picture would delay it. Submitting the same revision again
+                without it brings the full picture alone.
+            refined: Refinement steps that `request.start_ws` has taken already; only the rest is taken.
         """
-        self._agenda.add(Submission(session, revision, request, draft_only, time.monotonic(), refined))
+        self._jobs.add(Submission(session, revision, request, draft_only, time.monotonic(), refined))
 
     def save(
         self, path: Path, request: PictureRequest, picture: np.ndarray | None = None, project: Project | None = None
     ) -> None:
-        """Write the full-size picture of `request` to `path`, whatever is painted meanwhile; then `PictureSaved`.
+        """Write the full-size picture of `request` to `path`, whatever is painted meanwhile: `PictureSaved` follows.
 
-        picture: uint8 [size, size, 3], when it is known already; else it is made first. project: the recipe that a PNG
-        is to carry.
+        Args:
+            path: Its ending says which format.
+            request: What to render.
+            picture: The rendered picture, uint8 [size, size, 3], if there is one.
+            project: The recipe that a PNG carries.
         """
-        self._agenda.add(SaveJob(path, request, picture, project))
+        self._jobs.add(SaveJob(path, request, picture, project))
 
     def render_in_background(self, ticket: int, request: PictureRequest) -> None:
-        """A picture for elsewhere, whenever nothing is waited for in front: `BackgroundRendered` brings it."""
-        self._agenda.add(BackgroundRender(ticket, request))
+        """Render another picture when nothing in front waits: `BackgroundRendered` follows."""
+        self._jobs.add(BackgroundRender(ticket, request))
 
     def drop_background_renders(self) -> None:
-        """Nobody waits for pictures asked for with `render_in_background` any more."""
-        self._agenda.drop_background_renders()
+        """Forget the pictures that `render_in_background` was asked for."""
+        self._jobs.drop_background_renders()
 
     def film(self, path: Path, keyframes: Sequence[PictureRequest], settings: FilmSettings) -> None:
-        """Write a film from picture to picture, a frame at a time between everything else: `FilmProgress` follows."""
-        self._agenda.add(Filming(path, tuple(keyframes), settings))
+        """Make a film, frame by frame between all other jobs: `FilmProgress` follows."""
+        self._jobs.add(FilmJob(path, tuple(keyframes), settings))
 
     def cancel_films(self) -> None:
-        """Make no film any further; nothing is written, and `FilmCancelled` tells so."""
-        self._agenda.drop_films()
+        """Stop making films; nothing is written, and `FilmCancelled` follows for each."""
+        self._jobs.cancel_films()
 
     def close(self, timeout: float) -> bool:
-        """Stop after the call that is being computed; no message comes after this. True when the thread has ended.
+        """Stop after the picture that is being rendered; no message is delivered after this call.
 
-        timeout: seconds to wait for that; 0 waits not at all.
+        Args:
+            timeout: Seconds to wait for the thread's end; 0 does not wait.
+
+        Returns:
+            Whether the thread has ended.
         """
-        self._agenda.close()
+        self._jobs.close()
         with self._delivery:  # a delivery that has begun may end; a later one sees `_closing`
             self._closing = True
         if self._thread.ident is not None:
@@ -157,11 +166,11 @@ class PreviewThread:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (job := self._agenda.next()) is not None:
+        while (job := self._jobs.next()) is not None:
             stage, work = self._work(job)
             self._attempt(stage, work)
-        for film in self._agenda.unfinished_films():
-            film.give_up()
+        for film in self._jobs.unfinished_films():
+            film.cancel()
 
     def _work(self, job: Job) -> tuple[Stage, Callable[[], None]]:
         match job:
@@ -173,35 +182,35 @@ class PreviewThread:
                 return "painting", partial(self._refine, job)
             case BackgroundRender():
                 return "painting", partial(self._render_in_background, job)
-            case Filming():
-                return "saving", partial(self._go_on_filming, job)
+            case FilmJob():
+                return "saving", partial(self._continue_film, job)
             case CancelFilm():
-                return "saving", partial(self._drop_film, job.film)
+                return "saving", partial(self._cancel_film, job.film)
             case SaveJob():
                 return "saving", partial(self._save, job)
 
     def _attempt(self, stage: Stage, work: Callable[[], None]) -> None:
-        """Run `work`; whatever happens in it, the thread lives on and the window is told."""
+        """Run `work`; if it raises, deliver a `Failed` and keep the thread alive."""
         try:
             work()
         except _Closed:
             log.debug("closed while %s", stage)
         except UserError as error:
-            self._tell(Failed(str(error), is_bug=False, stage=stage))
+            self._send(Failed(str(error), is_bug=False, stage=stage))
         except Exception as error:
             log.exception("the preview failed while %s", stage)
-            self._tell(Failed(f"{_BUG_TEXTS[stage]} ({type(error).__name__}: {error}).", is_bug=True, stage=stage))
+            self._send(Failed(f"{_BUG_TEXTS[stage]} ({type(error).__name__}: {error}).", is_bug=True, stage=stage))
 
     def _open(self, job: OpenJob) -> None:
         def report(text: str, fraction: float) -> None:
-            if self._agenda.is_opening_idle():
+            if self._jobs.is_opening_obsolete():
                 raise _Closed
-            self._tell(LoadingProgress(text, fraction))
+            self._send(LoadingProgress(text, fraction))
 
         renderer = job.open_renderer(report)
         self._renderer, self._device = renderer, renderer.device
-        self._agenda.renderer_is_open()
-        self._tell(Ready(renderer.name, renderer.palette, renderer.device, renderer.full_size, renderer.generator_name))
+        self._jobs.renderer_is_open()
+        self._send(Ready(renderer.name, renderer.palette, renderer.device, renderer.full_size, renderer.generator_name))
 
     def _paint(self, job: PaintJob) -> None:
         submission = job.submission
@@ -210,10 +219,10 @@ class PreviewThread:
         latency = time.monotonic() - submission.since
         log.info("revision %d %s in %.2f s", submission.revision, job.quality, result.seconds)
         done = submission.refined if job.quality == "full" else 0
-        self._tell(PicturePainted(submission.session, submission.revision, job.quality, result, latency, done))
+        self._send(PicturePainted(submission.session, submission.revision, job.quality, result, latency, done))
         left = self._refine_steps - submission.refined
         if job.quality == "full" and left > 0:
-            self._agenda.rest(RefineJob(submission, result.ws, left))
+            self._jobs.refine_later(RefineJob(submission, result.ws, left))
 
     def _refine(self, job: RefineJob) -> None:
         submission = job.submission
@@ -221,30 +230,30 @@ class PreviewThread:
         request = replace(submission.request, start_ws=job.ws)
         result = self._render(replace(request, refine_steps=steps, quality="full"))
         if np.array_equal(result.ws, job.ws):
-            return  # nothing better was found: the picture on show stays as it is
+            return  # nothing better was found: the picture on screen stays
         latency = time.monotonic() - submission.since
         left = job.steps_left - steps
         done = self._refine_steps - left
-        self._tell(PicturePainted(submission.session, submission.revision, "full", result, latency, refined=done))
+        self._send(PicturePainted(submission.session, submission.revision, "full", result, latency, refined=done))
         if left:
-            self._agenda.rest(RefineJob(submission, result.ws, left))
+            self._jobs.refine_later(RefineJob(submission, result.ws, left))
 
     def _render_in_background(self, job: BackgroundRender) -> None:
-        self._tell(BackgroundRendered(job.ticket, self._render(job.request)))
+        self._send(BackgroundRendered(job.ticket, self._render(job.request)))
 
-    def _go_on_filming(self, film: Filming) -> None:
+    def _continue_film(self, film: FilmJob) -> None:
         try:
-            fraction = film.go_on(self._render)
+            fraction = film.render_next(self._render)
         except BaseException:
-            self._agenda.end_film(film)
+            self._jobs.remove_film(film)
             raise
         if fraction == 1.0:
-            self._agenda.end_film(film)
-        self._tell(FilmProgress(film.path, fraction))
+            self._jobs.remove_film(film)
+        self._send(FilmProgress(film.path, fraction))
 
-    def _drop_film(self, film: Filming) -> None:
-        film.give_up()
-        self._tell(FilmCancelled(film.path))
+    def _cancel_film(self, film: FilmJob) -> None:
+        film.cancel()
+        self._send(FilmCancelled(film.path))
 
     def _save(self, job: SaveJob) -> None:
         picture = job.picture
@@ -254,21 +263,21 @@ class PreviewThread:
             write_recipe_png(job.path, picture, job.project)
         else:
             write_picture(job.path, picture)
-        self._tell(PictureSaved(job.path))
+        self._send(PictureSaved(job.path))
 
     def _render(self, request: PictureRequest) -> PictureResult:
         assert self._renderer is not None, "jobs that need a renderer wait for one"
         try:
             result = self._renderer.render(request)
         except BaseException:
-            self._agenda.give_up_front()
+            self._jobs.skip_full_picture()
             raise
         if self._renderer.device != self._device:
             self._device = self._renderer.device
-            self._tell(DeviceChanged(self._device))
+            self._send(DeviceChanged(self._device))
         return result
 
-    def _tell(self, message: PreviewMessage) -> None:
+    def _send(self, message: PreviewMessage) -> None:
         with self._delivery:
             if not self._closing:
                 self._deliver(message)

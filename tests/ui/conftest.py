@@ -15,7 +15,7 @@ from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.ui.window.preview_controller import PreviewController
-from smis_desktop.workers.job_queue import OpenRenderer
+from smis_desktop.workers.renderer import OpenRenderer
 from tests.workers.paint_by_palette import FACE, PaintByPalette
 
 SIZE = 64

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Quality
-from smis_desktop.workers.messages import PicturePainted, PreviewMessage
+from smis_desktop.workers.preview_jobs import PicturePainted, PreviewMessage
 from smis_desktop.workers.preview_thread import PreviewThread
 from tests.workers.paint_by_palette import PaintByPalette
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis_desktop.workers.film import FilmSettings
-from smis_desktop.workers.messages import Failed, FilmCancelled, FilmProgress, Ready
+from smis_desktop.workers.film_job import FilmSettings
+from smis_desktop.workers.preview_jobs import Failed, FilmCancelled, FilmProgress, Ready
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running
 

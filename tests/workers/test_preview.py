@@ -7,7 +7,7 @@ import pytest
 
 from smis_desktop.document.style import Style
 from smis_desktop.inference.synthesizer import Quality
-from smis_desktop.workers.messages import PicturePainted, Ready, is_news
+from smis_desktop.workers.preview_jobs import PicturePainted, Ready, is_news
 from smis_desktop.workers.preview_thread import DRAFT_SIZE
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running

@@ -10,7 +10,7 @@ import pytest
 
 from smis_desktop.errors import UserError
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
-from smis_desktop.workers.messages import DeviceChanged, Failed, LoadingProgress, PicturePainted, Ready
+from smis_desktop.workers.preview_jobs import DeviceChanged, Failed, LoadingProgress, PicturePainted, Ready
 from smis_desktop.workers.preview_thread import PreviewThread
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import PATIENCE, Gated, Window, request, running

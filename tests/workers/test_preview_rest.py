@@ -8,7 +8,7 @@ import numpy as np
 
 from smis_desktop.document.style import Style
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
-from smis_desktop.workers.messages import BackgroundRendered, PicturePainted, Ready, is_news
+from smis_desktop.workers.preview_jobs import BackgroundRendered, PicturePainted, Ready, is_news
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running
 

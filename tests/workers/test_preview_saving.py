@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from smis_desktop.document.palette import Palette, SemanticClass
-from smis_desktop.workers.messages import Failed, PicturePainted, PictureSaved, Ready
+from smis_desktop.workers.preview_jobs import Failed, PicturePainted, PictureSaved, Ready
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running
 

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.formats.project import KeptPicture
 from smis_desktop.ui.widgets.controls import ProgressLine, roomy
-from smis_desktop.workers.film import FilmSettings
+from smis_desktop.workers.film_job import FilmSettings
 
 _SIDE = 96
 

@@ -10,8 +10,8 @@ from smis_desktop.document.palette import Palette
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.panels.preview_panel import PreviewPanel
 from smis_desktop.ui.window.preview_controller import PreviewController
-from smis_desktop.workers.job_queue import OpenModel
-from smis_desktop.workers.messages import Ready
+from smis_desktop.workers.preview_jobs import Ready
+from smis_desktop.workers.renderer import OpenModel
 
 
 class ActiveModel(QObject):

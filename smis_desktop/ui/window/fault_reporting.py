@@ -173,8 +173,8 @@ class FaultReporting(QObject):
                 self.tr("Last time, the program crashed"),
                 self.tr(
                     "The program ended because of a fault of its own, not because of you. If something was not saved, "
-                    "you are asked whether to restore it.\n\nThe details say where the program was, which helps to find "
-                    "the fault; your name and folders are taken out of them."
+                    "you are asked whether to restore it.\n\nThe details say where the program was, which helps to "
+                    "find the fault; your name and folders are taken out of them."
                 ),
                 diagnostics(self._facts(), crash.trace),
                 [(self.tr("Continue"), lambda: None)],

@@ -49,8 +49,8 @@ from smis_desktop.ui.window.shortcuts import Shortcuts
 from smis_desktop.ui.window.start_page import StartPage
 from smis_desktop.ui.window.status import StatusBar
 from smis_desktop.ui.window.style_controller import StyleController
-from smis_desktop.workers.job_queue import OpenModel
-from smis_desktop.workers.messages import Failed
+from smis_desktop.workers.preview_jobs import Failed
+from smis_desktop.workers.renderer import OpenModel
 
 
 class MainWindow(QMainWindow):

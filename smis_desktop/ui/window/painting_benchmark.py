@@ -17,8 +17,8 @@ from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
-from smis_desktop.workers.job_queue import OpenRenderer
-from smis_desktop.workers.messages import PicturePainted
+from smis_desktop.workers.preview_jobs import PicturePainted
+from smis_desktop.workers.renderer import OpenRenderer
 
 _PATIENCE = 300.0
 _MOST_STROKES = 12

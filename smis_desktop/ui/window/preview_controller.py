@@ -23,9 +23,8 @@ from smis_desktop.ui.panels.preview_panel import PreviewPanel
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.style_model import StyleModel
-from smis_desktop.workers.film import FilmSettings
-from smis_desktop.workers.job_queue import OpenRenderer
-from smis_desktop.workers.messages import (
+from smis_desktop.workers.film_job import FilmSettings
+from smis_desktop.workers.preview_jobs import (
     BackgroundRendered,
     DeviceChanged,
     Failed,
@@ -39,6 +38,7 @@ from smis_desktop.workers.messages import (
     is_news,
 )
 from smis_desktop.workers.preview_thread import PreviewThread
+from smis_desktop.workers.renderer import OpenRenderer
 
 if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import PictureRequest

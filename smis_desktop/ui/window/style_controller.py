@@ -28,8 +28,8 @@ from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.style_model import MAX_SEED, StyleModel
-from smis_desktop.workers.messages import BackgroundRendered, Failed, FilmCancelled, FilmProgress, PicturePainted
 from smis_desktop.workers.photo_inversion import photo_inversion
+from smis_desktop.workers.preview_jobs import BackgroundRendered, Failed, FilmCancelled, FilmProgress, PicturePainted
 
 
 class StyleController(QObject):

@@ -1,4 +1,4 @@
-"""Films of pictures that change into each other, one frame at a time."""
+"""Films in which pictures change into each other, rendered one frame at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """seconds: from one picture to the next. size: side in pixels. loop: and back to the first."""
+    """seconds: from one picture to the next. size: side in pixels. loop: back to the first picture at the end."""
 
     seconds: float = 2.0
     fps: int = 25
@@ -26,27 +26,27 @@ class FilmSettings:
     loop: bool = True
 
     def frames(self, keyframes: int) -> int:
-        """How many pictures such a film has."""
-        return self._ways(keyframes) * self._steps + (0 if self.loop else 1)
+        """Return how many frames the film has."""
+        return self._transitions(keyframes) * self._steps + (0 if self.loop else 1)
 
     @property
     def _steps(self) -> int:
         return max(2, round(self.seconds * self.fps))
 
-    def _ways(self, keyframes: int) -> int:
+    def _transitions(self, keyframes: int) -> int:
         return keyframes if self.loop else keyframes - 1
 
     def position(self, frame: int, keyframes: int) -> tuple[int, int, float]:
-        """Between which two keyframes a frame lies, and how far on the way, 0–1: slow, quick, slow."""
-        way, step = divmod(frame, self._steps)
-        if way == self._ways(keyframes):
-            return way, way, 0.0
+        """Return the two keyframes that a frame lies between and how far it is on the way, 0–1, eased in and out."""
+        transition, step = divmod(frame, self._steps)
+        if transition == self._transitions(keyframes):
+            return transition, transition, 0.0
         part = step / self._steps
-        return way, (way + 1) % keyframes, part * part * (3 - 2 * part)
+        return transition, (transition + 1) % keyframes, part * part * (3 - 2 * part)
 
 
 def between(latents: Sequence[np.ndarray], position: tuple[int, int, float]) -> np.ndarray:
-    """Latents float32 [num_ws, D] of a frame."""
+    """Return the latents of a frame, float32 [num_ws, D]."""
     first, second, part = position
     blend: np.ndarray = (1 - part) * latents[first] + part * latents[second]
     blend = blend.astype(np.float32)
@@ -54,8 +54,8 @@ def between(latents: Sequence[np.ndarray], position: tuple[int, int, float]) -> 
     return blend
 
 
-class Filming:
-    """First the latents of every keyframe, then the frames; the file appears with the last one."""
+class FilmJob:
+    """Renders the latents of every keyframe, then the frames; the file appears with the last one."""
 
     def __init__(self, path: Path, keyframes: tuple[PictureRequest, ...], settings: FilmSettings) -> None:
         self.path = path
@@ -66,25 +66,29 @@ class Filming:
         self._open = ExitStack()
         self._writer: FilmWriter | None = None
 
-    def go_on(self, render: Callable[[PictureRequest], PictureResult]) -> float:
-        """One more picture; how much of the film there is, 0–1. At 1 the file is written; on an exception nothing is.
+    def render_next(self, render: Callable[[PictureRequest], PictureResult]) -> float:
+        """Render one more picture.
 
-        Raises what `film_file` and `render` raise.
+        Returns:
+            The fraction done, 0–1; at 1 the file is written.
+
+        Raises:
+            UserError: As `film_file` and `render` raise it; nothing is written then.
         """
         try:
-            return self._go_on(render)
+            return self._render_next(render)
         except BaseException:
-            self.give_up()
+            self.cancel()
             raise
 
-    def give_up(self) -> None:
-        """Leave no trace; also after the last frame, when it does nothing."""
+    def cancel(self) -> None:
+        """Stop, and leave nothing behind. Does nothing after the last frame."""
         if self._writer is not None:
             self._writer = None
             error = _FilmCancelled()
             self._open.__exit__(type(error), error, None)
 
-    def _go_on(self, render: Callable[[PictureRequest], PictureResult]) -> float:
+    def _render_next(self, render: Callable[[PictureRequest], PictureResult]) -> float:
         if len(self._latents) < len(self._keyframes):
             keyframe = self._keyframes[len(self._latents)]
             exact = keyframe.exact_ws
@@ -105,4 +109,4 @@ class Filming:
 
 
 class _FilmCancelled(Exception):
-    """Ends the writing of a film that nobody wants any more."""
+    """Ends the writing of a film that was cancelled."""
