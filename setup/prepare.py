@@ -1,9 +1,9 @@
-"""Makes the checkout ready to start the program or to run its tests; a second time it only looks and returns.
+"""Makes the checkout ready to start the program or to run its tests; where nothing has changed it returns at once.
 
     python3 setup/prepare.py start|test
 
-Runs on a bare Python (3.11 or newer): standard library only. Exit codes: 0 ready, 1 something failed (the log says
-what), 2 a system package is missing and only an administrator can install it, 130 interrupted.
+Runs on a bare Python (3.11 or newer) with the standard library only. Exit codes: 0 ready, 1 something failed (the log
+says what), 2 a system package is missing and only an administrator can install it, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> int:
         print(f"{error.filename} cannot be written: run this as the user who owns {CHECKOUT}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted. Run the same command again: it puts right what is unfinished.", file=sys.stderr)
+        print("Interrupted. Run the same command again: it repairs what is unfinished.", file=sys.stderr)
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""What set-up tells: a few plain lines on the screen, everything else in one log file."""
+"""Reports the progress of the set-up: a few plain lines on the screen, everything else in one log file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BIG_MEGABYTES = 20.0
 
 
 class SetupFailed(Exception):
-    """Set-up cannot go on; the message says what to do."""
+    """The set-up cannot continue; the message says what to do."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
@@ -24,10 +24,9 @@ class SetupFailed(Exception):
 
 
 class Log:
-    """Runs commands with their output in a log file, which is begun anew by the first command of a set-up.
+    """Runs commands and writes their output to a log file, which the first command of a set-up starts afresh.
 
-    `lock` is a file descriptor that the commands inherit, so that the lock outlives this process for as long as
-    anything still works on the environment.
+    The commands inherit the file descriptor `lock`, so that the lock is held as long as any of them still runs.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -45,13 +44,17 @@ class Log:
             self._file.close()
 
     def say(self, line: str) -> None:
-        """One line for the person who waits."""
+        """Print one line for the person who waits."""
         print(line, file=sys.stderr, flush=True)
 
     def run(
         self, what: str, command: Sequence[str], folder: Path | None = None, env: dict[str, str] | None = None
     ) -> None:
-        """Run a command to its end. Raises CommandFailed, saying `what` and naming the log, when it fails."""
+        """Run a command to its end.
+
+        Raises:
+            CommandFailed: it failed; the message says `what` failed and names the log.
+        """
         lines: list[str] = []
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8")
@@ -75,7 +78,7 @@ class Log:
                     self._announce(line)
                 code = process.wait()
             except BaseException:
-                # Whatever stops us stops the command too: half a set-up must not go on unseen.
+                # Whatever stops this process stops the command too: half a set-up must not continue unseen.
                 process.terminate()
                 raise
         if code != 0:
@@ -101,5 +104,5 @@ class CommandFailed(SetupFailed):
 
     def __init__(self, what: str, code: int, reasons: list[str], lines: list[str], log: Path) -> None:
         why = "".join(f"\n  {reason}" for reason in reasons)
-        super().__init__(f"{what} failed (exit code {code}):{why}\nThe whole story is in {log}")
+        super().__init__(f"{what} failed (exit code {code}):{why}\nThe full output is in {log}")
         self.lines = lines

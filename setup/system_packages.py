@@ -1,4 +1,4 @@
-"""The system packages that Python packages cannot bring along: asked for by what they give, installed where allowed."""
+"""Finds which system packages are missing, by what they provide, and installs them where the user may."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from progress import CommandFailed, Log, SetupFailed
 
 @dataclass(frozen=True)
 class Need:
-    """One thing the system must offer: a shared library, a program, or Python's own installer of pip.
+    """One thing that the system must provide: a shared library, a program, or a module of Python.
 
-    The thing itself is looked for, never the package: other distributions name their packages otherwise.
+    The check looks for the thing itself, never the package, whose name differs between distributions.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Need:
     """The Debian package that holds it."""
 
     def is_met(self) -> bool:
-        """Whether it is there now."""
+        """Return whether it is there now."""
         if self.kind == "library":
             try:
                 ctypes.CDLL(self.thing)
@@ -43,7 +43,7 @@ class Need:
 
 
 def _venv_package() -> str:
-    """Debian's package for the Python that runs this: `python3-venv` follows the default Python only."""
+    """Return Debian's package for the Python that runs this: `python3-venv` follows the default Python only."""
     return f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 
 
@@ -71,18 +71,19 @@ TESTING: tuple[Need, ...] = (
     Need("program", "Xvfb", "xvfb"),
     Need("program", "xdotool", "xdotool"),
 )
-"""What the tests of the whole program need besides: a display, and a hand on its mouse."""
+"""What the tests of the whole program need besides: a display, and something that moves its mouse."""
 
 
 def unmet(needs: Sequence[Need]) -> list[Need]:
-    """The needs that are not met now."""
+    """Return the needs that are not met now."""
     return [need for need in needs if not need.is_met()]
 
 
 def provide(needs: Sequence[Need], log: Log, is_root: Callable[[], bool] = lambda: os.geteuid() == 0) -> None:
-    """See that every need is met; root installs what is missing.
+    """Meet every need: install what is missing, as root.
 
-    Raises SetupFailed with the one line to run (exit code 2) where that takes an administrator.
+    Raises:
+        SetupFailed: with the one line to run (exit code 2) where that takes an administrator.
     """
     missing = unmet(needs)
     if not missing:
@@ -90,7 +91,9 @@ def provide(needs: Sequence[Need], log: Log, is_root: Callable[[], bool] = lambd
     packages = list(dict.fromkeys(need.package for need in missing))
     if shutil.which("apt-get") is None:
         things = ", ".join(need.thing for need in missing)
-        raise SetupFailed(f"Please install, with your system's package manager, what provides: {things}", exit_code=2)
+        raise SetupFailed(
+            f"Please install, with your system's package manager, the packages that provide: {things}", exit_code=2
+        )
     install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     if not is_root():
         raise SetupFailed(

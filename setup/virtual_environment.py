@@ -38,7 +38,7 @@ class Record:
     extras: tuple[str, ...]
 
     def covers(self, wanted: Record) -> bool:
-        """Whether an environment of this record offers all that `wanted` asks for."""
+        """Return whether an environment of this record holds all that `wanted` asks for."""
         same = (self.checkout, self.project, self.lock) == (wanted.checkout, wanted.project, wanted.lock)
         return same and set(wanted.extras) <= set(self.extras)
 
@@ -59,15 +59,19 @@ def wanted_record(checkout: Path, extras: Sequence[str]) -> Record:
 
 
 def is_current(venv: Path, unfinished: Path, wanted: Record) -> bool:
-    """Whether the environment is whole, starts, and offers what is wanted."""
+    """Return whether the environment is whole, starts, and holds what is wanted."""
     record = _read_record(venv)
     return not unfinished.exists() and record is not None and record.covers(wanted) and _finds(venv, "smis_desktop")
 
 
 def bring_up_to_date(venv: Path, unfinished: Path, wanted: Record, log: Log) -> None:
-    """Make or refresh the environment `venv`, so that the wanted project and extras are installed in it, editable.
+    """Make or refresh the environment `venv`, with the wanted project and extras installed in it, editable.
 
-    `unfinished` is the marker's path. Raises SetupFailed when the environment cannot be made or pip fails.
+    Args:
+        unfinished: path of the marker.
+
+    Raises:
+        SetupFailed: the environment cannot be made, or pip fails.
     """
     record = _read_record(venv)
     # A folder that was moved holds scripts that name its old place.
@@ -90,7 +94,7 @@ def bring_up_to_date(venv: Path, unfinished: Path, wanted: Record, log: Log) -> 
 
 @contextmanager
 def exclusively(path: Path) -> Iterator[int]:
-    """Hold the lock file `path`, waiting for whoever holds it now; yields its descriptor."""
+    """Hold the lock file `path`, after waiting for another process that holds it; yields its descriptor."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,7 +107,7 @@ def exclusively(path: Path) -> Iterator[int]:
 def _install(venv: Path, wanted: Record, unfinished: Path, log: Log) -> None:
     project = f".[{','.join(wanted.extras)}]" if wanted.extras else "."
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    # A user-wide `pip --user` habit, or packages on PYTHONPATH, would lead past the environment.
+    # `PIP_USER=1` or PYTHONPATH would install to, or find packages in, another place than the environment.
     env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     env["PIP_USER"] = "0"
     try:
@@ -116,7 +120,7 @@ def _install(venv: Path, wanted: Record, unfinished: Path, log: Log) -> None:
 
 
 def _finds(venv: Path, module: str) -> bool:
-    """Whether the environment's Python starts and finds the module (isolated: not by the current folder)."""
+    """Return whether the environment's Python starts and finds the module (isolated from the current folder)."""
     python = venv / "bin" / "python"
     if not python.exists():  # also when it links to a Python that was removed
         return False

@@ -1,4 +1,4 @@
-"""`./start` for real, in a small checkout that needs no network; and what it asks of the system."""
+"""`./start` in a small checkout that needs no network, the lock file, and the system packages."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ import pathlib, zipfile
 
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
     here = pathlib.Path(__file__).parent
-    if (here / "door").exists():
-        (here / "door").read_text()  # a pipe: stands here until somebody writes to it
+    if (here / "gate").exists():
+        (here / "gate").read_text()  # a pipe: waits here until somebody writes to it
     requires = (here / "requires").read_text() if (here / "requires").exists() else ""
     name = "smis_desktop-1-py3-none-any.whl"
     with zipfile.ZipFile(pathlib.Path(wheel_directory, name), "w") as wheel:
@@ -88,17 +88,17 @@ def set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkout(set_up: Path) -> Iterator[Path]:
-    """The same, with a stone laid into its environment: gone once the environment has been made anew."""
-    (set_up / ".venv" / "stone").touch()
+    """The same, with a canary file in its environment, which is gone once the environment has been made anew."""
+    (set_up / ".venv" / "canary").touch()
     yield set_up
-    for name in ("door", "requires"):
+    for name in ("gate", "requires"):
         (set_up / name).unlink(missing_ok=True)
     (set_up / "pyproject.toml").write_text(PYPROJECT)
     (set_up / "requirements.lock").write_text("")
 
 
 def _made_anew(checkout: Path) -> bool:
-    return not (checkout / ".venv" / "stone").exists()
+    return not (checkout / ".venv" / "canary").exists()
 
 
 def test_a_second_start_only_starts(checkout: Path) -> None:
@@ -125,7 +125,7 @@ def test_packages_come_in_the_locked_versions_from_the_index_that_the_user_has_s
         _write_wheel(tmp_path, "smis_brush", version)
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     (checkout / "requires").write_text("Requires-Dist: smis-brush\n")
-    (checkout / "requirements.lock").write_text("smis-brush==1.0\nsmis-easel==1.0 ; python_version < '3'\n")
+    (checkout / "requirements.lock").write_text("smis-brush==1.0\nsmis-paper==1.0 ; python_version < '3'\n")
     first = _start(checkout)
     assert (first.returncode, _installed_version(checkout, "smis-brush")) == (7, "1.0"), first.stderr
     assert _start(checkout).stderr == ""
@@ -209,7 +209,7 @@ def test_a_failed_refresh_tells_why_and_spoils_nothing(checkout: Path) -> None:
 
 def test_a_set_up_that_was_killed_heals(checkout: Path) -> None:
     (checkout / "pyproject.toml").write_text(PYPROJECT + "# killed\n")
-    os.mkfifo(checkout / "door")
+    os.mkfifo(checkout / "gate")
     process = subprocess.Popen(
         [checkout / "start"],
         env=_offline(),
@@ -217,10 +217,10 @@ def test_a_set_up_that_was_killed_heals(checkout: Path) -> None:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    with (checkout / "door").open("w"):  # opens when pip has come to the door
+    with (checkout / "gate").open("w"):  # opens when pip has reached the gate
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    (checkout / "door").unlink()
+    (checkout / "gate").unlink()
     healed = _start(checkout)
     assert (healed.stdout, healed.returncode) == ("smis []\n", 7), healed.stderr
     assert _made_anew(checkout)
@@ -229,11 +229,11 @@ def test_a_set_up_that_was_killed_heals(checkout: Path) -> None:
 
 def test_an_interrupted_set_up_stops_its_command_and_says_so(checkout: Path) -> None:
     (checkout / "pyproject.toml").write_text(PYPROJECT + "# interrupted\n")
-    os.mkfifo(checkout / "door")
+    os.mkfifo(checkout / "gate")
     process = subprocess.Popen(
         [sys.executable, checkout / "setup" / "prepare.py", "start"], env=_offline(), stderr=subprocess.PIPE, text=True
     )
-    with (checkout / "door").open("w"):
+    with (checkout / "gate").open("w"):
         process.terminate()
         _, told = process.communicate()
     assert process.returncode == 130
@@ -291,14 +291,14 @@ def test_a_user_is_told_the_one_line_to_run(
     packages: ModuleType, provide: Callable[..., None], bin_folder: Path
 ) -> None:
     there = packages.Need("program", "sh", "dash")
-    library = packages.Need("library", "libsmis-easel.so.9", "libsmis-easel9")
+    library = packages.Need("library", "libsmis-paper.so.9", "libsmis-paper9")
     program = packages.Need("program", "smis-brush", "brush-package")
     with pytest.raises(importlib.import_module("progress").SetupFailed) as failure:
         provide(there, library, program, is_root=False)
     assert failure.value.exit_code == 2
     line = str(failure.value).splitlines()[-1].strip()
     assert line.startswith("sudo apt-get update && sudo apt-get install -y ")
-    assert line.endswith(" libsmis-easel9 brush-package")
+    assert line.endswith(" libsmis-paper9 brush-package")
     assert not (bin_folder / "lists").exists()
 
 
@@ -313,6 +313,6 @@ def test_root_installs_what_is_missing(packages: ModuleType, provide: Callable[.
 def test_an_installation_that_gives_too_little_is_told(
     packages: ModuleType, provide: Callable[..., None], bin_folder: Path
 ) -> None:
-    need = packages.Need("program", "smis-easel", "brush-package")
-    with pytest.raises(importlib.import_module("progress").SetupFailed, match="smis-easel"):
+    need = packages.Need("program", "smis-paper", "brush-package")
+    with pytest.raises(importlib.import_module("progress").SetupFailed, match="smis-paper"):
         provide(need, is_root=True)
