@@ -28,6 +28,7 @@ from smis_desktop.document.palette import Palette  # noqa: E402
 from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
 from smis_desktop.document.style import FIRST_SEED, Style  # noqa: E402
 from smis_desktop.formats.contact_sheet import contact_sheet  # noqa: E402
+from smis_desktop.formats.image_file import write_picture  # noqa: E402
 from smis_desktop.formats.shots_folder import read_layout  # noqa: E402
 from smis_desktop.generators.latents import seeded_z  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
@@ -36,7 +37,6 @@ from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer  # no
 from smis_desktop.landscapes.rendering import class_map  # noqa: E402
 from smis_desktop.personal_model.model_file import read_personal_model  # noqa: E402
 from smis_desktop.resources import default_model_path, example_layout_path  # noqa: E402
-from smis_desktop.workers.picture_file import write_picture  # noqa: E402
 from smis_desktop.workers.preview_thread import STEPS_AT_REST  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"

@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     )
     from smis_desktop.evaluation.networks import picture_psnr
     from smis_desktop.evaluation.timing import figures
+    from smis_desktop.formats.image_file import write_picture
     from smis_desktop.training.inversion import InversionSettings
-    from smis_desktop.workers.picture_file import write_picture
 
     earlier = None if arguments.compare is None else read_earlier(arguments.compare)
     if arguments.sheet is not None:

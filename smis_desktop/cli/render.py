@@ -79,8 +79,8 @@ def _render(arguments: argparse.Namespace, console: Console, ranks: ProcessGroup
 
     import torch
 
+    from smis_desktop.formats.image_file import write_picture
     from smis_desktop.inference.synthesizer import PictureRequest
-    from smis_desktop.workers.picture_file import write_picture
 
     own = range(len(tasks))[ranks.share(len(tasks))]
     seconds = torch.zeros(len(own))

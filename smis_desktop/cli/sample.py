@@ -36,9 +36,9 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     import torch
 
     from smis_desktop.formats.generated_pictures import GeneratedPicture, write_generated_pictures
+    from smis_desktop.formats.image_file import write_picture
     from smis_desktop.generators.latents import seeded_z
     from smis_desktop.inference.synthesizer import render_ws
-    from smis_desktop.workers.picture_file import write_picture
 
     out: Path = arguments.out
     check_folder(out)

@@ -1,4 +1,4 @@
-"""Reading image files: checked before decoding; upright 8-bit sRGB out."""
+"""Image files: read after a check, as upright 8-bit sRGB; written atomically."""
 
 from __future__ import annotations
 
@@ -10,15 +10,27 @@ import warnings
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from smis_desktop.errors import UserError
+from smis_desktop.storage.atomic import atomic_file
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 """The endings of photos that are looked for in folders."""
+
+PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": 95}),
+    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+}
+"""File name endings of written pictures → pillow's format name and options. Full chroma: subsampling would show first
+between skin and hair."""
 
 MIN_SIDE = 16
 MAX_PIXELS = 64_000_000
@@ -185,3 +197,19 @@ def _profile_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return cast(Image.Image, ImageCms.profileToProfile(image, source, srgb, outputMode="RGB"))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image  # A broken profile, or one of another colour space: the plain values are the best guess.
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 [H, W, 3] sRGB, atomically, in the format that the name's ending asks for.
+
+    Raises:
+        UserError: Another ending, or the file cannot be written; nothing is changed then.
+    """
+    known = PICTURE_FORMATS.get(path.suffix.lower())
+    if known is None:
+        raise UserError(
+            f"{path} does not say which kind of picture to write: end the name in .png, .jpg, .webp or .tif."
+        )
+    format_name, options = known
+    with atomic_file(path) as temporary:
+        Image.fromarray(picture).save(temporary, format=format_name, **options)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smis_desktop.errors import UserError
+from smis_desktop.formats.image_file import write_picture
 from smis_desktop.personal_model.library import picture_path
-from smis_desktop.workers.picture_file import write_picture
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 
 if TYPE_CHECKING:

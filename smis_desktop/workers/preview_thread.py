@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smis_desktop.errors import UserError
+from smis_desktop.formats.image_file import write_picture
 from smis_desktop.formats.project import Project
 from smis_desktop.formats.recipe_png import write_recipe_png
 from smis_desktop.workers.film_job import FilmJob, FilmSettings
-from smis_desktop.workers.picture_file import write_picture
 from smis_desktop.workers.preview_jobs import (
     BackgroundRender,
     BackgroundRendered,

@@ -1,4 +1,4 @@
-"""The strip of kept pictures: each with its layout and style, one click to return."""
+"""The strip of kept pictures: each has its layout and style, and a click returns to them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SIDE = 64
 
 
 class PreviewHistory(QListWidget):
-    """Newest at the right end. Empty, it takes no room."""
+    """Shows the newest picture at the right end; hidden while it is empty."""
 
     returned = Signal(KeptPicture)
-    """A picture was clicked: back to its layout and style."""
+    """A picture was clicked: return to its layout and style."""
     changed = Signal()
     """Pictures were added or removed."""
 
@@ -40,16 +40,16 @@ class PreviewHistory(QListWidget):
 
     @property
     def kept(self) -> tuple[KeptPicture, ...]:
-        """Oldest first."""
+        """Kept pictures, oldest first."""
         return tuple(self._kept)
 
     @property
     def last_picture(self) -> QImage | None:
-        """The newest one, to compare with."""
+        """The picture that was kept last."""
         return QImage.fromData(self._kept[-1].png) if self._kept else None
 
     def show_kept(self, kept: tuple[KeptPicture, ...]) -> None:
-        """Those of a project that was opened."""
+        """Show the kept pictures of a project that was opened."""
         self._kept = []
         self.clear()
         for picture in kept:
@@ -57,7 +57,7 @@ class PreviewHistory(QListWidget):
         self.setVisible(bool(self._kept))
 
     def keep(self, picture: KeptPicture) -> None:
-        """One more."""
+        """Add a picture."""
         self._add(picture)
         self.show()
         self.scrollToItem(self.item(self.count() - 1))

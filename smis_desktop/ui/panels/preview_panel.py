@@ -1,8 +1,8 @@
-"""Where the photograph appears, and everything there is to say while it does not."""
+"""The preview pane: the photograph, and progress or an error where there is none."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -25,7 +25,7 @@ _CORNER = 6.0
 
 
 class PreviewPanel(QWidget):
-    """The picture, letterboxed; over it or in its place progress, an error, a way to try again."""
+    """Shows the picture, centred; over it or in its place progress, or an error with a button to try again."""
 
     retry_wanted = Signal()
 
@@ -39,6 +39,7 @@ class PreviewPanel(QWidget):
         self._wipe = 0.5
         self._linked: QTransform | None = None
 
+        self._read_colors()
         self._progress = _ProgressCard(self)
         self._failure = _FailureCard(self)
         self._failure.retry.clicked.connect(self.retry_wanted)
@@ -46,7 +47,7 @@ class PreviewPanel(QWidget):
         self.show_progress(self.tr("Starting…"), -1.0)
 
     def show_picture(self, picture: QImage) -> None:
-        """Replace the picture on show, in one step; what was said over it goes away."""
+        """Show a picture instead of the one before, and hide progress and errors."""
         self._picture = picture
         self._scaled = None
         self._progress.hide()
@@ -54,19 +55,19 @@ class PreviewPanel(QWidget):
         self.update()
 
     def show_progress(self, text: str, fraction: float) -> None:
-        """Say what is being waited for. fraction: 0–1, negative when nobody knows."""
+        """Say what is being waited for. fraction: 0–1, negative when unknown."""
         self._failure.hide()
         self._progress.tell(text, fraction)
         self._progress.show()
         self._place_cards()
 
     def end_progress(self) -> None:
-        """Nothing is waited for any more."""
+        """Hide the progress."""
         self._progress.hide()
         self.update()
 
     def show_failure(self, text: str, *, can_retry: bool) -> None:
-        """Say what went wrong; a picture that is on show stays."""
+        """Say what went wrong; the picture stays."""
         self._progress.hide()
         self._failure.tell(text, can_retry)
         self._failure.show()
@@ -86,6 +87,17 @@ class PreviewPanel(QWidget):
         self._linked = transform
         self.update()
 
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._read_colors()
+        super().changeEvent(event)
+
+    def _read_colors(self) -> None:
+        colors = current_colors()
+        self._ground = QColor(colors.canvas_ground)
+        self._empty = QColor(colors.surface)
+        self._hint = QColor(colors.faint)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._drag_wipe(event)
 
@@ -94,21 +106,21 @@ class PreviewPanel(QWidget):
             self._drag_wipe(event)
 
     def picture_rect(self) -> QRect:
-        """Where the picture is drawn: the largest centred square, in logical pixels."""
+        """Return where the picture is drawn: the largest centred square, in logical pixels."""
         side = max(1, min(self.width(), self.height()) - 2 * _MARGIN)
         return QRect((self.width() - side) // 2, (self.height() - side) // 2, side, side)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(current_colors().canvas_ground))
+        painter.fillRect(self.rect(), self._ground)
         rect = self.picture_rect()
         corners = QPainterPath()
         corners.addRoundedRect(rect, _CORNER, _CORNER)
         if self._picture is None:
-            painter.fillPath(corners, QColor(current_colors().surface))
+            painter.fillPath(corners, self._empty)
             if self._progress.isHidden() and self._failure.isHidden():
-                painter.setPen(QColor(current_colors().faint))
+                painter.setPen(self._hint)
                 words = self.tr("The photograph of what you paint appears here.")
                 flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
                 painter.drawText(rect.adjusted(_MARGIN, 0, -_MARGIN, 0), flags, words)
@@ -160,7 +172,7 @@ class PreviewPanel(QWidget):
         ratio = self.devicePixelRatioF()
         wanted = QSize(round(size.width() * ratio), round(size.height() * ratio))
         if self._scaled is None or self._scaled.size() != wanted:
-            # Averaging, unlike the painter's own bilinear look-up: 1024² on a small screen would glitter else.
+            # Averages, unlike the painter's bilinear look-up: 1024² on a small screen would shimmer otherwise.
             self._scaled = picture.scaled(
                 wanted, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
             )
@@ -173,7 +185,7 @@ class PreviewPanel(QWidget):
             width = min(max(rect.width() - 32, 180), 400)
             card.resize(width, card.heightForWidth(width))
             x = rect.center().x() - width // 2
-            # In the middle of an empty place, at the foot of a picture.
+            # In the middle of an empty pane, at the foot of a picture.
             y = rect.center().y() - card.height() // 2 if self._picture is None else rect.bottom() - card.height() - 16
             card.move(x, y)
 

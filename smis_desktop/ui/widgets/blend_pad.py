@@ -13,7 +13,7 @@ _MARGIN = 10
 
 
 class BlendPad(QWidget):
-    """`moved` brings (blend, mix), 0–1 each, while a person drags the point or moves it with the arrow keys."""
+    """`moved` carries (blend, mix), 0–1 each, while a person drags the point or moves it with the arrow keys."""
 
     moved = Signal(float, float)
 
@@ -33,7 +33,7 @@ class BlendPad(QWidget):
         return QSize(140, 96)
 
     def show_place(self, blend: float, mix: float, left: str, right: str) -> None:
-        """Without telling anybody."""
+        """Show a place and the names of both looks without emitting `moved`."""
         self._blend, self._mix, self._names = blend, mix, (left, right)
         self.update()
 

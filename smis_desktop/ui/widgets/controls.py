@@ -30,23 +30,24 @@ Box = TypeVar("Box", bound=QAbstractSpinBox)
 
 
 def roomy(box: Box) -> Box:
-    """The same box, its number off the border: a style sheet's padding does not reach what is inside a box without
-    arrows."""
+    """Give a box room beside its number: a style sheet's padding does not reach into a box without arrows."""
     box.lineEdit().setTextMargins(_ROOM, 0, _ROOM, 0)
     return box
 
 
 class PercentSlider(QWidget):
-    """`moved` brings a fraction, 0–1, when a person moves it; `show_fraction` moves it silently."""
+    """A slider with name and value. `moved` carries a fraction, 0–1, when a person moves it."""
 
     moved = Signal(float)
 
     def __init__(
-        self, name: str, tip: str, say: Callable[[float], str] | None = None, parent: QWidget | None = None
+        self, name: str, tip: str, format_value: Callable[[float], str] | None = None, parent: QWidget | None = None
     ) -> None:
-        """say: a fraction in words, where per cent say little."""
+        """format_value: turns the fraction into words (default: per cent)."""
         super().__init__(parent)
-        self._in_words = say or (lambda fraction: self.tr("{percent} %").format(percent=round(100 * fraction)))
+        self._format_value = format_value or (
+            lambda fraction: self.tr("{percent} %").format(percent=round(100 * fraction))
+        )
         self.name_label = QLabel(name)
         self.name_label.setProperty("role", "muted")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -66,35 +67,35 @@ class PercentSlider(QWidget):
         row.addWidget(self.name_label)
         row.addWidget(self.slider, 1)
         row.addWidget(self._value)
-        self.slider.valueChanged.connect(self._tell)
-        self._say(0)
+        self.slider.valueChanged.connect(self._take_value)
+        self._show_value(0)
 
     @property
     def fraction(self) -> float:
-        """0–1."""
+        """The present value, 0–1."""
         return self.slider.value() / 100
 
     def show_fraction(self, fraction: float) -> None:
-        """Without telling anybody."""
+        """Show a value without emitting `moved`."""
         with QSignalBlocker(self.slider):
             self.slider.setValue(round(100 * fraction))
-        self._say(self.slider.value())
+        self._show_value(self.slider.value())
 
-    def _tell(self, percent: int) -> None:
-        self._say(percent)
+    def _take_value(self, percent: int) -> None:
+        self._show_value(percent)
         self.moved.emit(percent / 100)
 
-    def _say(self, percent: int) -> None:
-        self._value.setText(self._in_words(percent / 100))
+    def _show_value(self, percent: int) -> None:
+        self._value.setText(self._format_value(percent / 100))
 
 
 class PictureList(QListWidget):
-    """Rows follow the width; nothing can be dragged about."""
+    """A list of pictures whose rows follow its width; nothing can be dragged."""
 
     def __init__(
         self, accessible_name: str, side: int, room: tuple[int, int], selection: QAbstractItemView.SelectionMode
     ) -> None:
-        """side: of the pictures, in pixels. room: how much wider and higher than a picture its cell is."""
+        """side: of the pictures, in pixels. room: how much wider and higher than a picture a cell is."""
         super().__init__()
         self.setAccessibleName(accessible_name)
         self.setViewMode(QListView.ViewMode.IconMode)
@@ -106,7 +107,7 @@ class PictureList(QListWidget):
 
 
 class Pane(QFrame):
-    """Two of these side by side line up: head and foot are of the same height in all."""
+    """A body with a heading and perhaps a foot, of the same height in all panes, so that neighbours line up."""
 
     def __init__(self, heading: str, body: QWidget, foot: QWidget | None = None) -> None:
         super().__init__()
@@ -135,7 +136,7 @@ class Pane(QFrame):
             column.addWidget(foot)
 
     def set_detail(self, text: str) -> None:
-        """The quiet words at the right end of the heading."""
+        """Set the muted text at the right end of the heading."""
         self.detail.setText(text)
 
 
@@ -145,7 +146,7 @@ _ROUND_MS = 1400
 
 
 class ProgressLine(QWidget):
-    """Qt's own bar stands still under a style sheet when the end is not known, which looks like a hang."""
+    """A progress bar that also moves when the end is unknown; Qt's own stands still then under a style sheet."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -161,7 +162,7 @@ class ProgressLine(QWidget):
         self._run.valueChanged.connect(lambda _: self.update())
 
     def set_fraction(self, fraction: float) -> None:
-        """0–1; negative: nobody knows."""
+        """Show a fraction, 0–1; a negative one is unknown."""
         self._fraction = min(fraction, 1.0)
         if fraction >= 0:
             self.setAccessibleDescription(self.tr("{percent} %").format(percent=round(100 * self._fraction)))

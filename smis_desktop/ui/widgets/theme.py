@@ -13,7 +13,7 @@ from smis_desktop.resources import resources_folder
 
 @dataclass(frozen=True)
 class ThemeColors:
-    """The colours by what they are for, `#rrggbb`. Text keeps a contrast of at least 4.5 : 1 on every ground."""
+    """Colours by purpose, `#rrggbb`. Text has a contrast of at least 4.5 : 1 on every ground."""
 
     window: str
     surface: str
@@ -75,7 +75,7 @@ _current = DARK
 
 
 def current_colors() -> ThemeColors:
-    """The colours that the application is dressed in."""
+    """Return the colours of the present theme."""
     return _current
 
 
@@ -85,7 +85,7 @@ _FONT_PIXELS = 13
 
 
 def apply_theme(application: QApplication, colors: ThemeColors = DARK) -> None:
-    """Dress the whole application, windows that are already open too."""
+    """Apply a theme to the application, to windows that are already open too."""
     global _current
     _current = colors
     application.setStyle("Fusion")
@@ -101,7 +101,7 @@ def apply_theme(application: QApplication, colors: ThemeColors = DARK) -> None:
 
 
 def _qt_palette(colors: ThemeColors) -> QPalette:
-    # What no style sheet rule reaches (Qt's own dialogs, text selections) still comes out in our colours.
+    # For what no style sheet rule reaches: Qt's own dialogs, text selections.
     palette = QPalette()
     role = QPalette.ColorRole
     for where, color in (

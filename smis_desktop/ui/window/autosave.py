@@ -1,4 +1,4 @@
-"""Autosaving: what is painted goes to the recovery file while the hand rests, without holding it up."""
+"""Autosaving: writes unsaved changes to the recovery file in the background."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from smis_desktop.formats.recovery import RecoveryFolder
 log = logging.getLogger(__name__)
 
 INTERVAL_MS = 8_000
-"""Between two looks whether there is something new; half a minute of work is the most that a crash may cost."""
+"""Milliseconds between two checks for changes: a crash must not cost more than half a minute of work."""
 
 
 class Autosave(QObject):
-    """Writes on a thread of its own; one write at a time."""
+    """Writes in a thread of its own, one write at a time."""
 
     failed = Signal(str)
-    """A sentence: the disk refused. Told once until a write succeeds again."""
+    """The file could not be written, as a sentence. Emitted once until a write succeeds again."""
     _written = Signal(str)
 
     def __init__(self, recovery: RecoveryFolder, collect: Callable[[], tuple[Project, Path | None] | None]) -> None:
-        """collect: the painting and its file, if there is anything that no file holds and no stroke is in hand."""
+        """collect: returns the painting and its file, or None if nothing is unsaved or a stroke is under way."""
         super().__init__()
         self._recovery, self._collect = recovery, collect
         self._thread: threading.Thread | None = None
@@ -40,11 +40,11 @@ class Autosave(QObject):
         self._timer.start()
 
     def touch(self) -> None:
-        """Something has changed."""
+        """Note that something has changed."""
         self._pending = True
 
     def save_now(self) -> None:
-        """If there is something to save and no write is under way."""
+        """Save unless nothing has changed or a write is under way."""
         if not self._pending or (self._thread is not None and self._thread.is_alive()):
             return
         found = self._collect()
@@ -55,20 +55,20 @@ class Autosave(QObject):
         self._thread.start()
 
     def save_and_wait(self) -> None:
-        """Who knows what comes next: whatever is not saved is on the disk when this returns, if the disk takes it."""
+        """Save whatever is not saved, and wait until it is on the disk or has failed."""
         self._wait()
         self._pending = True
         self.save_now()
         self._wait()
 
     def forget(self) -> None:
-        """A project file holds everything."""
+        """Remove the recovery file: a project file holds everything."""
         self._wait()
         self._pending = False
         self._recovery.forget()
 
     def close(self) -> None:
-        """The window closes in peace."""
+        """Stop, and remove the recovery file: the window is closed in the ordinary way."""
         self._timer.stop()
         self._wait()
         self._recovery.close()

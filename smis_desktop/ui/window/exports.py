@@ -16,6 +16,7 @@ from smis_desktop.document.style import Look
 from smis_desktop.errors import UserError
 from smis_desktop.formats.class_masks import write_class_masks
 from smis_desktop.formats.contact_sheet import contact_sheet
+from smis_desktop.formats.image_file import PICTURE_FORMATS, write_picture
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.formats.open_raster import write_ora
 from smis_desktop.formats.photoshop import write_psd
@@ -25,7 +26,6 @@ from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.dialogs.small_dialogs import VariationsDialog
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
-from smis_desktop.workers.picture_file import PICTURE_FORMATS, write_picture
 
 
 class Exports(QObject):

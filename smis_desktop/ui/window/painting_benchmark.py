@@ -1,4 +1,4 @@
-"""How long painting takes in a real window: a recording played as mouse events, with the preview running."""
+"""The benchmark of painting: plays a recording as mouse events in a real window while the preview runs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.workers.preview_jobs import PicturePainted
 from smis_desktop.workers.renderer import OpenRenderer
 
-_PATIENCE = 300.0
-_MOST_STROKES = 12
+_MAX_WAIT_SECONDS = 300.0
+_MAX_STROKES = 12
 
 
 @dataclass(frozen=True)
 class PaintingTimes:
-    """Milliseconds: from each pointer event to the canvas's painted pixels, and from each that changed the layout to
-    the pixels of the first picture on screen that shows it."""
+    """Latencies in milliseconds.
+
+    to_canvas: from each pointer event to the canvas's painted pixels. to_preview: from each event that changed the
+    layout to the first picture on screen that shows it.
+    """
 
     to_canvas: list[float]
     to_preview: list[float]
@@ -46,7 +49,7 @@ class _Paints(QObject):
 
 
 def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTimes:
-    """Plays the recording's first strokes at the pace of the hand that made them. An application must exist."""
+    """Play a recording's first strokes at the pace they were recorded in. A QApplication must exist."""
     found = read_recording(recording)
     preview, controller = PreviewController(open_renderer), DocumentController()
     canvas = Canvas(controller)
@@ -66,7 +69,7 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
     shown.setScaledContents(True)
     shown.show()
     waiting: list[float] = []
-    """When each event came that asked for a picture, by revision."""
+    """When each event came that requested a picture, by revision."""
     answered = 0
     event_at = time.perf_counter()
 
@@ -74,7 +77,7 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
         preview.request(_document(controller).snapshot(), Style(), pen_is_down=controller.is_painting)
         waiting.append(event_at)
 
-    def told(painted: PicturePainted) -> None:
+    def show(painted: PicturePainted) -> None:
         nonlocal answered
         shown.setPixmap(QPixmap.fromImage(picture_to_qimage(painted.result.picture)))
         shown.repaint()
@@ -82,10 +85,10 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
         to_preview.extend(1000 * (now - asked_at) for asked_at in waiting[answered : painted.revision])
         answered = max(answered, painted.revision)
 
-    preview.painted.connect(told)
+    preview.painted.connect(show)
     controller.painted.connect(ask)
     class_ids = palettes[0].palette.class_ids
-    strokes = [step for step in found.steps if isinstance(step, StrokeStep)][:_MOST_STROKES]
+    strokes = [step for step in found.steps if isinstance(step, StrokeStep)][:_MAX_STROKES]
     for step in strokes:
         canvas.options.set_diameter(round(step.diameter))
         canvas.options.choose_class(class_ids[step.class_id % len(class_ids)])
@@ -96,8 +99,8 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
             _idle(step.interval / 1000)
         _send(canvas, QEvent.Type.MouseButtonRelease, step.points[-1][:2], paints)
     _wait(lambda: preview.is_up_to_date or bool(to_preview))
-    preview.close(_PATIENCE)
-    preview.painted.disconnect(told)  # what it holds is free then
+    preview.close(_MAX_WAIT_SECONDS)
+    preview.painted.disconnect(show)  # frees what it refers to
     controller.painted.disconnect(ask)
     canvas.close()
     shown.close()
@@ -105,7 +108,7 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
 
 
 def _send(canvas: Canvas, kind: QEvent.Type, at: tuple[float, float], paints: _Paints) -> float:
-    """Milliseconds from the event to the end of the painting that it led to."""
+    """Send an event; returns the milliseconds until what it changed has been painted."""
     place = QPointF(*canvas.viewport.to_view(*at))
     button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
     event = QMouseEvent(
@@ -125,7 +128,7 @@ def _document(controller: DocumentController) -> Document:
 
 
 def _idle(seconds: float) -> None:
-    """What the window does between two events of a hand: it sleeps in its event loop until there is something to do."""
+    """Wait in the event loop, as the window does between two events."""
     loop, alarm = QEventLoop(), QTimer()
     alarm.setTimerType(Qt.TimerType.PreciseTimer)
     alarm.setSingleShot(True)
@@ -135,7 +138,7 @@ def _idle(seconds: float) -> None:
 
 
 def _wait(condition: object) -> None:
-    until = time.perf_counter() + _PATIENCE
+    until = time.perf_counter() + _MAX_WAIT_SECONDS
     assert callable(condition)
     while not condition() and time.perf_counter() < until:
         _idle(0.02)

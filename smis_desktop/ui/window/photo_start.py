@@ -1,4 +1,4 @@
-"""A painting that begins as a photo: framed, found in the generator, read with the model's eyes, one layer a class."""
+"""Layout from a photo: the photo is framed, inverted and labelled by the model, and becomes one layer per class."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.dialogs.photo_search import FOUND_WELL, HARDLY_FOUND, PhotoInversionDialog
 from smis_desktop.workers.photo_inversion import PhotoLayout, photo_layout
 
-_TOLD_FOR = 20_000
-"""Milliseconds: two sentences, while one looks at what was found."""
+_MESSAGE_MS = 20_000
+"""Milliseconds: long enough to read two sentences."""
 
 
 class PhotoStart(QObject):
-    """`begun` brings the painting and what it is anchored to."""
+    """Asks for a photo and makes a layout of it."""
 
     begun = Signal(Document, Anchor)
+    """The layout, and the photo's latents as the anchor of its pictures."""
 
     def __init__(
         self,
@@ -35,17 +36,17 @@ class PhotoStart(QObject):
         model: Callable[[], tuple[Path, Palette, str] | None],
         window: QMainWindow,
     ) -> None:
-        """model: the file of the model that is open, its classes and its generator's name; None before there is one."""
+        """model: returns file, classes and generator's name of the open model; None before there is one."""
         super().__init__(window)
         self._dialogs, self._model, self._window = dialogs, model, window
 
     def ask(self) -> None:
-        """For a photo."""
+        """Ask for a photo."""
         words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
         self._dialogs.ask_to_open(self.tr("Layout from a photo"), words, self.begin)
 
     def begin(self, path: Path) -> None:
-        """With that photo."""
+        """Let the person frame that photo, then make a layout of it."""
         model = self._model()
         if model is None:
             self._dialogs.complain(self.tr("The model is still being opened; try again in a moment."))
@@ -62,16 +63,18 @@ class PhotoStart(QObject):
         framing.open()
 
     def search(self, square: np.ndarray, name: str, model_path: Path, palette: Palette) -> None:
-        """For the framed photo, uint8 [S, S, 3]."""
-        words = self.tr("About a minute. Then it can be repainted, class by class.")
-        dialog = PhotoInversionDialog(square, lambda tell: photo_layout(square, model_path, tell), words, self._window)
+        """Invert the framed photo, uint8 [S, S, 3], and emit `begun`."""
+        words = self.tr("This takes about a minute. Then you can repaint the photo class by class.")
+        dialog = PhotoInversionDialog(
+            square, lambda deliver: photo_layout(square, model_path, deliver), words, self._window
+        )
 
         def take(found: PhotoLayout) -> None:
             layout, ws = found.label_map, found.ws
             for array in (layout, ws):
                 array.setflags(write=False)
             self.begun.emit(layered(layout, palette), Anchor(layout, ws, name))
-            self._window.statusBar().showMessage(self._quality(found), _TOLD_FOR)
+            self._window.statusBar().showMessage(self._quality(found), _MESSAGE_MS)
 
         dialog.found.connect(take)
         dialog.failed.connect(self._dialogs.complain)
@@ -85,16 +88,16 @@ class PhotoStart(QObject):
         if found.perceptual < FOUND_WELL:
             return self.tr("Found well {figures}.").format(figures=figures)
         if found.perceptual < HARDLY_FOUND:
-            return self.tr("Found {figures}. Where the two differ, the layout fits the photo less.").format(
-                figures=figures
-            )
+            return self.tr(
+                "Found {figures}. Where picture and photo differ, the layout fits the photo less well."
+            ).format(figures=figures)
         return self.tr(
-            "Hardly found {figures}: the layout may fit little. Frame it better, or take another photo."
+            "Hardly found {figures}: the layout may not fit. Frame the photo better, or use another one."
         ).format(figures=figures)
 
 
 def layered(label_map: np.ndarray, palette: Palette) -> Document:
-    """uint8 [S, S] class ids → a document of one layer a class that occurs, in the palette's order from the bottom."""
+    """Return a document with one layer per class in a label map, uint8 [S, S]; the palette's first is at the bottom."""
     layers: list[Layer] = []
     for semantic_class in palette.classes:
         mask = label_map == semantic_class.class_id

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from smis_desktop.errors import UserError
-from smis_desktop.workers.picture_file import write_picture
+from smis_desktop.formats.image_file import write_picture
 
 
 def gradient() -> np.ndarray:
