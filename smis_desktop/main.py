@@ -12,27 +12,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
 from smis_desktop import __version__
-from smis_desktop.cli import (
-    bench,
-    desktop_entry,
-    evaluate,
-    fetch,
-    ground_truth,
-    import_generator,
-    models,
-    morph,
-    render,
-    sample,
-    segment,
-    train,
-)
+from smis_desktop.cli.command import Command, all_commands
 from smis_desktop.cli.console import Console
 from smis_desktop.diagnostics.log_file import kept_log
 from smis_desktop.errors import UserError
@@ -42,20 +29,6 @@ log = logging.getLogger(__name__)
 
 BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143
 
-_COMMANDS = {
-    "fetch": fetch,
-    "import-generator": import_generator,
-    "models": models,
-    "sample": sample,
-    "train": train,
-    "render": render,
-    "morph": morph,
-    "segment": segment,
-    "evaluate": evaluate,
-    "bench": bench,
-    "ground-truth": ground_truth,
-    "desktop-entry": desktop_entry,
-}
 _TOP_OPTIONS = ("-h", "--help", "--version")
 
 
@@ -98,14 +71,14 @@ def _paint_in_window(model: Path, recording: Path) -> object:
 
 
 def _run_command(words: Sequence[str]) -> int:
+    commands = {command.name: command for command in all_commands()}
     try:
-        arguments = _parser().parse_args(words)
+        arguments = _parser(commands.values()).parse_args(words)
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
-    if arguments.command == "bench":
-        arguments.paint_in_window = _paint_in_window  # commands know no window
+    arguments.paint_in_window = _paint_in_window  # commands know no window
     with _streams() as (out, err):
-        return _answer(arguments, Console(out, err, arguments.json))
+        return _answer(commands[arguments.command], arguments, Console(out, err, arguments.json))
 
 
 @contextmanager
@@ -118,11 +91,11 @@ def _streams() -> Iterator[tuple[TextIO, TextIO]]:
         yield nowhere, nowhere
 
 
-def _answer(arguments: argparse.Namespace, console: Console) -> int:
+def _answer(command: Command, arguments: argparse.Namespace, console: Console) -> int:
     try:
         with kept_log():
-            log.info("smis %s", arguments.command)
-            console.answer(_COMMANDS[arguments.command].run(arguments, console))
+            log.info("smis %s", command.name)
+            console.answer(command.run(arguments, console))
     except KeyboardInterrupt:
         console.close()
         print(f"smis: interrupted; {console.if_interrupted}.", file=sys.stderr)
@@ -133,13 +106,13 @@ def _answer(arguments: argparse.Namespace, console: Console) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells mistakes like every other bad input: in one sentence."""
+    """Reports a wrong call like every other bad input: as one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="smis",
         usage="smis [FILE] [--model FILE] [--layout FILE]\n       smis COMMAND … [--json]",
@@ -148,11 +121,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"SMIS Desktop {__version__}")
-    commands = parser.add_subparsers(prog="smis", dest="command", metavar="COMMAND", required=True)
-    for name, module in _COMMANDS.items():
-        command = commands.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
-        module.add_arguments(command)
-        command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    subparsers = parser.add_subparsers(prog="smis", dest="command", metavar="COMMAND", required=True)
+    for command in commands:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.help, allow_abbrev=False)
+        command.add_arguments(subparser)
+        subparser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return parser
 
 

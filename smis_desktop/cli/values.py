@@ -87,6 +87,14 @@ def add_size_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
+    """`--inversion-steps N`, None when not given."""
+    parser.add_argument(
+        "--inversion-steps", type=whole(1, 10_000), metavar="N",
+        help="steps of finding a photo's place in the generator (more: more alike, slower)",
+    )  # fmt: skip
+
+
 def picture_size(asked: int | None, generator: Generator) -> int:
     """The size asked for, or the generator's own. Raises UserError for more than it makes."""
     if asked is not None and asked > generator.img_resolution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 from collections.abc import Callable
@@ -15,6 +16,8 @@ import torch
 from PIL import Image
 
 from smis_desktop import main as cli
+from smis_desktop.cli.command import Command
+from smis_desktop.cli.console import Answer, Console
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.latents import seeded_z
@@ -67,6 +70,20 @@ def smis(capsys: pytest.CaptureFixture[str]) -> Smis:
         return Ended(code, *capsys.readouterr())
 
     return run
+
+
+RunCommand = Callable[[argparse.Namespace, Console], Answer]
+
+
+@pytest.fixture
+def toy_command(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunCommand], None]:
+    """Makes `smis toy` a command for this test, and the function that it is given what the command runs."""
+
+    def add(run: RunCommand) -> None:
+        toy = Command("toy", "play", order=1, add_arguments=lambda parser: None, run=run)
+        monkeypatch.setattr(cli, "all_commands", lambda: [toy])
+
+    return add
 
 
 @pytest.fixture(scope="session")

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from smis_desktop import __version__
 from smis_desktop import main as cli
+from smis_desktop.cli import commands
+from smis_desktop.cli.command import all_commands
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.errors import UserError
-from tests.cli.conftest import Ended, Smis
+from tests.cli.conftest import Ended, RunCommand, Smis
 
-COMMANDS = ["fetch", "models", "sample", "train", "render", "segment", "evaluate", "bench", "desktop-entry"]
+COMMANDS = [command.name for command in all_commands()]
 
 
 def test_help_names_every_command(smis: Smis) -> None:
     ended = smis("--help")
     assert (ended.code, ended.err) == (0, "")
-    assert all(f"    {name} " in ended.out for name in COMMANDS)
+    assert [name for name in COMMANDS if not re.search(rf"^    {name}\s", ended.out, re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -31,6 +35,34 @@ def test_every_command_has_help_and_json(smis: Smis, command: str) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"usage: smis {command} ")
     assert "--json" in ended.out
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/command-line.md"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_explained(page: str, command: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / page).read_text(encoding="utf-8")
+    assert re.search(rf"^(\| `)?smis {command}( |`)", text, re.MULTILINE), "in a table, or in a block of shell lines"
+
+
+def test_a_command_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smis: Smis) -> None:
+    (tmp_path / "toy.py").write_text(
+        "from smis_desktop.cli.command import Command\n"
+        "from smis_desktop.cli.console import Answer\n"
+        "def add_arguments(parser):\n"
+        "    parser.add_argument('--times', type=int, default=1)\n"
+        "def run(arguments, console):\n"
+        "    return Answer({'said': arguments.times * 'ho'}, 'played')\n"
+        "COMMAND = Command('toy', 'play a little', 45, add_arguments, run)\n"
+    )
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    try:
+        help_text = smis("--help").out
+        assert help_text.index("    sample ") < help_text.index("    toy             play a little")
+        assert help_text.index("    toy ") < help_text.index("    train ")
+        assert smis("toy", "--times", 3, "--json").facts["said"] == "hohoho"
+    finally:
+        sys.modules.pop(f"{commands.__name__}.toy", None)
 
 
 def test_version(smis: Smis) -> None:
@@ -79,31 +111,33 @@ def test_no_command_opens_the_window_with_its_options(monkeypatch: pytest.Monkey
     assert opened == [words]
 
 
-def test_a_fault_of_the_program_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_arguments: object) -> None:
+def test_a_fault_of_the_program_passes_through_as_it_is(toy_command: Callable[[RunCommand], None]) -> None:
+    def fail(*_arguments: object) -> Answer:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("smis_desktop.cli.models.run", fail)
+    toy_command(fail)
     with pytest.raises(ZeroDivisionError):
-        cli.main(["models"])
+        cli.main(["toy"])
 
 
-def test_ctrl_c_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch, smis: Smis) -> None:
-    def interrupted(*_arguments: object) -> None:
+def test_ctrl_c_is_one_line_and_130(toy_command: Callable[[RunCommand], None], smis: Smis) -> None:
+    def interrupted(*_arguments: object) -> Answer:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("smis_desktop.cli.models.run", interrupted)
-    ended = smis("models")
+    toy_command(interrupted)
+    ended = smis("toy")
     assert ended.code == 130
     assert ended.out == ""
     assert ended.err == "smis: interrupted; files that were not finished are not kept.\n"
 
 
-def test_names_that_the_terminal_cannot_show_do_not_stop_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_the_terminal_cannot_show_do_not_stop_an_answer(
+    monkeypatch: pytest.MonkeyPatch, toy_command: Callable[[RunCommand], None]
+) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    monkeypatch.setattr("smis_desktop.cli.models.run", lambda *_: Answer({}, "Zoë \udcff 64²"))
-    assert cli.main(["models"]) == 0
+    toy_command(lambda *_: Answer({}, "Zoë \udcff 64²"))
+    assert cli.main(["toy"]) == 0
     sys.stdout.flush()
     assert raw.getvalue() == b"Zo\\xeb \\udcff 64\\xb2\n"
 

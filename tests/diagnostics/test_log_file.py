@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import queue
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from smis_desktop import main as cli
+from smis_desktop.cli.console import Answer
 from smis_desktop.diagnostics.log_file import kept_log, last_lines, log_path
 from smis_desktop.errors import UserError
 from smis_desktop.workers.process import Inbox, Send, WorkEnded, WorkerProcess
+from tests.cli.conftest import RunCommand, toy_command
+
+__all__ = ["toy_command"]
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +39,13 @@ def test_a_command_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""  # passing information is for the file alone
 
 
-def test_a_fault_of_a_command_is_in_the_log_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_arguments: object) -> None:
+def test_a_fault_of_a_command_is_in_the_log_with_its_traceback(toy_command: Callable[[RunCommand], None]) -> None:
+    def fail(*_arguments: object) -> Answer:
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr("smis_desktop.cli.models.run", fail)
+    toy_command(fail)
     with pytest.raises(ZeroDivisionError):
-        cli.main(["models"])
+        cli.main(["toy"])
     assert last_lines(1) == ["ZeroDivisionError: of all things"]
     assert "Traceback (most recent call last):" in last_lines(20)
 

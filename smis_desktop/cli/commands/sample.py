@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console, counted
 from smis_desktop.cli.files import check_folder, make_folder
 from smis_desktop.cli.opening import add_generator_argument, open_generator
@@ -15,8 +16,6 @@ from smis_desktop.errors import UserError
 if TYPE_CHECKING:
     from smis_desktop.formats.generated_pictures import GeneratedPictures
     from smis_desktop.generators.protocol import Generator
-
-HELP = "make pictures from seeds, to look at or to label"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,3 +78,12 @@ def _listed_so_far(out: Path, generator: Generator) -> GeneratedPictures:
     if found.weights_sha256 != generator.weights_sha256:
         raise UserError(f"{out} holds pictures of another generator ({found.generator}); choose another folder.")
     return found
+
+
+COMMAND = Command(
+    "sample",
+    "make pictures from seeds, to look at or to label",
+    order=40,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.cli.files import read_layouts
 from smis_desktop.cli.opening import add_model_argument, open_model, open_synthesizer
@@ -19,8 +20,6 @@ from smis_desktop.cli.values import (
 )
 from smis_desktop.document.style import FIRST_SEED, Style
 from smis_desktop.errors import UserError
-
-HELP = "make a film in which pictures change into each other"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,3 +89,12 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "layouts": [str(layout.path) for layout in layouts],
     }
     return Answer(facts, str(arguments.out))
+
+
+COMMAND = Command(
+    "morph",
+    "make a film in which pictures change into each other",
+    order=70,
+    add_arguments=add_arguments,
+    run=run,
+)

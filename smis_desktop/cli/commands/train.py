@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console, counted
 from smis_desktop.cli.files import check_file
 from smis_desktop.cli.opening import add_generator_argument, open_generator, open_perceptual
-from smis_desktop.cli.segment import add_inversion_argument
-from smis_desktop.cli.values import between, seed, whole
+from smis_desktop.cli.values import add_inversion_argument, between, seed, whole
 from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from smis_desktop.training.distributed import ProcessGroup
     from smis_desktop.training.perceptual import PerceptualDistance
     from smis_desktop.training.training import TrainingSettings
-
-HELP = "learn a personal model from one to a few labelled photos"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -238,3 +236,12 @@ def _samples_in(
     samples = rounds * settings.round_size
     console.note(f"About {arguments.minutes:g} minutes are enough for {samples:,} samples.")
     return samples
+
+
+COMMAND = Command(
+    "train",
+    "learn a personal model from one to a few labelled photos",
+    order=50,
+    add_arguments=add_arguments,
+    run=run,
+)

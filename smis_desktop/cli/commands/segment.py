@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.cli.files import check_folder, given_files, make_folder
 from smis_desktop.cli.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
-from smis_desktop.cli.values import whole
+from smis_desktop.cli.values import add_inversion_argument
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import PHOTO_SUFFIXES
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from smis_desktop.training.inversion import InversionProgress, InversionResult
     from smis_desktop.training.perceptual import PerceptualDistance
 
-HELP = "find a personal model's classes in pictures (each is inverted first, which takes about a minute)"
 
 _LARGEST = 4096
 
@@ -31,14 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the layouts (index PNG)")
     add_inversion_argument(parser)
-
-
-def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
-    """`--inversion-steps N`, None when not given."""
-    parser.add_argument(
-        "--inversion-steps", type=whole(1, 10_000), metavar="N",
-        help="steps of finding a photo's place in the generator (more: more alike, slower)",
-    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
@@ -119,3 +111,12 @@ def _invert(
     settings = InversionSettings() if steps is None else InversionSettings(steps=steps)
     console.progress(words, 0.0)
     return invert(generator, perceptual, picture, settings, told)
+
+
+COMMAND = Command(
+    "segment",
+    "find a personal model's classes in pictures (each is inverted first, which takes about a minute)",
+    order=80,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.errors import UserError
 from smis_desktop.resources import MODEL_SUFFIX, models_folder
 
 if TYPE_CHECKING:
     from smis_desktop.personal_model.library import ModelLibrary
-
-HELP = "list the installed generators and the personal models; rename, copy, describe, import or export one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,3 +124,12 @@ def _model_lines(model: dict[str, Any]) -> list[str]:
         f"    classes: {classes}",
         *([f"    note: {model['note']}"] if model["note"] else []),
     ]
+
+
+COMMAND = Command(
+    "models",
+    "list the installed generators and the personal models; rename, copy, describe, import or export one",
+    order=30,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console, counted
 from smis_desktop.cli.files import check_folder, make_folder, read_layouts
 from smis_desktop.cli.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import Synthesizer
     from smis_desktop.training.perceptual import PerceptualDistance
 
-HELP = "measure how well a personal model obeys layouts, and how real its pictures look"
 
 JUDGE = (
     "The judge is the model's own segmentation of its pictures: it shares the model's mistakes, and refinement "
@@ -271,3 +271,12 @@ def _table(facts: dict[str, Any]) -> str:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+COMMAND = Command(
+    "evaluate",
+    "measure how well a personal model obeys layouts, and how real its pictures look",
+    order=90,
+    add_arguments=add_arguments,
+    run=run,
+)
