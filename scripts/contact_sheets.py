@@ -30,12 +30,12 @@ from smis_desktop.document.style import FIRST_SEED, Style  # noqa: E402
 from smis_desktop.formats.contact_sheet import contact_sheet  # noqa: E402
 from smis_desktop.formats.image_file import write_picture  # noqa: E402
 from smis_desktop.formats.shots_folder import read_layout  # noqa: E402
-from smis_desktop.generators.latents import seeded_z  # noqa: E402
+from smis_desktop.generators.generator import seeded_z  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.inference.backend_selection import open_chosen_backend  # noqa: E402
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer  # noqa: E402
 from smis_desktop.landscapes.rendering import class_map  # noqa: E402
-from smis_desktop.personal_model.model_file import read_personal_model  # noqa: E402
+from smis_desktop.personal_model.model import read_personal_model  # noqa: E402
 from smis_desktop.resources import default_model_path, example_layout_path  # noqa: E402
 from smis_desktop.workers.preview_thread import STEPS_AT_REST  # noqa: E402
 

@@ -60,8 +60,7 @@ def main() -> None:
 def _faces(count: int) -> Iterator[np.ndarray]:
     import torch
 
-    from smis_desktop.generators.pixels import to_rgb8
-    from smis_desktop.generators.protocol import latents_of_seed
+    from smis_desktop.generators.generator import latents_of_seed, to_rgb8
     from smis_desktop.generators.store import open_generator
 
     generator = open_generator("faces")

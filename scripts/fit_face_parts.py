@@ -14,11 +14,15 @@ sys.path.insert(0, str(CHECKOUT))
 
 from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
-from smis_desktop.generators.part_prior import write_parts  # noqa: E402
-from smis_desktop.generators.store import open_generator  # noqa: E402
-from smis_desktop.personal_model.label_transfer import LatentShot  # noqa: E402
-from smis_desktop.personal_model.model import layout_channels  # noqa: E402
-from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
+from smis_desktop.generators.store import (  # noqa: E402
+    open_generator,
+    write_part_prior,
+)
+from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
+from smis_desktop.personal_model.label_transfer import (  # noqa: E402
+    LatentShot,
+    learn_probe,
+)
 from smis_desktop.resources import models_folder, resources_folder  # noqa: E402
 from smis_desktop.training.shots import latents_of_seed  # noqa: E402
 
@@ -36,7 +40,7 @@ def main() -> None:
         shots.append(LatentShot(shot.name, latents_of_seed(generator, made.seed, made.truncation), channels))
     probe = learn_probe(generator, shots, folder.palette.num_classes)
     path = models_folder() / "faces-parts.safetensors"
-    write_parts(path, generator.weights_sha256, probe.rows, [c.name for c in folder.palette.classes])
+    write_part_prior(path, generator.weights_sha256, probe.rows, [c.name for c in folder.palette.classes])
     print(f"{path}: {folder.palette.num_classes} parts, {path.stat().st_size:,} bytes")
 
 

@@ -42,12 +42,12 @@ from smis_desktop.formats.project import Project, write_project
 from smis_desktop.formats.recipe_png import write_recipe_png
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.formats.shots_folder import read_shots
-from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.generator import to_rgb8
 from smis_desktop.generators.store import install_generator, open_generator
 from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.library import ModelLibrary
-from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.resources import example_layout_path
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import LayoutConsistencyProgress
@@ -73,7 +73,7 @@ from tests.golden.subjects import (
     shots,
 )
 from tests.golden.trained import SETTINGS, TRAIN_OPTIONS, trained
-from tests.small_generator import known_parts_of, small_generator
+from tests.small_generator import part_prior_of, small_generator
 from tests.small_stylegan2 import small_stylegan2
 from tests.workers.paint_by_palette import FACE, PaintByPalette
 
@@ -126,7 +126,7 @@ class Golden:
         for file, (generator_name, kind, settings) in of.items():
             generator = open_generator(generator_name)
             if file == "informed":
-                generator.known_parts = known_parts_of(generator)  # type: ignore[arg-type]
+                generator.part_prior = part_prior_of(generator)  # type: ignore[arg-type]
             with tempfile.TemporaryDirectory() as stages:
                 model = trained(generator, f"{file} ü", settings, TrainingFolder(Path(stages) / "t"), kind)
             path = library.folder / f"{file}.smismodel"

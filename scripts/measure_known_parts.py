@@ -22,11 +22,10 @@ from scripts.measure_scribbles import Face, faces  # noqa: E402
 from smis_desktop.document.palette import Palette  # noqa: E402
 from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
-from smis_desktop.generators.store import AnyGenerator, open_generator  # noqa: E402
-from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot  # noqa: E402
-from smis_desktop.personal_model.model import layout_channels  # noqa: E402
-from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
-from smis_desktop.personal_model.representative_vectors import learn_vectors  # noqa: E402
+from smis_desktop.generators.generator import Generator  # noqa: E402
+from smis_desktop.generators.store import open_generator  # noqa: E402
+from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_probe, learn_vectors  # noqa: E402
 from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
 from smis_desktop.training.inversion import latent_pair, training_latents  # noqa: E402
 from smis_desktop.training.label_alignment import aligned_to_ws  # noqa: E402
@@ -72,7 +71,7 @@ def main() -> None:
         for label, shots in (("all", everything), *views.items()):
             matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
             for number, (_, judging) in enumerate(halves):
-                generator.known_parts = know[number]
+                generator.part_prior = know[number]
                 probe = learn_probe(generator, shots, folder.palette.num_classes, has_prior)
                 matrix += judged(probe, judging, ten, merged)
             row(label, has_prior, matrix)
@@ -81,7 +80,7 @@ def main() -> None:
         for has_prior in (False, True):
             matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
             for number, (_, judging) in enumerate(halves):
-                generator.known_parts = know[number]
+                generator.part_prior = know[number]
                 for shot in judging:
                     rule = learned(generator, shot, what, ten, has_prior)
                     others = [face for face in judging if face is not shot]
@@ -89,7 +88,7 @@ def main() -> None:
             row(what, has_prior, matrix)
 
 
-def learned(generator: AnyGenerator, face: Face, what: str, palette: Palette, has_prior: bool) -> LabelTransfer:
+def learned(generator: Generator, face: Face, what: str, palette: Palette, has_prior: bool) -> LabelTransfer:
     """From one face's labels of that kind."""
     classes = palette.num_classes
     if what == "areas":

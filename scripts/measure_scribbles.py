@@ -26,12 +26,16 @@ from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
 from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou  # noqa: E402
 from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
-from smis_desktop.generators.protocol import Generator  # noqa: E402
+from smis_desktop.generators.generator import Generator  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
-from smis_desktop.personal_model.label_transfer import LatentShot, cosine_scores  # noqa: E402
-from smis_desktop.personal_model.model import layout_channels  # noqa: E402
-from smis_desktop.personal_model.probe import learn_probe  # noqa: E402
-from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, learn_vectors  # noqa: E402
+from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
+from smis_desktop.personal_model.label_transfer import (  # noqa: E402
+    LatentShot,
+    RepresentativeVectors,
+    cosine_scores,
+    learn_probe,
+    learn_vectors,
+)
 from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
 from smis_desktop.resources import resources_folder  # noqa: E402
 from smis_desktop.training.shots import latents_of_seed  # noqa: E402

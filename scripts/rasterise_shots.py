@@ -120,7 +120,7 @@ def _between(a: np.ndarray, b: np.ndarray, start: float, end: float, t: float) -
 def _write_pictures(folder: Path) -> None:
     import torch
 
-    from smis_desktop.generators.latents import seeded_z
+    from smis_desktop.generators.generator import seeded_z
     from smis_desktop.generators.store import open_generator
 
     generated = read_generated_pictures(folder)

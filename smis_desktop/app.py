@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING
 from smis_desktop import __version__
 from smis_desktop.diagnostics.crash_marks import marked_as_running, take_crashes
 from smis_desktop.diagnostics.log_file import kept_log
-from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import write_picture
 from smis_desktop.formats.shots_folder import read_layout
@@ -30,11 +28,8 @@ from smis_desktop.workers.preview_thread import STEPS_AT_REST
 from smis_desktop.workers.renderer import OpenRenderer, Renderer
 
 if TYPE_CHECKING:
-    import torch
-
-    from smis_desktop.generators.protocol import Generator
-    from smis_desktop.inference.cpu_fallback_backend import CpuFallbackBackend
-    from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Synthesizer
+    from smis_desktop.generators.generator import Generator
+    from smis_desktop.inference.backends import CpuFallbackBackend
     from smis_desktop.ui.window.painting_benchmark import PaintingTimes
 
 log = logging.getLogger(__name__)
@@ -73,7 +68,7 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         import torch
 
         from smis_desktop.inference.synthesizer import Synthesizer
-        from smis_desktop.personal_model.model_file import read_personal_model
+        from smis_desktop.personal_model.model import read_personal_model
 
         # Of more than two cores one is left to the hand that paints; of two the system shares better than we could.
         cores = os.cpu_count() or 1
@@ -81,32 +76,13 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         torch.set_num_threads(threads)
         progress("Opening the personal model", -1.0)  # also a place to stop at, for a window that is closed already
         model = read_personal_model(model_path)
-        generator, pictures = _open_generator(model.generator_name, threads, progress)
+        generator, backend = _open_generator(model.generator_name, threads, progress)
         for network in (model.encoder, model.vectors, model.probe):
             if network is not None:
                 network.to(generator.device)
-        processor = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
-        return _SynthesizerRenderer(
-            model.name,
-            model.palette,
-            generator.img_resolution,
-            generator.name,
-            Synthesizer(generator, model, pictures),
-            pictures,
-            processor,
-            _card_name(generator.device) or processor,
-        )
+        return Synthesizer(generator, model, backend)
 
     return opened
-
-
-def _card_name(device: torch.device) -> str:
-    """Empty for the processor."""
-    import torch
-
-    if device.type == "cpu":
-        return ""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
 
 
 _open_now: dict[tuple[str, str, str], tuple[Generator, CpuFallbackBackend]] = {}
@@ -119,19 +95,19 @@ def _open_generator(
 ) -> tuple[Generator, CpuFallbackBackend]:
     from smis_desktop.generators.device import best_device
     from smis_desktop.generators.store import installed_generators, open_generator
-    from smis_desktop.inference.backend_selection import asked_backend, open_chosen_backend
+    from smis_desktop.inference.backend_selection import open_chosen_backend, requested_backend
 
-    asked = asked_backend()
+    requested = requested_backend()
     weights = next((found.weights_sha256 for found in installed_generators() if found.name == name), "")
-    if (name, weights, asked) not in _open_now:
+    if (name, weights, requested) not in _open_now:
         progress("Opening the generator", -1.0)
         generator = open_generator(name, progress)
         generator.to(best_device())
-        pictures = open_chosen_backend(generator, threads, progress)
+        backend = open_chosen_backend(generator, threads, progress)
         _open_now.clear()
         weights = generator.weights_sha256  # what was missing has been fetched
-        _open_now[name, weights, asked] = generator, pictures
-    return _open_now[name, weights, asked]
+        _open_now[name, weights, requested] = generator, backend
+    return _open_now[name, weights, requested]
 
 
 def measure_painting(model: Path, recording: Path) -> PaintingTimes:
@@ -146,26 +122,6 @@ def measure_painting(model: Path, recording: Path) -> PaintingTimes:
     times = painting_times.measure_painting(open_renderer(model), recording)
     application.processEvents()
     return times
-
-
-@dataclass(frozen=True, eq=False)
-class _SynthesizerRenderer:
-    name: str
-    palette: Palette
-    full_size: int
-    generator_name: str
-    synthesizer: Synthesizer
-    pictures: CpuFallbackBackend
-    processor: str
-    first_device: str
-
-    @property
-    def device(self) -> str:
-        where = self.processor if self.pictures.is_on_processor else self.first_device
-        return f"{where}, {self.pictures.name}"
-
-    def render(self, request: PictureRequest) -> PictureResult:
-        return self.synthesizer.render(request)
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _MOST_WORKERS = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from smis_desktop.generators.latents import LatentStatistics, seeded_z
+from smis_desktop.generators.generator import LatentStatistics, seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 
 
@@ -36,8 +36,8 @@ def small_generator(
     return generator.eval().requires_grad_(False)
 
 
-def known_parts_of(generator: MobileStyleGAN, parts: int = 3) -> dict[int, torch.Tensor]:
-    """As if somebody had told it the parts of its pictures: rows of `Generator.known_parts`."""
+def part_prior_of(generator: MobileStyleGAN, parts: int = 3) -> dict[int, torch.Tensor]:
+    """As if somebody had told it the parts of its pictures: rows of `Generator.part_prior`."""
     random = torch.Generator().manual_seed(2)
     features = generator.label_features(generator.broadcast(generator.w_avg[None]))
     return {r: torch.randn(parts, maps.shape[1], generator=random) for r, maps in features.items()}

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from smis_desktop.document.palette import Palette, SemanticClass
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.label_transfer import TrainingShot, TransferKind
 from smis_desktop.personal_model.model import PersonalModel

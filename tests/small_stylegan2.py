@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.latents import LatentStatistics, seeded_z
+from smis_desktop.generators.generator import LatentStatistics, seeded_z
 from smis_desktop.generators.stylegan2 import StyleGAN2
 
 
@@ -30,7 +30,7 @@ def small_stylegan2(
         generator.centre = generator.w_avg.clone()
         if clamp is not None:
             generator.limit.fill_(clamp)
-    return generator.eval().requires_grad_(False).settled()
+    return generator.eval().requires_grad_(False).finalize()
 
 
 def some_ws(generator: StyleGAN2, seed: int = 0, count: int = 1) -> Tensor:

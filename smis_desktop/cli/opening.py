@@ -11,7 +11,7 @@ from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.resources import default_model_path
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.store import AnyGenerator
+    from smis_desktop.generators.generator import Generator
     from smis_desktop.inference.synthesizer import Synthesizer
     from smis_desktop.personal_model.model import PersonalModel
     from smis_desktop.training.perceptual import PerceptualDistance
@@ -38,7 +38,7 @@ def add_generator_argument(parser: argparse.ArgumentParser) -> None:
 def open_model(path: Path) -> PersonalModel:
     """Read a personal model, ready for the device that generators are opened on. Raises UserError; writes nothing."""
     from smis_desktop.generators.device import best_device
-    from smis_desktop.personal_model.model_file import read_personal_model
+    from smis_desktop.personal_model.model import read_personal_model
 
     model = read_personal_model(path)
     for network in (model.encoder, model.vectors, model.probe):
@@ -47,7 +47,7 @@ def open_model(path: Path) -> PersonalModel:
     return model
 
 
-def open_generator(name: str, console: Console) -> AnyGenerator:
+def open_generator(name: str, console: Console) -> Generator:
     """Open an installed generator; the default one is fetched on first need. Raises UserError."""
     from smis_desktop.generators import store as generator_store
     from smis_desktop.generators.device import best_device

@@ -11,7 +11,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
 
 MAX_SEEDS = 10_000
 

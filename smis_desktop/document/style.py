@@ -13,6 +13,9 @@ import numpy as np
 FIRST_SEED = 4
 """The style that a newcomer sees first: daylight and natural skin; seed 0 happens to be a magenta one."""
 
+DRAFT_SIZE = 256
+"""Side of drafts in pixels."""
+
 VARIETY = 0.4
 """By default: pictures as real as the generator's own for little obedience, most of which refinement takes back
 (docs/measurements.md)."""

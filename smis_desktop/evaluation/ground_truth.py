@@ -19,14 +19,14 @@ from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.metrics import confusion_matrix, mean_iou, pixel_accuracy
-from smis_desktop.generators.frozen_layers import freeze
-from smis_desktop.generators.latents import seeded_z
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed, seeded_z
+from smis_desktop.generators.layers import freeze
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.landscapes.rendering import class_map, render
 from smis_desktop.landscapes.shapes import PALETTE
+from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.personal_model.label_transfer import TrainingShot, TransferKind
-from smis_desktop.personal_model.model import PersonalModel, layout_channels
+from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.training.events import EncoderProgress, LayoutConsistencyProgress, TrainingEvent
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.training import TrainingSettings, train

@@ -13,11 +13,15 @@ from torch import Tensor
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.evaluation.ground_truth import ExactPicture, compared
 from smis_desktop.evaluation.metrics import class_iou, mean_iou, pixel_accuracy
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.landscapes.shapes import PALETTE
-from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, TransferKind
-from smis_desktop.personal_model.probe import learn_probe
-from smis_desktop.personal_model.representative_vectors import learn_vectors
+from smis_desktop.personal_model.label_transfer import (
+    LabelTransfer,
+    LatentShot,
+    TransferKind,
+    learn_probe,
+    learn_vectors,
+)
 
 TOP_K, THRESHOLDS = (1, 3, 10), (0.5, 0.8, 0.9)
 _STROKE = 10
@@ -101,4 +105,4 @@ def scribbled(labels: Tensor) -> Tensor:
 
 def _labelled(generator: Generator, rule: LabelTransfer, pictures: Sequence[ExactPicture]) -> list[Tensor]:
     with torch.inference_mode():
-        return [rule.label(rule.read(generator, picture.ws[None]))[0].cpu() for picture in pictures]
+        return [rule.label(generator.label_features(picture.ws[None]))[0].cpu() for picture in pictures]

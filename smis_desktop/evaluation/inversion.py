@@ -20,8 +20,7 @@ from smis_desktop.document.geometry import middle_square
 from smis_desktop.evaluation.timing import figures
 from smis_desktop.formats.contact_sheet import contact_sheet
 from smis_desktop.formats.image_file import PHOTO_SUFFIXES, read_picture
-from smis_desktop.generators.pixels import from_rgb8
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import render_ws
 from smis_desktop.training.inversion import Inversion, InversionSettings
 from smis_desktop.training.perceptual import PerceptualDistance

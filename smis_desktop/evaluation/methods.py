@@ -20,10 +20,9 @@ from smis_desktop.document.style import Style
 from smis_desktop.evaluation.metrics import confusion_matrix, mean_iou, picture_features
 from smis_desktop.formats.contact_sheet import contact_sheet
 from smis_desktop.formats.image_file import write_picture
-from smis_desktop.generators.pixels import from_rgb8
-from smis_desktop.generators.protocol import latents_of_seed
+from smis_desktop.generators.generator import from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer
-from smis_desktop.personal_model.model import layout_channels
+from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.training.perceptual import PerceptualDistance
 
 SHOWN = 12

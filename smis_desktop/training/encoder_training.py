@@ -8,10 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.device import Precision, autocast_to, in_float32
-from smis_desktop.generators.latents import LatentStatistics
-from smis_desktop.personal_model.encoder import LayoutEncoder
-from smis_desktop.personal_model.label_transfer import square_shares
+from smis_desktop.generators.generator import LatentStatistics
+from smis_desktop.generators.layers import Precision, autocast_to, in_float32
+from smis_desktop.personal_model.encoder import LayoutEncoder, class_fractions
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.layout_augmentation import dropped_classes, grid_dropout
 from smis_desktop.training.sample_pool import SamplePool, draws
@@ -64,9 +63,9 @@ class LatentObjective:
         device = encoder.w_avg.device
         num_classes = encoder.shape.num_classes
         classes = dropped_classes(self._batch_size, num_classes, random)
-        squares = grid_dropout(self._batch_size, encoder.squares, random)
+        squares = grid_dropout(self._batch_size, encoder.grid_side, random)
         own = self._ranks.share(self._batch_size)
-        shares = square_shares(pool.labels[chosen[own]].to(device), num_classes, encoder.squares)
+        shares = class_fractions(pool.labels[chosen[own]].to(device), num_classes, encoder.grid_side)
         gone = classes[own, 1:, None, None] | squares[own, None]
         structural, fine = encoder.coordinates(shares.masked_fill(gone.to(device), 0.0))
         with in_float32(structural):

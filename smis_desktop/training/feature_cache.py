@@ -21,7 +21,7 @@ from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
     from smis_desktop.training.training import TrainingSettings
 
 log = logging.getLogger(__name__)

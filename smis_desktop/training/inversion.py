@@ -23,8 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.generators.pixels import from_rgb8
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator, from_rgb8
 from smis_desktop.training.perceptual import PerceptualDistance
 
 _WAY = 0.25

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.personal_model.scribbles import are_scribbles
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.sample_pool import FeatureStore, SamplePool
@@ -54,7 +54,7 @@ class InversionInit:
         A generator without known parts has no starts to offer."""
         self._generator, self._pictures, self._kept, self._ranks = generator, pictures, kept, ranks
         self._seed, self._round_size, self._count, self._on_pictures = seed, round_size, count, on_pictures
-        rows = {r: found.to(generator.device) for r, found in generator.known_parts.items()}
+        rows = {r: found.to(generator.device) for r, found in generator.part_prior.items()}
         self._num_parts = max((len(found) for found in rows.values()), default=0)
         self._parts = LinearProbe(rows, torch.zeros(self._num_parts, device=generator.device))
         self._pool: SamplePool | None = None
@@ -96,7 +96,7 @@ class InversionInit:
     @torch.no_grad()
     def _seen_in(self, ws: Tensor) -> Tensor:
         ws = ws[None].to(self._generator.device)
-        return self._parts.label(self._parts.read(self._generator, ws)).cpu()
+        return self._parts.label(self._generator.label_features(ws)).cpu()
 
 
 def has_spatial_labels(label_kind: LabelKind, layouts: Sequence[Tensor]) -> bool:

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.pixels import to_rgb8
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator, to_rgb8
 
 _SIDE = 256
 _BLUR = 1.5

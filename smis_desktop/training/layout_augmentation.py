@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
-from smis_desktop.personal_model.label_transfer import one_hot
+from smis_desktop.personal_model.encoder import one_hot
 
 _FORGET_SAMPLE, _FORGET_CLASS = 0.4, 0.2
 """Share of samples in which classes are forgotten, and each class's chance there."""

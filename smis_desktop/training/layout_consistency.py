@@ -16,12 +16,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
-from smis_desktop.generators.device import autocast_to, in_float32, precision_here
-from smis_desktop.generators.protocol import Generator
-from smis_desktop.personal_model.encoder import LayoutEncoder
-from smis_desktop.personal_model.feature_colors import ClassColors, ColorReader
-from smis_desktop.personal_model.label_transfer import one_hot
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.generators.generator import Generator
+from smis_desktop.generators.layers import autocast_to, current_precision, in_float32
+from smis_desktop.personal_model.class_statistics import ClassColors, ColorReader
+from smis_desktop.personal_model.encoder import LayoutEncoder, one_hot
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.layout_augmentation import coarsened, drop_classes, moved
 from smis_desktop.training.sample_pool import SamplePool
@@ -83,7 +82,7 @@ class LayoutConsistencyObjective:
         `asked` [N, r, r], their colours against those before."""
         with torch.no_grad():
             ws_before = self._before(asked_for).float()
-        precision, size = precision_here(ws.device), num_parallel_pictures(ws.device)
+        precision, size = current_precision(ws.device), num_parallel_pictures(ws.device)
 
         def judged(some: slice) -> tuple[Tensor, Tensor]:
             """What is wrong with them, and its gradient in their `ws`."""
@@ -104,9 +103,9 @@ class LayoutConsistencyObjective:
         return found
 
     def _seen(self, ws: Tensor) -> tuple[Tensor, ClassColors]:
-        features = self._probe.read(self._generator, ws)
+        features = self._generator.label_features(ws)
         with in_float32(ws):
-            return self._reader.seen({side: found.float() for side, found in features.items()})
+            return self._reader.scores_and_colors({side: found.float() for side, found in features.items()})
 
     def _class_weights(self, pool: SamplePool, num_classes: int) -> Tensor:
         if self._weighed_samples != len(pool):  # counting all pixels of a pool takes as long as a sample's gradients

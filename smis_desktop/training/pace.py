@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
-from smis_desktop.generators.pixels import to_rgb8
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb8
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.encoder_training import EncoderTraining, LatentObjective
 from smis_desktop.training.inversion import Inversion, InversionSettings

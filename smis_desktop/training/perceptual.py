@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis_desktop.generators.checkpoints.containers import read_container
-from smis_desktop.generators.frozen_layers import freeze
+from smis_desktop.generators.layers import freeze
 from smis_desktop.storage.data_folder import network_file
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.pixels import to_rgb8
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator, to_rgb8
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.training.distributed import ProcessGroup
 from smis_desktop.training.events import InvertingShots, OnEvent, ShotInverted

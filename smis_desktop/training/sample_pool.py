@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from smis_desktop.generators.feature_basis import FeatureBasis, feature_basis
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
-from smis_desktop.personal_model.label_transfer import LabelTransfer
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LinearProbe
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.threaded_runner import ThreadedRunner
 
@@ -69,7 +68,9 @@ class SamplePool:
         self._kept = kept if ranks.count == 1 and isinstance(transfer, LinearProbe) else None
         self._kept_basis = False
         self._basis = self._own_basis() if isinstance(transfer, LinearProbe) else None
-        self._reading = transfer.through(self._basis) if isinstance(transfer, LinearProbe) and self._basis else transfer
+        self._reading = (
+            transfer.in_basis(self._basis) if isinstance(transfer, LinearProbe) and self._basis else transfer
+        )
         r = generator.feature_resolution
         self._num_classes = num_classes
         self._label_dtype = torch.int8 if num_classes < 128 else torch.int16
@@ -98,7 +99,7 @@ class SamplePool:
         features: list[dict[str, Tensor]] = [{}] * len(each)
         if known is not None:
             features = [{r: found[i : i + 1] for r, found in known.items()} for i in range(len(each))]
-        with ThreadedRunner(self._pictures.lanes) as lanes:
+        with ThreadedRunner(self._pictures.num_streams) as lanes:
             made = lanes.each([partial(self._sample, *one) for one in zip(each, features, strict=True)])
         if self._kept is not None and known is None:
             self._kept.write(name, {r: torch.cat([sample.features[r] for sample in made]) for r in made[0].features})
@@ -112,7 +113,7 @@ class SamplePool:
         if known:
             features = {int(r): found.to(w.device) for r, found in known.items()}
         elif self._basis is not None:
-            features = self._pictures.reduced_label_features(self._generator.broadcast(w), self._basis)
+            features = self._pictures.projected_label_features(self._generator.broadcast(w), self._basis)
         else:
             features = self._pictures.label_features(self._generator.broadcast(w))
         numbers = {r: found.float() for r, found in features.items()}
@@ -125,7 +126,7 @@ class SamplePool:
         # Numbers along axes mean nothing along others: without the basis that they were made in, rounds are made again.
         self._kept_basis = known is not None
         if known is not None:
-            return FeatureBasis.of_state(known, self._generator.device)
+            return FeatureBasis.from_state(known, self._generator.device)
         basis = feature_basis(self._generator)
         if self._kept is not None:
             self._kept.write("basis", basis.state())

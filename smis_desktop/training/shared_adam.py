@@ -14,7 +14,7 @@ from typing import Generic
 import torch
 from torch import Tensor, nn
 
-from smis_desktop.generators.frozen_layers import Network, freeze
+from smis_desktop.generators.layers import Network, freeze
 from smis_desktop.training.distributed import ProcessGroup
 from smis_desktop.training.shared_rows import common_row, own_row
 

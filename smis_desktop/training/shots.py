@@ -12,10 +12,9 @@ from torch.nn import functional as F
 from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
 from smis_desktop.formats.generated_pictures import GeneratedPicture, read_generated_pictures
 from smis_desktop.formats.shots_folder import ShotsFolder
-from smis_desktop.generators.pixels import from_rgb8
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_seed
+from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.personal_model.label_transfer import TrainingShot
-from smis_desktop.personal_model.model import layout_channels
 from smis_desktop.training.inversion import latent_pair
 from smis_desktop.training.inversion_init import has_spatial_labels
 from smis_desktop.training.workspace import is_found_by_label, kept_latents
@@ -73,7 +72,7 @@ def training_shots(
     side = generator.feature_resolution
     layouts = [layout_channels(shot.label_map, folder.palette, label_kind, side) for shot in folder.shots]
     labelled = [layout for layout in layouts if bool((layout != UNKNOWN_CHANNEL).any())]
-    is_helped = bool(generator.known_parts) and bool(labelled) and has_spatial_labels(label_kind, labelled)
+    is_helped = bool(generator.part_prior) and bool(labelled) and has_spatial_labels(label_kind, labelled)
     shots = []
     for shot in folder.shots:
         ws = known.of(path / "images" / f"{shot.name}.png", shot.picture)

@@ -20,18 +20,13 @@ from torch import Tensor
 from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind, Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import TransferRule
-from smis_desktop.generators.device import Precision
-from smis_desktop.generators.frozen_layers import freeze
-from smis_desktop.generators.pixels import to_rgb8
-from smis_desktop.generators.protocol import Generator
-from smis_desktop.inference.backends import SynthesisBackend, TorchBackend, quick_side
-from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.personal_model.feature_colors import learn_feature_colors
-from smis_desktop.personal_model.label_directions import label_directions
-from smis_desktop.personal_model.label_transfer import LatentShot, TrainingShot, one_hot, square_shares
-from smis_desktop.personal_model.model import PersonalModel, layout_channels
-from smis_desktop.personal_model.probe import learn_probe
-from smis_desktop.personal_model.representative_vectors import learn_vectors
+from smis_desktop.generators.generator import Generator, draft_side, to_rgb8
+from smis_desktop.generators.layers import Precision, freeze
+from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
+from smis_desktop.personal_model.class_statistics import label_directions, learn_feature_colors
+from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder, class_fractions, layout_channels, one_hot
+from smis_desktop.personal_model.label_transfer import LatentShot, TrainingShot, learn_probe, learn_vectors
+from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.personal_model.scribbles import are_scribbles
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.encoder_training import EncoderTraining, LatentObjective
@@ -160,8 +155,8 @@ def train(
     )
     use_probe = takes_probe(settings, [shot.labels for shot in learned])
     seen = [view for of_shot in views for view in of_shot] if settings.label_kind == "dense" else learned
-    is_informed = settings.transfer == "informed"
-    probe = learn_probe(generator, seen, palette.num_classes, is_informed) if use_probe else None
+    uses_part_prior = settings.transfer == "informed"
+    probe = learn_probe(generator, seen, palette.num_classes, uses_part_prior) if use_probe else None
     held = set(vectors.channels.tolist())
     missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
     on_event(ClassesLearned("probe" if use_probe else "vectors", missing))
@@ -260,8 +255,8 @@ def _train_encoder(
             store.write(f"pool-{number}", {"w": w, "labels": labels})
 
     add_round(0)
-    shares = square_shares(pool.labels, encoder.shape.num_classes, encoder.squares)
-    encoder.set_usual(shares.to(encoder.w_avg.device))
+    shares = class_fractions(pool.labels, encoder.shape.num_classes, encoder.grid_side)
+    encoder.set_input_mean(shares.to(encoder.w_avg.device))
     training = EncoderTraining(
         encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision, ranks
     )
@@ -343,5 +338,7 @@ def _previews(
     found = []
     for shot in learned:
         ws = encoder(one_hot(shot.labels[None], encoder.shape.num_classes))
-        found.append(to_rgb8(pictures.finish(pictures.structure(ws), ws, quick_side(generator), None)[0]))
+        found.append(
+            to_rgb8(pictures.synthesize_fine(pictures.coarse_features(ws), ws, draft_side(generator), None)[0])
+        )
     return tuple(found)

@@ -13,13 +13,18 @@ from torch import Tensor
 
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
 from smis_desktop.errors import UserError
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.inference.backends import SynthesisBackend
-from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot
-from smis_desktop.personal_model.model import layout_channels
+from smis_desktop.personal_model.encoder import layout_channels
+from smis_desktop.personal_model.label_transfer import (
+    LabelTransfer,
+    LatentShot,
+    LinearProbe,
+    RepresentativeVectors,
+    learn_probe,
+    learn_vectors,
+)
 from smis_desktop.personal_model.prediction import Prediction, class_predictions, predict
-from smis_desktop.personal_model.probe import LinearProbe, learn_probe
-from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, learn_vectors
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.training.inversion import latent_pair, training_latents
 from smis_desktop.training.label_alignment import aligned_to_ws
@@ -82,7 +87,7 @@ class LabelTrial:
                 features = known[seed] if seed in known else self._pictures.label_features(self._latents(seed))
                 beliefs[seed] = predict(transfer, features)
             self._features[seed] = features
-            kept = sorted(self._features, key=lambda one: -beliefs[one].doubt)[:SAMPLES]
+            kept = sorted(self._features, key=lambda one: -beliefs[one].uncertainty)[:SAMPLES]
             self._features = {one: self._features[one] for one in kept}
         return beliefs
 
@@ -141,8 +146,8 @@ class LabelTrial:
         if self._sparse is None or self._sparse[0] != key:
             vectors = learn_vectors(self._generator, shots, num_classes, "sparse", facts.top_k, facts.threshold)
             is_probed = facts.transfer != "vectors" and are_scribbles([shot.labels for shot in shots])
-            is_informed = facts.transfer == "informed"
-            probe = learn_probe(self._generator, shots, num_classes, is_informed) if is_probed else None
+            uses_part_prior = facts.transfer == "informed"
+            probe = learn_probe(self._generator, shots, num_classes, uses_part_prior) if is_probed else None
             self._sparse = key, vectors, probe
         _, known, probe = self._sparse
         vectors = RepresentativeVectors(
@@ -160,7 +165,7 @@ def _candidates(workspace: Workspace, first: int) -> list[int]:
 
 def _tried(seed: int, picture: np.ndarray, belief: Prediction, ids: np.ndarray) -> SamplePrediction:
     certainty = belief.certainty.cpu().numpy().astype(np.float32)
-    return SamplePrediction(seed, picture, ids[belief.labels.cpu().numpy()], certainty, belief.doubt)
+    return SamplePrediction(seed, picture, ids[belief.labels.cpu().numpy()], certainty, belief.uncertainty)
 
 
 def _taught(shots: list[LatentShot], num_classes: int) -> bytes:

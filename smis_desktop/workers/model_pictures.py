@@ -19,7 +19,7 @@ from smis_desktop.personal_model.library import picture_path
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
     from smis_desktop.inference.backends import SynthesisBackend
     from smis_desktop.personal_model.model import PersonalModel
 
@@ -48,7 +48,7 @@ def picture_models(send: Send, inbox: Inbox, paths: tuple[Path, ...]) -> None:
 
     from smis_desktop.generators.store import is_installed, open_generator
     from smis_desktop.inference.backend_selection import open_chosen_backend
-    from smis_desktop.personal_model.model_file import read_personal_model
+    from smis_desktop.personal_model.model import read_personal_model
 
     threads = max(1, os.cpu_count() or 1)
     torch.set_num_threads(threads)
@@ -79,7 +79,7 @@ def picture_of(generator: Generator, pictures: SynthesisBackend, model: Personal
     """uint8 [256, 256, 3]: what the model makes of a layout that it sees in a random picture, with that layout in the
     corner. Models of other names get other pictures. Raises UserError when the model is another generator's."""
     from smis_desktop.document.style import Style
-    from smis_desktop.generators.protocol import latents_of_seed
+    from smis_desktop.generators.generator import latents_of_seed
     from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
     from smis_desktop.personal_model.model import segment_latents
 

@@ -57,7 +57,7 @@ def invert_photo(
     import torch
 
     from smis_desktop.generators.device import best_device
-    from smis_desktop.generators.pixels import to_rgb8
+    from smis_desktop.generators.generator import to_rgb8
     from smis_desktop.generators.store import open_generator
     from smis_desktop.training.inversion import Inversion, InversionProgress, InversionSettings, invert
     from smis_desktop.training.perceptual import open_perceptual_distance
@@ -108,8 +108,7 @@ def read_photo(send: Send, inbox: Inbox, photo: np.ndarray, model_path: Path, st
     import torch
 
     from smis_desktop.generators.store import open_generator
-    from smis_desktop.personal_model.model import segment_latents
-    from smis_desktop.personal_model.model_file import read_personal_model
+    from smis_desktop.personal_model.model import read_personal_model, segment_latents
 
     model = read_personal_model(model_path)
     found: list[Inverted] = []

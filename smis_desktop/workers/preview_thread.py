@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from smis_desktop.document.style import DRAFT_SIZE
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import write_picture
 from smis_desktop.formats.project import Project
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
 
 log = logging.getLogger(__name__)
-
-DRAFT_SIZE = 256
-"""Side of drafts in pixels."""
 
 STEPS_AT_REST = 24
 """Refinement steps while nothing new is painted, a second on two cores. Half as many leave a quarter of the gain; with

@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend
-from smis_desktop.personal_model.model import layout_channels
+from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.training.feature_cache import FeatureCache
 from smis_desktop.training.inversion_init import NUM_CANDIDATES, InversionInit, has_spatial_labels
 from smis_desktop.training.training import TrainingSettings

@@ -99,7 +99,7 @@ class SamplePrediction:
     picture: np.ndarray = field(repr=False)
     label_map: np.ndarray = field(repr=False)
     certainty: np.ndarray = field(repr=False)
-    doubt: float
+    uncertainty: float
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from smis_desktop.workers.shot_messages import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
     from smis_desktop.inference.backends import SynthesisBackend
 
 
@@ -115,7 +115,7 @@ class _ShotWorker:
 
     def _show(self, wish: ShowSamples) -> None:
         """The first of them; the others wait, so that nothing waits for all of them."""
-        from smis_desktop.generators.protocol import latents_of_seed
+        from smis_desktop.generators.generator import latents_of_seed
 
         seed, *others = wish.seeds
         ws = latents_of_seed(self._generator, seed, wish.truncation)[None]
@@ -126,16 +126,15 @@ class _ShotWorker:
     def _picture(self, ws: Tensor) -> np.ndarray:
         import torch
 
-        from smis_desktop.generators.pixels import resized, to_rgb8
-        from smis_desktop.generators.protocol import draft_side
+        from smis_desktop.generators.generator import draft_side, resized, to_rgb8
 
         side = draft_side(self._generator, SAMPLE_SIDE)
         with torch.inference_mode():
-            picture = self._pictures.finish(self._pictures.structure(ws), ws, side, None)
+            picture = self._pictures.synthesize_fine(self._pictures.coarse_features(ws), ws, side, None)
             return to_rgb8(resized(picture, SAMPLE_SIDE)[0])
 
     def _find(self, wish: InvertShot) -> None:
-        from smis_desktop.generators.pixels import to_rgb8
+        from smis_desktop.generators.generator import to_rgb8
         from smis_desktop.training.inversion import Inversion, InversionProgress, InversionSettings, invert
         from smis_desktop.training.perceptual import open_perceptual_distance
         from smis_desktop.training.workspace import Workspace

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from smis_desktop.document.palette import LabelKind
     from smis_desktop.formats.shots_folder import TransferRule
-    from smis_desktop.generators.device import Precision
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
+    from smis_desktop.generators.layers import Precision
     from smis_desktop.inference.backends import SynthesisBackend
     from smis_desktop.personal_model.model import PersonalModel
     from smis_desktop.training.events import ShotInverted, TrainingEvent
@@ -146,7 +146,7 @@ def train_by_order(send: Send, inbox: Inbox, order: TrainingOrder) -> None:
     from smis_desktop.generators.device import best_device
     from smis_desktop.generators.store import open_generator
     from smis_desktop.inference.backend_selection import open_chosen_backend
-    from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+    from smis_desktop.personal_model.model import read_personal_model, write_personal_model
     from smis_desktop.training.feature_cache import FeatureCache
     from smis_desktop.training.oom import is_out_of_memory, retry_with_smaller_batches
     from smis_desktop.training.perceptual import open_perceptual_distance
@@ -275,7 +275,7 @@ class _Stages:
     def _keep(self, inverted: ShotInverted, tensors: dict[str, Tensor]) -> None:
         import torch
 
-        from smis_desktop.generators.pixels import to_rgb8
+        from smis_desktop.generators.generator import to_rgb8
         from smis_desktop.training.workspace import Workspace
 
         if self._order.workspace is None:

@@ -10,9 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from smis_desktop.document.palette import Palette, SemanticClass
+from smis_desktop.generators.generator import latents_of_seed, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.pixels import to_rgb8
-from smis_desktop.generators.protocol import latents_of_seed
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from tests.cli.conftest import small, small_data, small_model
 

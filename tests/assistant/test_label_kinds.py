@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from safetensors import safe_open
 
 from smis_desktop.personal_model import scribbles
-from smis_desktop.personal_model.model import layout_channels
+from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.resources import models_folder
 from smis_desktop.storage.safetensors_file import HEADER_KEY
 from smis_desktop.training.workspace import Workspace

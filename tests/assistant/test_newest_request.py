@@ -26,7 +26,7 @@ from smis_desktop.workers.shot_messages import (
 )
 from smis_desktop.workers.shot_worker import work
 from tests.assistant.conftest import picture_and_label
-from tests.small_generator import known_parts_of
+from tests.small_generator import part_prior_of
 
 
 def answers(requests: list[Any], until: Any) -> list[Any]:
@@ -84,7 +84,7 @@ def test_points_reach_as_far_as_the_sliders_say(small_data: Path, workspace: Wor
 def test_by_labels_alone_only_a_labelled_photo_is_searched_for(
     small_data: Path, workspace: Workspace, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = known_parts_of(small)
+    parts = part_prior_of(small)
     monkeypatch.setattr(generator_store, "shipped_parts", lambda weights_sha256: parts)
     monkeypatch.setattr(search_starts, "NUM_CANDIDATES", 64)
     picture, label = picture_and_label(small, 3)

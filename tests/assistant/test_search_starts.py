@@ -15,7 +15,7 @@ from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.workers import search_starts
 from smis_desktop.workers.search_starts import SearchStarts
 from tests.assistant.conftest import CLASSES, picture_and_label
-from tests.small_generator import known_parts_of
+from tests.small_generator import part_prior_of
 
 COUNT = 64
 
@@ -24,7 +24,7 @@ COUNT = 64
 def starts(
     small_data: Path, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[SearchStarts, MobileStyleGAN]:
-    monkeypatch.setattr(small, "known_parts", known_parts_of(small))
+    monkeypatch.setattr(small, "part_prior", part_prior_of(small))
     monkeypatch.setattr(search_starts, "NUM_CANDIDATES", COUNT)
     return SearchStarts(small, TorchBackend(small), lambda so_far: None), small
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from smis_desktop.personal_model.encoder import LayoutEncoder
-from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.training.workspace import Workspace
 from smis_desktop.workers.process import Inbox
 from smis_desktop.workers.training_process import FallsBackToCpu, SmallerBatch, Trained, TrainingOrder, train_by_order

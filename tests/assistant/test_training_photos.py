@@ -30,7 +30,7 @@ from smis_desktop.workers.training_process import (
     train_by_order,
 )
 from tests.assistant.conftest import picture_and_label
-from tests.small_generator import known_parts_of
+from tests.small_generator import part_prior_of
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_where_parts_are_known_it_first_looks_for_a_picture_to_begin_with(
     small: MobileStyleGAN,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    parts = known_parts_of(small)
+    parts = part_prior_of(small)
     monkeypatch.setattr(generator_store, "shipped_parts", lambda weights_sha256: parts)
     told = heard(order, workspace)
     assert isinstance(told[-1], Trained)

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from smis_desktop.personal_model.library import picture_path
-from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.training.workspace import Workspace
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 from smis_desktop.workers.training_process import (

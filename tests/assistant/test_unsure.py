@@ -14,8 +14,8 @@ from torch import Tensor
 
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import TorchBackend
+from smis_desktop.personal_model.label_transfer import RepresentativeVectors
 from smis_desktop.personal_model.prediction import predict
-from smis_desktop.personal_model.representative_vectors import RepresentativeVectors
 from smis_desktop.training.workspace import Workspace
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.learned_page import LearnedPage
@@ -43,7 +43,7 @@ def learning(small: MobileStyleGAN) -> LabelTrial:
 
 def test_shown_are_the_least_sure_of_many(learning: LabelTrial, workspace: Workspace) -> None:
     learned = learning.learn(LearnClasses(workspace.path, 1))
-    doubts = [tried.doubt for tried in learned.samples]
+    doubts = [tried.uncertainty for tried in learned.samples]
     assert len(doubts) == SAMPLES
     assert doubts == sorted(doubts, reverse=True)
     assert all(tried.seed in range(FIRST_SAMPLE, FIRST_SAMPLE + CANDIDATES) for tried in learned.samples)
@@ -55,7 +55,7 @@ def _doubt_of(learning: LabelTrial, workspace: Workspace, seed: int) -> float:
     shots = learning._shots(workspace)
     transfer = learning._transfer(shots, 2, workspace.facts, b"")
     with torch.inference_mode():
-        return predict(transfer, learning._pictures.label_features(learning._latents(seed))).doubt
+        return predict(transfer, learning._pictures.label_features(learning._latents(seed))).uncertainty
 
 
 def test_what_became_a_shot_is_not_shown_again(

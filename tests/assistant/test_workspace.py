@@ -123,7 +123,7 @@ def test_found_before_it_was_labelled_it_is_searched_for_again_where_labels_help
     workspace.set_latents(name, ones, ones, 20.0, 0.3)
     path = workspace.labelled_folder()
     folder = read_shots(path)
-    monkeypatch.setattr(small, "known_parts", {8: torch.ones(2, small.feature_channels(8))})
+    monkeypatch.setattr(small, "part_prior", {8: torch.ones(2, small.feature_channels(8))})
     assert [shot.is_known for shot in training_shots(path, folder, small)] == [False, True, True]
     workspace.set_better_latents(name, ones, ones, 20.0, 0.3, by_label=True)
     path = workspace.labelled_folder()

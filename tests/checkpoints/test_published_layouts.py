@@ -13,7 +13,7 @@ from torch import Tensor
 from smis_desktop.errors import UserError
 from smis_desktop.generators.checkpoint_import import LICENCE, ClassWanted, import_generator
 from smis_desktop.generators.checkpoints.confined_reader import Outcome, read_checkpoint
-from smis_desktop.generators.latents import LatentStatistics
+from smis_desktop.generators.generator import LatentStatistics
 from smis_desktop.generators.store import installed_generators, open_generator
 from smis_desktop.generators.stylegan2 import StyleGAN2
 from tests.checkpoints.published_layouts import (

@@ -20,13 +20,11 @@ from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.formats.index_png import encode_label_map
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
-from smis_desktop.personal_model.label_transfer import LatentShot
-from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.personal_model.model_file import write_personal_model
-from smis_desktop.personal_model.representative_vectors import learn_vectors
+from smis_desktop.personal_model.label_transfer import LatentShot, learn_vectors
+from smis_desktop.personal_model.model import PersonalModel, write_personal_model
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.safetensors_file import write_tensors
 from tests.small_generator import small_generator

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from tests.cli.conftest import Smis, files_below, write_layout, write_photo
 

@@ -16,7 +16,7 @@ from smis_desktop.evaluation.metrics import confusion_matrix
 from smis_desktop.formats.shots_folder import read_layout
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
-from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.resources import default_model_path
 from tests.cli.conftest import Smis, files_below, label_map, write_layout
 

@@ -13,7 +13,7 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.evaluation.ground_truth import exact_picture, likeness, rendered_picture
 from smis_desktop.evaluation.ground_truth_transfer import scribbled
 from smis_desktop.formats.shots_folder import read_shots
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.store import open_generator
 from smis_desktop.generators.stylegan2 import StyleGAN2
 from smis_desktop.landscapes.shapes import PALETTE
@@ -51,7 +51,7 @@ def test_looks_change_colours_alone(landscapes: StyleGAN2) -> None:
     ws = landscapes.broadcast(landscapes.mapping(torch.cat([seeded_z(1, 512), seeded_z(2, 512)])))
     mixed = ws.clone()
     mixed[:, landscapes.fine_slots.start :] = ws.flip(0)[:, landscapes.fine_slots.start :]
-    before, after = landscapes.structure(ws), landscapes.structure(mixed)
+    before, after = landscapes.coarse_features(ws), landscapes.coarse_features(mixed)
     assert torch.equal(before.features, after.features)
     assert before.picture is not None
     assert float(before.picture.abs().max()) == 0, "nothing but fine slots decides colours"

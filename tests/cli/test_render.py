@@ -18,7 +18,7 @@ from smis_desktop.formats.recipe_png import write_recipe_png
 from smis_desktop.formats.shots_folder import read_layout
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
-from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.resources import resources_folder
 from tests.cli.conftest import Smis, label_map, write_layout
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from smis_desktop.formats.generated_pictures import GeneratedPicture, read_generated_pictures
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from tests.cli.conftest import Smis
 

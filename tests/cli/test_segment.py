@@ -11,11 +11,10 @@ import torch
 from PIL import Image
 
 from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.generators.generator import latents_of_seed
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.protocol import latents_of_seed
 from smis_desktop.inference.synthesizer import Synthesizer, render_ws
-from smis_desktop.personal_model.model import segment_latents
-from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+from smis_desktop.personal_model.model import read_personal_model, segment_latents, write_personal_model
 from smis_desktop.training.shots import is_picture_of
 from tests.cli.conftest import PALETTE, Smis, untrained_model, write_photo
 

@@ -20,7 +20,7 @@ from smis_desktop.document.palette import Palette
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.encoder import LayoutEncoder
-from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
 from smis_desktop.storage.safetensors_file import read_tensors
 from smis_desktop.training import pace as training_pace

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from smis_desktop.generators.feature_basis import FeatureBasis, feature_basis
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.generators.store import open_generator
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.training.sample_pool import SamplePool
 from tests.personal_model.landscapes_probe import landscapes_probe
 
@@ -36,11 +36,11 @@ def features_of(generator: Generator, seed: int) -> dict[int, torch.Tensor]:
 def test_a_probe_reads_the_same_classes_through_it(
     generator: Generator, basis: FeatureBasis, probe: LinearProbe
 ) -> None:
-    through = probe.through(basis)
+    through = probe.in_basis(basis)
     alike = []
     for seed in range(900, 912):
         whole = features_of(generator, seed)
-        reduced = {r: steps.float() for r, steps in basis.reduced(whole).items()}
+        reduced = {r: steps.float() for r, steps in basis.project(whole).items()}
         alike.append((probe.label(whole) == through.label(reduced)).float().mean())
     assert torch.stack(alike).mean() > 0.98
 
@@ -64,7 +64,7 @@ def test_reading_through_it_is_reading_what_it_turns_back_to(basis: FeatureBasis
 
 def test_bytes_are_the_rounded_coordinates(generator: Generator, basis: FeatureBasis) -> None:
     whole = features_of(generator, 950)
-    for r, steps in basis.reduced(whole).items():
+    for r, steps in basis.project(whole).items():
         assert steps.dtype == torch.int8
         exact = torch.einsum(
             "kz,nzhw->nkhw", basis.axes[r].double(), whole[r].double() - basis.mean[r].double()[:, None, None]
@@ -73,10 +73,10 @@ def test_bytes_are_the_rounded_coordinates(generator: Generator, basis: FeatureB
 
 
 def test_what_is_kept_of_it_is_all_of_it(generator: Generator, basis: FeatureBasis) -> None:
-    again = FeatureBasis.of_state(basis.state(), generator.device)
+    again = FeatureBasis.from_state(basis.state(), generator.device)
     whole = features_of(generator, 951)
-    for r, steps in basis.reduced(whole).items():
-        assert torch.equal(steps, again.reduced(whole)[r])
+    for r, steps in basis.project(whole).items():
+        assert torch.equal(steps, again.project(whole)[r])
         assert torch.equal(basis.back[r], again.back[r])
 
 
@@ -101,7 +101,7 @@ class _NoFeatures:
 
     name, precision, lanes = "none", "float32", 1
 
-    def reduced_label_features(self, ws: torch.Tensor, basis: FeatureBasis) -> dict[int, torch.Tensor]:
+    def projected_label_features(self, ws: torch.Tensor, basis: FeatureBasis) -> dict[int, torch.Tensor]:
         pytest.fail("features were kept and are made again")
 
 

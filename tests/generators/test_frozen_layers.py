@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.generators import frozen_layers as constant_layers
-from smis_desktop.generators.frozen_layers import (
-    activated_product,
+from smis_desktop.generators import layers as shared_layers
+from smis_desktop.generators.layers import (
+    Regions,
+    activated_pointwise,
     depthwise,
-    neighbourhoods,
-    product,
+    inverse_haar,
+    pointwise,
     scaled_inverse_haar,
     supports_frozen_layers,
+    unfold3x3,
 )
-from smis_desktop.generators.layers import Regions, inverse_haar
 from smis_desktop.generators.mobile_stylegan import Block
 
 LEAK = 0.2
@@ -26,7 +27,7 @@ LEAK = 0.2
 
 @pytest.fixture(autouse=True)
 def _few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constant_layers, "_PIXELS", 7)  # so that small maps take several goes, the last one short
+    monkeypatch.setattr(shared_layers, "_PIXELS", 7)  # so that small maps take several goes, the last one short
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -43,16 +44,16 @@ CASES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
         lambda x, s: depthwise(x, like(x, 8, 1, 3, 3)),
         lambda x, s: F.conv2d(x, like(x, 8, 1, 3, 3), padding=1, groups=8),
     ),
-    "product": (
-        lambda x, s: product(x, None, like(x, 5, 8, 1, 1)),
+    "pointwise": (
+        lambda x, s: pointwise(x, None, like(x, 5, 8, 1, 1)),
         lambda x, s: F.conv2d(x, like(x, 5, 8, 1, 1)),
     ),
-    "scaled product": (
-        lambda x, s: product(x, s, like(x, 5, 8, 1, 1), like(x, 5, seed=3)),
+    "scaled pointwise": (
+        lambda x, s: pointwise(x, s, like(x, 5, 8, 1, 1), like(x, 5, seed=3)),
         lambda x, s: F.conv2d(x * s, like(x, 5, 8, 1, 1), like(x, 5, seed=3)),
     ),
-    "activated product": (
-        lambda x, s: activated_product(
+    "activated pointwise": (
+        lambda x, s: activated_pointwise(
             x, s, like(x, 5, 8, 1, 1), like(x, 5, seed=3), like(x, 1, 1, 4, 6, seed=4), LEAK
         ),
         lambda x, s: F.leaky_relu(
@@ -60,11 +61,11 @@ CASES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
         ),
     ),
     "activated, not scaled": (
-        lambda x, s: activated_product(x, None, like(x, 5, 8, 1, 1), like(x, 5, seed=3), like(x, 1, 1, 4, 6), LEAK),
+        lambda x, s: activated_pointwise(x, None, like(x, 5, 8, 1, 1), like(x, 5, seed=3), like(x, 1, 1, 4, 6), LEAK),
         lambda x, s: F.leaky_relu(F.conv2d(x, like(x, 5, 8, 1, 1), like(x, 5, seed=3)) + like(x, 1, 1, 4, 6), LEAK),
     ),
-    "3×3 by neighbourhoods": (
-        lambda x, s: product(neighbourhoods(x), None, like(x, 5, 72, 1, 1)),
+    "3×3 by unfold3x3": (
+        lambda x, s: pointwise(unfold3x3(x), None, like(x, 5, 72, 1, 1)),
         lambda x, s: F.conv2d(x, like(x, 5, 72, 1, 1).view(5, 8, 3, 3), padding=1),
     ),
     "inverse Haar step": (scaled_inverse_haar, lambda x, s: inverse_haar(x * s)),

@@ -81,13 +81,13 @@ def test_the_window_gets_drafts_full_pictures_and_looks(
     assert draft.picture.shape == (256, 256, 3)
     full = renderer.render(PictureRequest(layout, size=side, refine_steps=2))
     assert full.picture.shape == (side, side, 3)
-    assert full.seen is not None
+    assert full.predicted_labels is not None
     other = renderer.render(PictureRequest(layout, Style.of_seed(7), size=side))
     dressed = Style(class_looks=((5, Look(3)),))
     worn = renderer.render(PictureRequest(layout, dressed, size=side))
     plain = renderer.render(PictureRequest(layout, size=side))
     assert not np.array_equal(other.picture, plain.picture)
-    if (plain.seen == 5).any():  # a look is worn where the picture shows the class
+    if (plain.predicted_labels == 5).any():  # a look is worn where the picture shows the class
         assert not np.array_equal(worn.picture, plain.picture)
     film = renderer.render(PictureRequest(layout, size=2 * side, exact_ws=full.ws))
     assert film.picture.shape == (2 * side, 2 * side, 3)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from smis_desktop.generators.latents import LatentStatistics, seeded_z
-from smis_desktop.generators.layers import by_bands, haar, haar_matrix, inverse_haar, inverse_haar_of_bands
+from smis_desktop.generators.generator import LatentStatistics, seeded_z
+from smis_desktop.generators.layers import band_order, haar, haar_matrix, inverse_haar, inverse_haar_of_bands
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.store import FACES_MEMBERS, FACES_WHEEL
 from smis_desktop.storage.wheel_download import read_wheel_members
@@ -134,7 +134,7 @@ def test_haar_steps_undo_each_other_and_keep_energy() -> None:
 
 def test_bands_one_behind_the_other_say_the_same() -> None:
     x = torch.randn(2, 20, 3, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(inverse_haar_of_bands(0.5 * x[:, by_bands(20)]), inverse_haar(x))
+    torch.testing.assert_close(inverse_haar_of_bands(0.5 * x[:, band_order(20)]), inverse_haar(x))
 
 
 def test_a_haar_step_is_a_matrix_and_a_shuffle() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from smis_desktop.generators.device import autocast_to
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
+from smis_desktop.generators.layers import autocast_to
 from smis_desktop.inference.backend_selection import open_chosen_backend
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.training.training import precision_begun_with

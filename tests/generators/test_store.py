@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.store import (
     InstalledGenerator,

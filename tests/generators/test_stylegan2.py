@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.layers import Regions
 from smis_desktop.generators.stylegan2 import ModulatedConv, StyleGAN2, fir_filter
 from tests.generators.stylegan2_reference import mapped, synthesised
@@ -34,7 +34,7 @@ def test_equals_the_reference(channels: tuple[int, ...], scaling: str | None) ->
     ws = some_ws(generator, count=2)
     expected = [synthesised(arrays(generator), one.double().numpy())[0] for one in ws]
     for dtype, tolerance in ((torch.float32, 2e-5), (torch.float64, 1e-10)):
-        picture = generator.to(dtype).settled().synthesis(ws.to(dtype))
+        picture = generator.to(dtype).finalize().synthesis(ws.to(dtype))
         assert picture.shape == (2, 3, generator.img_resolution, generator.img_resolution)
         assert np.abs(picture.numpy() - np.stack(expected)).max() <= tolerance
 
@@ -45,7 +45,7 @@ def test_other_filters_are_applied_the_right_way_round(taps: tuple[float, ...]) 
     generator.filter = fir_filter(taps)
     ws = some_ws(generator)
     expected, *_ = synthesised(arrays(generator), ws[0].double().numpy())
-    assert np.abs(generator.double().settled().synthesis(ws.double())[0].numpy() - expected).max() <= 1e-10
+    assert np.abs(generator.double().finalize().synthesis(ws.double())[0].numpy() - expected).max() <= 1e-10
 
 
 def test_activations_are_clamped() -> None:
@@ -53,7 +53,7 @@ def test_activations_are_clamped() -> None:
     ws = some_ws(free)
     expected, features, _ = synthesised(arrays(clamped), ws[0].double().numpy())
     assert np.abs(features[16]).max() == pytest.approx(0.7), "the clamp is reached"
-    assert np.abs(clamped.double().settled().synthesis(ws.double())[0].numpy() - expected).max() <= 1e-6
+    assert np.abs(clamped.double().finalize().synthesis(ws.double())[0].numpy() - expected).max() <= 1e-6
     assert not torch.allclose(free.synthesis(ws).double(), clamped.synthesis(ws.double()))
 
 
@@ -68,12 +68,12 @@ def test_mapping_and_truncation() -> None:
 
 
 def test_features_labels_and_drafts_are_those_of_the_reference() -> None:
-    generator = small_stylegan2(4, (8, 8, 8, 8, 8, 6, 4, 4)).double().settled()  # 512²
+    generator = small_stylegan2(4, (8, 8, 8, 8, 8, 6, 4, 4)).double().finalize()  # 512²
     ws = some_ws(small_stylegan2(4, (8, 8, 8, 8, 8, 6, 4, 4))).double()
     _, features, pictures = synthesised(arrays(generator), ws[0].numpy())
     for side, x in generator.features(ws, [4, 8, 64, 128]).items():
         assert np.abs(x[0].numpy() - features[side]).max() <= 1e-9
-    structure, labels = generator.structure(ws), generator.label_features(ws)
+    structure, labels = generator.coarse_features(ws), generator.label_features(ws)
     assert sorted(labels) == [8, 16, 32, 64] == sorted(structure.label_features)
     for side, x in labels.items():
         assert torch.equal(x, structure.label_features[side])
@@ -104,7 +104,7 @@ def test_fine_slots_leave_the_structure_alone_and_every_slot_acts(channels: tupl
     ws = some_ws(generator).clone()
     other = ws.clone()
     other[:, generator.fine_slots.start :] += 1.0
-    before, after = generator.structure(ws), generator.structure(other)
+    before, after = generator.coarse_features(ws), generator.coarse_features(other)
     assert torch.equal(before.features, after.features)
     assert before.picture is not None
     assert after.picture is not None
@@ -144,13 +144,13 @@ def test_regions_of_one_style_are_that_style_and_halves_are_both() -> None:
     generator = small_stylegan2(6, CHANNELS["128²"])
     ws = some_ws(generator, count=2).clone()
     ws[1, : generator.fine_slots.start] = ws[0, : generator.fine_slots.start]
-    structure = generator.structure(ws[:1])
-    plain = [generator.finish(structure, one[None], 128) for one in ws]
+    structure = generator.coarse_features(ws[:1])
+    plain = [generator.synthesize_fine(structure, one[None], 128) for one in ws]
     masks = torch.zeros(2, 1, 64, 64)
     masks[0] = 1.0
-    assert torch.allclose(generator.finish(structure, ws, 128, Regions(masks)), plain[0], atol=1e-5)
+    assert torch.allclose(generator.synthesize_fine(structure, ws, 128, Regions(masks)), plain[0], atol=1e-5)
     masks[:, :, :, 32:] = masks[:, :, :, 32:].flip(0)
-    halves = generator.finish(structure, ws, 128, Regions(masks))
+    halves = generator.synthesize_fine(structure, ws, 128, Regions(masks))
     assert torch.allclose(halves[..., :32], plain[0][..., :32], atol=1e-4)
     assert torch.allclose(halves[..., -32:], plain[1][..., -32:], atol=1e-4)
 

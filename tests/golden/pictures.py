@@ -6,7 +6,7 @@ import numpy as np
 
 from smis_desktop.document.style import Style
 from smis_desktop.formats.project import KEY, Project, anchor_from_facts
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Synthesizer
 from smis_desktop.personal_model.model import PersonalModel
 
@@ -36,5 +36,5 @@ def picture_of_project(generator: Generator, model: PersonalModel, project: Proj
 
 
 def _arrays(name: str, result: PictureResult) -> Arrays:
-    assert result.seen is not None, "it is a full picture"
-    return {f"{name}.ws": result.ws, f"{name}.picture": result.picture, f"{name}.seen": result.seen}
+    assert result.predicted_labels is not None, "it is a full picture"
+    return {f"{name}.ws": result.ws, f"{name}.picture": result.picture, f"{name}.seen": result.predicted_labels}

@@ -22,7 +22,7 @@ from smis_desktop.formats.recognise import propose_import
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.store import open_generator
-from smis_desktop.inference.backend_selection import asked_backend, backend_facts, choose_backend, chosen_backend
+from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend, requested_backend
 from smis_desktop.personal_model.library import ModelLibrary, picture_path
 from smis_desktop.training.store import TrainingFolder
 from smis_desktop.training.workspace import Workspace, begun_workshops
@@ -157,7 +157,7 @@ def test_recent_files_are_listed_newest_first(golden: Golden) -> None:
 def test_the_backend_that_was_chosen_stays_chosen(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SMIS_BACKEND")
     expected = golden.expected["backend"]
-    assert asked_backend() == expected["chosen"]
+    assert requested_backend() == expected["chosen"]
     assert list(backend_facts().tests) == expected["tests"]
 
 

@@ -16,9 +16,9 @@ from smis_desktop import main as cli
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import read_project
 from smis_desktop.formats.shots_folder import read_shots
-from smis_desktop.generators.pixels import to_rgb8
+from smis_desktop.generators.generator import to_rgb8
 from smis_desktop.generators.store import installed_generators, open_generator
-from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import EncoderProgress, LayoutConsistencyProgress
 from smis_desktop.training.feature_cache import FeatureCache

@@ -18,7 +18,7 @@ from smis_desktop.formats.photoshop import read_psd
 from smis_desktop.formats.project import KeptPicture, KeptStyle, Project, read_project
 from smis_desktop.formats.recipe_png import read_recipe
 from smis_desktop.personal_model.library import ModelLibrary
-from smis_desktop.personal_model.model_file import read_personal_model
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.training.inversion import latent_pair
 from smis_desktop.training.workspace import ShotState, Workspace, WorkspaceFacts, kept_latents
 from tests.golden import description

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.training.feature_cache import FeatureCache
 from smis_desktop.training.store import TrainingFolder

@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import Generator, seeded_z
 from smis_desktop.generators.layers import Regions
-from smis_desktop.generators.protocol import Generator
-from smis_desktop.inference.backend_selection import BackendMissing, open_backend, self_tests
-from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
-from smis_desktop.inference.cpu_fallback_backend import CpuFallbackBackend
+from smis_desktop.inference.backend_selection import BackendUnavailable, open_backend, self_tests
+from smis_desktop.inference.backends import CpuFallbackBackend, SynthesisBackend, TorchBackend
 from smis_desktop.inference.cuda_graph_backend import CapturedGraph, CudaGraphBackend, Work
 from tests.small_generator import small_generator
 from tests.small_stylegan2 import small_stylegan2
@@ -47,13 +45,13 @@ def some_ws(generator: Generator, seed: int) -> torch.Tensor:
 
 
 def everything(pictures: SynthesisBackend, generator: Generator, ws: torch.Tensor) -> list[torch.Tensor]:
-    structure, labels = pictures.structure(ws), pictures.label_features(ws)
+    structure, labels = pictures.coarse_features(ws), pictures.label_features(ws)
     assert sorted(structure.label_features) == sorted(labels)
     return [
         structure.features,
         *structure.label_features.values(),
         *labels.values(),
-        *(pictures.finish(structure, ws, side, None) for side in generator.draft_sizes),
+        *(pictures.synthesize_fine(structure, ws, side, None) for side in generator.draft_sizes),
     ]
 
 
@@ -86,8 +84,8 @@ def test_what_cannot_be_recorded_is_computed_and_the_log_says_so_once(caplog: py
     ws = some_ws(MOBILE, 1)
     with torch.inference_mode(), caplog.at_level(logging.WARNING):
         for _ in range(2):
-            found = pictures.structure(ws)
-        torch.testing.assert_close(found.features, TorchBackend(MOBILE, "bfloat16").structure(ws).features)
+            found = pictures.coarse_features(ws)
+        torch.testing.assert_close(found.features, TorchBackend(MOBILE, "bfloat16").coarse_features(ws).features)
     assert caplog.text.count("not permitted") == 1
 
 
@@ -99,8 +97,8 @@ def test_too_little_memory_for_a_recording_is_the_processors_turn() -> None:
     pictures = CpuFallbackBackend(CudaGraphBackend(MOBILE, full), MOBILE, told.append)
     ws = some_ws(MOBILE, 1)
     with torch.inference_mode():
-        torch.testing.assert_close(pictures.structure(ws).features, MOBILE.structure(ws).features)
-    assert pictures.is_on_processor
+        torch.testing.assert_close(pictures.coarse_features(ws).features, MOBILE.coarse_features(ws).features)
+    assert pictures.has_fallen_back
     assert len(told) == 1
 
 
@@ -111,14 +109,14 @@ def test_regions_are_computed_as_torch_does() -> None:
     two, regions = torch.cat((ws, ws + 0.5)), Regions(masks)
     plain = TorchBackend(MOBILE, "bfloat16")
     with torch.inference_mode():
-        wanted = plain.finish(plain.structure(ws), two, 512, regions)
+        wanted = plain.synthesize_fine(plain.coarse_features(ws), two, 512, regions)
         recorded = CudaGraphBackend(MOBILE, Recorder())
-        found = recorded.finish(recorded.structure(ws), two, 512, regions)
+        found = recorded.synthesize_fine(recorded.coarse_features(ws), two, 512, regions)
     torch.testing.assert_close(found, wanted, atol=0.05, rtol=0.05)
 
 
 def test_a_processor_has_nothing_to_record(tmp_path: Path) -> None:
-    with pytest.raises(BackendMissing, match="graphics cards"):
+    with pytest.raises(BackendUnavailable, match="graphics cards"):
         open_backend("torch-graphs", MOBILE, tmp_path, 1, lambda words, fraction: None)
 
 
@@ -136,6 +134,6 @@ def test_a_graph_of_cuda_makes_what_float32_makes(build: object, tmp_path: Path)
         ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim).to("cuda"))).contiguous()
         with torch.inference_mode():
             for side in generator.draft_sizes:
-                found = pictures.finish(pictures.structure(ws), ws, side, None).clamp(-1, 1)
-                wanted = generator.finish(generator.structure(ws), ws, side).clamp(-1, 1)
+                found = pictures.synthesize_fine(pictures.coarse_features(ws), ws, side, None).clamp(-1, 1)
+                wanted = generator.synthesize_fine(generator.coarse_features(ws), ws, side).clamp(-1, 1)
                 assert 10 * torch.log10(4 / (found - wanted).square().mean()) >= 45

@@ -7,9 +7,10 @@ from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
-from smis_desktop.generators.latents import seeded_z
-from smis_desktop.inference.refinement import mix_styles, refine
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.generators.generator import seeded_z
+from smis_desktop.inference.refinement import refine
+from smis_desktop.inference.synthesizer import mix_styles
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from tests.small_generator import small_generator
 
 GENERATOR = small_generator(channels=(16, 16, 16, 16, 16, 8, 4))

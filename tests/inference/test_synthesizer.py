@@ -10,7 +10,7 @@ import torch
 
 from smis_desktop.document.style import Anchor, Look, Style
 from smis_desktop.errors import UserError
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from tests.small_generator import small_generator
 from tests.small_model import small_model
@@ -97,9 +97,9 @@ def test_refinement_goes_on_from_earlier_latents_and_style_stays_free(synthesize
 
 def test_a_full_picture_tells_what_the_model_sees_in_it(synthesizer: Synthesizer) -> None:
     result = synthesizer.render(PictureRequest(layout(), size=128))
-    assert result.seen is not None
-    np.testing.assert_array_equal(result.seen, synthesizer.segment(result.ws))
-    assert synthesizer.render(PictureRequest(layout(), quality="draft")).seen is None
+    assert result.predicted_labels is not None
+    np.testing.assert_array_equal(result.predicted_labels, synthesizer.segment(result.ws))
+    assert synthesizer.render(PictureRequest(layout(), quality="draft")).predicted_labels is None
 
 
 def test_each_fader_moves_its_own_slots(synthesizer: Synthesizer) -> None:
@@ -133,7 +133,7 @@ def test_a_second_look_is_reached_by_degrees(synthesizer: Synthesizer) -> None:
 def test_a_class_wears_its_own_look_and_the_rest_stays(synthesizer: Synthesizer) -> None:
     plain = PictureRequest(layout(), Style.of_seed(1), size=512)
     one, other = (synthesizer.render(dataclasses.replace(plain, style=Style.of_seed(seed))).picture for seed in (1, 2))
-    seen = synthesizer.render(plain).seen
+    seen = synthesizer.render(plain).predicted_labels
     assert seen is not None
     class_id = int(np.bincount(seen[seen != 255]).argmax())
     style = Style.of_seed(1).with_class_look(class_id, Look(2))

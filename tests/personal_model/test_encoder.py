@@ -32,11 +32,11 @@ def test_what_is_usual_and_where_nothing_is_said_are_different_things() -> None:
     layouts = (
         torch.nn.functional.one_hot(torch.randint(3, (4, 64, 64), generator=random), 3).permute(0, 3, 1, 2).float()
     )
-    encoder.set_usual(F.adaptive_avg_pool2d(layouts, (16, 16)))
+    encoder.set_input_mean(F.adaptive_avg_pool2d(layouts, (16, 16)))
     with torch.inference_mode():
         shares = F.adaptive_avg_pool2d(layouts, (16, 16))
         usual = shares.mean(0, keepdim=True)
-        assert encoder.usual.sum(0).allclose(torch.ones(16, 16)), "shares of classes, square by square"
+        assert encoder.input_mean.sum(0).allclose(torch.ones(16, 16)), "shares of classes, square by square"
         at_rest = encoder.coordinates(usual)[0]
         assert not torch.allclose(encoder.coordinates(torch.zeros_like(usual))[0], at_rest)
         assert not torch.allclose(encoder.coordinates(shares[:1])[0], at_rest)

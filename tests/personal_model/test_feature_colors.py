@@ -13,13 +13,12 @@ from torch.nn import functional as F
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
 from smis_desktop.formats.shots_folder import read_layout
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
-from smis_desktop.personal_model.feature_colors import ColorReader, learn_feature_colors
-from smis_desktop.personal_model.label_transfer import TransferKind
-from smis_desktop.personal_model.model_file import read_personal_model
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.class_statistics import ColorReader, learn_feature_colors
+from smis_desktop.personal_model.label_transfer import LinearProbe, TransferKind
+from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.resources import models_folder, resources_folder
 
 
@@ -78,8 +77,8 @@ def test_a_probe_reads_colours_beside_its_scores(generator: Generator, weights: 
         torch.tensor([0.0, -torch.inf, 1.0, 2.0]),
     )
     told = features | {0: probe.scores(features)}
-    scores, colors = ColorReader(probe, weights).seen(features)
-    others_scores, others_colors = ColorReader(Told(), weights).seen(told)
+    scores, colors = ColorReader(probe, weights).scores_and_colors(features)
+    others_scores, others_colors = ColorReader(Told(), weights).scores_and_colors(told)
     assert torch.allclose(scores, others_scores, atol=1e-4)
     assert torch.allclose(colors.mean, others_colors.mean, atol=1e-4)
 
@@ -102,7 +101,8 @@ def test_the_change_of_colours_is_that_of_plain_arithmetic() -> None:
     ]
     reader = ColorReader(Told(), torch.from_numpy(weights))
     before, after = (
-        reader.seen({4: torch.from_numpy(features[t]), 0: torch.from_numpy(scores[t])})[1] for t in range(2)
+        reader.scores_and_colors({4: torch.from_numpy(features[t]), 0: torch.from_numpy(scores[t])})[1]
+        for t in range(2)
     )
     np.testing.assert_allclose(after.change_from(before), expected, rtol=1e-9)
     assert not before.change_from(before).any()
@@ -149,6 +149,7 @@ def changed(faces: Synthesizer, before: np.ndarray, after: np.ndarray) -> float:
     reader = ColorReader(faces.model.transfer, faces.model.feature_colors)
     with torch.inference_mode():
         first, second = (
-            reader.seen(faces.generator.label_features(torch.from_numpy(ws)[None]))[1] for ws in (before, after)
+            reader.scores_and_colors(faces.generator.label_features(torch.from_numpy(ws)[None]))[1]
+            for ws in (before, after)
         )
     return second.change_from(first).item()

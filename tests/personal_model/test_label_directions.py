@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.generators.store import open_generator
-from smis_desktop.personal_model.label_directions import label_directions, split
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.class_statistics import label_directions, split_along
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from tests.personal_model.landscapes_probe import landscapes_probe
 
 
@@ -35,7 +35,7 @@ def test_classes_move_along_them_and_not_across(generator: Generator, probe: Lin
     for seed in range(12):
         start = generator.latents.whiten(latents_of_seed(generator, seed, 0.8)[:1])
         step = torch.randn(start.shape, generator=random)
-        bound, free = split(step, directions)
+        bound, free = split_along(step, directions)
         assert torch.allclose(bound + free, step, atol=1e-5)
         along += _changed(generator, probe, start, 2 * bound / bound.norm())
         across += _changed(generator, probe, start, 2 * free / free.norm())
@@ -46,7 +46,7 @@ def test_classes_move_along_them_and_not_across(generator: Generator, probe: Lin
 def _changed(generator: Generator, probe: LinearProbe, start: Tensor, step: Tensor) -> float:
     """The share of pixels whose class changes."""
     before, after = (
-        probe.label(probe.read(generator, generator.broadcast(generator.latents.color(c))))
+        probe.label(generator.label_features(generator.broadcast(generator.latents.color(c))))
         for c in (start, start + step)
     )
     return float((before != after).float().mean())

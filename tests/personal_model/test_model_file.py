@@ -11,7 +11,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.label_transfer import TransferKind
 from smis_desktop.personal_model.library import KIND, VERSION, read_model_facts
-from smis_desktop.personal_model.model_file import read_personal_model, write_personal_model
+from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from tests.small_generator import small_generator
 from tests.small_model import PALETTE, small_model

@@ -1,4 +1,4 @@
-"""Probes that lean on the known parts of a generator's pictures."""
+"""Probes with a part prior: the parts that a generator's pictures are known to have."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.generators import part_prior as known_parts
+from smis_desktop.generators import catalog
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.store import open_generator
-from smis_desktop.personal_model.label_transfer import LatentShot
-from smis_desktop.personal_model.probe import learn_probe
+from smis_desktop.generators.store import open_generator, shipped_part_prior, write_part_prior
+from smis_desktop.personal_model.label_transfer import LatentShot, learn_probe
 from tests.personal_model.labelled_faces import CLASSES, SKIN, labelled_faces
 from tests.personal_model.test_transfer_on_faces import mean_iou
 
@@ -23,60 +22,62 @@ def labelled(faces: MobileStyleGAN) -> list[LatentShot]:
 
 
 @pytest.fixture
-def told_by_six(
+def prior_of_six(
     faces: MobileStyleGAN, labelled: list[LatentShot], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[LatentShot, list[LatentShot]]:
-    """One shot and five to judge it on, none of which the known parts come from."""
-    monkeypatch.setattr(faces, "known_parts", learn_probe(faces, labelled[::2], CLASSES).rows)
+    """One shot and five to judge it on, none of which the part prior comes from."""
+    monkeypatch.setattr(faces, "part_prior", learn_probe(faces, labelled[::2], CLASSES).weights)
     one, *others = labelled[1::2]
     return one, others
 
 
-def test_one_shot_teaches_more_where_parts_are_known(
-    faces: MobileStyleGAN, told_by_six: tuple[LatentShot, list[LatentShot]]
+def test_a_part_prior_improves_a_probe_of_one_shot(
+    faces: MobileStyleGAN, prior_of_six: tuple[LatentShot, list[LatentShot]]
 ) -> None:
-    one, others = told_by_six
+    one, others = prior_of_six
     alone = mean_iou(faces, learn_probe(faces, [one], CLASSES), others, CLASSES)
-    informed = mean_iou(faces, learn_probe(faces, [one], CLASSES, is_informed=True), others, CLASSES)
-    assert informed > alone + 0.02
+    with_prior = mean_iou(faces, learn_probe(faces, [one], CLASSES, uses_part_prior=True), others, CLASSES)
+    assert with_prior > alone + 0.02
 
 
-def test_classes_that_are_no_known_part_are_learned_all_the_same(
-    faces: MobileStyleGAN, told_by_six: tuple[LatentShot, list[LatentShot]]
+def test_classes_that_are_not_in_the_prior_are_learned_too(
+    faces: MobileStyleGAN, prior_of_six: tuple[LatentShot, list[LatentShot]]
 ) -> None:
-    one, others = told_by_six
+    one, others = prior_of_six
     left = torch.arange(64)[None] < 32
     cheeks = [LatentShot(shot.name, shot.ws, ((shot.labels == SKIN) & left).long()) for shot in (one, *others)]
     alone = mean_iou(faces, learn_probe(faces, cheeks[:3], 2), cheeks[3:], 2)
-    informed = mean_iou(faces, learn_probe(faces, cheeks[:3], 2, is_informed=True), cheeks[3:], 2)
-    assert informed > alone - 0.04
-    assert informed > 0.75
+    with_prior = mean_iou(faces, learn_probe(faces, cheeks[:3], 2, uses_part_prior=True), cheeks[3:], 2)
+    assert with_prior > alone - 0.04
+    assert with_prior > 0.75
 
 
-def test_where_nothing_is_known_an_informed_probe_is_one_of_the_shots_alone(
+def test_without_a_prior_the_probe_is_that_of_the_shots_alone(
     faces: MobileStyleGAN, labelled: list[LatentShot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faces, "known_parts", {})
-    alone, informed = (learn_probe(faces, labelled[:1], CLASSES, is_informed) for is_informed in (False, True))
+    monkeypatch.setattr(faces, "part_prior", {})
+    alone, with_prior = (
+        learn_probe(faces, labelled[:1], CLASSES, uses_part_prior) for uses_part_prior in (False, True)
+    )
     for name, tensor in alone.state_dict().items():
-        assert torch.equal(tensor, informed.state_dict()[name])
+        assert torch.equal(tensor, with_prior.state_dict()[name])
 
 
-def test_parts_ship_with_faces_alone(faces: MobileStyleGAN) -> None:
-    shipped = known_parts.shipped_parts(faces.weights_sha256)
+def test_a_prior_ships_for_faces_only(faces: MobileStyleGAN) -> None:
+    shipped = shipped_part_prior(faces.weights_sha256)
     assert {r: tuple(rows.shape) for r, rows in shipped.items()} == {
         r: (CLASSES, faces.feature_channels(r)) for r in (8, 16, 32, 64)
     }
-    assert open_generator("landscapes").known_parts == {}
-    assert known_parts.are_parts_known(faces.weights_sha256)
-    assert not known_parts.are_parts_known("")
+    assert open_generator("landscapes").part_prior == {}
+    assert catalog.has_part_prior(faces.weights_sha256)
+    assert not catalog.has_part_prior("")
 
 
-def test_a_damaged_file_of_parts_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_parts, "models_folder", lambda: tmp_path)
+def test_a_damaged_prior_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "models_folder", lambda: tmp_path)
     path = tmp_path / "faces-parts.safetensors"
-    known_parts.write_parts(path, "ab" * 32, {8: torch.ones(2, 4)}, ["skin", "hair"])
-    assert torch.equal(known_parts.shipped_parts("ab" * 32)[8], torch.ones(2, 4))
+    write_part_prior(path, "ab" * 32, {8: torch.ones(2, 4)}, ["skin", "hair"])
+    assert torch.equal(shipped_part_prior("ab" * 32)[8], torch.ones(2, 4))
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(UserError, match=r"faces-parts.safetensors is damaged .*; install the program anew\.$"):
-        known_parts.shipped_parts("ab" * 32)
+    with pytest.raises(UserError, match=r"faces-parts.safetensors is damaged .*; install the program again\.$"):
+        shipped_part_prior("ab" * 32)

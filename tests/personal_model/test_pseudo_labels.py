@@ -10,14 +10,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
+from smis_desktop.personal_model.encoder import class_fractions, one_hot
 from smis_desktop.personal_model.label_transfer import (
+    RepresentativeVectors,
     cosine_scores,
     dense_pseudo_labels,
-    one_hot,
+    dense_vectors,
     sparse_pseudo_labels,
-    square_shares,
+    sparse_vectors,
 )
-from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, dense_vectors, sparse_vectors
 from smis_desktop.training.layout_augmentation import drop_classes, dropped_classes, grid_dropout
 
 
@@ -116,7 +117,7 @@ def test_one_hot_is_zero_where_nothing_is_said() -> None:
 def test_shares_of_squares_are_averages_of_one_hot_layouts(seed: int, side: int, classes: int) -> None:
     labels = torch.randint(-1, classes, (3, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.int8)
     averaged = F.adaptive_avg_pool2d(one_hot(labels.long(), classes), (side, side))
-    torch.testing.assert_close(square_shares(labels, classes, side), averaged)
+    torch.testing.assert_close(class_fractions(labels, classes, side), averaged)
 
 
 def test_the_same_classes_are_forgotten_whoever_asks_and_half_of_the_squares() -> None:

@@ -13,12 +13,16 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_label_map
 from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.shots_folder import read_shots
+from smis_desktop.generators.generator import latents_of_seed
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.protocol import latents_of_seed
-from smis_desktop.personal_model.label_transfer import LatentShot
-from smis_desktop.personal_model.model import layout_channels
-from smis_desktop.personal_model.probe import LinearProbe, learn_probe
-from smis_desktop.personal_model.representative_vectors import RepresentativeVectors, learn_vectors
+from smis_desktop.personal_model.encoder import layout_channels
+from smis_desktop.personal_model.label_transfer import (
+    LatentShot,
+    LinearProbe,
+    RepresentativeVectors,
+    learn_probe,
+    learn_vectors,
+)
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.resources import resources_folder
 from tests.personal_model.test_transfer_on_faces import mean_iou

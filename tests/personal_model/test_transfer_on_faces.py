@@ -7,9 +7,7 @@ import torch
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot
-from smis_desktop.personal_model.probe import learn_probe
-from smis_desktop.personal_model.representative_vectors import learn_vectors
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_probe, learn_vectors
 from tests.personal_model.labelled_faces import CLASSES, labelled_faces
 
 
@@ -28,7 +26,7 @@ def mean_iou(generator: MobileStyleGAN, transfer: LabelTransfer, shots: list[Lat
     truth, found = [], []
     for shot in shots:
         with torch.inference_mode():
-            labels = transfer.label(transfer.read(generator, shot.ws[None]))[0]
+            labels = transfer.label(generator.label_features(shot.ws[None]))[0]
         truth.append(shot.labels.numpy()[shot.labels != UNKNOWN_CHANNEL])
         found.append(labels.numpy()[shot.labels != UNKNOWN_CHANNEL])
     a, b = np.concatenate(truth), np.concatenate(found)

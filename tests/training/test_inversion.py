@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import from_rgb8, seeded_z, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.pixels import from_rgb8, to_rgb8
 from smis_desktop.training.inversion import Inversion, InversionSettings
 from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
 

@@ -9,11 +9,11 @@ from torch import Tensor
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import TorchBackend
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.training.inversion_init import InversionInit
 from smis_desktop.training.sample_pool import SamplePool
 from tests.personal_model.labelled_faces import CLASSES, labelled_faces
-from tests.small_generator import known_parts_of, small_generator
+from tests.small_generator import part_prior_of, small_generator
 
 PARTS, ROUND, COUNT = 5, 8, 24
 HAT = 11
@@ -22,14 +22,14 @@ HAT = 11
 @pytest.fixture(scope="module")
 def small() -> MobileStyleGAN:
     generator = small_generator()
-    generator.known_parts = known_parts_of(generator, PARTS)
+    generator.part_prior = part_prior_of(generator, PARTS)
     return generator
 
 
 @pytest.fixture(scope="module")
 def pool(small: MobileStyleGAN) -> SamplePool:
     """The pictures that are looked at, with their parts."""
-    probe = LinearProbe(dict(small.known_parts), torch.zeros(PARTS))
+    probe = LinearProbe(dict(small.part_prior), torch.zeros(PARTS))
     pool = SamplePool(small, probe, 0, ROUND, PARTS)
     while len(pool) < COUNT:
         pool.grow()
@@ -112,7 +112,7 @@ def test_a_hat_is_begun_to_be_looked_for_where_there_is_one(faces: MobileStyleGA
     layouts = [shots[number].labels, *(shot.labels for shot in without)]
     w = looking.of(layouts, [None, *(shot.ws for shot in without)], CLASSES)[0]
     assert w is not None
-    parts = LinearProbe(dict(faces.known_parts), torch.zeros(CLASSES))
+    parts = LinearProbe(dict(faces.part_prior), torch.zeros(CLASSES))
     with torch.inference_mode():
         seen = parts.label(faces.label_features(faces.broadcast(w[None])))[0]
     hat = shots[number].labels == HAT

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.device import Precision, autocast_to
-from smis_desktop.generators.frozen_layers import freeze
+from smis_desktop.generators.layers import Precision, autocast_to, freeze
 from smis_desktop.personal_model.encoder import LayoutEncoder
 from smis_desktop.training import layout_consistency as obedience
 from smis_desktop.training.layout_consistency import LayoutConsistencyObjective

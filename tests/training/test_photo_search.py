@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.pixels import to_rgb8
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.training.distributed import ALONE
 from smis_desktop.training.events import InvertingShots, ShotInverted, TrainingEvent

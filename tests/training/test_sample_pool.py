@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
-from smis_desktop.personal_model.probe import LinearProbe
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.training.sample_pool import SamplePool
 from tests.small_generator import small_generator
 

@@ -14,9 +14,10 @@ import torch
 
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
-from smis_desktop.generators.latents import seeded_z
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.personal_model.label_transfer import TrainingShot, one_hot
+from smis_desktop.personal_model.encoder import one_hot
+from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
 from smis_desktop.training.distributed import ALONE, ProcessGroup
@@ -187,9 +188,9 @@ def test_training_for_obedience_makes_pictures_follow_layouts(generator: MobileS
         right = 0.0
         for seed in range(500, 516):
             ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim)))
-            layout = model.probe.label(model.probe.read(generator, ws))
+            layout = model.probe.label(generator.label_features(ws))
             found = model.encoder(one_hot(layout, PALETTE.num_classes))
-            right += (model.probe.label(model.probe.read(generator, found)) == layout).float().mean().item() / 16
+            right += (model.probe.label(generator.label_features(found)) == layout).float().mean().item() / 16
         return right
 
     assert obedience(60) > obedience(0)

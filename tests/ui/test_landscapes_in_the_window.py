@@ -17,7 +17,7 @@ from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.catalog import generator_names
 from smis_desktop.generators.store import open_generator
 from smis_desktop.landscapes.shapes import PALETTE
-from smis_desktop.personal_model.model_file import write_personal_model
+from smis_desktop.personal_model.model import write_personal_model
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
 from tests.ui.conftest import MakeWindow, at, is_finished
 

@@ -13,10 +13,9 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.app import open_renderer
-from smis_desktop.generators.pixels import to_rgb8
-from smis_desktop.generators.protocol import Generator, latents_of_seed
+from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb8
 from smis_desktop.generators.store import open_generator
-from smis_desktop.personal_model.model_file import write_personal_model
+from smis_desktop.personal_model.model import write_personal_model
 from smis_desktop.ui.assistant.framing import FramingDialog
 from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
 from smis_desktop.ui.window import style_controller as style_controller_module

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis_desktop.generators.protocol import Generator
+from smis_desktop.generators.generator import Generator
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smis_desktop.document.style import Style
+from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.inference.synthesizer import Quality
 from smis_desktop.workers.preview_jobs import PicturePainted, Ready, is_news
-from smis_desktop.workers.preview_thread import DRAFT_SIZE
 from tests.workers.paint_by_palette import PaintByPalette
 from tests.workers.preview_thread import Gated, request, running
 

@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "machine": machine.machine(),
         "threads": torch.get_num_threads(),
         "device": machine.device(),
-        "backend": synthesizer.backend,
+        "backend": synthesizer.backend.name,
         "generator": synthesizer.generator.name,
         "img_resolution": synthesizer.generator.img_resolution,
         "model": model.name,
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     facts["training"] = networks.training_rates(synthesizer)
     facts["psnr"] = picture_psnr(
         synthesizer.generator,
-        synthesizer.pictures,
+        synthesizer.backend,
         min(_PICTURES, arguments.repeats),
         lambda f: console.progress("Holding pictures against torch's full ones", f),
     )

@@ -140,7 +140,7 @@ def _judge(path: Path | None, synthesizer: Synthesizer) -> Synthesizer:
     other = open_model(path)
     if not set(synthesizer.palette.class_ids) <= set(other.palette.class_ids):
         raise UserError(f"{path} does not know all classes of the model and cannot judge it; choose another judge.")
-    return type(synthesizer)(synthesizer.generator, other, synthesizer.pictures)
+    return type(synthesizer)(synthesizer.generator, other, synthesizer.backend)
 
 
 def _plain(path: Path | None, synthesizer: Synthesizer) -> Synthesizer | None:
@@ -151,7 +151,7 @@ def _plain(path: Path | None, synthesizer: Synthesizer) -> Synthesizer | None:
         raise UserError(
             f"{path} was not trained by the paper's plain method; train one with smis train --transfer vectors."
         )
-    return type(synthesizer)(synthesizer.generator, model, synthesizer.pictures)
+    return type(synthesizer)(synthesizer.generator, model, synthesizer.backend)
 
 
 def _own_features(synthesizer: Synthesizer, perceptual: PerceptualDistance, count: int, console: Console) -> Tensor:
@@ -160,8 +160,7 @@ def _own_features(synthesizer: Synthesizer, perceptual: PerceptualDistance, coun
 
     from smis_desktop.document.style import Style
     from smis_desktop.evaluation.metrics import picture_features
-    from smis_desktop.generators.pixels import from_rgb8
-    from smis_desktop.generators.protocol import latents_of_seed
+    from smis_desktop.generators.generator import from_rgb8, latents_of_seed
     from smis_desktop.inference.synthesizer import PictureRequest
 
     generator, own = synthesizer.generator, []

@@ -15,7 +15,7 @@ from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
     from smis_desktop.formats.generated_pictures import GeneratedPictures
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
     from smis_desktop.formats.generated_pictures import GeneratedPicture, write_generated_pictures
     from smis_desktop.formats.image_file import write_picture
-    from smis_desktop.generators.latents import seeded_z
+    from smis_desktop.generators.generator import seeded_z
     from smis_desktop.inference.synthesizer import render_ws
 
     out: Path = arguments.out

@@ -17,7 +17,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
     from smis_desktop.training.inversion import InversionProgress, InversionResult
     from smis_desktop.training.perceptual import PerceptualDistance
 

@@ -15,7 +15,7 @@ from smis_desktop.cli.values import add_inversion_argument, between, seed, whole
 from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.protocol import Generator
+    from smis_desktop.generators.generator import Generator
     from smis_desktop.inference.backends import SynthesisBackend
     from smis_desktop.personal_model.model import PersonalModel
     from smis_desktop.training.distributed import ProcessGroup
@@ -78,8 +78,8 @@ def _train(arguments: argparse.Namespace, console: Console, ranks: ProcessGroup)
     from smis_desktop.cli.training_progress import StageTimes, TrainingProgress
     from smis_desktop.formats.shots_folder import read_shots
     from smis_desktop.inference.backend_selection import open_chosen_backend
-    from smis_desktop.personal_model.model import layout_channels
-    from smis_desktop.personal_model.model_file import write_personal_model
+    from smis_desktop.personal_model.encoder import layout_channels
+    from smis_desktop.personal_model.model import write_personal_model
     from smis_desktop.training.feature_cache import FeatureCache
     from smis_desktop.training.oom import is_out_of_memory, retry_with_smaller_batches
     from smis_desktop.training.shots import training_shots

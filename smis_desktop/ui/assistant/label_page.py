@@ -13,7 +13,7 @@ from smis_desktop.document.document import Document
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
 from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_points
 from smis_desktop.errors import UserError
-from smis_desktop.generators.part_prior import are_parts_known
+from smis_desktop.generators.catalog import has_part_prior
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.assistant.overlays import mark_cells, unsure_cells
 from smis_desktop.ui.assistant.reach_panel import ReachPanel
@@ -264,7 +264,7 @@ class LabelPage(QMainWindow):
     def _show_rules(self, facts: WorkspaceFacts) -> None:
         """Those that differ for this generator."""
         self.rule.clear()
-        if are_parts_known(facts.generator_sha256):
+        if has_part_prior(facts.generator_sha256):
             self.rule.addItem(self.tr("With what is known"), "informed")
             self.rule.addItem(self.tr("From these alone"), "probe")
         else:

@@ -135,7 +135,7 @@ class LearnedPage(QWidget):
         row = self.list.currentRow()
         self.list.clear()
         for number, tried in enumerate(self._learned.samples):
-            words = self.tr("{percent} % unsure").format(percent=round(100 * tried.doubt))
+            words = self.tr("{percent} % unsure").format(percent=round(100 * tried.uncertainty))
             item = QListWidgetItem(QIcon(self._shown(tried, self._palette)), words)
             item.setData(Qt.ItemDataRole.UserRole, number)
             self.list.addItem(item)

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import read_shots
-from smis_desktop.generators.part_prior import are_parts_known
+from smis_desktop.generators.catalog import has_part_prior
 from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.learned_page import LearnedPage
@@ -270,7 +270,7 @@ class AssistantWindow(QMainWindow):
     def _is_to_be_searched(self, shot: ShotState) -> bool:
         """Before it is learned from."""
         facts = self.workspace.facts
-        is_helped = shot.is_labelled and facts.label_kind == "dense" and are_parts_known(facts.generator_sha256)
+        is_helped = shot.is_labelled and facts.label_kind == "dense" and has_part_prior(facts.generator_sha256)
         return shot.seed is None and not (shot.is_located and (shot.is_found_by_label or not is_helped))
 
     def _show_sheet(self) -> None:

@@ -323,7 +323,7 @@ class PreviewController(QObject):
         size = painted.result.picture.shape[0]
         words = self.tr("{width} × {height}, refined") if painted.refined else self.tr("{width} × {height}")
         self.detail_changed.emit(words.format(width=size, height=size))
-        document, seen = self._controller.document if self._controller else None, painted.result.seen
+        document, seen = self._controller.document if self._controller else None, painted.result.predicted_labels
         if document is not None and seen is not None:
             self.fidelity_measured.emit(layout_fidelity(document.snapshot(), seen, document.palette))
 
