@@ -53,8 +53,8 @@ def test_looks_change_colours_alone(landscapes: StyleGAN2) -> None:
     mixed[:, landscapes.fine_slots.start :] = ws.flip(0)[:, landscapes.fine_slots.start :]
     before, after = landscapes.coarse_features(ws), landscapes.coarse_features(mixed)
     assert torch.equal(before.features, after.features)
-    assert before.picture is not None
-    assert float(before.picture.abs().max()) == 0, "nothing but fine slots decides colours"
+    assert before.rgb is not None
+    assert float(before.rgb.abs().max()) == 0, "nothing but fine slots decides colours"
     assert (landscapes.synthesis(ws) - landscapes.synthesis(mixed)).abs().mean() > 0.02
 
 

@@ -106,9 +106,9 @@ def test_fine_slots_leave_the_structure_alone_and_every_slot_acts(channels: tupl
     other[:, generator.fine_slots.start :] += 1.0
     before, after = generator.coarse_features(ws), generator.coarse_features(other)
     assert torch.equal(before.features, after.features)
-    assert before.picture is not None
-    assert after.picture is not None
-    assert torch.equal(before.picture, after.picture)
+    assert before.rgb is not None
+    assert after.rgb is not None
+    assert torch.equal(before.rgb, after.rgb)
     picture = generator.synthesis(ws.requires_grad_())
     picture.square().sum().backward()
     assert ws.grad is not None
