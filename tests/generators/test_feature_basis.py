@@ -33,30 +33,30 @@ def features_of(generator: Generator, seed: int) -> dict[int, torch.Tensor]:
         return generator.label_features(latents_of_seed(generator, seed, 1.0)[None])
 
 
-def test_a_probe_reads_the_same_classes_through_it(
+def test_a_probe_predicts_the_same_classes_in_a_basis(
     generator: Generator, basis: FeatureBasis, probe: LinearProbe
 ) -> None:
-    through = probe.in_basis(basis)
+    projected = probe.in_basis(basis)
     alike = []
     for seed in range(900, 912):
         whole = features_of(generator, seed)
         reduced = {r: steps.float() for r, steps in basis.project(whole).items()}
-        alike.append((probe.label(whole) == through.label(reduced)).float().mean())
+        alike.append((probe.label(whole) == projected.label(reduced)).float().mean())
     assert torch.stack(alike).mean() > 0.98
 
 
-def test_reading_through_it_is_reading_what_it_turns_back_to(basis: FeatureBasis, probe: LinearProbe) -> None:
+def test_a_probe_in_a_basis_scores_what_the_basis_reconstructs(basis: FeatureBasis, probe: LinearProbe) -> None:
     """Against the definition, in float64, on arbitrary bytes."""
     draws = torch.Generator().manual_seed(5)
     steps = {
         r: torch.randint(-127, 128, (2, len(axes), r, r), generator=draws).double() for r, axes in basis.axes.items()
     }
-    turned_back = {
+    reconstructed = {
         r: torch.einsum("zk,nkhw->nzhw", basis.back[r].double(), x) + basis.mean[r].double()[:, None, None]
         for r, x in steps.items()
     }
-    expected = probe.double().scores(turned_back)
-    found = probe.float().through(basis).scores({r: x.float() for r, x in steps.items()}).double()
+    expected = probe.double().scores(reconstructed)
+    found = probe.float().in_basis(basis).scores({r: x.float() for r, x in steps.items()}).double()
     seen = torch.isfinite(expected)
     assert torch.equal(seen, torch.isfinite(found))
     assert (expected - found)[seen].abs().max() < 1e-3 * expected[seen].abs().max()
@@ -72,7 +72,7 @@ def test_bytes_are_the_rounded_coordinates(generator: Generator, basis: FeatureB
         assert (steps - exact).abs().max() <= 0.51
 
 
-def test_what_is_kept_of_it_is_all_of_it(generator: Generator, basis: FeatureBasis) -> None:
+def test_a_basis_is_restored_from_its_state(generator: Generator, basis: FeatureBasis) -> None:
     again = FeatureBasis.from_state(basis.state(), generator.device)
     whole = features_of(generator, 951)
     for r, steps in basis.project(whole).items():
@@ -80,8 +80,8 @@ def test_what_is_kept_of_it_is_all_of_it(generator: Generator, basis: FeatureBas
         assert torch.equal(basis.back[r], again.back[r])
 
 
-class _Shelf:
-    """Keeps all; counts what is asked for."""
+class _Store:
+    """Stores everything; lists what was found."""
 
     def __init__(self) -> None:
         self.kept: dict[str, dict[str, torch.Tensor]] = {}
@@ -97,16 +97,16 @@ class _Shelf:
 
 
 class _NoFeatures:
-    """Stands for a backend that must not be asked."""
+    """A backend that must not be used."""
 
-    name, precision, lanes = "none", "float32", 1
+    name, precision, num_streams = "none", "float32", 1
 
     def projected_label_features(self, ws: torch.Tensor, basis: FeatureBasis) -> dict[int, torch.Tensor]:
         pytest.fail("features were kept and are made again")
 
 
 def test_pools_with_and_without_kept_features_are_equal(generator: Generator, probe: LinearProbe) -> None:
-    shelf = _Shelf()
+    shelf = _Store()
     pools = [
         SamplePool(generator, probe, 3, 2, 9),
         SamplePool(generator, probe, 3, 2, 9, kept=shelf),

@@ -18,7 +18,7 @@ from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
 from smis_desktop.document.style import Anchor, Look, Style
 from smis_desktop.formats.generated_pictures import GeneratedPictures
-from smis_desktop.formats.project import KEY, KeptPicture, KeptStyle, Project, anchor_from_facts
+from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_from_facts
 from smis_desktop.formats.shots_folder import Shot
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.training.workspace import Workspace
@@ -100,13 +100,13 @@ def anchor(value: Anchor | None) -> Facts | None:
 
 
 def kept_style(value: KeptStyle) -> Facts:
-    facts = value.extras.get(KEY)
+    facts = value.extras.get(ANCHOR_KEY)
     return {
         "style": style(value.style),
         "ws": array(value.ws),
         "pins": [look(pin) for pin in value.pins],
         "anchor": anchor(None if facts is None else anchor_from_facts(facts)),
-        "other": {key: fact for key, fact in value.extras.items() if key != KEY},
+        "other": {key: fact for key, fact in value.extras.items() if key != ANCHOR_KEY},
     }
 
 

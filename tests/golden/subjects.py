@@ -26,7 +26,7 @@ from smis_desktop.document.recording import (
     replay,
 )
 from smis_desktop.document.style import Anchor, Look, Style
-from smis_desktop.formats.project import KEY, KeptPicture, KeptStyle, Project, anchor_facts
+from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_facts
 from smis_desktop.formats.recipe_png import encode_recipe_png
 from smis_desktop.generators.generator import Generator, to_rgb8
 from smis_desktop.personal_model.label_transfer import TrainingShot
@@ -95,7 +95,10 @@ def project(generator: Generator, model: PersonalModel) -> Project:
         to_rgb8(generator.synthesis(latents_of_seed(generator, seed, 0.7)[None])[0])[::4, ::4] for seed in (1, 2)
     ]
     first, second = (encode_recipe_png(picture, Project(small)) for picture in pictures)
-    extras = {KEY: anchor_facts(Anchor(bands, picture_latents(generator, 60), "Foto ä")), "later": [1, {"x": "ü"}]}
+    extras = {
+        ANCHOR_KEY: anchor_facts(Anchor(bands, picture_latents(generator, 60), "Foto ä")),
+        "later": [1, {"x": "ü"}],
+    }
     pins = (Look(0), Look.of_latents(picture_latents(generator, 80), "pinned", 3))
     return Project(
         document(),

@@ -67,7 +67,7 @@ def test_of_a_large_class_some_pixels_are_asked_and_of_a_small_one_all(count: in
     channels[[0, -1]] = 1
     known = RepresentativeVectors(vectors, channels, 2, 1, "sparse", 3, 0.5)
     transfer = ScribbleTransfer(LinearProbe({1: torch.zeros(2, 8)}, torch.zeros(2)), known)
-    own = transfer.likeness({1: vectors[:, :, None, None]})[:, 0, 0]
+    own = transfer.similarity({1: vectors[:, :, None, None]})[:, 0, 0]
     torch.testing.assert_close(own[[0, -1]], torch.ones(2))
     assert int((own > 0.9999).sum()) - 2 == min(count, -(-count // -(-count // 64)))
 
