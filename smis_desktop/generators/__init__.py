@@ -1,1 +1,1 @@
-"""Generators behind one protocol: MobileStyleGAN, StyleGAN2, their files and imports."""
+"""Generators behind one interface: MobileStyleGAN and StyleGAN2, their files, imported checkpoints."""

@@ -1,4 +1,4 @@
-"""Other people's StyleGAN2: a checkpoint is read by a confined process, checked, and installed like any generator."""
+"""Imports StyleGAN2 checkpoints of other programs: a confined process reads and checks them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.wheel_download import Progress
 
 LICENCE = "unknown, given by the person"
-_LARGEST = 4 << 30
-_SECONDS = 120.0
-_LONGEST_ANSWER = 1 << 16
+_MAX_FILE_SIZE = 4 << 30
+_TIMEOUT_SECONDS = 120.0
+_MAX_ANSWER_SIZE = 1 << 16
 
 
 class ClassWanted(UserError):
@@ -38,10 +38,14 @@ class ClassWanted(UserError):
 def import_generator(
     path: Path, name: str, progress: Progress, class_index: int | None = None
 ) -> tuple[InstalledGenerator, tuple[str, ...]]:
-    """Installs the StyleGAN2 of a checkpoint under `name`; sentences that a person should know come with it.
+    """Install the StyleGAN2 in a checkpoint under `name`. Nothing in the file is ever run.
 
-    Nothing of the file is ever run. Raises ClassWanted, and UserError for a file that is not taken, a name that is bad
-    or the default generator's, or a full disk; then nothing is installed and what was there stays.
+    Returns:
+        The installed generator, and sentences about what could not be imported exactly.
+
+    Raises:
+        ClassWanted: the generator is conditional and no class is given.
+        UserError: the file is refused, the name is taken or not allowed, or the disk is full. Nothing is installed.
     """
     check_name(name)
     if is_installed(name):
@@ -66,7 +70,7 @@ def import_generator(
 
 
 def check_name(name: str) -> None:
-    """Raises UserError for what cannot be a generator's name."""
+    """Raise UserError if a new generator cannot have that name."""
     if not is_good_name(name):
         raise UserError(f"{name!r} cannot be a generator's name; use letters, digits, spaces, dots and dashes.")
     if name == DEFAULT_GENERATOR:
@@ -79,7 +83,7 @@ def _check_file(path: Path) -> None:
             raise UserError(f"{path} does not exist.")
         if not path.is_file():
             raise UserError(f"{path} is not a file; give a checkpoint ({', '.join(CHECKPOINT_SUFFIXES)}).")
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > _MAX_FILE_SIZE:
             raise UserError(f"{path} is larger than any StyleGAN2 checkpoint.")
         with path.open("rb"):
             pass
@@ -89,24 +93,24 @@ def _check_file(path: Path) -> None:
 
 def _read_confined(path: Path, target: Path, class_index: int | None) -> Outcome:
     context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(there, str(path), str(target), class_index), daemon=True)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(sender, str(path), str(target), class_index), daemon=True)
     process.start()
-    there.close()
-    deadline = time.monotonic() + _SECONDS
+    sender.close()
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     try:
-        answer = here.recv_bytes(_LONGEST_ANSWER) if here.poll(_SECONDS) else None
+        answer = receiver.recv_bytes(_MAX_ANSWER_SIZE) if receiver.poll(_TIMEOUT_SECONDS) else None
     except (EOFError, OSError):
         answer = None
     process.join(max(0.0, deadline - time.monotonic()))
     if process.is_alive():
         process.kill()
         process.join()
-    here.close()
+    receiver.close()
     if process.exitcode == ESCAPE_TRIED:
-        return Outcome("tried to do what reading a file never needs, and was stopped")
+        return Outcome("tried to do something that reading a file never needs, and was stopped")
     if answer is None or process.exitcode != 0:
-        return Outcome("cannot be read (the process that tried was ended)")
+        return Outcome("cannot be read (the process that read it was stopped)")
     found = json.loads(answer)
     return Outcome(
         str(found["refused"]), int(found["num_classes"]), bool(found["class_needed"]), tuple(map(str, found["notes"]))

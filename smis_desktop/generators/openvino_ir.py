@@ -1,4 +1,4 @@
-"""The original files of MobileStyleGAN: OpenVINO IRs read as graphs, and their tensors."""
+"""Reads the published files of MobileStyleGAN: OpenVINO IRs as graphs, and the weights in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True)
 class Node:
-    """One operation. `inputs` holds the ids of the producing nodes in port order."""
+    """One operation; `inputs` are the ids of the nodes that it reads, in port order."""
 
     node_id: str
     kind: str
@@ -34,7 +34,8 @@ class Node:
 class IRGraph:
     """The operations of an IR and its constants.
 
-    Raises UserError when the XML is not an IR or a constant lies outside the .bin.
+    Raises:
+        UserError: the XML is not an IR, or a constant lies outside the .bin.
     """
 
     def __init__(self, xml: bytes, weights: bytes, source: str) -> None:
@@ -65,29 +66,29 @@ class IRGraph:
         self._by_name = {node.name: node for node in self.nodes.values()}
 
     def named(self, name: str) -> Node:
-        """The node of that name. Raises KeyError."""
+        """Return the node of that name. Raises KeyError."""
         return self._by_name[name]
 
     def constant(self, node: Node) -> np.ndarray:
-        """The array of a Const node."""
+        """Return the array of a Const node."""
         return self._constants[node.node_id]
 
     def constant_input(self, node: Node) -> np.ndarray:
-        """The array of the one constant that `node` takes. Raises ValueError if it takes none or several."""
+        """Return the array of the one constant that `node` reads. Raises ValueError if it reads none or several."""
         found = [self._constants[i] for i in node.inputs if i in self._constants]
         if len(found) != 1:
             raise ValueError(f"{node.kind} {node.name} takes {len(found)} constants")
         return found[0]
 
     def consumer(self, node: Node, kind: str) -> Node:
-        """The one consumer of that kind. Raises ValueError if there is none or there are several."""
+        """Return the one consumer of that kind. Raises ValueError if there are none or several."""
         found = [c for c in self._consumers.get(node.node_id, []) if c.kind == kind]
         if len(found) != 1:
             raise ValueError(f"{node.kind} {node.name} feeds {len(found)} nodes of kind {kind}")
         return found[0]
 
     def of_kind(self, kind: str) -> list[Node]:
-        """All nodes of that kind, in the file's (topological) order."""
+        """Return all nodes of that kind, in the file's (topological) order."""
         return [n for n in self.nodes.values() if n.kind == kind]
 
 
@@ -104,10 +105,13 @@ def _constant(layer: ElementTree.Element, weights: bytes, source: str) -> np.nda
 
 
 def mobile_stylegan_weights(mapping: IRGraph, synthesis: IRGraph) -> dict[str, Tensor]:
-    """The state dict of `MobileStyleGAN` (all but `latents.*` and `draft_head.*`), float32.
+    """Collect the state dict of `MobileStyleGAN` (all but `latents.*` and `heads.*`), float32.
 
     Constants that kept their names are found by name, the folded ones (pointwise weights, noise, affine scales) by
-    walking from a named neighbour. Raises KeyError or ValueError where the graph is of another structure.
+    walking from a named neighbour.
+
+    Raises:
+        KeyError or ValueError: the graph has another structure.
     """
     arrays: dict[str, np.ndarray] = {}
     for number, matmul in enumerate(mapping.of_kind("MatMul")):
@@ -130,7 +134,7 @@ def mobile_stylegan_weights(mapping: IRGraph, synthesis: IRGraph) -> dict[str, T
 
 
 def _affine(graph: IRGraph, source: str, target: str) -> dict[str, np.ndarray]:
-    """An affine layer with the scale that follows it (equalised learning rate of the convolution) folded in."""
+    """An affine layer, with the scale that follows it (equalised learning rate of the convolution) folded in."""
     weight, bias_node = graph.constant(graph.named(f"{source}.weight")), graph.named(f"{source}.bias")
     bias = graph.constant(bias_node).reshape(-1)
     reshape = graph.consumer(graph.consumer(bias_node, "Add"), "Reshape")

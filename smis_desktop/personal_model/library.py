@@ -1,4 +1,4 @@
-"""The library of personal models: listing, headers, notes, pictures."""
+"""The library of personal models: their files with notes and preview pictures. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from smis_desktop.storage.safetensors_file import HEADER_KEY, palette_of, read_f
 
 
 def read_palette(path: Path) -> Palette | None:
-    """The classes that the file names; None if there is anything odd about it.
+    """Read the classes in a model file's header; None if anything is wrong with it.
 
-    What is odd, the thorough reader (`personal_model_file.read_personal_model`) says in a sentence soon after.
+    What is wrong, `model.read_personal_model` says soon after.
     """
     try:
         with safe_open(path, "np") as file:
@@ -38,25 +38,32 @@ REMEDY = "choose a .smismodel file, or train the model again"
 
 
 def read_model_facts(path: Path) -> dict[str, Any]:
-    """What the file says of itself. Raises UserError when it is missing, damaged, another kind or of a newer format."""
+    """Read the facts in a model's header.
+
+    Raises:
+        UserError: the file is missing, damaged, of another kind or of a newer format.
+    """
     return read_facts(path, KIND, VERSION, REMEDY)
 
 
 def rename_model(path: Path, name: str) -> None:
-    """Another name, everything else as it is. Raises UserError as `read_model_facts` does, or for a full disk."""
+    """Change a model's name. Raises UserError as `read_model_facts` does, or for a full disk."""
     rewrite_model_facts(path, path, name=name)
 
 
 def rewrite_model_facts(source: Path, target: Path, **changed: str) -> None:
-    """Writes the model with other facts, the tensors as they are. Raises UserError as `rename_model` does."""
+    """Copy a model with some facts changed. Raises UserError as `rename_model` does."""
     tensors, facts = read_tensors(source, KIND, VERSION, REMEDY)
     write_tensors(target, KIND, VERSION, tensors, {**facts, **changed})
 
 
 @dataclass(frozen=True)
 class LibraryModel:
-    """One model file. fault: why it cannot be used, empty when it can. note: the person's own words. picture: the file
-    of what it makes, None as long as there is none."""
+    """One model file.
+
+    note: the person's own. fault: why it cannot be used, empty if it can. picture: the file of its preview picture,
+    None if there is none.
+    """
 
     path: Path
     name: str
@@ -68,42 +75,45 @@ class LibraryModel:
 
 
 def library_folder(data: Path) -> Path:
-    """Where the models that were made in the window lie, in the program's data."""
+    """The folder, in the program's data, of models that were made in the window."""
     return data / "models"
 
 
 class ModelLibrary:
-    """Reads the folder each time: others may put files there too."""
+    """The models in a folder, which is read each time: other programs may put files there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def models(self) -> tuple[LibraryModel, ...]:
-        """By name."""
-        found = []
+        """List all models by name, damaged ones too."""
+        models = []
         for path in sorted(self.folder.glob(f"*{MODEL_SUFFIX}")):
             try:
                 facts = read_model_facts(path)
                 generator = str(facts["generator"]["name"])
                 picture = picture_path(path)
-                found.append(
+                models.append(
                     LibraryModel(
                         path, str(facts["name"]), generator, palette_of(facts), note_of(path),
                         picture=picture if picture.is_file() else None,
                     )
                 )  # fmt: skip
             except UserError as error:
-                found.append(LibraryModel(path, path.stem, "", None, note_of(path), str(error)))
+                models.append(LibraryModel(path, path.stem, "", None, note_of(path), str(error)))
             except (KeyError, TypeError, ValueError):
                 fault = f"{path} is damaged; import or train the model again."
-                found.append(LibraryModel(path, path.stem, "", None, note_of(path), fault))
-        return tuple(sorted(found, key=lambda model: model.name.lower()))
+                models.append(LibraryModel(path, path.stem, "", None, note_of(path), fault))
+        return tuple(sorted(models, key=lambda model: model.name.lower()))
 
     def add(self, source: Path) -> Path:
-        """A copy of a model file from elsewhere, with the note that it brings. Raises UserError when it is none, or the
-        disk refuses."""
+        """Copy a model file into the library, with the note in it.
+
+        Raises:
+            UserError: it is not a model, or the disk refuses.
+        """
         facts = read_model_facts(source)
-        target = self._free(str(facts.get("name", source.stem)))
+        target = self._unused_path(str(facts.get("name", source.stem)))
         _copy(source, target)
         note = facts.get("note")
         if isinstance(note, str) and note:
@@ -111,8 +121,8 @@ class ModelLibrary:
         return target
 
     def duplicate(self, path: Path, name: str) -> Path:
-        """A copy under another name, with its note and picture."""
-        target = self._free(name)
+        """Copy a model under another name, with its note and picture."""
+        target = self._unused_path(name)
         _copy(path, target)
         rename_model(target, name)
         note = note_of(path)
@@ -123,17 +133,17 @@ class ModelLibrary:
         return target
 
     def rename(self, path: Path, name: str) -> None:
-        """The name that people see; the file keeps its own, so that projects find it."""
+        """Change the name that people see; the file keeps its own, so that projects find it."""
         if not name.strip():
             raise UserError("A model needs a name; type one.")
         rename_model(path, name.strip())
 
     def export(self, path: Path, target: Path) -> None:
-        """One file with all of it, the note too. (Its picture is made again where it is first looked at.)"""
+        """Copy a model to one file that holds its note too. (Its picture is made again where it is first shown.)"""
         rewrite_model_facts(path, target, note=note_of(path))
 
     def named(self, name: str) -> LibraryModel:
-        """The model of that name, or whose file is named so. Raises UserError when there is none, or more than one."""
+        """Find the model with that name or file name. Raises UserError when there is none, or more than one."""
         found = [model for model in self.models() if name in (model.name, model.path.stem, model.path.name)]
         if len(found) == 1:
             return found[0]
@@ -143,28 +153,28 @@ class ModelLibrary:
         raise UserError(f"None of your models is named {name!r}; smis models lists them.")
 
     def set_note(self, path: Path, note: str) -> None:
-        """The person's own words about it."""
+        """Write a model's note."""
         write_bytes(_note_path(path), json.dumps({"note": note}, ensure_ascii=False).encode())
 
     def files_of(self, path: Path) -> tuple[Path, ...]:
-        """The model's file first, then what is kept beside it: all that goes when the model goes."""
-        return tuple(found for found in (path, *self._beside(path)) if found.exists())
+        """List a model's files, its own first: all that is deleted with the model."""
+        return tuple(found for found in (path, *self._companions(path)) if found.exists())
 
-    def _beside(self, path: Path) -> tuple[Path, Path]:
+    def _companions(self, path: Path) -> tuple[Path, Path]:
         return _note_path(path), picture_path(path)
 
-    def _free(self, name: str) -> Path:
+    def _unused_path(self, name: str) -> Path:
         stem, number = file_name(name), 1
         target = self.folder / f"{stem}{MODEL_SUFFIX}"
-        # What is left of a model that went away by other hands belongs to no later one.
-        while target.exists() or any(left.exists() for left in self._beside(target)):
+        # Files that are left of a model that others deleted belong to no later one.
+        while target.exists() or any(left.exists() for left in self._companions(target)):
             number += 1
             target = self.folder / f"{stem}-{number}{MODEL_SUFFIX}"
         return target
 
 
 def note_of(model: Path) -> str:
-    """The person's own words about the model of that file; empty where there are none."""
+    """Read a model's note; empty if there is none."""
     try:
         found = json.loads(_note_path(model).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -174,7 +184,7 @@ def note_of(model: Path) -> str:
 
 
 def picture_path(model: Path) -> Path:
-    """Where the picture of a model lies: beside its file."""
+    """The path of a model's preview picture, beside its file."""
     return model.with_suffix(".picture.jpg")
 
 

@@ -1,1 +1,1 @@
-"""Other people's StyleGAN2 checkpoints, read without running anything that is in them. No torch in here."""
+"""StyleGAN2 checkpoints of other programs, read as data: nothing in them is ever run. Nothing here imports torch."""

@@ -1,7 +1,7 @@
 """Reads one checkpoint into one safetensors file, in a process that has given up its rights.
 
-A belt, not the trousers: the reader calls nothing of a file's choosing anyway. Limits are the system's where it has
-them (Linux, macOS); the hook is Python's own everywhere, and it cannot be taken off again.
+This is a second line of defence: the reader calls nothing that a file names anyway. Resource limits are the system's
+where it has them (Linux, macOS); the audit hook is Python's own everywhere, and cannot be removed again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from smis_desktop.generators.checkpoints.networks import find_generator
 from smis_desktop.generators.checkpoints.pickle_machine import Refused
 
 ESCAPE_TRIED = 97
-"""Exit code of a process that did what reading a file never needs."""
+"""Exit code of a process that tried something that reading a file never needs."""
 _MEMORY = 1 << 30
 _PROCESSOR_SECONDS = 60
 _FORBIDDEN = (
@@ -35,7 +35,11 @@ _FORBIDDEN = (
 
 
 def confine(file_size: int) -> None:
-    """For the rest of this process's life. file_size: bytes of the file to be read, which may fill memory thrice."""
+    """Confine this process for the rest of its life.
+
+    Args:
+        file_size: bytes of the file to read; it may occupy memory three times.
+    """
     if sys.platform != "win32":
         import resource
 
@@ -55,7 +59,7 @@ def confine(file_size: int) -> None:
 
 
 def _memory_in_use() -> int:
-    """Address space of this process in bytes; 0 where the system does not tell."""
+    """Address space of this process in bytes; 0 where the system does not report it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -68,8 +72,8 @@ def _end_on_escape(event: str, _arguments: tuple[object, ...]) -> None:
         os._exit(ESCAPE_TRIED)
 
 
-_LONGEST = 300
-_DAMAGE = (
+_MAX_MESSAGE = 300
+_DAMAGE_ERRORS = (
     ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, EOFError, RecursionError, struct.error,
     zipfile.BadZipFile, NotImplementedError,
 )  # fmt: skip
@@ -77,8 +81,12 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """refused: why the file is not taken, going on after its name; empty when it was. num_classes: of a conditional
-    generator. class_needed: nothing was written because nobody said which of them. notes: for people."""
+    """The result of reading a checkpoint.
+
+    refused: why it is refused, as the end of a sentence that begins with its name; empty if it was read. num_classes:
+    of a conditional generator, else 0. class_needed: nothing was written because no class was chosen. notes: sentences
+    for people.
+    """
 
     refused: str = ""
     num_classes: int = 0
@@ -86,18 +94,22 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> bytes:
-        """To send it as plain text: nobody unpickles what this process says."""
+        """Return it as JSON, so that the parent need not unpickle what this process sends."""
         return json.dumps(self.__dict__).encode()
 
 
 def work(connection: Connection, checkpoint: str, target: str, class_index: int | None) -> None:
-    """The process: confines itself, sends an `Outcome` and ends. target: a new file, written when nothing is wrong."""
+    """Run in the process: confine it, send an `Outcome` and end.
+
+    Args:
+        target: a new file, which stays empty if the checkpoint is refused.
+    """
     with Path(checkpoint).open("rb") as file, Path(target).open("wb") as out:
         size = Path(checkpoint).stat().st_size
         if size == 0:
             connection.send_bytes(Outcome("is empty").as_json())
             return
-        # Of the file as it is now: nobody can change it under the reader and have it seen.
+        # Mapped before the process is confined: afterwards it can open no file.
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         confine(size)
         outcome, weights = read_checkpoint(data, class_index)
@@ -106,27 +118,27 @@ def work(connection: Connection, checkpoint: str, target: str, class_index: int 
 
 
 def read_checkpoint(data: memoryview, class_index: int | None) -> tuple[Outcome, bytes]:
-    """What is to be said of a file, and the StyleGAN2 in it as safetensors (empty when it is refused)."""
+    """Read the StyleGAN2 in a file as safetensors (empty if it is refused)."""
     try:
         root, storages = read_container(data)
         with np.errstate(over="ignore", invalid="ignore"):
             imported = translate(find_generator(root, storages), class_index)
             arrays = {key: np.ascontiguousarray(array, np.float32) for key, array in imported.weights.items()}
         if not all(np.isfinite(array).all() for key, array in arrays.items() if key != "limit"):
-            raise Refused("holds weights that are no numbers once their gains are applied")
+            raise Refused("holds weights that are not finite once their gains are applied")
         return Outcome(num_classes=imported.num_classes, notes=imported.notes), save(arrays)
     except ClassNeeded as needed:
         return Outcome(num_classes=needed.num_classes, class_needed=True), b""
     except Refused as reason:
-        return Outcome(_legible(str(reason))), b""
+        return Outcome(_printable(str(reason))), b""
     except MemoryError:
         return Outcome("would take more memory than any checkpoint needs"), b""
-    except _DAMAGE as error:
+    except _DAMAGE_ERRORS as error:
         missing = f" ({error.args[0]} is missing)" if isinstance(error, KeyError) and error.args else ""
-        return Outcome(_legible(f"is damaged, or no StyleGAN2 checkpoint{missing}")), b""
+        return Outcome(_printable(f"is damaged, or not a StyleGAN2 checkpoint{missing}")), b""
 
 
-def _legible(words: str) -> str:
-    """The words of a file that are in it may be long, and may be codes that a terminal would obey."""
-    short = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+def _printable(message: str) -> str:
+    """Shorten a message, which may quote the file, and replace control characters, which a terminal would obey."""
+    short = message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
     return "".join(letter if letter.isprintable() else "?" for letter in short)

@@ -1,8 +1,8 @@
-"""The files that checkpoints come in: zips and older files of `torch.save`, plain pickles, safetensors."""
+"""File formats of checkpoints: zips and older files of `torch.save`, plain pickles, safetensors."""
 
 from __future__ import annotations
 
-import encodings.cp437  # noqa: F401  (zipfile asks for it with the first entry, when nothing can be imported any more)
+import encodings.cp437  # noqa: F401  (zipfile imports it with the first entry, when imports are forbidden)
 import json
 import math
 import struct
@@ -18,18 +18,19 @@ from smis_desktop.generators.checkpoints.stored_tensors import (
     read_legacy,
 )
 
-_MOST_ENTRIES = 20_000
-_MOST_PICKLE = 128 << 20
-_MOST_HEADER = 2 << 20
+_MAX_ENTRIES = 20_000
+_MAX_PICKLE = 128 << 20
+_MAX_HEADER = 2 << 20
 """Bytes: some ten thousand tensors, where the largest checkpoints have hundreds."""
 _KINDS = {"F32": "f4", "F16": "f2", "F64": "f8", "BF16": "bf16"}
 
 
 def read_container(data: memoryview) -> tuple[Any, Storages]:
-    """The object in a file and its storages; of safetensors a dict of `StoredTensor` by name.
+    """Read the object in a file and its storages; of safetensors a dict of `StoredTensor` by name.
 
-    Raises Refused; ValueError, KeyError, IndexError, TypeError, RecursionError, struct.error or zipfile.BadZipFile for
-    damaged files.
+    Raises:
+        Refused: the file is not a checkpoint that can be read.
+        ValueError, KeyError, IndexError, TypeError, RecursionError, struct.error or zipfile.BadZipFile: it is damaged.
     """
     start = bytes(data[:4])
     if start == b"PK\x03\x04":
@@ -38,7 +39,7 @@ def read_container(data: memoryview) -> tuple[Any, Storages]:
         return _pickle(data)
     if len(data) > 9 and bytes(data[8:9]) == b"{":
         return _safetensors(data), Storages({})
-    raise Refused("is no checkpoint (.pt, .pkl or .safetensors)")
+    raise Refused("is not a checkpoint (.pt, .pkl or .safetensors)")
 
 
 def _pickle(data: memoryview) -> tuple[Any, Storages]:
@@ -48,10 +49,10 @@ def _pickle(data: memoryview) -> tuple[Any, Storages]:
 
 
 def _zip(data: memoryview) -> tuple[Any, Storages]:
-    """torch stores without compressing, so that nothing can be larger than the file: anything else is refused."""
+    """Read a zip of torch, which does not compress, so nothing can be larger than the file; others are refused."""
     with zipfile.ZipFile(_Readable(data)) as archive:
         entries = archive.infolist()
-    if len(entries) > _MOST_ENTRIES:
+    if len(entries) > _MAX_ENTRIES:
         raise Refused("holds more entries than any checkpoint needs")
     if sum(entry.file_size for entry in entries) > len(data):
         raise Refused("is a zip that unpacks to more than it holds")
@@ -67,11 +68,11 @@ def _zip(data: memoryview) -> tuple[Any, Storages]:
         members[entry.filename] = data[begin : begin + entry.file_size]
     pickles = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise Refused("is a zip, but none that torch has written")
+        raise Refused("is a zip, but not one that torch wrote")
     folder = pickles[0].removesuffix("data.pkl")
     if bytes(members.get(f"{folder}byteorder", b"little")[:16]) != b"little":
-        raise Refused("was written on a machine of another byte order")
-    if len(members[pickles[0]]) > _MOST_PICKLE:
+        raise Refused("was written on a machine with another byte order")
+    if len(members[pickles[0]]) > _MAX_PICKLE:
         raise Refused("holds more instructions than any checkpoint needs")
     start = f"{folder}data/"
     keyed = {name.removeprefix(start): part for name, part in members.items() if name.startswith(start)}
@@ -82,7 +83,7 @@ def _safetensors(data: memoryview) -> dict[str, Any]:
     (length,) = struct.unpack("<Q", data[:8])
     if length > len(data) - 8:
         raise Refused("is cut off")
-    if length > _MOST_HEADER:
+    if length > _MAX_HEADER:
         raise Refused("describes more tensors than any checkpoint needs")
     header = json.loads(bytes(data[8 : 8 + length]))
     body = data[8 + length :]
@@ -102,7 +103,7 @@ def _safetensors(data: memoryview) -> dict[str, Any]:
 
 
 def _tile(spans: list[Any], length: int) -> bool:
-    """Whether [begin, end) of all cover 0 to `length` once each, as the format asks."""
+    """Whether the spans [begin, end) cover 0 to `length` exactly once, as the format requires."""
     if not all(isinstance(at, int) for span in spans for at in span):
         return False
     at = 0
@@ -114,7 +115,7 @@ def _tile(spans: list[Any], length: int) -> bool:
 
 
 class _Readable:
-    """A buffer as a file that can only be read."""
+    """A buffer as a read-only file."""
 
     def __init__(self, data: memoryview) -> None:
         self._data, self._at = data, 0

@@ -1,4 +1,4 @@
-"""From the two published layouts of StyleGAN2's tensors to ours (`smis_desktop.generators.stylegan2`).
+"""From the two published layouts of StyleGAN2's tensors to that of `smis_desktop.generators.stylegan2`.
 
 Both keep weights as the equalised learning rate trains them (Karras et al. 2018, arXiv 1710.10196, section 4.1): gains
 of 1/√fan-in, and of the mapping's own learning rate, are applied at run time. Here they are multiplied in.
@@ -23,8 +23,11 @@ _ALIAS_FREE = ("synthesis.input.freqs", "synthesis.input.weight", "synthesis.inp
 
 @dataclass(frozen=True)
 class Imported:
-    """weights: StyleGAN2's tensors but the statistics. num_classes: that the checkpoint knows, 0 where it is not
-    conditional. notes: sentences about what could not be taken as it was."""
+    """A translated generator.
+
+    weights: StyleGAN2's tensors without the statistics. num_classes: 0 if it is not conditional. notes: sentences about
+    what could not be imported exactly.
+    """
 
     weights: Weights
     num_classes: int
@@ -32,7 +35,7 @@ class Imported:
 
 
 class ClassNeeded(Exception):
-    """The checkpoint is conditional, and nobody has said which class to take."""
+    """The checkpoint is conditional, and no class was chosen."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(f"holds a generator of {num_classes} classes")
@@ -40,9 +43,15 @@ class ClassNeeded(Exception):
 
 
 def translate(network: Network, class_index: int | None) -> Imported:
-    """Any of the layouts. class_index: whose pictures to make, where the generator is conditional.
+    """Translate either layout.
 
-    Raises ClassNeeded, Refused for another architecture, KeyError for a missing tensor.
+    Args:
+        class_index: the class of a conditional generator whose pictures to make.
+
+    Raises:
+        ClassNeeded: the generator is conditional and no class is given.
+        Refused: it is of another architecture.
+        KeyError: a tensor is missing.
     """
     tensors = network.tensors
     if any(key in tensors for key in _ALIAS_FREE) or any(re.match(r"synthesis\.L\d+_", key) for key in tensors):
@@ -51,13 +60,13 @@ def translate(network: Network, class_index: int | None) -> Imported:
         return _Nvidia(network).translated(class_index)
     if "input.input" in tensors and "conv1.conv.weight" in tensors:
         if class_index is not None:
-            raise Refused("holds a generator that knows no classes; leave the class away")
+            raise Refused("holds a generator that has no classes; leave out the class")
         return _Rosinality(network).translated()
-    raise Refused("holds no StyleGAN2 generator, or one in a layout that is not known")
+    raise Refused("holds no StyleGAN2 generator, or one in an unknown layout")
 
 
 class _Reader:
-    """Tensors by name, as float32, of the shape that they have to have."""
+    """Reads tensors by name, as float32, and checks their shapes."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -66,31 +75,31 @@ class _Reader:
         return name in self.network.tensors
 
     def take(self, name: str, *shape: int | None) -> np.ndarray:
-        """None in a shape is any length."""
+        """Read a tensor; None in a shape is any length."""
         array = self.network.tensors[name].array()
         if len(array.shape) != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=True)):
-            raise Refused(f"holds no StyleGAN2 as this program knows it ({name} is of another shape)")
+            raise Refused(f"holds an unknown kind of StyleGAN2 ({name} has another shape)")
         return array
 
 
 class _Rosinality(_Reader):
-    """Names of the PyTorch version that most trainings in research began with (`g_ema`, `latent_avg`)."""
+    """Names of rosinality's PyTorch version, which much research builds on (`g_ema`, `latent_avg`)."""
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
-        self._noises_drawn = False
+        self._has_drawn_noise = False
 
     def translated(self) -> Imported:
         constant = self.take("input.input", 1, None, 4, 4)
         w_dim = self.take("conv1.conv.modulation.weight", None, None).shape[1]
         weights: Weights = {"constant": constant, "limit": np.array(np.inf, np.float32)}
-        for number in _counted(self.network.tensors, r"style\.(\d+)\.weight", first=1):
+        for number in _numbers_in(self.network.tensors, r"style\.(\d+)\.weight", first=1):
             gain = _MAPPING_RATE / np.sqrt(w_dim)
             weights[f"map.layers.{number - 1}.weight"] = self.take(f"style.{number}.weight", w_dim, w_dim) * gain
             weights[f"map.layers.{number - 1}.bias"] = self.take(f"style.{number}.bias", w_dim) * _MAPPING_RATE
         weights |= self._conv("conv1", "first", w_dim, 4, 0)
         weights |= self._rgb("to_rgb1", "first_rgb", w_dim)
-        count = len(_counted(self.network.tensors, r"to_rgbs\.(\d+)\.bias"))
+        count = len(_numbers_in(self.network.tensors, r"to_rgbs\.(\d+)\.bias"))
         for i in range(count):
             for half in (0, 1):
                 number = 2 * i + half
@@ -100,7 +109,7 @@ class _Rosinality(_Reader):
         weights["filter"] = _filter(self, (name for name in kernels if self.has(name)))
         if self.network.average is not None:
             weights["centre"] = self.network.average.array().reshape(-1)
-        notes = ("The file keeps no noise; it was drawn.",) if self._noises_drawn else ()
+        notes = ("The file holds no noise; it was drawn at random.",) if self._has_drawn_noise else ()
         return Imported(weights, 0, notes)
 
     def _conv(self, source: str, target: str, w_dim: int, side: int, number: int) -> Weights:
@@ -110,7 +119,7 @@ class _Rosinality(_Reader):
             noise = self.take(f"noises.noise_{number}", 1, 1, side, side)
         else:
             # Files of its first months keep none, and their pictures were made with fresh noise each time.
-            self._noises_drawn = True
+            self._has_drawn_noise = True
             noise = np.random.default_rng((_NOISE_SEED, number)).standard_normal((1, 1, side, side), np.float32)
         return {
             f"{target}.weight": weight / np.sqrt(weight[0].size),
@@ -129,14 +138,14 @@ class _Rosinality(_Reader):
 
 
 class _Nvidia(_Reader):
-    """Names of NVIDIA's PyTorch versions, StyleGAN2-ADA and the StyleGAN2 of the StyleGAN3 repository."""
+    """Names of NVIDIA's PyTorch versions: StyleGAN2-ADA, and the StyleGAN2 of the StyleGAN3 repository."""
 
     def translated(self, class_index: int | None) -> Imported:
         w_dim = self.take("synthesis.b4.conv1.affine.weight", None, None).shape[1]
-        sides = _counted(self.network.tensors, r"synthesis\.b(\d+)\.conv1\.weight", first=None)
+        sides = _numbers_in(self.network.tensors, r"synthesis\.b(\d+)\.conv1\.weight", first=None)
         if sides != [4 * 2**i for i in range(len(sides))]:
-            raise Refused("holds no StyleGAN2 as this program knows it (a resolution is missing)")
-        self._require_known_kind()
+            raise Refused("holds an unknown kind of StyleGAN2 (a resolution is missing)")
+        self._require_known_variant()
         mapping, num_classes = self._mapping(w_dim, class_index)
         constant = self.take("synthesis.b4.const", None, 4, 4)[None]
         weights: Weights = {"constant": constant, "limit": np.array(self._limit(), np.float32), **mapping}
@@ -152,15 +161,15 @@ class _Nvidia(_Reader):
             weights["centre"] = self.take("mapping.w_avg", w_dim)
         return Imported(weights, num_classes, ())
 
-    def _require_known_kind(self) -> None:
+    def _require_known_variant(self) -> None:
         for name, fact in self.network.facts.items():
             kind = name.rpartition(".")[2]
             if kind == "architecture" and fact != "skip" and not name.startswith("synthesis.b4."):
-                raise Refused(f"holds StyleGAN2 of the architecture {fact!r}; only skip connections are known")
+                raise Refused(f"holds StyleGAN2 of the architecture {fact!r}; only skip connections are supported")
             if kind == "activation" and fact not in ("lrelu", "linear"):
-                raise Refused(f"holds StyleGAN2 with the activation {fact!r}; only leaky ReLU is known")
+                raise Refused(f"holds StyleGAN2 with the activation {fact!r}; only leaky ReLU is supported")
         if not self.has("synthesis.b4.torgb.weight"):
-            raise Refused("holds StyleGAN2 without skip connections; only those are known")
+            raise Refused("holds StyleGAN2 without skip connections; only those are supported")
 
     def _limit(self) -> float:
         found = {
@@ -169,11 +178,11 @@ class _Nvidia(_Reader):
             if name.rpartition(".")[2] == "conv_clamp" and name.startswith(("synthesis.", "conv_clamp")) and fact
         }
         if len(found) > 1:
-            raise Refused("holds StyleGAN2 with clamps that differ from layer to layer, which is not known")
+            raise Refused("holds StyleGAN2 with clamps that differ from layer to layer, which is not supported")
         return found.pop() if found else np.inf
 
     def _mapping(self, w_dim: int, class_index: int | None) -> tuple[Weights, int]:
-        count = len(_counted(self.network.tensors, r"mapping\.fc(\d+)\.weight"))
+        count = len(_numbers_in(self.network.tensors, r"mapping\.fc(\d+)\.weight"))
         weights: Weights = {}
         num_classes = 0
         for i in range(count):
@@ -181,18 +190,18 @@ class _Nvidia(_Reader):
             weight, bias = self.take(f"{name}.weight", w_dim, None), self.take(f"{name}.bias", w_dim)
             rate = self.network.facts.get(f"{name}.bias_gain", _MAPPING_RATE)
             if not isinstance(rate, int | float):
-                raise Refused("is damaged (a learning rate in it is no number)")
+                raise Refused("is damaged (a learning rate in it is not a number)")
             weight, bias = weight * (rate / np.sqrt(weight.shape[1])), bias * rate
             if i == 0 and self.has("mapping.embed.weight"):
-                # A class is a constant input of the first layer: with the class chosen, it is a part of the bias.
+                # A class is a constant input of the first layer: once it is chosen, it is part of the bias.
                 embedded, num_classes = self._embedded(class_index)
                 bias = bias + weight[:, -len(embedded) :] @ embedded
                 weight = weight[:, : -len(embedded)]
             if weight.shape != (w_dim, w_dim):
-                raise Refused("holds StyleGAN2 whose z and w are of different lengths, which is not known")
+                raise Refused("holds StyleGAN2 whose z and w have different lengths, which is not supported")
             weights[f"map.layers.{i}.weight"], weights[f"map.layers.{i}.bias"] = weight, bias
         if num_classes == 0 and class_index is not None:
-            raise Refused("holds a generator that knows no classes; leave the class away")
+            raise Refused("holds a generator that has no classes; leave out the class")
         return weights, num_classes
 
     def _embedded(self, class_index: int | None) -> tuple[np.ndarray, int]:
@@ -201,7 +210,7 @@ class _Nvidia(_Reader):
         if class_index is None:
             raise ClassNeeded(num_classes)
         if not 0 <= class_index < num_classes:
-            raise Refused(f"knows the classes 0 to {num_classes - 1}, and no class {class_index}")
+            raise Refused(f"has the classes 0 to {num_classes - 1}, and no class {class_index}")
         embedded = table[:, class_index] / np.sqrt(num_classes) + self.take("mapping.embed.bias", len(table))
         return embedded / np.sqrt(np.mean(embedded**2) + 1e-8), num_classes
 
@@ -220,7 +229,7 @@ class _Nvidia(_Reader):
     def _rgb(self, source: str, target: str, w_dim: int) -> Weights:
         weight = self.take(f"{source}.weight", None, None, 1, 1)
         if len(weight) != 3:
-            raise Refused(f"holds a generator of {len(weight)} colour channels; only RGB is known")
+            raise Refused(f"holds a generator of {len(weight)} colour channels; only RGB is supported")
         return {
             f"{target}.weight": weight / np.sqrt(weight[0].size),
             f"{target}.bias": self.take(f"{source}.bias", 3),
@@ -237,18 +246,18 @@ def _affine(reader: _Reader, source: str, target: str, channels: int, w_dim: int
 
 
 def _clamp(fact: float | str) -> float:
-    """From a layer's number, or from the text that the metadata of `.safetensors` can only hold."""
+    """Read a clamp: a layer's number, or text from the metadata of `.safetensors`, which holds nothing else."""
     try:
         limit = float(fact)
     except ValueError:
         limit = 0.0
     if not 0 < limit < np.inf:
-        raise Refused(f"gives conv_clamp as {fact!r}; make it a number above 0 (usually 256), or leave it away")
+        raise Refused(f"gives conv_clamp as {fact!r}; make it a number above 0 (usually 256), or leave it out")
     return limit
 
 
 def _filter(reader: _Reader, names: Iterable[str]) -> np.ndarray:
-    """The one FIR filter of all layers, scaled to a sum of 1; the published one where the file names none."""
+    """The FIR filter that all layers share, scaled to a sum of 1; the published one if the file has none."""
     found: np.ndarray | None = None
     for name in names:
         if not reader.has(name):
@@ -258,10 +267,10 @@ def _filter(reader: _Reader, names: Iterable[str]) -> np.ndarray:
             kernel = kernel[:, None] * kernel[None, :]
         taps = len(kernel)
         if kernel.shape != (taps, taps) or taps % 2 or not 2 <= taps <= 16 or kernel.sum() <= 0:
-            raise Refused("holds StyleGAN2 with a filter of an odd length, which is not known")
+            raise Refused("holds StyleGAN2 with a filter of odd length, which is not supported")
         kernel = kernel / kernel.sum()
         if found is not None and not (found.shape == kernel.shape and np.allclose(found, kernel, atol=1e-6)):
-            raise Refused("holds StyleGAN2 with filters that differ from layer to layer, which is not known")
+            raise Refused("holds StyleGAN2 with filters that differ from layer to layer, which is not supported")
         found = kernel
     if found is None:
         row = np.array([1, 3, 3, 1], np.float32) / 8
@@ -269,9 +278,9 @@ def _filter(reader: _Reader, names: Iterable[str]) -> np.ndarray:
     return found
 
 
-def _counted(names: Iterable[str], pattern: str, first: int | None = 0) -> list[int]:
-    """The numbers in names that match, ascending; without gaps from `first`, unless that is None."""
+def _numbers_in(names: Iterable[str], pattern: str, first: int | None = 0) -> list[int]:
+    """The numbers in names that match, ascending. Raises Refused for gaps after `first`, unless that is None."""
     found = sorted({int(match.group(1)) for name in names if (match := re.fullmatch(pattern, name))})
     if first is not None and found != list(range(first, first + len(found))):
-        raise Refused("holds no StyleGAN2 as this program knows it (a layer is missing)")
+        raise Refused("holds an unknown kind of StyleGAN2 (a layer is missing)")
     return found

@@ -1,4 +1,4 @@
-"""The generator in a checkpoint: its tensors by name, and what is said of its layers beside them."""
+"""Finds the generator in a checkpoint: its tensors by name, and facts about its layers."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from smis_desktop.generators.checkpoints.pickle_machine import Call, Name, Refus
 from smis_desktop.generators.checkpoints.stored_tensors import Storages, StoredTensor
 
 _PERSISTENT = Name("torch_utils.persistence", "_reconstruct_persistent_obj")
-_DEEPEST = 12
-_MOST_MODULES = 5_000
-_PLACES = ("g_ema", "G_ema")
+_MAX_DEPTH = 12
+_MAX_MODULES = 5_000
+_KEYS = ("g_ema", "G_ema")
 
 
 @dataclass
 class Network:
-    """tensors: by dotted name. facts: numbers and words of layers, by dotted name: `synthesis.b8.conv0.conv_clamp`."""
+    """A network's tensors by dotted name, and its layers' numbers and words: `synthesis.b8.conv0.conv_clamp`."""
 
     tensors: dict[str, StoredTensor] = field(default_factory=dict)
     facts: dict[str, int | float | str | bool | None] = field(default_factory=dict)
     average: StoredTensor | None = None
-    """Mean of `w`, where it is kept beside the network."""
+    """Mean of `w`, where it is stored beside the network."""
     modules: int = 0
 
 
 def find_generator(root: Any, storages: Storages) -> Network:
-    """The averaged generator of a checkpoint, or the network whose tensors lie there openly. Raises Refused."""
+    """Find a checkpoint's averaged generator, or the tensors at its top level. Raises Refused if there are none."""
     if not isinstance(root, dict):
         raise Refused("holds no generator (neither g_ema nor G_ema is in it)")
     network = Network()
-    place = next((root[name] for name in _PLACES if name in root), root)
-    if isinstance(place, dict):
-        prefix = next((f"{name}." for name in _PLACES if any(_starts(key, f"{name}.") for key in place)), "")
-        for key, value in place.items():
+    holder = next((root[name] for name in _KEYS if name in root), root)
+    if isinstance(holder, dict):
+        prefix = next((f"{name}." for name in _KEYS if any(_starts(key, f"{name}.") for key in holder)), "")
+        for key, value in holder.items():
             tensor = value if isinstance(value, StoredTensor) else storages.tensor(value)
             if tensor is not None and isinstance(key, str):
                 network.tensors[key.removeprefix(prefix)] = tensor
-        metadata = place.get("__metadata__")
+        metadata = holder.get("__metadata__")
         if isinstance(metadata, dict):
             network.facts |= {str(key): value for key, value in metadata.items() if isinstance(value, str)}
     else:
-        _take_module(network, "", place, storages, 0)
+        _take_module(network, "", holder, storages, 0)
     network.average = network.tensors.pop("latent_avg", None) or storages.tensor(root.get("latent_avg"))
     if not network.tensors:
         raise Refused("holds no generator (neither g_ema nor G_ema is in it)")
@@ -53,16 +53,16 @@ def _starts(key: object, prefix: str) -> bool:
 
 
 def _take_module(network: Network, path: str, value: Any, storages: Storages, depth: int) -> None:
-    """A persistent class of NVIDIA's: its state as `torch.nn.Module` keeps it. The source text in it is not read."""
+    """Read the module in one of NVIDIA's persistent objects; the source text that it holds is not read."""
     network.modules += 1
-    if depth > _DEEPEST or network.modules > _MOST_MODULES:
-        raise Refused("holds more modules in each other than any generator has")
+    if depth > _MAX_DEPTH or network.modules > _MAX_MODULES:
+        raise Refused("holds more nested modules than any generator has")
     if not (isinstance(value, Call) and value.of == _PERSISTENT and len(value.arguments) == 1):
-        raise Refused("holds a generator that NVIDIA's code has not written")
+        raise Refused("holds a generator that NVIDIA's code did not write")
     (meta,) = value.arguments
     state = meta.get("state") if isinstance(meta, dict) else None
     if not isinstance(state, dict) or not isinstance(meta.get("class_name"), str):
-        raise Refused("holds a generator that NVIDIA's code has not written")
+        raise Refused("holds a generator that NVIDIA's code did not write")
     network.facts[f"{path}class"] = meta["class_name"]
     for name, fact in state.items():
         if isinstance(name, str) and (fact is None or isinstance(fact, int | float | str)):
@@ -80,5 +80,5 @@ def _take_module(network: Network, path: str, value: Any, storages: Storages, de
 def _items(state: dict[Any, Any], part: str) -> list[tuple[str, Any]]:
     found = state.get(part)
     if not isinstance(found, dict):
-        raise Refused("holds a generator that NVIDIA's code has not written")
+        raise Refused("holds a generator that NVIDIA's code did not write")
     return [(name, value) for name, value in found.items() if isinstance(name, str)]

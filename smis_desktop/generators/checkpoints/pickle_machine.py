@@ -1,8 +1,8 @@
-"""Reads a pickle as data: what it would call is written down, and nothing is ever called.
+"""Reads a pickle as data: calls are recorded, and nothing is ever called.
 
-A pickle is a program for a small stack machine. This one knows its instructions but has no hands: a global stays a name
-(one of a list, or the file is refused), and calling it makes a `Call` that remembers name and arguments. So no class of
-the file's choosing is ever instantiated, no method looked up, no module imported.
+A pickle is a program for a small stack machine. This machine interprets its instructions without effects: a global
+stays a name (one of an allow list, or the file is refused), and calling it makes a `Call` of name and arguments. So no
+class that the file names is ever instantiated, no method looked up, no module imported.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-MOST_STEPS = 300_000
-"""Some six times what the largest checkpoints take; a slow machine takes a second and a half for them."""
-_MOST_TEXT = 64 << 20
+MAX_STEPS = 300_000
+"""Six times what the largest checkpoints take; a slow computer runs them in a second and a half."""
+_MAX_TEXT = 64 << 20
 """Bytes of names, embedded source texts and the like, which are not tensors."""
 
 
 class Refused(Exception):
-    """The file is not taken. The text goes on after its name: `holds …`, `is …`."""
+    """The file is refused. The text ends a sentence that begins with its name: `holds …`, `is …`."""
 
 
 class ByteSource(Protocol):
-    """Where bytes come from; a `read` past the end raises Refused, without allocating first."""
+    """A source of bytes; a `read` past the end raises Refused before it allocates."""
 
     def read(self, count: int, /) -> bytes: ...
     def readline(self) -> bytes: ...
@@ -43,7 +43,7 @@ class Name:
 
 @dataclass(eq=False, repr=False)
 class Call:
-    """What the pickle would have made by calling `of`; `state` is what it would have set on that."""
+    """A recorded call of `of`; `state` is what the pickle would have set on the result."""
 
     of: Name
     arguments: tuple[Any, ...]
@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(eq=False, repr=False)
 class Persistent:
-    """Something kept outside the pickle: storages of `torch.save`."""
+    """A reference to something outside the pickle: a storage of `torch.save`."""
 
     identity: Any
 
@@ -87,23 +87,26 @@ ALLOWED = frozenset(
         ),
     }
 )  # fmt: skip
-"""Names that checkpoints of StyleGAN2 hold. Here they are words; what each stands for is done by code of our own."""
+"""Names that checkpoints of StyleGAN2 hold. They are never looked up; code of our own does what each stands for."""
 _WRITTEN_BY_TENSORFLOW = ("dnnlib.tflib", "tfutil", "tensorflow")
 
 
-def read_pickle(source: ByteSource, takes_persistent: bool, most_steps: int = MOST_STEPS) -> Any:
-    """The one object of a pickle, as plain containers, `Name`, `Call` and `Persistent`; `source` is left behind it.
+def read_pickle(source: ByteSource, takes_persistent: bool, max_steps: int = MAX_STEPS) -> Any:
+    """Read one object as plain containers, `Name`, `Call` and `Persistent`; `source` is left after it.
 
-    Containers may hold themselves: walk them with a bound. Raises Refused, and ValueError, KeyError, IndexError or
-    TypeError where instructions do not fit together.
+    Containers may contain themselves: walk them with a bound.
+
+    Raises:
+        Refused: the pickle does what no checkpoint needs.
+        ValueError, KeyError, IndexError or TypeError: its instructions do not fit together.
     """
-    return _Machine(takes_persistent, most_steps).run(source)
+    return _Machine(takes_persistent, max_steps).run(source)
 
 
 @dataclass
 class _Machine:
     takes_persistent: bool
-    most_steps: int
+    max_steps: int
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -111,7 +114,7 @@ class _Machine:
 
     def run(self, source: ByteSource) -> Any:
         for steps, (opcode, argument, _) in enumerate(pickletools.genops(source)):  # type: ignore[arg-type]
-            if steps >= self.most_steps:
+            if steps >= self.max_steps:
                 raise Refused("holds more instructions than any checkpoint needs")
             name = opcode.name
             if name == "STOP":
@@ -129,13 +132,13 @@ class _Machine:
     def _push_literal(self, value: Any) -> None:
         if isinstance(value, str):
             self.text += len(value)
-            if self.text > _MOST_TEXT:
+            if self.text > _MAX_TEXT:
                 raise Refused("holds more text than any checkpoint needs")
         self.stack.append(value)
 
     def _pop(self) -> Any:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
-            raise Refused("is damaged (its pickle takes what was never put there)")
+            raise Refused("is damaged (its pickle pops from an empty stack)")
         return self.stack.pop()
 
     def _top(self) -> Any:
@@ -162,7 +165,7 @@ class _Machine:
     def _append(self, values: list[Any]) -> None:
         target = self._top()
         if not isinstance(target, list):
-            raise Refused("is damaged (its pickle appends to what is no list)")
+            raise Refused("is damaged (its pickle appends to something other than a list)")
         target.extend(values)
 
     def _append_one(self, _: Any) -> None:
@@ -172,10 +175,10 @@ class _Machine:
     def _set_items(self, values: list[Any]) -> None:
         target = self._top()
         if not isinstance(target, dict) or len(values) % 2:
-            raise Refused("is damaged (its pickle sets items of what is no dictionary)")
+            raise Refused("is damaged (its pickle sets items of something other than a dictionary)")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if not (key is None or isinstance(key, str | int | float)):
-                raise Refused("holds a dictionary whose keys are no plain words or numbers")
+                raise Refused("holds a dictionary whose keys are not words or numbers")
             target[key] = value
 
     def _set_item(self, _: Any) -> None:
@@ -191,7 +194,7 @@ class _Machine:
         found = Name(module, name)
         if any(module.startswith(start) for start in _WRITTEN_BY_TENSORFLOW):
             raise Refused(
-                "was written by the TensorFlow version of StyleGAN, which is not read here; "
+                "was written by the TensorFlow version of StyleGAN, which cannot be read; "
                 "convert it with the script legacy.py of NVIDIA's PyTorch version first"
             )
         if found not in ALLOWED:
@@ -207,31 +210,31 @@ class _Machine:
     def _stack_global(self, _: Any) -> None:
         name, module = self._pop(), self._pop()
         if not (isinstance(name, str) and isinstance(module, str)):
-            raise Refused("is damaged (its pickle names things by what is no word)")
+            raise Refused("is damaged (its pickle names something by other than a word)")
         self._name(module, name)
 
     def _call(self, _: Any) -> None:
         arguments, of = self._pop(), self._pop()
         if not (isinstance(of, Name) and isinstance(arguments, tuple)):
-            raise Refused("would run code (it calls what it has made itself)")
+            raise Refused("would run code (it calls an object of its own)")
         if of not in _DICTIONARIES:
             self.stack.append(Call(of, arguments))
             return
         self.stack.append({})
         pairs = arguments[0] if arguments else []
         if len(arguments) > 1 or not isinstance(pairs, list):
-            raise Refused("is damaged (its pickle fills a dictionary with what is no list)")
+            raise Refused("is damaged (its pickle fills a dictionary from something other than a list)")
         for pair in pairs:
             if not (isinstance(pair, list | tuple) and len(pair) == 2):
-                raise Refused("is damaged (its pickle fills a dictionary with what are no pairs)")
+                raise Refused("is damaged (its pickle fills a dictionary from something other than pairs)")
             self._set_items(list(pair))
 
     def _build(self, _: Any) -> None:
         state, target = self._pop(), self._top()
         if isinstance(target, Call):
             target.state = state
-        elif not isinstance(target, dict):  # attributes of a dictionary: nobody asks for them
-            raise Refused("would run code (it sets the state of what has none)")
+        elif not isinstance(target, dict):  # attributes of a dictionary are not needed
+            raise Refused("would run code (it sets the state of something that has none)")
 
     def _put(self, place: int | None) -> None:
         self.memo[len(self.memo) if place is None else place] = self._top()
@@ -241,7 +244,7 @@ class _Machine:
 
     def _persistent(self, _: Any) -> None:
         if not self.takes_persistent:
-            raise Refused("refers to things that are not in it")
+            raise Refused("refers to data that it does not hold")
         self.stack.append(Persistent(self._pop()))
 
     def _set_of(self, values: list[Any]) -> None:
@@ -250,7 +253,7 @@ class _Machine:
     def _add_items(self, values: list[Any]) -> None:
         target = self._top()
         if not (isinstance(target, Call) and target.of == Name("builtins", "set")):
-            raise Refused("is damaged (its pickle adds to what is no set)")
+            raise Refused("is damaged (its pickle adds to something other than a set)")
         target.arguments[0].extend(values)
 
 
@@ -295,4 +298,4 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "BUILD": _Machine._build,
     "BINPERSID": _Machine._persistent,
 }
-"""No checkpoint has INST, OBJ, NEWOBJ_EX, the extension registry, buffers, or the text instructions of protocol 0."""
+"""No checkpoint needs INST, OBJ, NEWOBJ_EX, the extension registry, buffers, or the text instructions of protocol 0."""

@@ -1,4 +1,4 @@
-"""Tensors that a checkpoint holds: where their bytes lie, checked before one of them is read."""
+"""Tensors in a checkpoint: where their bytes lie, checked before any of them is read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from smis_desktop.generators.checkpoints.pickle_machine import MOST_STEPS, Call, Name, Persistent, Refused, read_pickle
+from smis_desktop.generators.checkpoints.pickle_machine import MAX_STEPS, Call, Name, Persistent, Refused, read_pickle
 
-MOST_ELEMENTS = 1 << 26
+MAX_ELEMENTS = 1 << 26
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
-_MOST_NESTED_STEPS = 1_000
-"""Of each pickle around a storage: torch writes dozens."""
+_MAX_NESTED_STEPS = 1_000
+"""Steps of each pickle around a storage; torch writes dozens."""
 _STORAGE_KINDS = {
     "FloatStorage": "f4", "HalfStorage": "f2", "DoubleStorage": "f8", "BFloat16Storage": "bf16", "LongStorage": "i8",
     "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "u1",
@@ -25,7 +25,7 @@ _FLOATS = ("f4", "f2", "f8", "bf16")
 
 
 class BoundedReader:
-    """A stretch of a buffer, read from front to back. Raises Refused where it ends too early."""
+    """Reads a buffer from front to back. Raises Refused past its end."""
 
     def __init__(self, data: memoryview) -> None:
         self.data, self._at = data, 0
@@ -48,13 +48,13 @@ class BoundedReader:
 
     @property
     def rest(self) -> memoryview:
-        """What was not read yet."""
+        """The part that was not read yet."""
         return self.data[self._at :]
 
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """A run of numbers. kind: a key of the element sizes (`f4`, `bf16` …)."""
+    """A run of numbers. kind: the element type (`f4`, `bf16` …)."""
 
     kind: str
     data: memoryview
@@ -66,7 +66,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """A view of a storage, with strides in elements, all of it inside, and of no more elements than the storage has."""
+    """A view of a storage, with strides in elements; it lies inside and has no more elements than the storage."""
 
     storage: Storage
     offset: int
@@ -77,17 +77,17 @@ class StoredTensor:
         numbers = (self.offset, *self.shape, *self.strides)
         if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 1 << 48 for n in numbers):
             raise Refused("holds a tensor of an impossible shape")
-        if len(self.shape) != len(self.strides) or len(self.shape) > 8 or math.prod(self.shape) > MOST_ELEMENTS:
+        if len(self.shape) != len(self.strides) or len(self.shape) > 8 or math.prod(self.shape) > MAX_ELEMENTS:
             raise Refused("holds a tensor of an impossible shape")
         last = self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
         if 0 not in self.shape and max(last + 1, math.prod(self.shape)) > self.storage.count:
-            raise Refused("holds a tensor that is larger than its numbers")
+            raise Refused("holds a tensor that is larger than its storage")
 
     def array(self) -> np.ndarray:
-        """A copy as float32. Raises Refused for whole numbers, and for what is no number."""
+        """Copy it as float32. Raises Refused for integers, and for values that are not finite."""
         kind = self.storage.kind
         if kind not in _FLOATS:
-            raise Refused("holds whole numbers where weights belong")
+            raise Refused("holds integers in place of weights")
         if 0 in self.shape:
             return np.zeros(self.shape, np.float32)
         plain = np.frombuffer(self.storage.data, "<u2" if kind == "bf16" else f"<{kind}", self.storage.count)
@@ -99,20 +99,20 @@ class StoredTensor:
             with np.errstate(over="ignore"):
                 found = view.astype(np.float32)
         if not np.isfinite(found).all():
-            raise Refused("holds weights that are no numbers")
+            raise Refused("holds weights that are not finite")
         return found
 
 
 class Storages:
-    """The storages behind a pickle: those it names by key, and those it carries itself."""
+    """The storages of a pickle: those that it refers to by key, and those that it embeds."""
 
     def __init__(self, keyed: dict[str, memoryview]) -> None:
         self._keyed = keyed
         self._nested: dict[int, tuple[bytes | bytearray, Storage]] = {}
-        """By the identity of the bytes, which are kept with it: a thousand tensors may share one storage."""
+        """By the identity of the bytes, which are kept too: a thousand tensors may share one storage."""
 
     def tensor(self, value: Any) -> StoredTensor | None:
-        """The tensor that a call would have made; None for anything else."""
+        """Return the tensor that a recorded call stands for; None for anything else."""
         if isinstance(value, Call) and value.of == Name("torch._utils", "_rebuild_parameter"):
             value = value.arguments[0] if value.arguments else None
         if not (isinstance(value, Call) and value.of.module == "torch._utils" and "tensor" in value.of.name):
@@ -124,38 +124,40 @@ class Storages:
 
     def _storage(self, value: Any) -> Storage:
         if isinstance(value, Persistent):
-            return self._kept(value.identity)
+            return self.stored(value.identity)
         if isinstance(value, Call) and value.of == Name("torch.storage", "_load_from_bytes"):
             (data,) = value.arguments
             if not isinstance(data, bytes | bytearray):
-                raise Refused("is damaged (a storage in it is none)")
+                raise Refused("is damaged (it embeds a storage that is not bytes)")
             if id(data) not in self._nested:
                 self._nested[id(data)] = data, _nested(data)
             return self._nested[id(data)][1]
         raise Refused("is damaged (a tensor in it has no storage)")
 
-    def _kept(self, identity: Any) -> Storage:
+    def stored(self, identity: Any) -> Storage:
+        """Return the storage of a persistent reference."""
         if not (isinstance(identity, tuple) and len(identity) >= 5 and identity[0] == "storage"):
-            raise Refused("is damaged (it refers to a storage that is none)")
+            raise Refused("is damaged (it refers to something other than a storage)")
         kind, key, count = identity[1], identity[2], identity[4]
         if not (isinstance(kind, Name) and kind.name in _STORAGE_KINDS and isinstance(key, str | int)):
-            raise Refused("holds numbers of a kind that no weights have")
+            raise Refused("holds numbers of a type that weights never have")
         found = Storage(_STORAGE_KINDS[kind.name], self._keyed[str(key)])
         if not isinstance(count, int) or not 0 <= count <= found.count:
             raise Refused("is damaged (a storage in it is shorter than it says)")
         return found
 
 
-def read_legacy(source: BoundedReader, most_steps: int = MOST_STEPS) -> tuple[Any, Storages]:
-    """The object that `torch.save` wrote before it wrote zips: five pickles, then the numbers.
+def read_legacy(source: BoundedReader, max_steps: int = MAX_STEPS) -> tuple[Any, Storages]:
+    """Read what `torch.save` wrote before it wrote zips: five pickles, then the numbers.
 
-    Raises Refused, and as `read_pickle` does.
+    Raises:
+        Refused: the file is not one of these; also as `read_pickle`.
     """
-    if any(read_pickle(source, False, most_steps) != wanted for wanted in (_LEGACY_MAGIC, _LEGACY_PROTOCOL)):
-        raise Refused("is no checkpoint of torch")
-    read_pickle(source, False, most_steps)  # of the machine that wrote it
-    root = read_pickle(source, True, most_steps)
-    keys = read_pickle(source, False, most_steps)
+    if any(read_pickle(source, False, max_steps) != wanted for wanted in (_LEGACY_MAGIC, _LEGACY_PROTOCOL)):
+        raise Refused("is not a checkpoint of torch")
+    read_pickle(source, False, max_steps)  # facts about the machine that wrote it
+    root = read_pickle(source, True, max_steps)
+    keys = read_pickle(source, False, max_steps)
     kinds = _kinds_of(root)
     if not isinstance(keys, list) or len(keys) > 100_000:
         raise Refused("is damaged (it does not say which storages it holds)")
@@ -173,15 +175,15 @@ def read_legacy(source: BoundedReader, most_steps: int = MOST_STEPS) -> tuple[An
 
 
 def _kinds_of(root: Any) -> dict[str, str]:
-    """Element kinds of all storages that an object refers to, by key."""
+    """Element types of all storages that an object refers to, by key."""
     found: dict[str, str] = {}
-    seen: set[int] = set()
+    visited: set[int] = set()
     waiting = [root]
     while waiting:
         value = waiting.pop()
-        if id(value) in seen:
+        if id(value) in visited:
             continue
-        seen.add(id(value))
+        visited.add(id(value))
         if isinstance(value, Persistent):
             identity = value.identity
             if isinstance(identity, tuple) and len(identity) > 2 and isinstance(identity[1], Name):
@@ -198,11 +200,11 @@ def _kinds_of(root: Any) -> dict[str, str]:
 
 
 def _nested(data: bytes | bytearray) -> Storage:
-    """The one storage in the bytes that torch puts into a plain pickle."""
-    root, storages = read_legacy(BoundedReader(memoryview(data)), _MOST_NESTED_STEPS)
+    """Read the storage in the bytes that torch embeds in a plain pickle."""
+    root, storages = read_legacy(BoundedReader(memoryview(data)), _MAX_NESTED_STEPS)
     if not isinstance(root, Persistent):
-        raise Refused("holds a storage that is more than a storage")
-    return storages._kept(root.identity)
+        raise Refused("embeds something other than a storage")
+    return storages.stored(root.identity)
 
 
 def _numbers(value: Any) -> tuple[int, ...]:
