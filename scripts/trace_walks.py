@@ -114,7 +114,7 @@ def walk_stroke(model: Path | None = None) -> Walk:
         yield lambda: window.preview.is_ready and window.preview.is_up_to_date
         size = window.canvas.viewport.document_size
         window.classes.choose_row(2)
-        window.tools.brush_size.set_diameter(size // 6)
+        window.options.set_diameter(size // 6)
         places = [QPointF(*window.canvas.viewport.to_view(size * x, size * 0.2)) for x in (0.3, 0.4, 0.6)]
         _send(window.canvas, QEvent.Type.MouseMove, places[0], is_down=False)
         yield recorder.is_quiet

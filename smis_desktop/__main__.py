@@ -11,18 +11,21 @@ from smis_desktop.main import main
 
 
 def _is_asked_for_pip() -> bool:
-    """A frozen program is its own Python: what runs `sys.executable -m pip` comes back here."""
+    """Return whether this frozen program was started as `sys.executable -m pip`: it is its own Python."""
     return bool(getattr(sys, "frozen", False)) and sys.argv[1:3] == ["-m", "pip"]
 
 
 def run() -> NoReturn:
-    """`smis`."""
+    """Run the program: the entry point of `smis`."""
     end(main())
 
 
 def end(code: int) -> NoReturn:
-    """The process ends with that exit code. A window takes itself apart in good order; a command that has computed does
-    not, since threads of the libraries may abort it then, after all its work is done."""
+    """End the process with an exit code.
+
+    After a command that has used torch the interpreter is not shut down: threads of the libraries may abort it then,
+    after all its work is done.
+    """
     if "torch" not in sys.modules or "PySide6" in sys.modules:
         sys.exit(code)
     from smis_desktop.training.distributed import end_at_once
@@ -31,7 +34,7 @@ def end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    # The same holds for the training process: in a frozen program it turns off here.
+    # Processes that a frozen program spawns, such as the training, continue here.
     multiprocessing.freeze_support()
     if _is_asked_for_pip():
         del sys.argv[1:3]

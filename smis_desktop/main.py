@@ -33,9 +33,13 @@ _TOP_OPTIONS = ("-h", "--help", "--version")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command, or open the window, and return the exit code.
+    """Run one command, or open the window.
 
-    argv: the words after the program's name (default: the process's own). Faults of the program pass through.
+    Args:
+        argv: The arguments after the program's name (default: the process's own).
+
+    Returns:
+        The exit code. Faults of the program pass through as exceptions.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     _print_any_name()
@@ -52,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _asks_for_window(words: Sequence[str]) -> bool:
-    """No command: nothing at all, options of the window, or a file (a command's name has no ending)."""
+    """Return whether there is no command: no argument, options of the window, or a file (with a suffix)."""
     if not words:
         return True
     return bool(Path(words[0]).suffix) if not words[0].startswith("-") else words[0] not in _TOP_OPTIONS
@@ -76,19 +80,19 @@ def _run_command(words: Sequence[str]) -> int:
         arguments = _parser(commands.values()).parse_args(words)
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
-    arguments.paint_in_window = _paint_in_window  # commands know no window
+    arguments.paint_in_window = _paint_in_window  # commands must not import the window
     with _streams() as (out, err):
         return _answer(commands[arguments.command], arguments, Console(out, err, arguments.json))
 
 
 @contextmanager
 def _streams() -> Iterator[tuple[TextIO, TextIO]]:
-    """Where answers and progress go: of several processes that work together (`torchrun`) only the first speaks."""
+    """Yield the streams for answers and progress; of several processes (`torchrun`) only the first writes any."""
     if os.environ.get("RANK", "0") == "0":
         yield sys.stdout, sys.stderr
         return
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        yield nowhere, nowhere
+    with open(os.devnull, "w", encoding="utf-8") as discarded:
+        yield discarded, discarded
 
 
 def _answer(command: Command, arguments: argparse.Namespace, console: Console) -> int:
@@ -116,8 +120,8 @@ def _parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="smis",
         usage="smis [FILE] [--model FILE] [--layout FILE]\n       smis COMMAND … [--json]",
-        description="Paint what goes where, see a photograph of it. Without a command, the window opens.",
-        epilog="`smis COMMAND --help` tells more about a command. Exit codes: 0 done, 2 bad input, 130 interrupted.",
+        description="Paint a layout and see a photograph of it. Without a command, the window opens.",
+        epilog="`smis COMMAND --help` says more about a command. Exit codes: 0 done, 2 bad input, 130 interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"SMIS Desktop {__version__}")
@@ -130,14 +134,14 @@ def _parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
 
 
 def _print_any_name() -> None:
-    """File names may hold what the terminal's encoding does not: show those characters escaped, never fail."""
+    """Print characters that the terminal's encoding lacks escaped: file names may hold any."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
 def _ending_on_sigterm() -> Iterator[None]:
-    """While this lasts, SIGTERM unwinds the program like Ctrl-C does, so that half-written files are removed."""
+    """Let SIGTERM unwind the program as Ctrl-C does while the context lasts, so that half-written files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals belong to the main thread
         return

@@ -1,5 +1,4 @@
-"""A small picture of each personal model, so that people tell them apart: a layout in its classes, and what it makes of
-it."""
+"""A small picture for each personal model in the library: a photograph with its layout in a corner."""
 
 from __future__ import annotations
 
@@ -32,18 +31,21 @@ _TRUNCATION = 0.7
 
 @dataclass(frozen=True)
 class ModelPictured:
-    """The picture of that model lies beside it."""
+    """The model's picture has been written beside it."""
 
     path: Path
 
 
 def model_pictures(paths: tuple[Path, ...], deliver: Callable[[Any], None]) -> WorkerProcess:
-    """Not started yet. deliver: `ModelPictured` for each; models whose generator is not there are passed over."""
+    """Return the process that makes the pictures, not started yet; models whose generator is missing are skipped.
+
+    deliver: receives a `ModelPictured` for each picture.
+    """
     return WorkerProcess(picture_models, (paths,), deliver)
 
 
 def picture_models(send: Send, inbox: Inbox, paths: tuple[Path, ...]) -> None:
-    """The process's work."""
+    """Make the pictures; runs in the process."""
     import torch
 
     from smis_desktop.generators.store import is_installed, open_generator
@@ -60,7 +62,7 @@ def picture_models(send: Send, inbox: Inbox, paths: tuple[Path, ...]) -> None:
             if name not in opened:
                 if not is_installed(name):
                     continue
-                opened.clear()  # one at a time is enough memory
+                opened.clear()  # only one at a time fits into memory
                 generator = open_generator(name)
                 opened[name] = generator, open_chosen_backend(generator, threads, lambda words, fraction: None)
             keep_picture(path, *opened[name], model)
@@ -71,13 +73,22 @@ def picture_models(send: Send, inbox: Inbox, paths: tuple[Path, ...]) -> None:
 
 
 def keep_picture(path: Path, generator: Generator, pictures: SynthesisBackend, model: PersonalModel) -> None:
-    """Beside the model's file. Raises UserError when the disk refuses, or the model is another generator's."""
+    """Write a model's picture beside its file.
+
+    Raises:
+        UserError: It cannot be written, or the model belongs to another generator.
+    """
     write_picture(picture_path(path), picture_of(generator, pictures, model))
 
 
 def picture_of(generator: Generator, pictures: SynthesisBackend, model: PersonalModel) -> np.ndarray:
-    """uint8 [256, 256, 3]: what the model makes of a layout that it sees in a random picture, with that layout in the
-    corner. Models of other names get other pictures. Raises UserError when the model is another generator's."""
+    """Return a model's picture, uint8 [256, 256, 3], with its layout in a corner.
+
+    The layout is what the model sees in a random picture, whose seed depends on the model's name.
+
+    Raises:
+        UserError: The model belongs to another generator.
+    """
     from smis_desktop.document.style import Style
     from smis_desktop.generators.generator import latents_of_seed
     from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
