@@ -2,7 +2,7 @@
 
 glibc's allocator gives large freed blocks back to the system and asks for them anew. Each page is then filled with
 zeros when it is first touched: where feature maps of eight megabytes come and go, a tenth to a quarter of the time
-(docs/measurements.md, "Kept pages"). The process's largest need of memory is the same; it falls less in between.
+(docs/experiments/frozen-layers.md). The process's largest need of memory is the same; it falls less in between.
 """
 
 from __future__ import annotations

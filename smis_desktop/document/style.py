@@ -18,7 +18,7 @@ DRAFT_SIZE = 256
 
 VARIETY = 0.4
 """By default: pictures as real as the generator's own for little obedience, most of which refinement takes back
-(docs/measurements.md)."""
+(docs/experiments/variety.md)."""
 
 MAX_SEED = 2**63 - 1
 _MAX_NUMBERS = 64 * 2048

@@ -9,7 +9,7 @@ What comes of that lies near real latents and looks real, but is somebody else. 
 itself, on absolute differences, which do not let go of small errors, and by nothing held back: the person is
 recognised, at some distance from real latents. Both are given; see `fewshot.photo_latents` for what is learned from
 them. The perceptual distance is a good part of such a step and points the same way from one to the next: only every
-second one looks at it, and every third of the last, which look at the whole side (docs/measurements.md).
+second one looks at it, and every third of the last, which look at the whole side (docs/experiments/inversion.md).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def training_latents(pair: Tensor) -> Tensor:
     """[2, num_ws, 512] as `latent_pair` gives them → the two that labels are learned from, the better one first.
 
     Those near the photo place every outline, but its features are no face's: labels learned from a quarter of the
-    way there carry further, and furthest together with those near real latents (docs/measurements.md).
+    way there carry further, and furthest together with those near real latents (docs/experiments/inversion.md).
     """
     near, close = pair
     return torch.stack((torch.lerp(near, close, _WAY), near))

@@ -3,7 +3,7 @@
 An inversion is never the photo: a jaw is a little wider, a brow lies a pixel higher. The labels belong to the photo,
 the features to the reconstruction, so thin classes teach their neighbours. A smooth, short displacement between the
 two pictures (dense inverse search, Kroeger et al. 2016, arXiv 1603.03590) brings the labels along. From five photos it
-is worth 0.015 mIoU (docs/measurements.md).
+is worth 0.015 mIoU (docs/experiments/label-transfer.md).
 """
 
 from __future__ import annotations

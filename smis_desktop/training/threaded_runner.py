@@ -1,7 +1,7 @@
 """Works that go on side by side on the processor's cores.
 
 One step of the generator does not keep two cores busy: many of its parts are small. Two works of one core each get
-further than one after the other with both (docs/measurements.md, "Side by side").
+further than one after the other with both (docs/experiments/inversion.md).
 """
 
 from __future__ import annotations
