@@ -12,8 +12,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
-from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
+from smis_desktop.generators.generator import latents_of_seed  # noqa: E402
 from smis_desktop.generators.store import (  # noqa: E402
     open_generator,
     write_part_prior,
@@ -24,7 +24,7 @@ from smis_desktop.personal_model.label_transfer import (  # noqa: E402
     learn_probe,
 )
 from smis_desktop.resources import models_folder, resources_folder  # noqa: E402
-from smis_desktop.training.shots import latents_of_seed  # noqa: E402
+from smis_desktop.training.shots import read_generated_pictures  # noqa: E402
 
 
 def main() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from PIL import Image
 
 from smis_desktop.evaluation.ground_truth import exact_picture
-from smis_desktop.formats.generated_pictures import GeneratedPicture, GeneratedPictures, write_generated_pictures
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.generator import to_rgb8
 from smis_desktop.generators.store import open_generator
 from smis_desktop.landscapes.shapes import PALETTE
 from smis_desktop.resources import resources_folder
+from smis_desktop.training.shots import GeneratedPicture, GeneratedPictures, write_generated_pictures
 
 SEEDS = (0, 1, 2, 3, 4)
 

@@ -24,9 +24,8 @@ from scripts.thinned_labels import scribbled  # noqa: E402
 from smis_desktop.document.palette import UNKNOWN_CHANNEL, Palette  # noqa: E402
 from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
 from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou  # noqa: E402
-from smis_desktop.formats.generated_pictures import read_generated_pictures  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
-from smis_desktop.generators.generator import Generator  # noqa: E402
+from smis_desktop.generators.generator import Generator, latents_of_seed  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
 from smis_desktop.personal_model.label_transfer import (  # noqa: E402
@@ -38,7 +37,7 @@ from smis_desktop.personal_model.label_transfer import (  # noqa: E402
 )
 from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
 from smis_desktop.resources import resources_folder  # noqa: E402
-from smis_desktop.training.shots import latents_of_seed  # noqa: E402
+from smis_desktop.training.shots import read_generated_pictures  # noqa: E402
 
 SHOTS = resources_folder() / "faces-shots"
 MERGED = {"glasses": "skin", "hat": "clothes"}

@@ -19,10 +19,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from smis_desktop.document.palette import Palette
-from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.formats.shots_folder import read_classes
 from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.training.shots import read_generated_pictures
 
 SIZE = 512
 OVERSAMPLING = 4

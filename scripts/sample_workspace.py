@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.resources import resources_folder
+from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 
 SHOTS = resources_folder() / "faces-shots"

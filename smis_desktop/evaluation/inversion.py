@@ -22,7 +22,7 @@ from smis_desktop.formats.contact_sheet import contact_sheet
 from smis_desktop.formats.image_file import PHOTO_SUFFIXES, read_picture
 from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import render_ws
-from smis_desktop.training.inversion import Inversion, InversionSettings
+from smis_desktop.training.inversion import Inversion, InversionSettings, InversionStep, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
 
@@ -151,8 +151,8 @@ def invert_both_ways(
         def tell(done: float, before: int = len(pairs), of_group: int = len(group)) -> None:
             told((before + done * of_group) / len(photos))
 
-        with ThreadedRunner(len(group)) as together:
-            pairs += _inverted_both_ways(generator, perceptual, group, settings, together, tell)
+        with ThreadedRunner(len(group)) as runner:
+            pairs += _inverted_both_ways(generator, perceptual, group, settings, runner, tell)
     return pairs
 
 
@@ -161,32 +161,35 @@ def _inverted_both_ways(
     perceptual: PerceptualDistance,
     photos: Sequence[Photo],
     settings: InversionSettings,
-    together: ThreadedRunner,
+    runner: ThreadedRunner,
     told: Callable[[float], None],
 ) -> list[Pair]:
     inversions = [Inversion(generator, perceptual, photo.picture, settings) for photo in photos]
     plain = [PlainDescent(generator, photo.picture) for photo in photos]
     taken: list[float] = []
     plain_seconds, plain_steps = 0.0, 0
-    while not inversions[0].done:
-        started = time.perf_counter()
-        progress, *_ = together.each([inversion.step for inversion in inversions])
+    started = time.perf_counter()
+
+    def on_step(step: InversionStep) -> None:
+        nonlocal started, plain_seconds, plain_steps
         taken.append((time.perf_counter() - started) / len(photos))
-        done = progress.step / progress.steps
         while plain_seconds < sum(taken):
             started = time.perf_counter()
-            together.each([partial(descent.step, done) for descent in plain])
+            runner.map([partial(descent.step, step.fraction) for descent in plain])
             plain_seconds += (time.perf_counter() - started) / len(photos)
             plain_steps += 1
-        told(done)
+        told(step.fraction)
+        started = time.perf_counter()
+
+    results = run_inversions(inversions, on_step, runner)
     return [
         Pair(
             photo,
-            _found(generator, perceptual, photo, inversion.result().reconstruction_ws, len(taken), sum(taken)),
+            _found(generator, perceptual, photo, result.reconstruction_ws, len(taken), sum(taken)),
             _found(generator, perceptual, photo, descent.ws, plain_steps, plain_seconds),
             [1000 * seconds for seconds in taken],
         )
-        for photo, inversion, descent in zip(photos, inversions, plain, strict=True)
+        for photo, result, descent in zip(photos, results, plain, strict=True)
     ]
 
 

@@ -1,21 +1,25 @@
-"""Inversion: the `ws` whose picture is a given photo, by optimisation (Endo & Kanamori 2021, section 3.1).
+"""Inversion: the latents `ws` whose picture is a given photo, by optimisation (Endo & Kanamori 2021, section 3.1).
 
-The paper minimises L2 + 0.8 × LPIPS at 256². Three things are ours: the latents are optimised in whitened coordinates
-(a step is as long along a narrow axis of `w` as along a wide one, in its own standard deviations); their mean
-square is penalised, which is the negative log-likelihood of a Gaussian fitted to real latents; and these steps, which
-place the head and not its pores, look at half the side, at half the time.
+The paper minimises L2 + 0.8 × LPIPS at 256². `Inversion` differs in three ways: it optimises the latents in whitened
+coordinates, where a step is equally long along narrow and wide axes of `w`; it penalises their mean square, the
+negative log-likelihood of a Gaussian fitted to real latents; and it compares pictures of half the side, in half the
+time, since these steps place the head and not its pores.
 
-What comes of that lies near real latents and looks real, but is somebody else. From there more steps go on in `ws`
-itself, on absolute differences, which do not let go of small errors, and by nothing held back: the person is
-recognised, at some distance from real latents. Both are given; see `fewshot.photo_latents` for what is learned from
-them. The perceptual distance is a good part of such a step and points the same way from one to the next: only every
-second one looks at it, and every third of the last, which look at the whole side (docs/experiments/inversion.md).
+The result lies near real latents and looks real, but shows a different person. A fine phase (`FineInversion`) then
+optimises `ws` directly, on absolute differences, which keep their gradient where errors are small, and without a
+penalty: the person is recognised, at some distance from real latents. Both latents are returned;
+`smis_desktop.training.shots.training_latents` says what is learned from them. The perceptual distance takes a good part
+of a fine step's time and its gradient changes little from one step to the next, so only every second fine step computes
+it, and every third of those at the full side (docs/experiments/inversion.md).
+
+`run_inversions` drives one or several inversions; all callers use it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,42 +27,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.generators.generator import Generator, from_rgb8
+from smis_desktop.generators.generator import Generator, from_rgb8, to_rgb8
 from smis_desktop.training.perceptual import PerceptualDistance
+from smis_desktop.training.threaded_runner import ThreadedRunner
 
-_WAY = 0.25
-"""How far labels are learned from, of the way from real latents to the photo."""
-
-
-def latent_pair(found: Mapping[str, Tensor]) -> Tensor:
-    """[2, num_ws, 512]: those near real latents and those near the photo, as `InversionResult` has them; twice the
-    first where an earlier version of this program found no others."""
-    return torch.stack((found["ws"], found.get("close_ws", found["ws"])))
-
-
-def training_latents(pair: Tensor) -> Tensor:
-    """[2, num_ws, 512] as `latent_pair` gives them → the two that labels are learned from, the better one first.
-
-    Those near the photo place every outline, but its features are no face's: labels learned from a quarter of the
-    way there carry further, and furthest together with those near real latents (docs/experiments/inversion.md).
-    """
-    near, close = pair
-    return torch.stack((torch.lerp(near, close, _WAY), near))
-
-
-_SIDE = 256
-_FIRST_SIDE = 128
-_CLOSE_LEARNING_RATE = 0.14
-_WARM_UP = 20
-"""Steps in which that rate is reached. Adam's first steps are as long along directions that matter to nothing as along
-those that matter: begun at once, they threw the picture away, and now and then it never came back."""
-_ASTRAY = 1.5
-"""A loss of so many times the best is a step too far: back to the best, and a new beginning."""
-_CLOSE_PERCEPTUAL_WEIGHT = 0.1
-_PERCEPTUAL_EVERY = {_FIRST_SIDE: 2, _SIDE: 3}
-"""Of the steps closer to the photo, by the side they look at; the weight makes up for the others."""
-_NEAR = 0.4
-"""Standard deviations from the mean at which another try begins."""
+_FULL_SIDE, _HALF_SIDE = 256, 128
+_FINE_LEARNING_RATE = 0.14
+_FINE_WARM_UP = 20
+"""Fine steps until that rate is reached. Adam's first steps are equally long along all directions, also along those
+that do not matter: at the full rate they destroyed the picture, which now and then never recovered."""
+_DIVERGED = 1.5
+"""A loss of this many times the best one means a step too far: the fine phase restarts at the best latents."""
+_FINE_PERCEPTUAL_WEIGHT = 0.1
+_FINE_PERCEPTUAL_EVERY = {_HALF_SIDE: 2, _FULL_SIDE: 3}
+"""Side → how many fine steps share one perceptual distance; its weight makes up for the others."""
+_RESTART_STD = 0.4
+"""Standard deviations from the mean at which a repeated inversion starts."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +54,36 @@ class InversionSettings:
     perceptual_weight: float = 0.8
     prior_weight: float = 0.02
     shared_steps: float = 0.5
-    """The first part of the steps moves one `w` for all slots; then every slot has its own."""
+    """The first part of the steps optimises one `w` for all slots; after that every slot has its own."""
     close_steps: float = 1.5
-    """As many steps more, of `steps`, go closer to the photo and leave real latents for it."""
+    """The number of fine steps, as a multiple of `steps`."""
     large_steps: float = 0.66
-    """The last part of the steps closer compares pictures of 256², all others of 128²."""
+    """The last part of the fine steps compares pictures of 256², all other steps of 128²."""
     start: int = 0
-    """0 begins at the mean; any other number is the seed of a place near it, for another try."""
+    """0 starts at the mean latent; any other number is the seed of a place near it, for another attempt."""
+
+    @classmethod
+    def of(cls, steps: int | None = None, start: int = 0) -> InversionSettings:
+        """The default settings with these two; None leaves the number of steps as it is."""
+        return cls(start=start) if steps is None else cls(steps=steps, start=start)
 
     @property
     def all_steps(self) -> int:
-        """Those that go closer included."""
+        """The number of steps, fine ones included."""
         return self.steps + math.floor(self.close_steps * self.steps)
 
     @property
     def small_steps(self) -> int:
-        """How many of them, from the first on, compare pictures of 128²."""
+        """How many of all steps, from the first on, compare pictures of 128²."""
         return self.all_steps - math.ceil(self.large_steps * (self.all_steps - self.steps))
 
 
 @dataclass(frozen=True)
 class InversionProgress:
-    """After a step: how far, and how good the best one so far is (`loss`, lower is better; only losses of one stage and
-    side can be compared, and closer to the photo only those with a perceptual distance tell the best)."""
+    """The state of one inversion after a step. `best_loss`: of the best latents so far; lower is better.
+
+    Losses are comparable only within one phase and side, and in the fine phase only those with a perceptual distance
+    count for the best."""
 
     step: int
     steps: int
@@ -102,8 +93,8 @@ class InversionProgress:
 
 @dataclass(frozen=True, eq=False)
 class InversionResult:
-    """`ws` near real latents and `reconstruction_ws` near the photo, float32 [num_ws, 512] on the CPU, and
-    figures of the second's reconstruction at 256² (draft picture). `loss` is the first's."""
+    """`ws` near real latents and `reconstruction_ws` near the photo, float32 [num_ws, 512] on the CPU, with figures of
+    the reconstruction's draft at 256². `loss` belongs to `ws`."""
 
     ws: Tensor
     reconstruction_ws: Tensor
@@ -112,6 +103,10 @@ class InversionResult:
     psnr: float
     latent_distance: float
     """Root mean square of the whitened coordinates: about 1 for the generator's own latents."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Both latents under their names in files; `smis_desktop.training.shots.latent_pair` reads them."""
+        return {"ws": self.ws, "close_ws": self.reconstruction_ws}
 
 
 class Inversion:
@@ -125,21 +120,21 @@ class Inversion:
         settings: InversionSettings,
         start: Tensor | None = None,
     ) -> None:
-        """photo: uint8 [S, S, 3] sRGB, square. start: `w` [512] to begin at instead of what the settings say."""
+        """photo: uint8 [S, S, 3] sRGB, square. start: `w` [512] to start at instead of what the settings say."""
         self.generator, self.perceptual, self.settings = generator, perceptual, settings
         self._photo = photo
-        self._target = self._at(0)
+        self._target = self._target_at(0)
         begin = torch.zeros(1, generator.w_dim)
         if start is not None:
             begin = generator.latents.whiten(start[None].to(generator.device))
         elif settings.start:
-            begin = _NEAR * torch.randn(begin.shape, generator=torch.Generator().manual_seed(settings.start))
+            begin = _RESTART_STD * torch.randn(begin.shape, generator=torch.Generator().manual_seed(settings.start))
         self._coordinates = begin.repeat(generator.num_ws, 1).to(generator.device).requires_grad_()
         self._adam = torch.optim.Adam([self._coordinates], lr=settings.learning_rate, betas=(0.9, 0.99))
         self._step = 0
         self._best_loss = math.inf
         self._best = self._coordinates.detach().clone()
-        self._close: _FineInversion | None = None
+        self._fine: FineInversion | None = None
 
     @property
     def done(self) -> bool:
@@ -153,31 +148,31 @@ class Inversion:
     @property
     def best_ws(self) -> Tensor:
         """The latents nearest to the photo so far, [num_ws, 512]."""
-        return self.in_domain_ws if self._close is None else self._close.best
+        return self.in_domain_ws if self._fine is None else self._fine.best
 
-    def best_draft(self) -> Tensor:
-        """The picture of the best latents so far, [3, 256, 256]."""
+    def best_draft(self) -> np.ndarray:
+        """The picture of the best latents so far, uint8 [256, 256, 3]."""
         with torch.no_grad():
-            return self.generator.draft(self.best_ws[None], _SIDE)[0]
+            return to_rgb8(self.generator.draft(self.best_ws[None], _FULL_SIDE)[0])
 
     def step(self) -> InversionProgress:
         """One Adam step; keeps the best latents seen."""
         if self._step < self.settings.steps:
-            return self._approach()
-        if self._close is None:
-            self._close = _FineInversion(self.in_domain_ws)
+            return self._coarse_step()
+        if self._fine is None:
+            self._fine = FineInversion(self.in_domain_ws)
         if self._step == self.settings.small_steps:  # losses of two sides cannot be compared
-            self._target, self._close.best_loss = self._at(self._step), math.inf
-        near, small = self.settings.steps, self.settings.small_steps
-        every = _PERCEPTUAL_EVERY[self._target.side]
-        at = self._step - (near if self._step < small else small)
-        weight = 0.0 if at % every else every * _CLOSE_PERCEPTUAL_WEIGHT
-        done = (self._step - near) / (self.settings.all_steps - near)
-        loss = self._close.step(done, lambda ws: self._close_loss(ws, weight), counts=weight > 0)
+            self._target, self._fine.best_loss = self._target_at(self._step), math.inf
+        coarse, small = self.settings.steps, self.settings.small_steps
+        every = _FINE_PERCEPTUAL_EVERY[self._target.side]
+        steps_at_side = self._step - (coarse if self._step < small else small)
+        weight = 0.0 if steps_at_side % every else every * _FINE_PERCEPTUAL_WEIGHT
+        done = (self._step - coarse) / (self.settings.all_steps - coarse)
+        loss = self._fine.step(done, lambda ws: self._fine_loss(ws, weight), counts=weight > 0)
         self._step += 1
-        return InversionProgress(self._step, self.settings.all_steps, loss, self._close.best_loss)
+        return InversionProgress(self._step, self.settings.all_steps, loss, self._fine.best_loss)
 
-    def _approach(self) -> InversionProgress:
+    def _coarse_step(self) -> InversionProgress:
         settings = self.settings
         shared = self._step < settings.shared_steps * settings.steps
         for group in self._adam.param_groups:
@@ -185,23 +180,23 @@ class Inversion:
         coordinates = (
             self._coordinates.mean(0, keepdim=True).expand_as(self._coordinates) if shared else self._coordinates
         )
-        loss = self._loss(coordinates)
+        loss = self._coarse_loss(coordinates)
         if loss.item() < self._best_loss:
             self._best_loss, self._best = loss.item(), coordinates.detach().clone()
         self._adam.zero_grad()
         loss.backward()
         if shared and self._coordinates.grad is not None:
-            # The mean's gradient is a num_ws-th of each slot's; Adam's step does not care, but its epsilon does.
+            # The mean's gradient is a num_ws-th of each slot's. Adam's step does not depend on that, but its epsilon.
             self._coordinates.grad *= len(self._coordinates)
         self._adam.step()
         self._step += 1
         return InversionProgress(self._step, settings.all_steps, loss.item(), self._best_loss)
 
     def result(self) -> InversionResult:
-        """Figures of the best latents so far."""
+        """The best latents so far, with their figures."""
         with torch.no_grad():
-            target = self._at(self.settings.all_steps)
-            picture = self.generator.draft(self.best_ws[None], _SIDE)
+            target = self._target_at(self.settings.all_steps)
+            picture = self.generator.draft(self.best_ws[None], _FULL_SIDE)
             perceptual = self.perceptual(self.perceptual.features(picture), target.features).item()
             error = (picture.clamp(-1, 1) - target.pyramid[0]).square().mean().item()
         return InversionResult(
@@ -215,9 +210,9 @@ class Inversion:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as CPU tensors."""
-        moments = self._adam.state_dict()["state"].get(0, {}) if self._close is None else {}
+        moments = self._adam.state_dict()["state"].get(0, {}) if self._fine is None else {}
         return {
-            **({} if self._close is None else self._close.state()),
+            **({} if self._fine is None else self._fine.state()),
             "coordinates": self._coordinates.detach().cpu().clone(),
             "best": self._best.cpu().clone(),
             "best_loss": torch.tensor(self._best_loss, dtype=torch.float64),
@@ -226,25 +221,25 @@ class Inversion:
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes on where `state()` was taken. Raises KeyError when the state is not one."""
+        """Continues where `state()` was taken. Raises KeyError when the state is not one."""
         device = self._coordinates.device
         with torch.no_grad():
             self._coordinates.copy_(state["coordinates"])
         self._best = state["best"].to(device)
         self._best_loss = state["best_loss"].item()
         self._step = int(state["step"].item())
-        # The step that changes sides does so itself.
-        self._target = self._at(self._step - 1)
+        # The step that changes to the full side sets that target itself.
+        self._target = self._target_at(self._step - 1)
         if "close.ws" in state:
-            self._close = _FineInversion(self.in_domain_ws)
-            self._close.restore(state)
+            self._fine = FineInversion(self.in_domain_ws)
+            self._fine.restore(state)
         moments = {key.removeprefix("adam."): value for key, value in state.items() if key.startswith("adam.")}
         if moments:
             template = self._adam.state_dict()
             template["state"] = {0: moments}
             self._adam.load_state_dict(template)
 
-    def _loss(self, coordinates: Tensor) -> Tensor:
+    def _coarse_loss(self, coordinates: Tensor) -> Tensor:
         target = self._target
         picture = self.generator.draft(self.generator.latents.color(coordinates)[None], target.side)
         reconstruction = torch.stack(
@@ -257,7 +252,7 @@ class Inversion:
         )
         return loss
 
-    def _close_loss(self, ws: Tensor, perceptual_weight: float) -> Tensor:
+    def _fine_loss(self, ws: Tensor, perceptual_weight: float) -> Tensor:
         target = self._target
         picture = self.generator.draft(ws[None], target.side)
         pairs = zip(_pyramid(picture), target.pyramid, strict=True)
@@ -268,44 +263,51 @@ class Inversion:
         loss: Tensor = difference + perceptual_weight * perceptual
         return loss
 
-    def _at(self, step: int) -> _Target:
-        """What that step's picture is compared with."""
-        side = _FIRST_SIDE if step < self.settings.small_steps else _SIDE
+    def _target_at(self, step: int) -> _Target:
+        """What the picture of that step is compared with."""
+        side = _HALF_SIDE if step < self.settings.small_steps else _FULL_SIDE
         picture = from_rgb8(self._photo, side).to(self.generator.device)
         with torch.no_grad():
             return _Target(side, _pyramid(picture), self.perceptual.features(picture))
 
 
-class _FineInversion:
-    """The last part of an inversion: Adam on `ws` as they are, [num_ws, 512]."""
+class FineInversion:
+    """The second phase of an inversion: Adam on `ws` themselves, [num_ws, 512]."""
 
-    def __init__(self, begin: Tensor) -> None:
+    def __init__(self, begin: Tensor, learning_rate: float = _FINE_LEARNING_RATE, warm_up: int = _FINE_WARM_UP) -> None:
+        """warm_up: the number of steps in which the learning rate rises, after each start."""
+        self._learning_rate, self._warm_up = learning_rate, warm_up
         self.best, self.best_loss = begin.detach().clone(), math.inf
-        self._begin_at_best()
+        self._restart_at_best()
 
-    def _begin_at_best(self) -> None:
+    def _restart_at_best(self) -> None:
         self._ws = self.best.clone().requires_grad_()
-        self._adam = torch.optim.Adam([self._ws], lr=_CLOSE_LEARNING_RATE, betas=(0.9, 0.99))
+        self._adam = torch.optim.Adam([self._ws], lr=self._learning_rate, betas=(0.9, 0.99))
 
     def step(self, done: float, loss_of: Callable[[Tensor], Tensor], counts: bool) -> float:
-        """done: 0–1; from the middle on the steps become shorter. counts: whether losses of such steps tell the best.
-        Returns the loss."""
+        """Takes one step and returns the loss before it.
+
+        Args:
+            done: The fraction of the fine steps taken, 0–1; the learning rate falls in the second half.
+            loss_of: `ws` [num_ws, 512] → loss.
+            counts: Whether this loss is comparable, and may tell the best latents or a step too far.
+        """
         loss = loss_of(self._ws)
         if counts and loss.item() < self.best_loss:
             self.best, self.best_loss = self._ws.detach().clone(), loss.item()
-        if counts and not loss.item() <= _ASTRAY * self.best_loss:
-            self._begin_at_best()
+        if counts and not loss.item() <= _DIVERGED * self.best_loss:
+            self._restart_at_best()
             return loss.item()
         for group in self._adam.param_groups:
-            group["lr"] = _CLOSE_LEARNING_RATE * min(1.0, 2 * (1 - done), (self._taken + 1) / _WARM_UP)
+            group["lr"] = self._learning_rate * min(1.0, 2 * (1 - done), (self._steps_taken + 1) / self._warm_up)
         self._adam.zero_grad()
         loss.backward()
         self._adam.step()
         return loss.item()
 
     @property
-    def _taken(self) -> int:
-        """Steps since it began, or began anew."""
+    def _steps_taken(self) -> int:
+        """Steps since the last start."""
         return int(self._moments().get("step", torch.tensor(0)).item())
 
     def _moments(self) -> dict[str, Tensor]:
@@ -322,7 +324,7 @@ class _FineInversion:
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes on where `state()` was taken."""
+        """Continues where `state()` was taken."""
         with torch.no_grad():
             self._ws.copy_(state["close.ws"])
         self.best, self.best_loss = state["close.best"].to(self._ws.device), state["close.best_loss"].item()
@@ -341,26 +343,51 @@ class _Target:
     features: list[Tensor]
 
 
-def invert(
-    generator: Generator,
-    perceptual: PerceptualDistance,
-    photo: np.ndarray,
-    settings: InversionSettings,
-    on_progress: Callable[[InversionProgress, Inversion], None] | None = None,
-    start: Tensor | None = None,
-) -> InversionResult:
-    """Inverts `photo` (uint8 [S, S, 3]). An exception raised by `on_progress` cancels it and passes through. start: as
-    for `Inversion`."""
-    inversion = Inversion(generator, perceptual, photo, settings, start)
-    while not inversion.done:
-        progress = inversion.step()
-        if on_progress is not None:
-            on_progress(progress, inversion)
-    return inversion.result()
+@dataclass(frozen=True, eq=False)
+class InversionStep:
+    """The inversions that took a step together, and the progress of each."""
+
+    inversions: tuple[Inversion, ...]
+    progress: tuple[InversionProgress, ...]
+
+    @property
+    def step(self) -> int:
+        """The number of steps taken, of the one that is farthest."""
+        return max(progress.step for progress in self.progress)
+
+    @property
+    def fraction(self) -> float:
+        """The fraction of all steps that is done, 0–1."""
+        return self.step / self.progress[0].steps
+
+    @property
+    def best_loss(self) -> float:
+        """The mean of their best losses."""
+        return sum(progress.best_loss for progress in self.progress) / len(self.progress)
+
+
+def run_inversions(
+    inversions: Sequence[Inversion],
+    on_step: Callable[[InversionStep], None] | None = None,
+    runner: ThreadedRunner | None = None,
+) -> list[InversionResult]:
+    """Runs all inversions to their end, side by side, and returns their results in the same order.
+
+    Args:
+        inversions: Begun or restored.
+        on_step: Called after each step. An exception that it raises cancels the inversions and passes through.
+        runner: The threads to run on, where the caller shares them; by default one for each inversion.
+    """
+    with ThreadedRunner(len(inversions)) if runner is None else nullcontext(runner) as threads:
+        while unfinished := [inversion for inversion in inversions if not inversion.done]:
+            progress = threads.map([inversion.step for inversion in unfinished])
+            if on_step is not None:
+                on_step(InversionStep(tuple(unfinished), tuple(progress)))
+        return threads.map([inversion.result for inversion in inversions])
 
 
 def _pyramid(picture: Tensor) -> list[Tensor]:
-    """The picture and its halves down to an eighth: coarse levels see a misplaced face before fine ones do."""
+    """The picture and its halves down to an eighth: coarse levels respond to a misplaced face before fine ones do."""
     levels = [picture]
     for _ in range(3):
         levels.append(F.avg_pool2d(levels[-1], 2))

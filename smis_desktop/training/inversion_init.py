@@ -14,11 +14,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
+from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.personal_model.scribbles import are_scribbles
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.sample_pool import FeatureStore, SamplePool
 
@@ -97,12 +96,6 @@ class InversionInit:
     def _seen_in(self, ws: Tensor) -> Tensor:
         ws = ws[None].to(self._generator.device)
         return self._parts.label(self._generator.label_features(ws)).cpu()
-
-
-def has_spatial_labels(label_kind: LabelKind, layouts: Sequence[Tensor]) -> bool:
-    """Whether labels (int64 [r, r] in channels, some pixel of them labelled) show how classes lie: a few points do
-    not."""
-    return label_kind == "dense" or are_scribbles(layouts)
 
 
 def _shares(layout: Tensor, parts: Tensor, num_classes: int, num_parts: int) -> Tensor:

@@ -98,7 +98,7 @@ class LayoutConsistencyObjective:
 
         pieces = [slice(begin, begin + size) for begin in range(0, len(ws), size)]
         with ThreadedRunner(min(len(pieces), torch.get_num_threads())) as together:
-            losses, gradients = zip(*together.each([partial(judged, piece) for piece in pieces]), strict=True)
+            losses, gradients = zip(*together.map([partial(judged, piece) for piece in pieces]), strict=True)
         found: Tensor = _WithGradient.apply(ws, torch.stack(losses).sum(), torch.cat(gradients))  # type: ignore[no-untyped-call]
         return found
 

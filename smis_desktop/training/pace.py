@@ -15,7 +15,7 @@ from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.training.distributed import ALONE, ProcessGroup
 from smis_desktop.training.encoder_training import EncoderTraining, LatentObjective
-from smis_desktop.training.inversion import Inversion, InversionSettings
+from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 from smis_desktop.training.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.sample_pool import SamplePool
@@ -137,16 +137,14 @@ def _seconds_of_inversion(
     count = max(len(group) for group in split_evenly(range(photos), generator.device))
     short = dataclasses.replace(settings, steps=_INVERSION_STEPS)
 
-    def search(together: ThreadedRunner) -> None:
-        searches = [Inversion(generator, perceptual, photo, short) for _ in range(count)]
-        while not searches[0].done:
-            together.each([one.step for one in searches])
+    def invert(runner: ThreadedRunner) -> None:
+        run_inversions([Inversion(generator, perceptual, photo, short) for _ in range(count)], runner=runner)
         _finish(generator)
 
-    with ThreadedRunner(count) as together:
-        search(together)  # to warm up
+    with ThreadedRunner(count) as runner:
+        invert(runner)  # to warm up
         started = time.perf_counter()
-        search(together)
+        invert(runner)
     seconds = time.perf_counter() - started
     return seconds / count * photos * settings.all_steps / short.all_steps
 

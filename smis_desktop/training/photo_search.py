@@ -9,17 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.generator import Generator, to_rgb8
+from smis_desktop.generators.generator import Generator
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.training.distributed import ProcessGroup
 from smis_desktop.training.events import InvertingShots, OnEvent, ShotInverted
-from smis_desktop.training.inversion import Inversion, InversionSettings, latent_pair
+from smis_desktop.training.inversion import Inversion, InversionSettings, InversionStep, run_inversions
 from smis_desktop.training.oom import is_out_of_memory
 from smis_desktop.training.perceptual import PerceptualDistance
+from smis_desktop.training.shots import latent_pair
 from smis_desktop.training.store import TrainingStore
 from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
 
-_KEEP_EVERY = 20
+_CHECKPOINT_EVERY = 20
+"""Steps between two checkpoints."""
 _UNDER_WAY = "inverting"
 """Under this name the store has the searches under way, each shot's tensors under its number."""
 
@@ -97,37 +99,38 @@ class ShotInversion:
     def _find(self, group: list[int]) -> dict[int, dict[str, Tensor]]:
         """Of those in the group that are not found yet: a stop may have come when some of them were written."""
         numbers = [number for number in group if self._read(number) is None]
-        searches = {number: self._begun(number) for number in numbers}
-        started = time.monotonic()
-        with ThreadedRunner(len(group)) as together:
-            while under_way := {number: search for number, search in searches.items() if not search.done}:
-                progress = together.each([search.step for search in under_way.values()])
-                step = max(one.step for one in progress)
-                pictures: tuple[np.ndarray, ...] = ()
-                if step % _KEEP_EVERY == 0:
-                    self._keep(searches)
-                    pictures = tuple(to_rgb8(search.best_draft()) for search in under_way.values())
-                self._on_event(
-                    InvertingShots(
-                        names=tuple(self._shots[number].name for number in under_way),
-                        numbers=tuple(number + 1 for number in under_way),
-                        count=len(self._shots),
-                        step=step,
-                        steps=self._settings.all_steps,
-                        best_loss=sum(one.best_loss for one in progress) / len(progress),
-                        pictures=pictures,
-                    )
+        inversions = {number: self._begun(number) for number in numbers}
+
+        def on_step(step: InversionStep) -> None:
+            running = [number for number, inversion in inversions.items() if inversion in step.inversions]
+            pictures: tuple[np.ndarray, ...] = ()
+            if step.step % _CHECKPOINT_EVERY == 0:
+                self._write_checkpoint(inversions)
+                pictures = tuple(inversion.best_draft() for inversion in step.inversions)
+            self._on_event(
+                InvertingShots(
+                    names=tuple(self._shots[number].name for number in running),
+                    numbers=tuple(number + 1 for number in running),
+                    count=len(self._shots),
+                    step=step.step,
+                    steps=self._settings.all_steps,
+                    best_loss=step.best_loss,
+                    pictures=pictures,
                 )
-            results = dict(zip(searches, together.each([search.result for search in searches.values()]), strict=True))
-        seconds = (time.monotonic() - started) / max(1, len(searches))
+            )
+
+        started = time.monotonic()
+        with ThreadedRunner(len(group)) as runner:
+            results = run_inversions(list(inversions.values()), on_step, runner)
+        seconds = (time.monotonic() - started) / max(1, len(inversions))
         found = {}
-        for number, result in results.items():
+        for number, result in zip(inversions, results, strict=True):
             name = self._shots[number].name
             by_label = self._starts[number] is not None
             self._on_event(
                 ShotInverted(name, result.perceptual, result.psnr, result.latent_distance, seconds, by_label)
             )
-            found[number] = {"ws": result.ws, "close_ws": result.reconstruction_ws}
+            found[number] = result.tensors()
             self._store.write(f"inverted-{number}", found[number])
         return found
 
@@ -138,16 +141,16 @@ class ShotInversion:
             raise ValueError(f"shot {shot.name} has neither a picture nor latents")
         self._perceptual = self._perceptual or self._open_perceptual()
         start = self._starts[number]
-        search = Inversion(self._generator, self._perceptual, shot.picture, self._settings, start)
+        inversion = Inversion(self._generator, self._perceptual, shot.picture, self._settings, start)
         prefix = f"{number}."
         kept = self._store.read(_UNDER_WAY) or {}
         state = {key.removeprefix(prefix): tensor for key, tensor in kept.items() if key.startswith(prefix)}
         if state:
-            search.restore(state)
-        return search
+            inversion.restore(state)
+        return inversion
 
-    def _keep(self, searches: dict[int, Inversion]) -> None:
-        states = {number: search.state() for number, search in searches.items()}
+    def _write_checkpoint(self, inversions: dict[int, Inversion]) -> None:
+        states = {number: inversion.state() for number, inversion in inversions.items()}
         self._store.write(
             _UNDER_WAY, {f"{number}.{key}": tensor for number, state in states.items() for key, tensor in state.items()}
         )

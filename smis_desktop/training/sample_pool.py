@@ -100,7 +100,7 @@ class SamplePool:
         if known is not None:
             features = [{r: found[i : i + 1] for r, found in known.items()} for i in range(len(each))]
         with ThreadedRunner(self._pictures.num_streams) as lanes:
-            made = lanes.each([partial(self._sample, *one) for one in zip(each, features, strict=True)])
+            made = lanes.map([partial(self._sample, *one) for one in zip(each, features, strict=True)])
         if self._kept is not None and known is None:
             self._kept.write(name, {r: torch.cat([sample.features[r] for sample in made]) for r in made[0].features})
         labels = self._ranks.all_gather(torch.cat([sample.labels for sample in made]), len(z))

@@ -10,8 +10,8 @@ import numpy as np
 
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette
 from smis_desktop.errors import UserError
-from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.shots_folder import read_classes, read_shots
+from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.workspace import Workspace
 
 

@@ -1,7 +1,7 @@
-"""Works that go on side by side on the processor's cores.
+"""Runs functions side by side on the processor's cores.
 
-One step of the generator does not keep two cores busy: many of its parts are small. Two works of one core each get
-further than one after the other with both (docs/experiments/inversion.md).
+One step of the generator does not keep two cores busy, because many of its parts are small. Two steps with one core
+each take less time than one after the other with both (docs/results.md).
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
-_AT_ONCE = 64
-"""Pictures on a graphics card, which many together keep busy."""
+_GPU_BATCH = 64
+"""Pictures at once on a graphics card, which needs many to be busy."""
 
 
 def split_evenly(works: Sequence[T], device: torch.device) -> list[list[T]]:
-    """The works in their order, in pairs where the processor has two cores; three go together rather than one alone.
+    """The works in their order, in pairs where the processor has two cores; three form a group where one is left over.
 
-    More than that at once would be too much for the memory of small machines. It depends on nothing but how many there
-    are and whether there are two cores: a work that is gone on with later gets as many threads as before, which its
-    numbers hang on to the last digit.
+    More at once would be too much for the memory of small machines. The groups depend only on the number of works and
+    on whether there are two cores: a resumed work gets as many threads as before, on which its last digits depend.
     """
     together = 2 if device.type == "cpu" and torch.get_num_threads() > 1 else 1
     count = max(1, len(works) // together) if works else 0
@@ -33,36 +32,38 @@ def split_evenly(works: Sequence[T], device: torch.device) -> list[list[T]]:
 
 def num_parallel_pictures(device: torch.device) -> int:
     """How many pictures one work takes at once: on the processor one, whose feature maps fit the cache."""
-    return 1 if device.type == "cpu" else _AT_ONCE
+    return 1 if device.type == "cpu" else _GPU_BATCH
 
 
 class ThreadedRunner(AbstractContextManager["ThreadedRunner"]):
-    """`count` works share torch's threads; from entering to leaving."""
+    """Runs functions on `count` threads, which share torch's threads evenly. With one thread it runs them directly."""
 
     def __init__(self, count: int) -> None:
         self._count, self._threads = count, torch.get_num_threads()
-        self._workers: ThreadPoolExecutor | None = None
+        self._executor: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> ThreadedRunner:
         if self._count > 1:
             share = max(1, self._threads // self._count)
-            # Of the thread that says so, and of those that begin later.
-            self._workers = ThreadPoolExecutor(self._count, "side by side", torch.set_num_threads, (share,))
+            # torch keeps this number per thread, and new threads take over the last one set.
+            self._executor = ThreadPoolExecutor(self._count, "side by side", torch.set_num_threads, (share,))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._workers is not None:
-            self._workers.shutdown()
+        if self._executor is not None:
+            self._executor.shutdown()
             torch.set_num_threads(self._threads)
 
-    def each(self, steps: Sequence[Callable[[], T]]) -> list[T]:
-        """Calls all of them, `count` at a time, and waits for all; their answers in the same order. Raises what the
-        first of them raises."""
-        if self._workers is None:
-            return [step() for step in steps]
-        begun = [self._workers.submit(step) for step in steps]
+    def map(self, functions: Sequence[Callable[[], T]]) -> list[T]:
+        """Calls all functions, `count` at a time, and returns their results in the same order.
+
+        Raises what the first of them raises; those that have not begun then are not called.
+        """
+        if self._executor is None:
+            return [function() for function in functions]
+        futures = [self._executor.submit(function) for function in functions]
         try:
-            return [one.result() for one in begun]
+            return [future.result() for future in futures]
         finally:
-            for one in begun:
-                one.cancel()  # those that have not begun when another has failed
+            for future in futures:
+                future.cancel()

@@ -38,13 +38,14 @@ from smis_desktop.training.events import (
     SearchingInitialLatents,
     TrainingEvent,
 )
-from smis_desktop.training.inversion import InversionSettings, training_latents
-from smis_desktop.training.inversion_init import NUM_CANDIDATES, InversionInit, has_spatial_labels
+from smis_desktop.training.inversion import InversionSettings
+from smis_desktop.training.inversion_init import NUM_CANDIDATES, InversionInit
 from smis_desktop.training.label_alignment import aligned_to_ws
 from smis_desktop.training.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.photo_search import ShotInversion
 from smis_desktop.training.sample_pool import FeatureStore, SamplePool, draws
+from smis_desktop.training.shots import has_spatial_labels, training_latents
 from smis_desktop.training.store import ReadOnly, TrainingStore
 
 _CHECKPOINT_EVERY = 8

@@ -1,4 +1,5 @@
-"""What the labels of a workspace teach, tried out at once on pictures that nobody labelled."""
+"""What the shot worker computes from a workspace's labels: predictions in random pictures, and where to start the
+inversion of a labelled photo."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
+from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette
 from smis_desktop.errors import UserError
 from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.inference.backends import SynthesisBackend
@@ -26,129 +27,147 @@ from smis_desktop.personal_model.label_transfer import (
 )
 from smis_desktop.personal_model.prediction import Prediction, class_predictions, predict
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
-from smis_desktop.training.inversion import latent_pair, training_latents
+from smis_desktop.training.feature_cache import FeatureCache
+from smis_desktop.training.inversion_init import NUM_CANDIDATES, InversionInit
 from smis_desktop.training.label_alignment import aligned_to_ws
-from smis_desktop.training.shots import is_picture_of
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts, kept_latents
+from smis_desktop.training.shots import (
+    GeneratedPicture,
+    has_spatial_labels,
+    is_picture_of,
+    kept_latents,
+    latent_pair,
+    training_latents,
+)
+from smis_desktop.training.training import TrainingSettings
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.workers.shot_messages import SAMPLES, ClassLearned, LearnClasses, PaletteLearned, SamplePrediction
 
 CANDIDATES = 24
-"""Random pictures of which the least sure are shown. Their features alone take some 20 ms each."""
+"""Random pictures of which the least certain are shown. Features of one take some 20 ms, its picture far longer."""
 
 
 class LabelTrial:
-    """Keeps which samples it chose, their features, and what sparse labels taught: a moved slider is answered at once,
-    with the same pictures."""
+    """Learns from a workspace's labels and predicts random pictures.
 
-    def __init__(
-        self, generator: Generator, pictures: SynthesisBackend, picture_of: Callable[[Tensor], np.ndarray]
-    ) -> None:
-        """picture_of: `ws` [1, num_ws, D] → uint8 [S, S, 3]."""
-        self._generator, self._pictures, self._picture_of = generator, pictures, picture_of
-        self._is_own: dict[tuple[bytes, bytes], bool] = {}
+    It keeps the pictures that it chose, their features, and what sparse labels taught: when only a slider moves, it
+    answers quickly and with the same pictures.
+    """
+
+    def __init__(self, generator: Generator, backend: SynthesisBackend, render: Callable[[Tensor], np.ndarray]) -> None:
+        """render: `ws` [1, num_ws, D] → uint8 [S, S, 3]."""
+        self._generator, self._backend, self._render = generator, backend, render
+        self._is_generated: dict[tuple[bytes, bytes], bool] = {}
         self._chosen: tuple[object, list[int]] | None = None
+        """What the pictures were chosen for, and their seeds."""
         self._features: dict[int, dict[int, Tensor]] = {}
-        self._made: dict[int, np.ndarray] = {}
+        self._pictures: dict[int, np.ndarray] = {}
         self._sparse: tuple[bytes, RepresentativeVectors, LinearProbe | None] | None = None
+        """A fingerprint of sparse labels, and what was learned from them."""
 
-    def learn(self, wish: LearnClasses) -> PaletteLearned:
-        """Raises UserError when no shot is labelled and located."""
+    def learn(self, request: LearnClasses) -> PaletteLearned:
+        """Learns and predicts. Raises UserError when no shot has both a label and latents."""
         started = time.monotonic()
-        workspace = Workspace(wish.workspace)
-        palette = workspace.palette
+        workspace = Workspace(request.workspace)
+        facts, palette = workspace.facts, workspace.palette
         shots = self._shots(workspace)
-        taught = _taught(shots, palette.num_classes)
-        transfer = self._transfer(shots, palette.num_classes, workspace.facts, taught)
-        occasion = wish.first_sample, workspace.facts.label_kind, workspace.facts.transfer, taught
+        fingerprint = _fingerprint(shots, palette.num_classes)
+        transfer = self._learn_transfer(shots, palette.num_classes, facts, fingerprint)
+        occasion = request.first_sample, facts.label_kind, facts.transfer, fingerprint
         if self._chosen is not None and self._chosen[0] == occasion:
-            seeds = self._chosen[1]  # a slider was moved: the same pictures
+            seeds = self._chosen[1]  # only a slider was moved
         else:
-            seeds = _candidates(workspace, wish.first_sample)
-        beliefs = self._beliefs(transfer, seeds)
-        least_sure = list(self._features)
-        self._chosen = occasion, least_sure
-        self._made = {seed: self._picture(seed) for seed in least_sure}
+            seeds = _candidates(workspace, request.first_sample)
+        predictions = self._predict(transfer, seeds)
+        least_certain = list(self._features)
+        self._chosen = occasion, least_certain
+        self._pictures = {seed: self._picture(seed) for seed in least_certain}
         ids = np.array([*palette.class_ids, EMPTY], np.uint8)
-        tried = [_tried(seed, self._made[seed], beliefs[seed], ids) for seed in least_sure]
-        once = {shot.name: shot for shot in shots}  # of a photo there are two
+        samples = [_message(seed, self._pictures[seed], predictions[seed], ids) for seed in least_certain]
+        unique_shots = {shot.name: shot for shot in shots}  # a photo is there twice, with each of its latents
         classes = tuple(
             ClassLearned(palette.class_ids[found.channel], found.confidence, found.is_thin, found.is_rare)
-            for found in class_predictions(list(beliefs.values()), list(once.values()), palette.num_classes)
+            for found in class_predictions(list(predictions.values()), list(unique_shots.values()), palette.num_classes)
         )
         is_claimed = transfer.kind == "vectors"
-        return PaletteLearned(wish.ticket, classes, tuple(tried), is_claimed, time.monotonic() - started)
+        return PaletteLearned(request.ticket, classes, tuple(samples), is_claimed, time.monotonic() - started)
 
-    def _beliefs(self, transfer: LabelTransfer, seeds: list[int]) -> dict[int, Prediction]:
-        """Of all of them. Features are kept of the least sure, in that order: of all they would take 250 MB."""
+    def _predict(self, transfer: LabelTransfer, seeds: list[int]) -> dict[int, Prediction]:
+        """Predicts all seeds. Keeps the features of the least certain, in that order: of all they would take 250 MB."""
         known, self._features = self._features, {}
-        beliefs: dict[int, Prediction] = {}
+        predictions: dict[int, Prediction] = {}
         for seed in seeds:
             with torch.inference_mode():
-                features = known[seed] if seed in known else self._pictures.label_features(self._latents(seed))
-                beliefs[seed] = predict(transfer, features)
+                features = known[seed] if seed in known else self._backend.label_features(self._latents(seed))
+                predictions[seed] = predict(transfer, features)
             self._features[seed] = features
-            kept = sorted(self._features, key=lambda one: -beliefs[one].uncertainty)[:SAMPLES]
-            self._features = {one: self._features[one] for one in kept}
-        return beliefs
+            kept = sorted(self._features, key=lambda seed: -predictions[seed].uncertainty)[:SAMPLES]
+            self._features = {seed: self._features[seed] for seed in kept}
+        return predictions
 
     def _picture(self, seed: int) -> np.ndarray:
-        return self._made[seed] if seed in self._made else self._picture_of(self._latents(seed))
+        return self._pictures[seed] if seed in self._pictures else self._render(self._latents(seed))
 
     def _latents(self, seed: int) -> Tensor:
         return latents_of_seed(self._generator, seed, 1.0)[None]
 
     def _shots(self, workspace: Workspace) -> list[LatentShot]:
+        """All shots with a label and latents: a photo with two latents, as a training learns from it."""
         facts, palette, generator = workspace.facts, workspace.palette, self._generator
         generated = workspace.generated()
-        by_name = {} if generated is None else generated.by_name()
+        listed = {} if generated is None else generated.by_name()
         shots = []
         for shot in workspace.shots():
             label = workspace.label(shot.name)
             if label is None or not shot.is_located:
                 continue
-            if shot.name in by_name:
-                ws = latents_of_seed(generator, by_name[shot.name].seed, by_name[shot.name].truncation)
-                if not self._is_picture_of(workspace.picture(shot.name), ws):
-                    workspace.take_for_photo(shot.name)
-                    continue
-                views = [(ws, label)]
-            else:
-                kept = kept_latents(workspace.path, shot.name)
-                if kept is None:
-                    continue
-                found = training_latents(latent_pair(kept)).to(generator.device)
-                photo, views = workspace.picture(shot.name), [(found[0], label)]
-                if facts.label_kind == "dense":
-                    views = [(ws, aligned_to_ws(generator, ws, label, photo)) for ws in found]
-            for ws, seen in views:
-                if facts.label_kind == "sparse":
-                    seen = np.where(seen == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), seen)  # as training reads it
-                channels = layout_channels(seen, palette, facts.label_kind, generator.feature_resolution)
+            for ws, label_map in self._views(workspace, shot.name, listed.get(shot.name), label):
+                channels = _channels(label_map, facts.label_kind, palette, generator.feature_resolution)
                 shots.append(LatentShot(shot.name, ws, channels.to(generator.device)))
         if not any(bool((shot.labels >= 0).any()) for shot in shots):
             raise UserError("No shot is labelled and found in the generator yet; label one, or wait for the search.")
         return shots
 
-    def _is_picture_of(self, picture: np.ndarray, ws: Tensor) -> bool:
-        """Looked at once."""
-        key = _digest(picture), _digest(ws.cpu().numpy())
-        if key not in self._is_own:
-            self._is_own[key] = is_picture_of(self._generator, ws, picture)
-        return self._is_own[key]
+    def _views(
+        self, workspace: Workspace, name: str, generated: GeneratedPicture | None, label: np.ndarray
+    ) -> list[tuple[Tensor, np.ndarray]]:
+        """The latents to learn a shot from, each with the label as its picture shows it; none if they are unknown."""
+        generator, picture = self._generator, workspace.picture(name)
+        if generated is not None:
+            ws = latents_of_seed(generator, generated.seed, generated.truncation)
+            if self._is_picture_of(picture, ws):
+                return [(ws, label)]
+            workspace.take_for_photo(name)
+            return []
+        kept = kept_latents(workspace.path, name)
+        if kept is None:
+            return []
+        latents = training_latents(latent_pair(kept)).to(generator.device)
+        if workspace.facts.label_kind == "sparse":
+            return [(latents[0], label)]
+        return [(ws, aligned_to_ws(generator, ws, label, picture)) for ws in latents]
 
-    def _transfer(self, shots: list[LatentShot], num_classes: int, facts: WorkspaceFacts, key: bytes) -> LabelTransfer:
-        """key: what shots and classes teach."""
+    def _is_picture_of(self, picture: np.ndarray, ws: Tensor) -> bool:
+        """`is_picture_of`, computed once for each picture."""
+        key = _digest(picture), _digest(ws.cpu().numpy())
+        if key not in self._is_generated:
+            self._is_generated[key] = is_picture_of(self._generator, ws, picture)
+        return self._is_generated[key]
+
+    def _learn_transfer(
+        self, shots: list[LatentShot], num_classes: int, facts: WorkspaceFacts, fingerprint: bytes
+    ) -> LabelTransfer:
+        """fingerprint: of shots and classes."""
+        uses_part_prior = facts.transfer == "informed"
         if facts.label_kind == "dense":
             if facts.transfer == "vectors":
                 return learn_vectors(self._generator, shots, num_classes, "dense", facts.top_k, facts.threshold)
-            return learn_probe(self._generator, shots, num_classes, facts.transfer == "informed")
-        key += facts.transfer.encode()
-        if self._sparse is None or self._sparse[0] != key:
+            return learn_probe(self._generator, shots, num_classes, uses_part_prior)
+        fingerprint += facts.transfer.encode()
+        if self._sparse is None or self._sparse[0] != fingerprint:
             vectors = learn_vectors(self._generator, shots, num_classes, "sparse", facts.top_k, facts.threshold)
-            is_probed = facts.transfer != "vectors" and are_scribbles([shot.labels for shot in shots])
-            uses_part_prior = facts.transfer == "informed"
-            probe = learn_probe(self._generator, shots, num_classes, uses_part_prior) if is_probed else None
-            self._sparse = key, vectors, probe
+            uses_probe = facts.transfer != "vectors" and are_scribbles([shot.labels for shot in shots])
+            probe = learn_probe(self._generator, shots, num_classes, uses_part_prior) if uses_probe else None
+            self._sparse = fingerprint, vectors, probe
         _, known, probe = self._sparse
         vectors = RepresentativeVectors(
             known.vectors, known.channels, num_classes, known.resolution, "sparse", facts.top_k, facts.threshold
@@ -156,19 +175,60 @@ class LabelTrial:
         return vectors if probe is None else ScribbleTransfer(probe, vectors)
 
 
+class InitialLatents:
+    """Where to start the inversion of a workspace's photo, once it is labelled.
+
+    Computes the candidates when it is first needed: the same random pictures that a training computes.
+    """
+
+    def __init__(self, generator: Generator, backend: SynthesisBackend, on_pictures: Callable[[int], None]) -> None:
+        """on_pictures: called with the number of candidates so far. An exception that it raises interrupts the search,
+        which continues from there the next time."""
+        settings = TrainingSettings(precision=backend.precision)
+        cache = FeatureCache.of(generator, settings)
+        self._generator = generator
+        self._candidates = InversionInit(
+            generator, backend, settings.seed, settings.round_size, NUM_CANDIDATES, on_pictures, kept=cache
+        )
+
+    def of(self, workspace: Workspace, name: str, place: int) -> Tensor | None:
+        """`w` [512] for that photo, by the labels of all shots so far; None while it has no label, or only points.
+
+        place: see `InversionInit.of`."""
+        facts, palette = workspace.facts, workspace.palette
+        layouts = {}
+        for shot in workspace.shots():
+            label = workspace.label(shot.name)
+            if label is not None:
+                layout = _channels(label, facts.label_kind, palette, self._generator.feature_resolution)
+                if bool((layout >= 0).any()):
+                    layouts[shot.name] = layout
+        if name not in layouts or not has_spatial_labels(facts.label_kind, list(layouts.values())):
+            return None
+        found = self._candidates.of(list(layouts.values()), [None] * len(layouts), palette.num_classes, place)
+        return found[list(layouts).index(name)]
+
+
+def _channels(label: np.ndarray, label_kind: LabelKind, palette: Palette, side: int) -> Tensor:
+    """A workspace's label, uint8 [S, S] class ids, as a training reads it: int64 [side, side] in channels."""
+    if label_kind == "sparse":
+        label = np.where(label == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), label)
+    return layout_channels(label, palette, label_kind, side)
+
+
 def _candidates(workspace: Workspace, first: int) -> list[int]:
-    """Seeds from `first` on, but those of pictures that are shots already."""
+    """Seeds from `first` on, without those of pictures that are shots."""
     generated = workspace.generated()
-    taken = set() if generated is None else {one.seed for one in generated.pictures if one.truncation == 1.0}
-    return list(islice((seed for seed in count(first) if seed not in taken), CANDIDATES))
+    known = set() if generated is None else {one.seed for one in generated.pictures if one.truncation == 1.0}
+    return list(islice((seed for seed in count(first) if seed not in known), CANDIDATES))
 
 
-def _tried(seed: int, picture: np.ndarray, belief: Prediction, ids: np.ndarray) -> SamplePrediction:
-    certainty = belief.certainty.cpu().numpy().astype(np.float32)
-    return SamplePrediction(seed, picture, ids[belief.labels.cpu().numpy()], certainty, belief.uncertainty)
+def _message(seed: int, picture: np.ndarray, prediction: Prediction, ids: np.ndarray) -> SamplePrediction:
+    certainty = prediction.certainty.cpu().numpy().astype(np.float32)
+    return SamplePrediction(seed, picture, ids[prediction.labels.cpu().numpy()], certainty, prediction.uncertainty)
 
 
-def _taught(shots: list[LatentShot], num_classes: int) -> bytes:
+def _fingerprint(shots: list[LatentShot], num_classes: int) -> bytes:
     parts = [part.cpu().numpy() for shot in shots for part in (shot.ws, shot.labels)]
     return _digest(*parts, np.array(num_classes))
 

@@ -1,4 +1,4 @@
-"""Finds a photo in the generator, in a process of its own, and reads its layout."""
+"""Inverts a photo in a process of its own, and reads its layout with a personal model."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from smis_desktop.generators.generator import Generator
+    from smis_desktop.generators.store import AnyGenerator
+    from smis_desktop.training.inversion import InversionResult, InversionSettings, InversionStep
+
+LAYOUT_SIDE = 512
 _SECONDS_BETWEEN_PICTURES = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Inverting:
-    """Under way. `fraction` 0–1; `picture`: uint8 [256, 256, 3], the best reconstruction so far, now and then."""
+    """Progress, 0–1; about once a second with the best reconstruction so far, uint8 [256, 256, 3]."""
 
     fraction: float
     picture: np.ndarray | None = field(default=None, repr=False)
@@ -26,11 +34,11 @@ class Inverting:
 
 @dataclass(frozen=True, eq=False)
 class Inverted:
-    """Done: latents near real ones and those near the photo, float32 [num_ws, D], the second's reconstruction uint8
-    [256, 256, 3], and how near it is.
+    """The photo is inverted: latents near real ones and those near the photo, float32 [num_ws, D], and the latter's
+    reconstruction, uint8 [256, 256, 3].
 
-    psnr in dB at 256²; perceptual: distance by a network's features, 0 for equal; below about 0.3 the same person is
-    recognised.
+    psnr: dB at 256². perceptual: distance by a network's features, 0 for equal pictures; below about 0.3 the same
+    person is recognised.
     """
 
     ws: np.ndarray = field(repr=False)
@@ -40,55 +48,9 @@ class Inverted:
     perceptual: float
 
 
-def photo_inversion(
-    photo: np.ndarray, generator_name: str, deliver: Callable[[Any], None], start: int = 0, steps: int | None = None
-) -> WorkerProcess:
-    """Not started yet. photo: uint8 [S, S, 3]. start: another number, another place to begin from.
-
-    deliver: `Inverting`, then `Inverted`, or `WorkFailed`; at last `WorkEnded`.
-    """
-    return WorkerProcess(invert_photo, (photo, generator_name, start, steps), deliver)
-
-
-def invert_photo(
-    send: Send, inbox: Inbox, photo: np.ndarray, generator_name: str, start: int, steps: int | None
-) -> None:
-    """The work itself. Raises UserError when the generator or the comparing network cannot be had."""
-    import torch
-
-    from smis_desktop.generators.device import best_device
-    from smis_desktop.generators.generator import to_rgb8
-    from smis_desktop.generators.store import open_generator
-    from smis_desktop.training.inversion import Inversion, InversionProgress, InversionSettings, invert
-    from smis_desktop.training.perceptual import open_perceptual_distance
-
-    torch.set_num_threads(max(1, os.cpu_count() or 1))
-    device = best_device()
-    generator = open_generator(generator_name).to(device)
-    perceptual = open_perceptual_distance(lambda words, fraction: None).to(device)
-    shown = time.monotonic()
-
-    def told(progress: InversionProgress, inversion: Inversion) -> None:
-        nonlocal shown
-        picture = None
-        if time.monotonic() - shown > _SECONDS_BETWEEN_PICTURES:
-            picture = to_rgb8(inversion.best_draft())
-            shown = time.monotonic()
-        send(Inverting(progress.step / progress.steps, picture))
-
-    settings = InversionSettings(start=start) if steps is None else InversionSettings(steps=steps, start=start)
-    result = invert(generator, perceptual, photo, settings, told)
-    with torch.inference_mode():
-        picture = to_rgb8(generator.draft(result.reconstruction_ws[None].to(device), 256)[0])
-    send(Inverted(result.ws.numpy(), result.reconstruction_ws.numpy(), picture, result.psnr, result.perceptual))
-
-
-LAYOUT_SIDE = 512
-
-
 @dataclass(frozen=True, eq=False)
 class PhotoLayout:
-    """label_map: uint8 [512, 512] class ids. ws: float32 [num_ws, D], the photo's own latents."""
+    """The photo's layout, uint8 [512, 512] class ids, and its own latents `ws`, float32 [num_ws, D]."""
 
     label_map: np.ndarray = field(repr=False)
     ws: np.ndarray = field(repr=False)
@@ -96,31 +58,104 @@ class PhotoLayout:
     perceptual: float
 
 
+def photo_inversion(
+    photo: np.ndarray, generator_name: str, deliver: Callable[[Any], None], start: int = 0, steps: int | None = None
+) -> WorkerProcess:
+    """A process that inverts `photo`, uint8 [S, S, 3]; not started yet.
+
+    start: another number gives another attempt. deliver: receives `Inverting`, then `Inverted` or `WorkFailed`, and at
+    last `WorkEnded`.
+    """
+    return WorkerProcess(invert_photo, (photo, generator_name, start, steps), deliver)
+
+
 def photo_layout(
     photo: np.ndarray, model: Path, deliver: Callable[[Any], None], steps: int | None = None
 ) -> WorkerProcess:
-    """Not started yet. photo: uint8 [S, S, 3]. deliver: `Inverting`, then `PhotoLayout`, or `WorkFailed`."""
+    """A process that reads the layout of `photo`, uint8 [S, S, 3]; not started yet.
+
+    deliver: receives `Inverting`, then `PhotoLayout` or `WorkFailed`, and at last `WorkEnded`.
+    """
     return WorkerProcess(read_photo, (photo, model, steps), deliver)
 
 
+def invert_photo(
+    send: Send, inbox: Inbox, photo: np.ndarray, generator_name: str, start: int, steps: int | None
+) -> None:
+    """Sends `Inverting` and `Inverted`. Raises UserError when the generator or the perceptual network cannot be
+    opened."""
+    _, inverted = _invert(send, photo, generator_name, start, steps)
+    send(inverted)
+
+
 def read_photo(send: Send, inbox: Inbox, photo: np.ndarray, model_path: Path, steps: int | None) -> None:
-    """The work itself. Raises UserError when the model, its generator or the comparing network cannot be had."""
+    """Sends `Inverting` and `PhotoLayout`. Raises UserError when the model, its generator or the perceptual network
+    cannot be opened."""
     import torch
 
-    from smis_desktop.generators.store import open_generator
     from smis_desktop.personal_model.model import read_personal_model, segment_latents
 
     model = read_personal_model(model_path)
-    found: list[Inverted] = []
-
-    def pass_on(message: Any) -> None:
-        if isinstance(message, Inverted):
-            found.append(message)
-        else:
-            send(message)
-
-    invert_photo(pass_on, inbox, photo, model.generator_name, 0, steps)
-    inverted = found[0]
-    generator = open_generator(model.generator_name)
-    label_map = segment_latents(generator, model, torch.from_numpy(inverted.reconstruction_ws), LAYOUT_SIDE)
+    generator, inverted = _invert(send, photo, model.generator_name, 0, steps)
+    ws = torch.from_numpy(inverted.reconstruction_ws)
+    label_map = segment_latents(generator.to("cpu"), model, ws, LAYOUT_SIDE)  # the model is there too
     send(PhotoLayout(label_map, inverted.reconstruction_ws, inverted.psnr, inverted.perceptual))
+
+
+def _invert(
+    send: Send, photo: np.ndarray, generator_name: str, start: int, steps: int | None
+) -> tuple[AnyGenerator, Inverted]:
+    import torch
+
+    from smis_desktop.generators.device import best_device
+    from smis_desktop.generators.generator import to_rgb8
+    from smis_desktop.generators.store import open_generator
+    from smis_desktop.training.inversion import InversionSettings
+
+    torch.set_num_threads(max(1, os.cpu_count() or 1))
+    generator = open_generator(generator_name).to(best_device())
+    result = invert_with_previews(
+        generator, photo, InversionSettings.of(steps, start), lambda *progress: send(Inverting(*progress))
+    )
+    with torch.inference_mode():
+        picture = to_rgb8(generator.draft(result.reconstruction_ws[None].to(generator.device), 256)[0])
+    latents = result.ws.numpy(), result.reconstruction_ws.numpy()
+    return generator, Inverted(*latents, picture, result.psnr, result.perceptual)
+
+
+def invert_with_previews(
+    generator: Generator,
+    photo: np.ndarray,
+    settings: InversionSettings,
+    on_progress: Callable[[float, np.ndarray | None], None],
+    start: Tensor | None = None,
+) -> InversionResult:
+    """Inverts one photo, for somebody who watches.
+
+    Args:
+        generator: On the device to compute on.
+        photo: uint8 [S, S, 3].
+        settings: Of the inversion.
+        on_progress: Called after each step with the fraction done, 0–1, and about once a second with the reconstruction
+            so far, uint8 [256, 256, 3]. An exception that it raises cancels the inversion and passes through.
+        start: `w` [D] to start at instead of what the settings say.
+
+    Raises:
+        UserError: The perceptual network cannot be opened.
+    """
+    from smis_desktop.training.inversion import Inversion, run_inversions
+    from smis_desktop.training.perceptual import open_perceptual_distance
+
+    perceptual = open_perceptual_distance(lambda words, fraction: None).to(generator.device)
+    shown = time.monotonic()
+
+    def on_step(step: InversionStep) -> None:
+        nonlocal shown
+        picture = None
+        if time.monotonic() - shown > _SECONDS_BETWEEN_PICTURES:
+            picture, shown = inversion.best_draft(), time.monotonic()
+        on_progress(step.fraction, picture)
+
+    inversion = Inversion(generator, perceptual, photo, settings, start)
+    (result,) = run_inversions([inversion], on_step)
+    return result

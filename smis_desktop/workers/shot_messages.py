@@ -1,4 +1,4 @@
-"""What the workspace's hand is asked, and what it answers."""
+"""Requests to the assistant's shot worker, and the messages that it sends back. Free of torch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 SAMPLES = 6
-"""Random pictures on which a palette is tried out."""
+"""Random pictures that show what was learned."""
 FIRST_SAMPLE = 700_000
+"""Seed of the first of them."""
 SAMPLE_SIDE = 256
-"""Of all pictures that are shown here, whatever side the generator makes."""
+"""Side of all pictures in these messages, whatever side the generator makes."""
 
 
 @dataclass(frozen=True)
 class ShowSamples:
-    """Wish: the generator's pictures of these seeds. One of another truncation takes the place of what waits."""
+    """Request: the generator's pictures of these seeds. It replaces a waiting request of another truncation."""
 
     seeds: tuple[int, ...]
     truncation: float
@@ -24,8 +25,11 @@ class ShowSamples:
 
 @dataclass(frozen=True)
 class InvertShot:
-    """Wish: look for a photo of the workspace in the generator. start: another number, another try. steps: how long
-    (None: the usual number). only_by_label: not unless its label says where to begin."""
+    """Request: invert a photo of the workspace.
+
+    start: another number gives another attempt. steps: None for the default. only_by_label: do nothing unless the
+    photo's label tells where to start.
+    """
 
     workspace: Path
     name: str
@@ -36,10 +40,10 @@ class InvertShot:
 
 @dataclass(frozen=True)
 class LearnClasses:
-    """Wish: learn from all shots that are labelled and located, and try it on random pictures. A newer one takes the
-    place of one that waits.
+    """Request: learn from all shots that have a label and latents, and predict random pictures. It replaces a waiting
+    request of its kind.
 
-    ticket: comes back. first_sample: which random pictures.
+    ticket: comes back in the answer. first_sample: the seed of the first random picture.
     """
 
     workspace: Path
@@ -49,7 +53,7 @@ class LearnClasses:
 
 @dataclass(frozen=True)
 class CancelSearch:
-    """Wish: end the search that is under way, and forget those that wait."""
+    """Request: cancel the running inversion and those that wait."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class WorkerReady:
 
 @dataclass(frozen=True, eq=False)
 class SampleShown:
-    """uint8 [256, 256, 3]."""
+    """The generator's picture of a seed, uint8 [256, 256, 3]."""
 
     seed: int
     truncation: float
@@ -72,7 +76,7 @@ class SampleShown:
 
 @dataclass(frozen=True, eq=False)
 class ShotGrowing:
-    """The search for a photo goes on; `picture` uint8 [256, 256, 3] now and then."""
+    """Progress of an inversion, 0–1; about once a second with the reconstruction so far, uint8 [256, 256, 3]."""
 
     name: str
     fraction: float
@@ -81,7 +85,7 @@ class ShotGrowing:
 
 @dataclass(frozen=True, eq=False)
 class ShotFound:
-    """It was found, and better than before if it was found before (`is_kept`)."""
+    """A photo is inverted. `is_kept`: whether the result is better than an earlier one; otherwise that one stays."""
 
     name: str
     psnr: float
@@ -92,8 +96,11 @@ class ShotFound:
 
 @dataclass(frozen=True, eq=False)
 class SamplePrediction:
-    """One random picture: uint8 [256, 256, 3], what is believed of it in class ids uint8 [r, r] (255 unknown), how
-    surely float32 [r, r], and on the whole."""
+    """The classes predicted in one random picture.
+
+    picture: uint8 [256, 256, 3]. label_map: uint8 [r, r] class ids, 255 where unknown. certainty: float32 [r, r], 0–1.
+    uncertainty: of the whole picture, 0–1.
+    """
 
     seed: int
     picture: np.ndarray = field(repr=False)
@@ -104,7 +111,7 @@ class SamplePrediction:
 
 @dataclass(frozen=True)
 class ClassLearned:
-    """See `fewshot.beliefs.ClassPrediction`."""
+    """How well a class was learned; see `smis_desktop.personal_model.prediction.ClassPrediction`."""
 
     class_id: int
     confidence: float | None
@@ -114,7 +121,8 @@ class ClassLearned:
 
 @dataclass(frozen=True, eq=False)
 class PaletteLearned:
-    """The least sure pictures first. is_claimed: by labelled pixels that claim others (landmarks), not by a probe."""
+    """What the labels taught. `samples`: least certain first. `is_claimed`: labelled pixels claim others (landmarks),
+    instead of a probe."""
 
     ticket: int
     classes: tuple[ClassLearned, ...]
@@ -125,7 +133,7 @@ class PaletteLearned:
 
 @dataclass(frozen=True)
 class RequestFailed:
-    """A wish that cannot be granted: one sentence. `name`: of the shot it was about, if it was."""
+    """A request that cannot be handled, in one sentence. `name`: the shot that it was about, if any."""
 
     text: str
     name: str = ""

@@ -1,9 +1,8 @@
-"""The workspace's hand: a process that keeps the generator open and shows, finds and learns, one wish after another."""
+"""The assistant's worker process: keeps the generator open and handles requests about shots one after another."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smis_desktop.errors import UserError
+from smis_desktop.workers.photo_inversion import invert_with_previews
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 from smis_desktop.workers.shot_messages import (
     SAMPLE_SIDE,
@@ -34,12 +34,15 @@ if TYPE_CHECKING:
 
 
 def shot_worker(generator_name: str, deliver: Callable[[Any], None]) -> WorkerProcess:
-    """Not started yet; `tell` it wishes. `WorkerReady` comes first, or `WorkFailed`."""
+    """A worker for that generator, not started yet; send it requests with `tell`.
+
+    deliver: receives `WorkerReady` first, or `WorkFailed`; then the answers to requests.
+    """
     return WorkerProcess(work, (generator_name,), deliver)
 
 
 def work(send: Send, inbox: Inbox, generator_name: str) -> None:
-    """The process's own loop."""
+    """The process's main function. Raises UserError when the generator cannot be opened."""
     import torch
 
     from smis_desktop.generators.device import best_device
@@ -48,133 +51,127 @@ def work(send: Send, inbox: Inbox, generator_name: str) -> None:
 
     threads = max(1, os.cpu_count() or 1)
     torch.set_num_threads(threads)
-    device = best_device()
-    generator = open_generator(generator_name).to(device)
-    pictures = open_chosen_backend(generator, threads, lambda words, fraction: None)
+    generator = open_generator(generator_name).to(best_device())
+    backend = open_chosen_backend(generator, threads, lambda words, fraction: None)
     send(WorkerReady(generator.name, generator.weights_sha256, generator.img_resolution))
-    _ShotWorker(send, inbox, generator, pictures).serve()
+    ShotWorker(send, inbox, generator, backend).serve()
 
 
-class _ShotWorker:
-    """Quick wishes go before searches, and before the rest of one that is under way."""
+class ShotWorker:
+    """Handles requests. Short ones go before inversions, and between the steps of one that is running."""
 
-    def __init__(self, send: Send, inbox: Inbox, generator: Generator, pictures: SynthesisBackend) -> None:
-        from smis_desktop.workers.label_trial import LabelTrial
-        from smis_desktop.workers.search_starts import SearchStarts
+    def __init__(self, send: Send, inbox: Inbox, generator: Generator, backend: SynthesisBackend) -> None:
+        from smis_desktop.workers.label_trial import InitialLatents, LabelTrial
 
         self._send, self._inbox = send, inbox
-        self._generator, self._pictures = generator, pictures
-        self._learning = LabelTrial(generator, pictures, self._picture)
-        self._starts = SearchStarts(generator, pictures, lambda so_far: self._between_steps())
-        self._quick: list[ShowSamples | LearnClasses] = []
-        self._searches: list[InvertShot] = []
-        self._is_search_wanted = True
+        self._generator, self._backend = generator, backend
+        self._label_trial = LabelTrial(generator, backend, self._render)
+        self._initial_latents = InitialLatents(generator, backend, lambda done: self._interrupt_inversion())
+        self._short_requests: list[ShowSamples | LearnClasses] = []
+        self._inversions: list[InvertShot] = []
+        self._is_cancelled = False
 
     def serve(self) -> None:
-        """Until nobody listens any more."""
+        """Handles requests until the other side closes; then raises EOFError."""
         while True:
-            self._hear(self._inbox.take(wait=True))
-            self._handle_quick()
-            while self._searches:
-                self._is_search_wanted = True
-                with suppress(_SearchCancelled):
-                    self._handle(self._searches.pop(0))
-                self._handle_quick()
+            self._queue(self._inbox.take(wait=True))
+            self._handle_short_requests()
+            while self._inversions:
+                self._is_cancelled = False
+                with suppress(_InversionCancelled):
+                    self._handle(self._inversions.pop(0))
+                self._handle_short_requests()
 
-    def _hear(self, wish: Any) -> None:
-        match wish:
+    def _queue(self, request: Any) -> None:
+        match request:
             case InvertShot():
-                self._searches.append(wish)
+                self._inversions.append(request)
             case CancelSearch():
-                self._searches.clear()
-                self._is_search_wanted = False
-            case LearnClasses():
-                self._quick = [kept for kept in self._quick if not isinstance(kept, LearnClasses)] + [wish]
-            case ShowSamples():
-                self._quick = [kept for kept in self._quick if not _is_replaced(kept, wish)] + [wish]
+                self._inversions.clear()
+                self._is_cancelled = True
+            case LearnClasses() | ShowSamples():
+                kept = [waiting for waiting in self._short_requests if not _replaces(request, waiting)]
+                self._short_requests = [*kept, request]
 
-    def _handle_quick(self) -> None:
+    def _handle_short_requests(self) -> None:
         while True:
-            while (wish := self._inbox.take()) is not None:
-                self._hear(wish)
-            if not self._quick:
+            while (request := self._inbox.take()) is not None:
+                self._queue(request)
+            if not self._short_requests:
                 return
-            self._handle(self._quick.pop(0))
+            self._handle(self._short_requests.pop(0))
 
-    def _handle(self, wish: ShowSamples | LearnClasses | InvertShot) -> None:
+    def _handle(self, request: ShowSamples | LearnClasses | InvertShot) -> None:
         try:
-            match wish:
+            match request:
                 case ShowSamples():
-                    self._show(wish)
+                    self._show_samples(request)
                 case LearnClasses():
-                    self._send(self._learning.learn(wish))
+                    self._send(self._label_trial.learn(request))
                 case InvertShot():
-                    self._find(wish)
+                    self._invert(request)
         except UserError as error:
-            self._send(RequestFailed(str(error), wish.name if isinstance(wish, InvertShot) else ""))
+            self._send(RequestFailed(str(error), request.name if isinstance(request, InvertShot) else ""))
 
-    def _show(self, wish: ShowSamples) -> None:
-        """The first of them; the others wait, so that nothing waits for all of them."""
+    def _show_samples(self, request: ShowSamples) -> None:
+        """Shows the first sample and queues the others, so that no other request waits for all of them."""
         from smis_desktop.generators.generator import latents_of_seed
 
-        seed, *others = wish.seeds
-        ws = latents_of_seed(self._generator, seed, wish.truncation)[None]
-        self._send(SampleShown(seed, wish.truncation, self._picture(ws)))
+        seed, *others = request.seeds
+        ws = latents_of_seed(self._generator, seed, request.truncation)[None]
+        self._send(SampleShown(seed, request.truncation, self._render(ws)))
         if others:
-            self._quick.append(replace(wish, seeds=tuple(others)))
+            self._short_requests.append(replace(request, seeds=tuple(others)))
 
-    def _picture(self, ws: Tensor) -> np.ndarray:
+    def _render(self, ws: Tensor) -> np.ndarray:
+        """[1, num_ws, D] → uint8 [256, 256, 3]."""
         import torch
 
         from smis_desktop.generators.generator import draft_side, resized, to_rgb8
 
         side = draft_side(self._generator, SAMPLE_SIDE)
         with torch.inference_mode():
-            picture = self._pictures.synthesize_fine(self._pictures.coarse_features(ws), ws, side, None)
+            picture = self._backend.synthesize_fine(self._backend.coarse_features(ws), ws, side, None)
             return to_rgb8(resized(picture, SAMPLE_SIDE)[0])
 
-    def _find(self, wish: InvertShot) -> None:
-        from smis_desktop.generators.generator import to_rgb8
-        from smis_desktop.training.inversion import Inversion, InversionProgress, InversionSettings, invert
-        from smis_desktop.training.perceptual import open_perceptual_distance
+    def _invert(self, request: InvertShot) -> None:
+        from smis_desktop.training.inversion import InversionSettings
         from smis_desktop.training.workspace import Workspace
 
-        workspace = Workspace(wish.workspace)
-        start = self._starts.of(workspace, wish.name, wish.start)
-        if start is None and wish.only_by_label:
+        workspace = Workspace(request.workspace)
+        start = self._initial_latents.of(workspace, request.name, request.start)
+        if start is None and request.only_by_label:
             return
-        perceptual = open_perceptual_distance(lambda words, fraction: None).to(self._generator.device)
-        shown = time.monotonic()
 
-        def told(progress: InversionProgress, inversion: Inversion) -> None:
-            nonlocal shown
-            picture = None
-            if time.monotonic() - shown > 1.0:
-                picture, shown = to_rgb8(inversion.best_draft()), time.monotonic()
-            self._send(ShotGrowing(wish.name, progress.step / progress.steps, picture))
-            self._between_steps()
+        def on_progress(fraction: float, picture: np.ndarray | None) -> None:
+            self._send(ShotGrowing(request.name, fraction, picture))
+            self._interrupt_inversion()
 
-        photo = workspace.picture(wish.name)
-        settings = InversionSettings(start=wish.start)
-        if wish.steps is not None:
-            settings = replace(settings, steps=wish.steps)
-        result = invert(self._generator, perceptual, photo, settings, told, start)
-        found = result.ws.numpy(), result.reconstruction_ws.numpy()
-        by_label = start is not None
-        is_better = workspace.set_better_latents(wish.name, *found, result.psnr, result.perceptual, by_label)
-        picture = self._picture(result.reconstruction_ws[None].to(self._generator.device))
-        self._send(ShotFound(wish.name, result.psnr, result.perceptual, is_better, picture))
+        photo, settings = workspace.picture(request.name), InversionSettings.of(request.steps, request.start)
+        result = invert_with_previews(self._generator, photo, settings, on_progress, start)
+        is_better = workspace.set_better_latents(
+            request.name,
+            result.ws.numpy(),
+            result.reconstruction_ws.numpy(),
+            result.psnr,
+            result.perceptual,
+            by_label=start is not None,
+        )
+        picture = self._render(result.reconstruction_ws[None].to(self._generator.device))
+        self._send(ShotFound(request.name, result.psnr, result.perceptual, is_better, picture))
 
-    def _between_steps(self) -> None:
-        """Of a search."""
-        self._handle_quick()
-        if not self._is_search_wanted:
-            raise _SearchCancelled
+    def _interrupt_inversion(self) -> None:
+        """Handles short requests between two steps. Raises _InversionCancelled when one cancels the inversion."""
+        self._handle_short_requests()
+        if self._is_cancelled:
+            raise _InversionCancelled
 
 
-def _is_replaced(waiting: ShowSamples | LearnClasses, by: ShowSamples) -> bool:
-    return isinstance(waiting, ShowSamples) and waiting.truncation != by.truncation
+def _replaces(request: ShowSamples | LearnClasses, waiting: ShowSamples | LearnClasses) -> bool:
+    if isinstance(request, ShowSamples) and isinstance(waiting, ShowSamples):
+        return request.truncation != waiting.truncation
+    return isinstance(request, LearnClasses) and isinstance(waiting, LearnClasses)
 
 
-class _SearchCancelled(Exception):
-    """The search under way is not wanted any more."""
+class _InversionCancelled(Exception):
+    """Ends the running inversion."""

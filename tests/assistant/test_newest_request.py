@@ -12,7 +12,7 @@ import pytest
 from smis_desktop.generators import store as generator_store
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.workspace import Workspace
-from smis_desktop.workers import search_starts
+from smis_desktop.workers import label_trial
 from smis_desktop.workers.process import Inbox
 from smis_desktop.workers.shot_messages import (
     InvertShot,
@@ -86,7 +86,7 @@ def test_by_labels_alone_only_a_labelled_photo_is_searched_for(
 ) -> None:
     parts = part_prior_of(small)
     monkeypatch.setattr(generator_store, "shipped_parts", lambda weights_sha256: parts)
-    monkeypatch.setattr(search_starts, "NUM_CANDIDATES", 64)
+    monkeypatch.setattr(label_trial, "NUM_CANDIDATES", 64)
     picture, label = picture_and_label(small, 3)
     bare, labelled = workspace.add_photo("bare", picture), workspace.add_photo("labelled", picture)
     workspace.set_label(labelled, label)

@@ -57,9 +57,8 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, 
         assert learned.ticket == 7
         assert [found.class_id for found in learned.classes] == [1, 2]
         assert len(learned.samples) == 6
-        assert [s.uncertainty for s in learned.samples] == sorted(
-            (s.uncertainty for s in learned.samples), reverse=True
-        )
+        uncertainties = [sample.uncertainty for sample in learned.samples]
+        assert uncertainties == sorted(uncertainties, reverse=True)
         agreement = []
         for sample in learned.samples:
             _, label = picture_and_label(small, sample.seed)

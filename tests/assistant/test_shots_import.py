@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
-from smis_desktop.formats.generated_pictures import GeneratedPicture, GeneratedPictures, write_generated_pictures
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
+from smis_desktop.training.shots import GeneratedPicture, GeneratedPictures, write_generated_pictures
 from smis_desktop.training.shots_import import bring_shots
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.assistant.import_shots_dialog import ImportShotsDialog

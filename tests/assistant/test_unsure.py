@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PySide6.QtCore import QSettings
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from torch import Tensor
@@ -22,6 +23,7 @@ from smis_desktop.ui.assistant.learned_page import LearnedPage
 from smis_desktop.ui.assistant.overlays import unsure_cells
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.widgets.qimage import qimage_to_picture
+from smis_desktop.workers import label_trial
 from smis_desktop.workers.label_trial import CANDIDATES, LabelTrial
 from smis_desktop.workers.shot_messages import FIRST_SAMPLE, SAMPLES, LearnClasses, PaletteLearned, SamplePrediction
 from tests.assistant.conftest import CLASSES, picture_and_label
@@ -36,26 +38,40 @@ def unsure_in_the_corner() -> tuple[np.ndarray, np.ndarray]:
     return certainty, label_map
 
 
+class CountingBackend(TorchBackend):
+    """Counts the pictures whose features it computes."""
+
+    num_features = 0
+
+    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+        self.num_features += 1
+        return super().label_features(ws)
+
+
 @pytest.fixture
-def learning(small: MobileStyleGAN) -> LabelTrial:
-    return LabelTrial(small, TorchBackend(small), lambda ws: SHOWN)
+def backend(small: MobileStyleGAN) -> CountingBackend:
+    return CountingBackend(small)
 
 
-def test_shown_are_the_least_sure_of_many(learning: LabelTrial, workspace: Workspace) -> None:
-    learned = learning.learn(LearnClasses(workspace.path, 1))
-    doubts = [tried.uncertainty for tried in learned.samples]
-    assert len(doubts) == SAMPLES
-    assert doubts == sorted(doubts, reverse=True)
-    assert all(tried.seed in range(FIRST_SAMPLE, FIRST_SAMPLE + CANDIDATES) for tried in learned.samples)
-    others = [_doubt_of(learning, workspace, seed) for seed in range(FIRST_SAMPLE, FIRST_SAMPLE + CANDIDATES)]
-    np.testing.assert_allclose(doubts, sorted(others, reverse=True)[:SAMPLES], atol=1e-5)
+@pytest.fixture
+def learning(small: MobileStyleGAN, backend: CountingBackend) -> LabelTrial:
+    return LabelTrial(small, backend, lambda ws: SHOWN)
 
 
-def _doubt_of(learning: LabelTrial, workspace: Workspace, seed: int) -> float:
-    shots = learning._shots(workspace)
-    transfer = learning._transfer(shots, 2, workspace.facts, b"")
-    with torch.inference_mode():
-        return predict(transfer, learning._pictures.label_features(learning._latents(seed))).uncertainty
+def test_shown_are_the_least_certain_of_many(
+    learning: LabelTrial,
+    workspace: Workspace,
+    small: MobileStyleGAN,
+    backend: CountingBackend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = {tried.seed: tried.uncertainty for tried in learning.learn(LearnClasses(workspace.path, 1)).samples}
+    assert len(shown) == SAMPLES
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+    monkeypatch.setattr(label_trial, "SAMPLES", CANDIDATES)
+    all_samples = LabelTrial(small, backend, lambda ws: SHOWN).learn(LearnClasses(workspace.path, 1)).samples
+    assert {tried.seed for tried in all_samples} == set(range(FIRST_SAMPLE, FIRST_SAMPLE + CANDIDATES))
+    assert shown == {tried.seed: tried.uncertainty for tried in all_samples[:SAMPLES]}
 
 
 def test_what_became_a_shot_is_not_shown_again(
@@ -70,17 +86,14 @@ def test_what_became_a_shot_is_not_shown_again(
 
 
 def test_a_slider_shows_the_same_pictures_without_making_them_again(
-    learning: LabelTrial, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    learning: LabelTrial, workspace: Workspace, backend: CountingBackend
 ) -> None:
     workspace.change(label_kind="sparse")
     before = learning.learn(LearnClasses(workspace.path, 1))
-
-    def must_not(seed: int) -> Tensor:
-        raise AssertionError(f"{seed} was made already")
-
-    monkeypatch.setattr(learning, "_latents", must_not)
+    assert backend.num_features == CANDIDATES
     workspace.change(threshold=0.8)
     after = learning.learn(LearnClasses(workspace.path, 2))
+    assert backend.num_features == CANDIDATES
     assert [tried.seed for tried in after.samples] == [tried.seed for tried in before.samples]
 
 
@@ -144,21 +157,23 @@ def test_the_samples_show_where_they_are_unsure(qtbot: QtBot) -> None:
     assert others.args[0] >= FIRST_SAMPLE + CANDIDATES, "others, not those of which these were chosen"
 
 
-def test_a_sample_that_is_corrected_still_shows_where(workspace: Workspace, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_sample_that_is_corrected_still_shows_where(
+    workspace: Workspace, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = QWidget()
     qtbot.addWidget(host)
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     page = LabelPage(workspace, FileDialogs(host), settings)
     qtbot.addWidget(page)
+    photos: list[QImage] = []
+    monkeypatch.setattr(page.underlay, "set_photo", photos.append)
     certainty, label_map = unsure_in_the_corner()
     name = workspace.add_generated(SHOWN, 700_003, 1.0)
     workspace.set_label(name, label_map)
     page.show_shot(name, certainty)
 
     def underlay() -> np.ndarray:
-        image = page.canvas._picture.underlay
-        assert image is not None
-        return qimage_to_picture(image)
+        return qimage_to_picture(photos[-1])
 
     assert not page.unsure_box.isHidden()
     corner, rest = _corner_and_rest(underlay())

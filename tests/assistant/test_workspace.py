@@ -12,9 +12,8 @@ from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.training.inversion import latent_pair
-from smis_desktop.training.shots import training_shots
-from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace, kept_latents
+from smis_desktop.training.shots import kept_latents, latent_pair, training_shots
+from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace
 from tests.assistant.conftest import CLASSES
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from smis_desktop.formats.generated_pictures import GeneratedPicture, read_generated_pictures
 from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
+from smis_desktop.training.shots import GeneratedPicture, read_generated_pictures
 from tests.cli.conftest import Smis
 
 

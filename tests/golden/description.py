@@ -17,10 +17,10 @@ from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
 from smis_desktop.document.style import Anchor, Look, Style
-from smis_desktop.formats.generated_pictures import GeneratedPictures
 from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_from_facts
 from smis_desktop.formats.shots_folder import Shot
 from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.training.shots import GeneratedPictures
 from smis_desktop.training.workspace import Workspace
 
 Facts = dict[str, Any]

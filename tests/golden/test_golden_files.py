@@ -12,7 +12,6 @@ from PIL import Image
 
 from smis_desktop.diagnostics.crash_marks import take_crashes
 from smis_desktop.document.recording import read_recording, replay
-from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.index_png import read_label_map
 from smis_desktop.formats.open_raster import read_ora
 from smis_desktop.formats.photoshop import read_psd
@@ -24,8 +23,9 @@ from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend, requested_backend
 from smis_desktop.personal_model.library import ModelLibrary, picture_path
+from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.store import TrainingFolder
-from smis_desktop.training.workspace import Workspace, begun_workshops
+from smis_desktop.training.workspace import Workspace, begun_workspaces
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json
 from tests.golden.subjects import ASCII_PALETTE, HOME, PALETTE
@@ -101,7 +101,7 @@ def test_the_assistants_folders_have_their_shots_labels_latents_and_decisions(go
     parent = golden.data / "paintings" / "workshops"
     found = {workspace.path.name: as_json(description.workspace(workspace)) for workspace in Workspace.all_in(parent)}
     assert found == golden.expected["workshops"]
-    begun = begun_workshops(parent, golden.library)
+    begun = begun_workspaces(parent, golden.library)
     assert {one.path.name: one.shots for one in begun} == {name: len(w["shots"]) for name, w in found.items()}
 
 

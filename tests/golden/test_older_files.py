@@ -19,8 +19,8 @@ from smis_desktop.formats.project import KeptPicture, KeptStyle, Project, read_p
 from smis_desktop.formats.recipe_png import read_recipe
 from smis_desktop.personal_model.library import ModelLibrary
 from smis_desktop.personal_model.model import read_personal_model
-from smis_desktop.training.inversion import latent_pair
-from smis_desktop.training.workspace import ShotState, Workspace, WorkspaceFacts, kept_latents
+from smis_desktop.training.shots import kept_latents, latent_pair
+from smis_desktop.training.workspace import ShotState, Workspace, WorkspaceFacts
 from tests.golden import description
 from tests.golden.subjects import PALETTE, document, layouts
 

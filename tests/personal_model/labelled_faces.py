@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.personal_model.label_transfer import LatentShot
 from smis_desktop.resources import resources_folder
+from smis_desktop.training.shots import read_generated_pictures
 
 CLASSES, SKIN = 12, 1
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scripts.thinned_labels import scribbled, skeleton
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_label_map
-from smis_desktop.formats.generated_pictures import read_generated_pictures
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import latents_of_seed
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
@@ -25,6 +24,7 @@ from smis_desktop.personal_model.label_transfer import (
 )
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.resources import resources_folder
+from smis_desktop.training.shots import read_generated_pictures
 from tests.personal_model.test_transfer_on_faces import mean_iou
 
 

@@ -10,7 +10,7 @@ import torch
 
 from smis_desktop.generators.generator import from_rgb8, seeded_z, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.training.inversion import Inversion, InversionSettings
+from smis_desktop.training.inversion import FineInversion, Inversion, InversionSettings
 from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
 
 SETTINGS = InversionSettings(steps=6, close_steps=2.5, large_steps=0.25)
@@ -57,25 +57,23 @@ def test_gets_closer_keeps_the_best_and_resumes_exactly(
     assert not torch.equal(result.ws, result.reconstruction_ws)
 
 
-def test_a_step_too_far_goes_back_to_the_best(
-    faces: MobileStyleGAN, perceptual: PerceptualDistance, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("smis_desktop.training.inversion._CLOSE_LEARNING_RATE", 3.0)
-    monkeypatch.setattr("smis_desktop.training.inversion._WARM_UP", 1)
-    settings = InversionSettings(steps=2, close_steps=3.0, large_steps=0.0)
-    search = Inversion(faces, perceptual, photo, settings)
+def test_a_step_too_far_goes_back_to_the_best() -> None:
+    """Of a loss that only every second step counts, as in an inversion; a learning rate of 3 always goes too far."""
+    fine = FineInversion(torch.zeros(2, 3), learning_rate=3.0, warm_up=1)
     losses, states = [], []
-    while not search.done:
-        states.append(search.state())
-        losses.append(search.step().loss)
-    # Of those closer, every second one tells the best: the first is, and both others are astray.
-    first, *others = losses[2::2]
+    for step in range(6):
+        states.append(fine.state())
+        losses.append(fine.step(step / 6, lambda ws: (ws - 0.1).square().mean(), counts=step % 2 == 0))
+    first, *others = losses[::2]
     assert min(others) > 1.5 * first
-    assert losses[5] == losses[7] < losses[3], "each time it began at the best again"
-    assert torch.equal(search.best_ws, search.in_domain_ws)
-    resumed = Inversion(faces, perceptual, photo, settings)
-    resumed.restore(states[5])
-    assert [resumed.step().loss for _ in losses[5:]] == losses[5:]
+    assert losses[3] == losses[5] == first < losses[1], "each time it began at the best again"
+    assert torch.equal(fine.best, torch.zeros(2, 3))
+    resumed = FineInversion(torch.ones(2, 3), learning_rate=3.0, warm_up=1)
+    resumed.restore(states[3])
+    again = [
+        resumed.step(step / 6, lambda ws: (ws - 0.1).square().mean(), counts=step % 2 == 0) for step in range(3, 6)
+    ]
+    assert again == losses[3:]
 
 
 def test_perceptual_distance_knows_same_from_other(perceptual: PerceptualDistance, photo: np.ndarray) -> None:

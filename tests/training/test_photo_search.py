@@ -18,9 +18,10 @@ from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.training.distributed import ALONE
 from smis_desktop.training.events import InvertingShots, ShotInverted, TrainingEvent
-from smis_desktop.training.inversion import Inversion, InversionSettings, invert, latent_pair
+from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
 from smis_desktop.training.photo_search import ShotInversion
+from smis_desktop.training.shots import latent_pair
 from smis_desktop.training.store import TrainingFolder, TrainingStore
 from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
 from tests.small_generator import small_generator
@@ -98,8 +99,8 @@ def alone(small: MobileStyleGAN, perceptual: PerceptualDistance, shots: list[Tra
     found = {}
     for shot in (shots[0], shots[2]):
         assert shot.picture is not None
-        result = invert(small, perceptual, shot.picture, SETTINGS)
-        found[shot.name] = latent_pair({"ws": result.ws, "close_ws": result.reconstruction_ws})
+        (result,) = run_inversions([Inversion(small, perceptual, shot.picture, SETTINGS)])
+        found[shot.name] = latent_pair(result.tensors())
     torch.set_num_threads(2)
     return found
 
@@ -143,8 +144,8 @@ def test_a_search_begins_where_it_is_told_to(
     torch.testing.assert_close(begun.in_domain_ws, start.expand(small.num_ws, -1), atol=1e-4, rtol=1e-4)
     latents, _ = search(small, perceptual, shots, store, starts=(None, None, start))
     torch.set_num_threads(1)
-    result = invert(small, perceptual, second, SETTINGS, start=start)
-    assert torch.equal(latents[2], latent_pair({"ws": result.ws, "close_ws": result.reconstruction_ws}))
+    (result,) = run_inversions([Inversion(small, perceptual, second, SETTINGS, start)])
+    assert torch.equal(latents[2], latent_pair(result.tensors()))
 
 
 @pytest.mark.parametrize("stop_after", [5, 21, 24, 25, 26])
@@ -211,13 +212,13 @@ def test_groups_keep_the_order_and_leave_nobody_alone(works: list[int], threads:
 
 def test_side_by_side_shares_the_threads_and_gives_them_back() -> None:
     with ThreadedRunner(2) as together:
-        assert together.each([torch.get_num_threads] * 2) == [1, 1]
+        assert together.map([torch.get_num_threads] * 2) == [1, 1]
         with pytest.raises(Stop):
-            together.each([torch.get_num_threads, _stop])
+            together.map([torch.get_num_threads, _stop])
         assert torch.get_num_threads() == 2, "in this thread"
     assert torch.get_num_threads() == 2
     with ThreadedRunner(1) as alone:
-        assert alone.each([threading.current_thread]) == [threading.current_thread()]
+        assert alone.map([threading.current_thread]) == [threading.current_thread()]
 
 
 def _stop() -> int:

@@ -14,8 +14,8 @@ from smis_desktop.cli.values import add_size_argument, between, picture_size, se
 from smis_desktop.errors import UserError
 
 if TYPE_CHECKING:
-    from smis_desktop.formats.generated_pictures import GeneratedPictures
     from smis_desktop.generators.generator import Generator
+    from smis_desktop.training.shots import GeneratedPictures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +34,10 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """Write DIR/seed-NNNN.png for each seed, and DIR/generated.json. Pictures of earlier runs stay listed in it."""
     import torch
 
-    from smis_desktop.formats.generated_pictures import GeneratedPicture, write_generated_pictures
     from smis_desktop.formats.image_file import write_picture
     from smis_desktop.generators.generator import seeded_z
     from smis_desktop.inference.synthesizer import render_ws
+    from smis_desktop.training.shots import GeneratedPicture, write_generated_pictures
 
     out: Path = arguments.out
     check_folder(out)
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _listed_so_far(out: Path, generator: Generator) -> GeneratedPictures:
-    from smis_desktop.formats.generated_pictures import GeneratedPictures, read_generated_pictures
+    from smis_desktop.training.shots import GeneratedPictures, read_generated_pictures
 
     found = read_generated_pictures(out)
     if found is None:

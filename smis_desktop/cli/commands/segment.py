@@ -18,7 +18,7 @@ from smis_desktop.formats.image_file import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
     from smis_desktop.generators.generator import Generator
-    from smis_desktop.training.inversion import InversionProgress, InversionResult
+    from smis_desktop.training.inversion import InversionResult
     from smis_desktop.training.perceptual import PerceptualDistance
 
 
@@ -103,14 +103,12 @@ def _invert(
     words: str,
     console: Console,
 ) -> InversionResult:
-    from smis_desktop.training.inversion import Inversion, InversionSettings, invert
+    from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 
-    def told(progress: InversionProgress, _inversion: Inversion) -> None:
-        console.progress(words, progress.step / progress.steps)
-
-    settings = InversionSettings() if steps is None else InversionSettings(steps=steps)
     console.progress(words, 0.0)
-    return invert(generator, perceptual, picture, settings, told)
+    inversion = Inversion(generator, perceptual, picture, InversionSettings.of(steps))
+    (result,) = run_inversions([inversion], lambda step: console.progress(words, step.fraction))
+    return result
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from smis_desktop.errors import UserError
 from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT_GENERATOR, generator_names
 from smis_desktop.personal_model.library import ModelLibrary
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts, begun_workshops
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts, begun_workspaces
 from smis_desktop.ui.assistant.import_generator_dialog import ImportGeneratorDialog
 from smis_desktop.ui.assistant.models_dialog import ModelsDialog
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
@@ -46,7 +46,7 @@ class PersonalModels(QObject):
 
     def _ask_for_new(self, generator: str) -> None:
         """generator: the one that is chosen at first."""
-        begun = begun_workshops(self._workspaces, self._library)
+        begun = begun_workspaces(self._workspaces, self._library)
         dialog = NewModelDialog(generator_names(), generator, self._window, begun)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         patterns = " ".join(f"*{suffix}" for suffix in CHECKPOINT_SUFFIXES)
@@ -67,7 +67,7 @@ class PersonalModels(QObject):
 
         def throw_away(path: Path) -> None:
             self.throw_away(Workspace(path))
-            dialog.show_begun(begun_workshops(self._workspaces, self._library))
+            dialog.show_begun(begun_workspaces(self._workspaces, self._library))
 
         dialog.accepted.connect(begin)
         dialog.go_on_wanted.connect(lambda path: self.open(Workspace(path)))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smis_desktop.errors import UserError
-from smis_desktop.formats.generated_pictures import (
+from smis_desktop.training.shots import (
     GeneratedPicture,
     GeneratedPictures,
     read_generated_pictures,

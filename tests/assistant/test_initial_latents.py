@@ -12,8 +12,8 @@ from smis_desktop.document.palette import EMPTY
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
-from smis_desktop.workers import search_starts
-from smis_desktop.workers.search_starts import SearchStarts
+from smis_desktop.workers import label_trial
+from smis_desktop.workers.label_trial import InitialLatents
 from tests.assistant.conftest import CLASSES, picture_and_label
 from tests.small_generator import part_prior_of
 
@@ -23,14 +23,14 @@ COUNT = 64
 @pytest.fixture
 def starts(
     small_data: Path, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
-) -> tuple[SearchStarts, MobileStyleGAN]:
+) -> tuple[InitialLatents, MobileStyleGAN]:
     monkeypatch.setattr(small, "part_prior", part_prior_of(small))
-    monkeypatch.setattr(search_starts, "NUM_CANDIDATES", COUNT)
-    return SearchStarts(small, TorchBackend(small), lambda so_far: None), small
+    monkeypatch.setattr(label_trial, "NUM_CANDIDATES", COUNT)
+    return InitialLatents(small, TorchBackend(small), lambda so_far: None), small
 
 
 def test_by_what_is_labelled_and_never_before(
-    starts: tuple[SearchStarts, MobileStyleGAN], workspace: Workspace
+    starts: tuple[InitialLatents, MobileStyleGAN], workspace: Workspace
 ) -> None:
     looking, small = starts
     picture, label = picture_and_label(small, 3)
@@ -45,7 +45,7 @@ def test_by_what_is_labelled_and_never_before(
 
 
 def test_a_few_points_say_too_little_and_strokes_enough(
-    starts: tuple[SearchStarts, MobileStyleGAN], tmp_path: Path
+    starts: tuple[InitialLatents, MobileStyleGAN], tmp_path: Path
 ) -> None:
     looking, small = starts
     facts = WorkspaceFacts("Points", "small", small.weights_sha256, label_kind="sparse")
