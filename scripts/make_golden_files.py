@@ -42,7 +42,7 @@ from smis_desktop.formats.project import Project, write_project
 from smis_desktop.formats.recipe_png import write_recipe_png
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.formats.shots_folder import read_shots
-from smis_desktop.generators.generator import to_rgb8
+from smis_desktop.generators.generator import latents_of_seed, to_rgb8
 from smis_desktop.generators.store import install_generator, open_generator
 from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend
 from smis_desktop.inference.backends import TorchBackend
@@ -52,7 +52,6 @@ from smis_desktop.resources import example_layout_path
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import LayoutConsistencyProgress
 from smis_desktop.training.feature_cache import FeatureCache
-from smis_desktop.training.shots import latents_of_seed
 from smis_desktop.training.store import TrainingFolder
 from smis_desktop.training.training import describe
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts

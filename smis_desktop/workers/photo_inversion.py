@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from smis_desktop.generators.generator import Generator
-    from smis_desktop.generators.store import AnyGenerator
     from smis_desktop.training.inversion import InversionResult, InversionSettings, InversionStep
 
 LAYOUT_SIDE = 512
@@ -104,7 +103,7 @@ def read_photo(send: Send, inbox: Inbox, photo: np.ndarray, model_path: Path, st
 
 def _invert(
     send: Send, photo: np.ndarray, generator_name: str, start: int, steps: int | None
-) -> tuple[AnyGenerator, Inverted]:
+) -> tuple[Generator, Inverted]:
     import torch
 
     from smis_desktop.generators.device import best_device

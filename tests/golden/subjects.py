@@ -28,10 +28,9 @@ from smis_desktop.document.recording import (
 from smis_desktop.document.style import Anchor, Look, Style
 from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_facts
 from smis_desktop.formats.recipe_png import encode_recipe_png
-from smis_desktop.generators.generator import Generator, to_rgb8
+from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb8
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.training.shots import latents_of_seed
 
 HOME = "/home/painter"
 """Stands in the files where they name a place on somebody's computer."""

@@ -16,14 +16,14 @@ from smis_desktop import main as cli
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import read_project
 from smis_desktop.formats.shots_folder import read_shots
-from smis_desktop.generators.generator import to_rgb8
+from smis_desktop.generators.generator import latents_of_seed, to_rgb8
 from smis_desktop.generators.store import installed_generators, open_generator
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import EncoderProgress, LayoutConsistencyProgress
 from smis_desktop.training.feature_cache import FeatureCache
 from smis_desktop.training.perceptual import open_perceptual_distance
-from smis_desktop.training.shots import latents_of_seed, training_shots
+from smis_desktop.training.shots import training_shots
 from smis_desktop.training.store import TrainingFolder
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json, assert_same_pictures
