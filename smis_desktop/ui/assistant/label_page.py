@@ -25,8 +25,8 @@ from smis_desktop.ui.panels.underlay import UnderlayBar
 from smis_desktop.ui.tools.tool import ToolOptions
 from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
+from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
-from smis_desktop.ui.window.shortcuts import Shortcuts
 
 _SIDE = 512
 _LEAST_LETTERS = 13
@@ -53,7 +53,7 @@ class LabelPage(QMainWindow):
         self._stored: tuple[bytes, object] | None = None
         self._picture: np.ndarray | None = None
         self._unsure: dict[str, np.ndarray] = {}
-        self.commands = Shortcuts(self, settings)
+        self.commands = CommandActions(self, settings)
         self.controller = DocumentController(self)
         self.options = ToolOptions(self)
         self.canvas = Canvas(self.controller, self.options)
@@ -184,26 +184,7 @@ class LabelPage(QMainWindow):
         self.changed.emit()
 
     def _connect(self) -> None:
-        canvas, commands = self.canvas, self.commands
-        for command_id, act in (
-            ("edit.undo", self.controller.undo),
-            ("edit.redo", self.controller.redo),
-            ("edit.cancel", canvas.cancel),
-            ("tools.larger", self.options.grow),
-            ("tools.smaller", self.options.shrink),
-            ("classes.swap", self.options.swap_classes),
-            ("classes.add", self.classes.add_class),
-            ("view.zoom_in", canvas.navigation.zoom_in),
-            ("view.zoom_out", canvas.navigation.zoom_out),
-            ("view.zoom_fit", canvas.navigation.zoom_to_fit),
-            ("view.zoom_100", lambda: canvas.navigation.zoom_to_pixels(canvas.devicePixelRatioF())),
-            ("view.mirror", canvas.navigation.mirror),
-        ):
-            commands[command_id].triggered.connect(lambda _=False, act=act: act())
-        for number in range(9):
-            commands[f"classes.{number + 1}"].triggered.connect(
-                lambda _=False, row=number: self.classes.choose_row(row)
-            )
+        self.commands.connect_painting(self)
         self.classes.class_chosen.connect(self.options.choose_class)
         self.options.class_chosen.connect(self.classes.choose_class)
         self.controller.history_changed.connect(self._follow)
@@ -223,7 +204,6 @@ class LabelPage(QMainWindow):
             self._dialogs.complain(str(error))
             return
         self.controller.place(Document.of_label_map(_paintable(label), palette, self.tr("Labels")))
-        self.commands.set_document_actions(True)
         self.classes.set_palette(palette)
         document = self.controller.document
         assert document is not None, "it was placed just now"
@@ -314,8 +294,6 @@ class LabelPage(QMainWindow):
 
     def _follow(self) -> None:
         editor = self.controller.editor
-        self.commands["edit.undo"].setEnabled(self.controller.can_undo)
-        self.commands["edit.redo"].setEnabled(self.controller.can_redo)
         if editor is None or self.controller.is_painting:
             return
         share = float((editor.document.label_map != EMPTY).mean())

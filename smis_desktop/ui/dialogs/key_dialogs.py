@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -22,8 +24,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.ui.window.commands import COMMANDS, GESTURES
-from smis_desktop.ui.window.shortcuts import Shortcuts
+from smis_desktop.ui.widgets.translation import translated
+
+if TYPE_CHECKING:
+    from smis_desktop.ui.window.actions import CommandActions
 
 _ID_ROLE = Qt.ItemDataRole.UserRole
 
@@ -31,20 +35,17 @@ _ID_ROLE = Qt.ItemDataRole.UserRole
 class CheatSheet(QDialog):
     """All keys by group, and what the pointer does."""
 
-    def __init__(self, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
+    def __init__(self, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keys and mouse"))
         self.resize(860, 680)
         groups: dict[str, list[tuple[str, str]]] = {
-            self.tr("On the canvas"): [
-                (QCoreApplication.translate("Command", what), QCoreApplication.translate("Command", how))
-                for what, how in GESTURES
-            ]
+            self.tr("On the canvas"): [(translated(what), translated(how)) for what, how in commands.gestures]
         }
-        for command in COMMANDS:
-            keys = shortcuts.native_keys(command.command_id)
+        for heading, command in commands.by_heading():
+            keys = commands.native_keys(command.command_id)
             if keys and not command.command_id[-1:].isdigit():
-                groups.setdefault(command.group_words, []).append((command.plain_words, keys))
+                groups.setdefault(heading, []).append((command.plain_words, keys))
         groups[self.tr("On the canvas")].append((self.tr("Choose a class"), self.tr("1 – 9")))
         columns = [QVBoxLayout(), QVBoxLayout()]
         heights = [0, 0]
@@ -71,11 +72,11 @@ class CheatSheet(QDialog):
 class RebindDialog(QDialog):
     """Search a command, press its new keys. Keys that another command has are taken from it, and that is said."""
 
-    def __init__(self, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
+    def __init__(self, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Change keys"))
         self.resize(560, 620)
-        self._shortcuts = shortcuts
+        self._commands = commands
         self._search = QLineEdit()
         self._search.setPlaceholderText(self.tr("Search commands and keys"))
         self._search.setAccessibleName(self.tr("Search commands and keys"))
@@ -119,14 +120,14 @@ class RebindDialog(QDialog):
         chosen = self._chosen()
         self._tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
-        for command in self._shortcuts.commands():
-            group = groups.get(command.group)
+        for heading, command in self._commands.by_heading():
+            group = groups.get(heading)
             if group is None:
-                group = QTreeWidgetItem([command.group_words])
+                group = QTreeWidgetItem([heading])
                 group.setFlags(Qt.ItemFlag.ItemIsEnabled)
                 self._tree.addTopLevelItem(group)
-                groups[command.group] = group
-            item = QTreeWidgetItem([command.plain_words, self._shortcuts.native_keys(command.command_id)])
+                groups[heading] = group
+            item = QTreeWidgetItem([command.plain_words, self._commands.native_keys(command.command_id)])
             item.setData(0, _ID_ROLE, command.command_id)
             group.addChild(item)
             if command.command_id == chosen:
@@ -160,7 +161,7 @@ class RebindDialog(QDialog):
         chosen = self._chosen()
         for widget in (self._edit, self._set, self._remove):
             widget.setEnabled(chosen is not None)
-        keys = self._shortcuts.keys(chosen) if chosen else ()
+        keys = self._commands.keys(chosen) if chosen else ()
         self._edit.setKeySequence(QKeySequence(keys[0]) if keys else QKeySequence())
         self._warning.setText("")
 
@@ -168,7 +169,7 @@ class RebindDialog(QDialog):
         chosen = self._chosen()
         holder = None
         if chosen is not None and not key.isEmpty():
-            holder = self._shortcuts.holder_of(key.toString(QKeySequence.SequenceFormat.PortableText), besides=chosen)
+            holder = self._commands.holder_of(key.toString(QKeySequence.SequenceFormat.PortableText), besides=chosen)
         words = self.tr("“{name}” has this key now and would lose it.")
         self._warning.setText("" if holder is None else words.format(name=holder.plain_words))
 
@@ -179,11 +180,11 @@ class RebindDialog(QDialog):
     def _rebind(self, keys: tuple[str, ...]) -> None:
         chosen = self._chosen()
         if chosen is not None:
-            self._shortcuts.rebind(chosen, keys)
+            self._commands.rebind(chosen, keys)
             self._fill()
 
     def _reset(self) -> None:
-        self._shortcuts.reset()
+        self._commands.reset()
         self._fill()
 
 

@@ -26,8 +26,8 @@ from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.icons import ICON_SIZE, plain_icon
 from smis_desktop.ui.widgets.qimage import rgba_to_qimage
 from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.document_controller import DocumentController
-from smis_desktop.ui.window.shortcuts import Shortcuts
 
 _ID = Qt.ItemDataRole.UserRole
 _VISIBLE = Qt.ItemDataRole.UserRole + 1
@@ -40,11 +40,9 @@ _ROW_HEIGHT = 44
 class LayersPanel(QDockWidget):
     """A list of the document's layers. Every change goes through the controller; the list only shows the result."""
 
-    def __init__(self, controller: DocumentController, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
+    def __init__(self, controller: DocumentController, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("layers")
-        self.setWindowTitle(self.tr("Layers"))
-        self._controller, self._shortcuts = controller, shortcuts
+        self._controller, self._commands = controller, commands
         self._drawn: dict[int, Layer] = {}
         self.list = _LayerList()
         self.list.setAccessibleName(self.tr("Layers, topmost first"))
@@ -62,7 +60,6 @@ class LayersPanel(QDockWidget):
         column.setContentsMargins(8, 0, 0, 8)
         column.addWidget(self._pane)
         self.setWidget(margin)
-        self.setTitleBarWidget(QWidget())
         self._is_filling = False
         self._thumbnail_timer = QTimer(self)
         self._thumbnail_timer.setSingleShot(True)
@@ -71,7 +68,6 @@ class LayersPanel(QDockWidget):
         controller.replaced.connect(self._fill)
         controller.palette_changed.connect(self._redraw)
         controller.layers_changed.connect(self._follow)
-        shortcuts["layers.rename"].triggered.connect(self.edit_name)
 
     def edit_name(self) -> None:
         """Let the active layer's name be typed."""
@@ -86,7 +82,7 @@ class LayersPanel(QDockWidget):
         row.setSpacing(2)
         for name in ("add", "duplicate", "merge", "delete"):
             button = QToolButton()
-            button.setDefaultAction(self._shortcuts[f"layers.{name}"])
+            button.setDefaultAction(self._commands[f"layers.{name}"])
             button.setIconSize(ICON_SIZE)
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             row.addWidget(button)
@@ -191,7 +187,7 @@ class LayersPanel(QDockWidget):
     def _show_menu(self) -> None:
         menu = QMenu(self.list)
         for name in ("rename", "duplicate", "merge", "flip", "clear", "delete"):
-            menu.addAction(self._shortcuts[f"layers.{name}"])
+            menu.addAction(self._commands[f"layers.{name}"])
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.list.cursor().pos())
 

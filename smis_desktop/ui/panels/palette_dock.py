@@ -22,8 +22,8 @@ from smis_desktop.document.palette import Palette, default_color
 from smis_desktop.ui.panels.class_row import CLASS_ID, COLOR, FOLLOWED, KEY, PRESERVED, ClassDelegate, ClassList
 from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.icons import ICON_SIZE
+from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.document_controller import DocumentController
-from smis_desktop.ui.window.shortcuts import Shortcuts
 
 NUMBER_KEYS = "123456789"
 """The key in position n chooses the class in position n of the list."""
@@ -37,13 +37,11 @@ class PaletteDock(QDockWidget):
     class_chosen = Signal(int)
     """The class id that is now current."""
 
-    def __init__(self, controller: DocumentController, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
+    def __init__(self, controller: DocumentController, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("palette")
-        self.setWindowTitle(self.tr("Classes"))
         self.setTitleBarWidget(QWidget())  # the pane has a heading of its own
         self.setMinimumWidth(216)
-        self._controller, self._shortcuts = controller, shortcuts
+        self._controller, self._commands = controller, commands
         self._is_filling = False
         self._search = QLineEdit()
         self._search.setPlaceholderText(self.tr("Search classes"))
@@ -186,7 +184,7 @@ class PaletteDock(QDockWidget):
         row.setSpacing(2)
         for name, icon in (("classes.swap", ""), ("classes.add", "")):
             button = QToolButton()
-            button.setDefaultAction(self._shortcuts[name])
+            button.setDefaultAction(self._commands[name])
             button.setText({"classes.swap": self.tr("Swap"), "classes.add": self.tr("Add class")}[name] + icon)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
             button.setIconSize(ICON_SIZE)

@@ -102,9 +102,6 @@ class StylePanel(QDockWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setObjectName("style")
-        self.setWindowTitle(self.tr("Style"))
-        self.setTitleBarWidget(QWidget())
         self._style_model, self._controller, self._sources = style_model, controller, sources
 
         self.faders = {

@@ -24,7 +24,7 @@ from smis_desktop.ui.tools.tool import ToolOptions
 from smis_desktop.ui.widgets.controls import roomy
 from smis_desktop.ui.widgets.icons import ICON_SIZE
 from smis_desktop.ui.widgets.translation import translated
-from smis_desktop.ui.window.shortcuts import Shortcuts
+from smis_desktop.ui.window.actions import CommandActions
 
 _SLIDER_STEPS = 200
 
@@ -32,7 +32,7 @@ _SLIDER_STEPS = 200
 class ToolsBar(QToolBar):
     """All tools, the chosen one checked; upright at the window's left edge."""
 
-    def __init__(self, shortcuts: Shortcuts, options: ToolOptions, parent: QWidget | None = None) -> None:
+    def __init__(self, commands: CommandActions, options: ToolOptions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("tools")
         self.setWindowTitle(self.tr("Tools"))
@@ -40,30 +40,29 @@ class ToolsBar(QToolBar):
         self.setMovable(False)
         self.setIconSize(ICON_SIZE)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self._shortcuts, self._options = shortcuts, options
+        self._commands, self._options = commands, options
         group = QActionGroup(self)
         shown = None
         for tool in options.tools.values():
-            action = shortcuts[f"tools.{tool.name}"]
+            action = commands[f"tools.{tool.name}"]
             group.addAction(action)
-            action.triggered.connect(lambda _=False, name=tool.name: options.set_tool(name))
             if shown is not None and shown != tool.group:
                 self.addSeparator()
             shown = tool.group
             self.addAction(action)
         self.addSeparator()
-        self.addAction(shortcuts["edit.mirror"])
+        self.addAction(commands["edit.mirror"])
         options.changed.connect(self._show_tool)
         self._show_tool()
 
     def _show_tool(self) -> None:
-        self._shortcuts[f"tools.{self._options.tool}"].setChecked(True)
+        self._commands[f"tools.{self._options.tool}"].setChecked(True)
 
 
 class OptionsBar(QToolBar):
     """The options of the chosen tool or, where it has none, how to use it; undo, redo, zoom and export."""
 
-    def __init__(self, shortcuts: Shortcuts, options: ToolOptions, parent: QWidget | None = None) -> None:
+    def __init__(self, commands: CommandActions, options: ToolOptions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("options")
         self.setWindowTitle(self.tr("Tool options"))
@@ -71,7 +70,7 @@ class OptionsBar(QToolBar):
         self.setIconSize(ICON_SIZE)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._options = options
-        self.addActions([shortcuts["edit.undo"], shortcuts["edit.redo"]])
+        self.addActions([commands["edit.undo"], commands["edit.redo"]])
         self.addSeparator()
         self.controls: dict[Option[Any], OptionControl] = {}
         self._actions: dict[Option[Any], QAction] = {}
@@ -86,9 +85,9 @@ class OptionsBar(QToolBar):
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(gap)
-        self.addActions([shortcuts[f"view.{name}"] for name in ("zoom_out", "zoom_fit", "zoom_in")])
+        self.addActions([commands[f"view.{name}"] for name in ("zoom_out", "zoom_fit", "zoom_in")])
         self.addSeparator()
-        self.addAction(shortcuts["file.export_picture"])
+        self.addAction(commands["file.export_picture"])
         options.changed.connect(self._show_tool)
         self._show_tool()
 

@@ -33,6 +33,11 @@ class DocumentController(QObject):
     """The stroke in hand was finished or cancelled."""
     history_changed = Signal()
     """What can be undone, redone or saved may have changed."""
+    can_undo_changed = Signal(bool)
+    """Undo takes back a step or, while one paints, the stroke."""
+    can_redo_changed = Signal(bool)
+    undo_text_changed = Signal(str)
+    """The words of the undo command, with its mnemonic and the step's name."""
     settings_changed = Signal()
     """Mirror axis or preserved classes."""
     refused = Signal(str)
@@ -41,6 +46,7 @@ class DocumentController(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._editor: DocumentEditor | None = None
+        self._told = (False, False, "")
 
     @property
     def editor(self) -> DocumentEditor | None:
@@ -78,7 +84,7 @@ class DocumentController(QObject):
         if settings is not None:
             self._editor.preserved = settings.preserved & {*document.palette.class_ids, 255}
         self.replaced.emit()
-        self.history_changed.emit()
+        self._tell_history()
         self.settings_changed.emit()
 
     def do(self, operation: Operation) -> Change | None:
@@ -123,7 +129,7 @@ class DocumentController(QObject):
         """A project file holds the document as it is."""
         if self._editor is not None:
             self._editor.mark_saved()
-            self.history_changed.emit()
+            self._tell_history()
 
     # The stroke in hand
 
@@ -193,12 +199,24 @@ class DocumentController(QObject):
             self.painted.emit(change.rect)
         if change.layers:
             self.layers_changed.emit()
-        if not self.is_painting:
-            self.history_changed.emit()
+        self._tell_history()
 
     def _tell_end(self) -> None:
         self.stroke_ended.emit()
-        self.history_changed.emit()
+        self._tell_history()
+
+    def _tell_history(self) -> None:
+        assert self._editor is not None, "there is a document"
+        name = self._editor.undo_name
+        words = self.tr("&Undo {what}").format(what=name.lower()) if name else self.tr("&Undo")
+        before, self._told = self._told, (self.can_undo or self.is_painting, self.can_redo, words)
+        for signal, old, new in zip(
+            (self.can_undo_changed, self.can_redo_changed, self.undo_text_changed), before, self._told, strict=True
+        ):
+            if new != old:
+                signal.emit(new)
+        if not self.is_painting:
+            self.history_changed.emit()
 
     def _give_up_stroke(self) -> None:
         if self.is_painting:

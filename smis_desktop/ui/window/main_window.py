@@ -1,10 +1,8 @@
-"""The window: puts canvas, panels, preview and files together and passes word between them."""
+"""The main window: builds canvas, panels, preview and files, and connects them."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer
@@ -22,9 +20,8 @@ from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES
 from smis_desktop.resources import MODEL_SUFFIX
 from smis_desktop.ui.assistant.personal_models import PersonalModels
 from smis_desktop.ui.canvas.canvas import Canvas
-from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
-from smis_desktop.ui.dialogs.small_dialogs import NewDialog, RecoveryDialog
+from smis_desktop.ui.dialogs.small_dialogs import RecoveryDialog
 from smis_desktop.ui.panels.layers_panel import LayersPanel
 from smis_desktop.ui.panels.palette_dock import PaletteDock
 from smis_desktop.ui.panels.preview_history import PreviewHistory
@@ -32,20 +29,20 @@ from smis_desktop.ui.panels.preview_panel import PreviewPanel
 from smis_desktop.ui.panels.tool_bars import OptionsBar
 from smis_desktop.ui.panels.underlay import UnderlayBar, UnderlayPhoto
 from smis_desktop.ui.tools.tool import ToolOptions
+from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.theme import THEMES, apply_theme
+from smis_desktop.ui.window.actions import CommandActions, fill_recent
 from smis_desktop.ui.window.active_model import ActiveModel
-from smis_desktop.ui.window.arrangement import Arrangement
-from smis_desktop.ui.window.command_bindings import bind_commands, show_what_can_be_undone
+from smis_desktop.ui.window.arrangement import Arrangement, stacked
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.document_files import DocumentFiles
 from smis_desktop.ui.window.exports import Exports
 from smis_desktop.ui.window.fault_reporting import FaultReporting
-from smis_desktop.ui.window.menus import build_menus
+from smis_desktop.ui.window.model_palette import ModelPalette
 from smis_desktop.ui.window.photo_start import PhotoStart
 from smis_desktop.ui.window.preview_actions import PreviewActions
 from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.project_state import ProjectState
-from smis_desktop.ui.window.shortcuts import Shortcuts
 from smis_desktop.ui.window.start_page import StartPage
 from smis_desktop.ui.window.status import StatusBar
 from smis_desktop.ui.window.style_controller import StyleController
@@ -55,6 +52,26 @@ from smis_desktop.workers.renderer import OpenModel
 
 class MainWindow(QMainWindow):
     """Left classes and layers, in the middle the layout, right its photograph."""
+
+    # What the table of commands uses is declared here; it is built in this order.
+    commands: CommandActions
+    dialogs: FileDialogs
+    controller: DocumentController
+    options: ToolOptions
+    canvas: Canvas
+    style_controller: StyleController
+    classes: PaletteDock
+    layers: LayersPanel
+    underlay_photo: UnderlayPhoto
+    workspaces: PersonalModels
+    model: ActiveModel
+    photo_start: PhotoStart
+    preview_actions: PreviewActions
+    files: DocumentFiles
+    fault_reporting: FaultReporting
+    exports: Exports
+    picture_pane: Pane
+    arrangement: Arrangement
 
     def __init__(
         self,
@@ -78,13 +95,10 @@ class MainWindow(QMainWindow):
         preview.setParent(self)
         self._settings = settings
         self._example_layout = example_layout
-        self._waiting_layout: Path | None = None
-        self._waiting_palette: Palette | None = None
-        self._project_model: Path | None = None
         self._closes_when_saved = False
         self._may_close = False
 
-        self.commands = Shortcuts(self, settings)
+        self.commands = CommandActions(self, settings)
         self.dialogs = FileDialogs(self)
         self.controller = DocumentController(self)
         self.options = ToolOptions(self)
@@ -114,6 +128,7 @@ class MainWindow(QMainWindow):
         recovery = self._recovery(data_folder)
         self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.project_state.project)
         self.files.setParent(self)
+        self.model_palette = ModelPalette(self.controller, self.model, self.files, self.classes, self)
         self.fault_reporting = FaultReporting(self, self._facts_for_help, self.files.save_recovery, self.files.save_as)
         self.exports = Exports(
             self.controller,
@@ -124,19 +139,20 @@ class MainWindow(QMainWindow):
             lambda: Path(self.files.name).stem,
         )
         self.exports.setParent(self)
+        self.layout_pane = Pane(self.tr("Layout"), self.canvas, self.underlay)
+        self.picture_pane = Pane(self.tr("Photograph"), stacked(self.panel, self.history), self.style_controller.bar)
         self.arrangement = Arrangement(self)
-        self._recent_menu = build_menus(self, self.commands)
+        self._recent_menu = self.commands.fill_menu_bar(self)
         self.setStatusBar(self.status)
         self.canvas.setFocus()
-        bind_commands(self)
+        self.commands.connect_window(self)
         self._connect_files()
         self._connect_painting()
         self._connect_pictures()
         self.arrangement.restore(settings)
+        self.arrangement.connect_dock_commands()
         if settings.value("window/theme") == "light":
             self.commands["view.light"].setChecked(True)
-        self.commands["file.export_picture"].setEnabled(False)
-        self._show_what_can_be_undone()
         self._show_title()
 
     def start(self, model: Path, layout: Path | None, palette: Palette | None) -> None:
@@ -149,7 +165,7 @@ class MainWindow(QMainWindow):
         if layout is None:
             self.show_start_page()
         else:
-            self._open_layout(layout)
+            self.model_palette.open_layout(layout)
         self.preview.start()
         self.workspaces.go_on()
         offers = self.files.offers()
@@ -201,39 +217,9 @@ class MainWindow(QMainWindow):
         self.arrangement.show_start_page()
         self.start_page.paint_button.setFocus()
 
-    def ask_for_size(self) -> None:
-        """Of an empty painting, which then takes this one's place."""
-        dialog = NewDialog(self)
-
-        def create() -> None:
-            size, palette = dialog.size_in_pixels, self.model.palette
-            if palette is not None:
-                self.files.before_losing(lambda: self.files.place(Document.blank(palette, size)))
-
-        dialog.accepted.connect(create)
-        dialog.open()
-
     def paint_example(self) -> None:
         """The example layout takes the painting's place."""
-        self.files.before_losing(lambda: self._open_layout(self._example_layout))
-
-    def ask_for_backend(self) -> None:
-        """Ask for the backend; choosing another one opens the model again."""
-        from smis_desktop.inference.backend_selection import backend_facts, choose_backend
-
-        facts = backend_facts()
-        dialog = BackendDialog(facts.chosen, facts.tests, self)
-
-        def take() -> None:
-            try:
-                choose_backend(dialog.chosen)
-            except UserError as error:
-                self.dialogs.complain(str(error))
-                return
-            self.model.reopen()
-
-        dialog.accepted.connect(take)
-        self.show_dialog(dialog)
+        self.files.before_losing(lambda: self.model_palette.open_layout(self._example_layout))
 
     def set_theme(self, is_light: bool) -> None:
         """Of the whole program; remembered."""
@@ -254,12 +240,14 @@ class MainWindow(QMainWindow):
     # Who listens to whom
 
     def _connect_files(self) -> None:
-        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self._recent_menu.aboutToShow.connect(
+            lambda: fill_recent(self._recent_menu, self.recent.paths(), self.files.open)
+        )
         self.start_page.paint_wanted.connect(self._paint_from_start)
-        self.start_page.new_wanted.connect(self.ask_for_size)
-        self.start_page.open_wanted.connect(self.files.ask_to_open)
+        self.start_page.new_wanted.connect(self.commands["file.new"].trigger)
+        self.start_page.open_wanted.connect(self.commands["file.open"].trigger)
         self.start_page.recent_wanted.connect(self.files.open)
-        self.start_page.model_wanted.connect(self.workspaces.ask_for_new)
+        self.start_page.model_wanted.connect(self.commands["model.new"].trigger)
         self.workspaces.open_wanted.connect(self.model.open)
         self.workspaces.model_improved.connect(self.model.open)
         self.workspaces.model_ready.connect(self.model.open)
@@ -284,21 +272,16 @@ class MainWindow(QMainWindow):
         self.canvas.view_changed.connect(self.status.show_zoom)
         self.canvas.under_cursor.connect(self.status.show_under_cursor)
         self.controller.replaced.connect(self._take_document)
-        self.controller.stroke_ended.connect(self._show_classes_that_wait)
-        for changed in (self.controller.history_changed, self.controller.painted, self.controller.stroke_ended):
-            changed.connect(self._show_what_can_be_undone)
 
     def _connect_pictures(self) -> None:
         self.style_controller.style_model.lock_changed.connect(self.commands["picture.lock_style"].setChecked)
-        self.style_controller.panel.visibilityChanged.connect(self.commands["view.style"].setChecked)
         self.style_controller.bar.add_panel_button(self.commands["view.style"])
         self.history.returned.connect(self._return_to)
         self.history.changed.connect(self.files.touch)
-        self.model.palette_known.connect(self._take_palette)
         self.model.opened.connect(self._take_model)
         self.preview.device_changed.connect(self._take_device)
         self.preview.picture_available.connect(self.commands["file.export_picture"].setEnabled)
-        self.preview.detail_changed.connect(self.arrangement.picture_pane.detail.setText)
+        self.preview.detail_changed.connect(self.picture_pane.detail.setText)
         self.preview.latency_changed.connect(self.status.latency.setText)
         self.preview.fidelity_measured.connect(self._show_fidelity)
         self.preview.complaint.connect(self.dialogs.complain)
@@ -315,35 +298,25 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, lambda: self.dialogs.complain(sentence))
             return None
 
-    def _open_layout(self, path: Path) -> None:
-        if self.model.palette is None:
-            self._waiting_layout = path  # its classes come with the model
-        else:
-            self.files.open_without_asking(path)
-
     def _paint_from_start(self) -> None:
         if self.controller.document is None:
-            self._open_layout(self._example_layout)
+            self.model_palette.open_layout(self._example_layout)
         else:
             self.arrangement.show_painting()
 
     def _take_document(self) -> None:
         document = self.controller.document
-        assert document is not None, "told of a document that is not there"
-        self._waiting_palette = self._project_model = None
+        assert document is not None, "a document was placed"
         size = document.size
-        self.arrangement.layout_pane.set_detail(self.tr("{width} × {height}").format(width=size, height=size))
+        self.layout_pane.set_detail(self.tr("{width} × {height}").format(width=size, height=size))
         self.arrangement.show_painting()
         self.canvas.setFocus()
         self.classes.set_palette(document.palette)
         self.history.show_kept(())
-        self.commands.set_document_actions(True)
         self.commands["edit.mirror"].setChecked(False)
 
     def _take_project(self, project: Project) -> None:
-        # A person may have named the classes anew: those names outlive the opening of the model that they are for.
-        if project.model_path is not None and project.model_name != self.model.name:
-            self._project_model = Path(project.model_path).absolute()
+        self.model_palette.expect_model_of(project)
         self.project_state.take(project)
 
     def _begin_with_photo(self, document: Document, anchor: Anchor) -> None:
@@ -358,19 +331,10 @@ class MainWindow(QMainWindow):
         document = self.controller.document
         if document is not None and not self.project_state.is_kept(document):
             self.preview_actions.keep()
-        pictures, state, palette = self.history.kept, kept.document, self.model.palette
-        if document is not None and palette is not None and not _has_classes_of(palette, state.palette):
-            state = replace(state, palette=document.palette)  # it was kept with another model
+        pictures, state = self.history.kept, self.model_palette.with_classes(kept.document)
         self.files.place(Document.from_state(state), self.files.path)
         self.project_state.take_kept(kept, pictures)
         self.files.touch()
-
-    def _fill_recent(self) -> None:
-        self._recent_menu.clear()
-        for path in self.recent.paths():
-            self._recent_menu.addAction(path.name, partial(self.files.open, path)).setToolTip(str(path))
-        if self._recent_menu.isEmpty():
-            self._recent_menu.addAction(self.tr("Nothing yet")).setEnabled(False)
 
     def _show_title(self) -> None:
         parts = [self.files.name + "[*]"] if self.controller.document is not None else []
@@ -378,11 +342,6 @@ class MainWindow(QMainWindow):
             parts.append(self.model.name)
         self.setWindowTitle(" — ".join([*parts, "SMIS Desktop"]) + ("" if parts else "[*]"))
         self.setWindowModified(self.files.is_dirty)
-
-    # Painting
-
-    def _show_what_can_be_undone(self) -> None:
-        show_what_can_be_undone(self.commands, self.controller)
 
     # Pictures and models
 
@@ -407,7 +366,6 @@ class MainWindow(QMainWindow):
         assert about is not None, "told of a model that is not there"
         self.status.show_device(about.device)
         self._show_title()
-        self._project_model = None  # whichever comes next is another than the project's
         if self.controller.document is None and self.arrangement.shows_painting:
             # The layout to start from could not be read.
             self.files.place(Document.blank(about.palette))
@@ -416,41 +374,9 @@ class MainWindow(QMainWindow):
         self.status.show_device(device)
         self.status.notify(self.tr("Too little memory: the photographs are made by {device} now").format(device=device))
 
-    def _take_palette(self, palette: Palette) -> None:
-        self.files.fallback_palette = palette
-        document = self.controller.document
-        if document is None:
-            self.classes.set_palette(palette)
-            if self._waiting_layout is not None:
-                layout, self._waiting_layout = self._waiting_layout, None
-                self.files.open_without_asking(layout)
-        else:
-            self._waiting_palette = None if self._can_stay(document.palette, palette) else palette
-            self._show_classes_that_wait()
-
-    def _can_stay(self, own: Palette, palette: Palette) -> bool:
-        """Whether a document's own classes serve for those of the model that has come."""
-        path = self.model.path
-        if path is not None and path.absolute() == self._project_model:
-            return set(palette.class_ids) <= set(own.class_ids)
-        return _has_classes_of(palette, own)
-
-    def _show_classes_that_wait(self) -> None:
-        if (
-            self._waiting_palette is not None and not self.controller.is_painting
-        ):  # other classes would break the stroke off
-            palette, self._waiting_palette = self._waiting_palette, None
-            self.controller.set_palette(palette)
-
     def _facts_for_help(self) -> dict[str, str]:
         document, about = self.controller.document, self.model.about
         facts = {"Layout": "none" if document is None else f"{document.size}², {len(document.layers)} layers"}
         if about is not None:
             facts |= {"Model": about.name, "Generator": about.generator_name, "Device and backend": about.device}
         return facts
-
-
-def _has_classes_of(model: Palette, own: Palette) -> bool:
-    """Whether `own` holds all classes of the model as they are. Ids alone say nothing: 1 is skin to one model, ground
-    to another."""
-    return set(model.classes) <= set(own.classes)
