@@ -50,9 +50,8 @@ from smis_desktop.personal_model.library import ModelLibrary
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.resources import example_layout_path
 from smis_desktop.storage.data_folder import data_folder
-from smis_desktop.training.events import LayoutConsistencyProgress
-from smis_desktop.training.feature_cache import FeatureCache
-from smis_desktop.training.store import TrainingFolder
+from smis_desktop.training.events import StageProgress
+from smis_desktop.training.store import FeatureCache, TrainingFolder
 from smis_desktop.training.training import describe
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.window.main_window import MainWindow
@@ -221,7 +220,7 @@ class Golden:
         unfinished.mkdir()
 
         def stop(event: Any) -> None:
-            if isinstance(event, LayoutConsistencyProgress) and event.step == 21:
+            if isinstance(event, StageProgress) and event.stage == "obedience" and event.done == 21:
                 raise Stopped
 
         with suppress(Stopped):

@@ -34,9 +34,10 @@ from scripts.driven_window import Story, StoryFailed, play  # noqa: E402
 from scripts.sample_workspace import sample_workspace  # noqa: E402
 from smis_desktop.document.brush import Point  # noqa: E402
 from smis_desktop.malloc import keep_freed_memory  # noqa: E402
+from smis_desktop.training.events import ModelImproved, TrainingRequest  # noqa: E402
 from smis_desktop.ui.window.main_window import MainWindow  # noqa: E402
 from smis_desktop.workers.process import WorkEnded, WorkFailed  # noqa: E402
-from smis_desktop.workers.training_process import ModelImproved, TrainingOrder, TrainingStep, training  # noqa: E402
+from smis_desktop.workers.training_process import TrainingStep, training  # noqa: E402
 
 GROWTH = 1.0
 """MiB a minute that the window's process may gain at most, unless --growth says otherwise: the undo of every stroke is
@@ -70,7 +71,7 @@ def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen
 
     told: list[Any] = []
     workspace = sample_workspace(folder, "Soak", SHOTS)
-    order = TrainingOrder(
+    order = TrainingRequest(
         workspace.labelled_folder(), folder / "soak.smismodel", "faces", "Soak", samples=ENDLESS, seed=seed
     )
     trained = training(order, told.append)

@@ -75,7 +75,7 @@ ASIDE = frozenset({
 SHOT_BEGINS, SHOT_ENDS = "read_shots", "write_personal_model"
 PUT_OFF_MS = 100
 FEW_STEPS: dict[str, Any] = {
-    "encoder_width": 8, "steps_per_round": 2, "batch_size": 4, "obedience_steps": 2, "obedience_batch_size": 2,
+    "encoder_width": 8, "steps_per_round": 2, "batch_size": 4, "consistency_steps": 2, "consistency_batch_size": 2,
 }  # fmt: skip
 """Of `TrainingSettings`: a training of moments that goes through every stage."""
 

@@ -28,9 +28,9 @@ def end(code: int) -> NoReturn:
     """
     if "torch" not in sys.modules or "PySide6" in sys.modules:
         sys.exit(code)
-    from smis_desktop.training.distributed import end_at_once
+    from smis_desktop.training.distributed import exit_immediately
 
-    end_at_once(code)
+    exit_immediately(code)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 from torch import Tensor
 
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
+from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.label_transfer import TrainingShot, TransferKind
 from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.training.training import TrainingSettings, train
+from smis_desktop.training.training import TrainingContext, TrainingSettings, train
 
 PALETTE = Palette(tuple(SemanticClass(i, f"class {i}", (i * 20, 10, 0)) for i in (0, 3, 7, 9)))
 
@@ -37,11 +40,16 @@ def small_model(generator: MobileStyleGAN, transfer: TransferKind = "probe") -> 
         batch_size=4,
         encoder_width=8,
         transfer=transfer,
-        obedience_steps=2,
-        obedience_batch_size=2,
+        consistency_steps=2,
+        consistency_batch_size=2,
     )
 
-    def no_photo() -> None:
+    def no_photo() -> NoReturn:
         raise AssertionError("there is no photo to invert")
 
-    return train("small", generator, no_photo, [shot], PALETTE, settings, Forgetful(), lambda event: None)  # type: ignore[arg-type]
+    return train(
+        TrainingContext(
+            "small", generator, [shot], PALETTE, settings, Forgetful(), lambda event: None, no_photo,
+            TorchBackend(generator),
+        )
+    )  # fmt: skip

@@ -21,15 +21,16 @@ from smis_desktop.errors import UserError
 from smis_desktop.evaluation.metrics import confusion_matrix, mean_iou, pixel_accuracy
 from smis_desktop.generators.generator import Generator, latents_of_seed, seeded_z
 from smis_desktop.generators.layers import freeze
+from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.landscapes.rendering import class_map, render
 from smis_desktop.landscapes.shapes import PALETTE
 from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.personal_model.label_transfer import TrainingShot, TransferKind
 from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.training.events import EncoderProgress, LayoutConsistencyProgress, TrainingEvent
+from smis_desktop.training.events import StageProgress, TrainingEvent
 from smis_desktop.training.perceptual import PerceptualDistance
-from smis_desktop.training.training import TrainingSettings, train
+from smis_desktop.training.training import TrainingContext, TrainingSettings, train
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
 
 _IDS = np.array([*PALETTE.class_ids, 255], np.uint8)  # by channel; -1 (unknown) reads the last entry
@@ -164,23 +165,23 @@ def trained_briefly(
     pictures: Sequence[ExactPicture],
     transfer: TransferKind,
     samples: int,
-    obedience_steps: int,
+    consistency_steps: int,
     progress: Callable[[float], None],
 ) -> PersonalModel:
     """A personal model from exact shots, by that many pseudo-labelled samples."""
     shots = [TrainingShot(str(p.seed), p.label_map, ws=p.ws) for p in pictures]
     settings = TrainingSettings(
-        transfer=transfer, samples=samples, round_size=min(64, samples), obedience_steps=obedience_steps
+        transfer=transfer, samples=samples, round_size=min(64, samples), consistency_steps=consistency_steps
     )
 
-    def hear(event: TrainingEvent) -> None:
-        match event:
-            case EncoderProgress():
-                progress(0.6 * event.samples / event.total_samples)
-            case LayoutConsistencyProgress():
-                progress(0.6 + 0.4 * event.step / event.steps)
+    def on_event(event: TrainingEvent) -> None:
+        if isinstance(event, StageProgress):
+            progress(event.overall)
 
-    return train("landscapes", generator, _no_photo, shots, PALETTE, settings, _Memory(), hear)
+    backend = TorchBackend(generator, settings.precision)
+    return train(
+        TrainingContext("landscapes", generator, shots, PALETTE, settings, _Memory(), on_event, _no_photo, backend)
+    )
 
 
 def obedience(

@@ -167,7 +167,7 @@ def training_rates(synthesizer: Synthesizer) -> dict[str, float]:
     pace = measured_pace(synthesizer.generator, None, settings, pictures)
     return {
         "samples_per_s": round(settings.round_size / pace.round, 2),
-        "obedience_step": round(1000 * pace.obedience_step, 2),
+        "obedience_step": round(1000 * pace.consistency_step, 2),
     }
 
 

@@ -1,4 +1,4 @@
-"""Training by several processes on this machine against one with all cores: the same rounds, the same batches."""
+"""Training by several processes on this machine compared with one that has all cores: same rounds, same batches."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _TURNS = 4
 _ROUNDS = 5
 
 
-def several_processes_figures(generator: Generator, count: int, told: Callable[[float], None]) -> dict[str, Any]:
-    """`count`, `samples_per_s` of so many gloo processes (encoder steps included), `alone` of one, and their `ratio`.
+def several_processes_figures(generator: Generator, count: int, progress: Callable[[float], None]) -> dict[str, Any]:
+    """`samples_per_s` of `count` gloo processes (encoder steps included), `alone` of a single one, and their `ratio`.
 
-    Each process has its share of the cores; the two ways take turns. told: the fraction done.
+    Each process gets its share of the cores. The two ways take turns. progress: receives the fraction done.
     """
     backend = chosen_backend(generator, torch.get_num_threads(), lambda words, fraction: None)
     taken: dict[int, list[float]] = {1: [], count: []}
     for turn in range(_TURNS):
         for number, processes in enumerate(taken):
-            told((2 * turn + number) / (2 * _TURNS))
+            progress((2 * turn + number) / (2 * _TURNS))
             taken[processes].append(_samples_per_second(generator.name, backend, processes))
-    told(1.0)
+    progress(1.0)
     alone, together = statistics.median(taken[1]), statistics.median(taken[count])
     return {
         "count": count,
@@ -50,14 +50,14 @@ def several_processes_figures(generator: Generator, count: int, told: Callable[[
 
 
 def _samples_per_second(generator: str, backend: BackendName, count: int) -> float:
-    """Raises RuntimeError when a process ends before it has told its figure."""
+    """Raises RuntimeError when a process ends before it has given its figure."""
     context = multiprocessing.get_context("spawn")
     answers: SimpleQueue[float] = context.SimpleQueue()
     with tempfile.TemporaryDirectory() as folder:
         meeting = (Path(folder) / "meeting").as_uri()
         processes = [
             context.Process(
-                target=_train_in_rank, args=(answers, generator, backend, rank, count, meeting), daemon=True
+                target=_train_as_rank, args=(answers, generator, backend, rank, count, meeting), daemon=True
             )
             for rank in range(count)
         ]
@@ -66,11 +66,11 @@ def _samples_per_second(generator: str, backend: BackendName, count: int) -> flo
         for process in processes:
             process.join()
     if any(process.exitcode for process in processes):
-        raise RuntimeError("a process that was to train has failed; its words are above")
+        raise RuntimeError("a training process failed; its message is above")
     return answers.get()
 
 
-def _train_in_rank(
+def _train_as_rank(
     answers: SimpleQueue[float], generator_name: str, backend: BackendName, rank: int, count: int, meeting: str
 ) -> None:
     threads = max(1, (os.cpu_count() or 1) // count)
@@ -79,10 +79,10 @@ def _train_in_rank(
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
     try:
         generator = open_generator(generator_name)
-        ranks = ProcessGroup(rank, count)
-        with ranks.first_goes_first():
-            pictures = open_backend(backend, generator, data_folder("backends"), threads, lambda words, fraction: None)
-        rounds = Rounds(generator, TrainingSettings(precision=pictures.precision), pictures, ranks)
+        group = ProcessGroup(rank, count)
+        with group.main_process_first():
+            synthesis = open_backend(backend, generator, data_folder("backends"), threads, lambda words, fraction: None)
+        rounds = Rounds(generator, TrainingSettings(precision=synthesis.precision), synthesis, group)
         rounds.take()
         distributed.barrier()
         started = time.perf_counter()

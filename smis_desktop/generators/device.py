@@ -62,3 +62,9 @@ def _sample_gradient(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     F.cross_entropy(y, labels).backward()
     assert x.grad is not None
     return x.grad
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a device or the processor had too little memory. Sometimes torch says so in the message alone."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

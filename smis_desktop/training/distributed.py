@@ -1,7 +1,7 @@
-"""Several processes at one piece of work, on one machine or many, as `torchrun` starts them.
+"""A group of processes that share one piece of work, on one machine or several, as `torchrun` starts them.
 
-All of them draw the same random numbers and hold the same weights; each computes its share of a batch or a round, and
-what they found is put together again. So the result is that of one process, up to the order in which sums are added.
+All processes draw the same random numbers and hold the same weights. Each computes its share of a batch or a round, and
+collective operations put the shares together. The result is that of a single process up to the order of sums.
 """
 
 from __future__ import annotations
@@ -20,97 +20,74 @@ from torch import Tensor, distributed
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process's place among `count`: 0 is the first, the only one that writes and speaks."""
+    """This process's place in a group of `size` processes. Rank 0 is the main process: it alone writes and reports."""
 
     rank: int = 0
-    count: int = 1
+    size: int = 1
     device: str = "cpu"
-    """Where tensors lie that travel between processes."""
-    shares_memory: bool = True
-    """Whether processes that find themselves on one machine share memory; of no account to results."""
+    """Where tensors are put to be sent."""
 
     @property
-    def is_first(self) -> bool:
+    def is_main_process(self) -> bool:
         return self.rank == 0
 
     def share(self, rows: int, rank: int | None = None) -> slice:
-        """Which of so many rows are this process's (or that one's): as equal parts as can be, one behind the other."""
+        """The rows that this process, or the one of that rank, computes: consecutive parts of nearly equal size."""
         rank = self.rank if rank is None else rank
-        return slice(rows * rank // self.count, rows * (rank + 1) // self.count)
+        return slice(rows * rank // self.size, rows * (rank + 1) // self.size)
 
-    def all_gather(self, own: Tensor, rows: int) -> Tensor:
-        """Every process's `share` of `rows`, put together, [rows, …]; `own` is this one's."""
-        if self.count == 1:
-            return own
-        parts = []
-        for rank in range(self.count):
-            share = self.share(rows, rank)
-            part = own if rank == self.rank else own.new_empty(share.stop - share.start, *own.shape[1:])
-            parts.append(self.told(part, rank))
-        return torch.cat(parts)
-
-    def told(self, tensor: Tensor, by: int = 0) -> Tensor:
-        """That process's tensor; this one's own only says shape and type."""
-        if self.count == 1:
+    def broadcast(self, tensor: Tensor, source: int = 0) -> Tensor:
+        """Returns the tensor of the process of rank `source`. Elsewhere `tensor` gives shape and type alone."""
+        if self.size == 1:
             return tensor
         sent = tensor.to(self.device).contiguous().clone()
         if sent.numel():
-            distributed.broadcast(sent.reshape(-1).view(torch.uint8), by)  # bytes: not every type may travel
+            # As bytes, because backends cannot send every type.
+            distributed.broadcast(sent.reshape(-1).view(torch.uint8), source)
         return sent.to(tensor.device)
 
-    def broadcast_text(self, words: str) -> str:
-        """The first process's; 255 bytes at most."""
-        data = words.encode().ljust(255, b"\0")
-        return bytes(self.told(torch.frombuffer(bytearray(data), dtype=torch.uint8)).tolist()).rstrip(b"\0").decode()
-
-    def barrier(self) -> None:
-        """Returns once all processes have called it."""
-        if self.count > 1:
-            distributed.barrier()
+    def all_gather(self, own: Tensor, rows: int) -> Tensor:
+        """Concatenates the `share` of `rows` that each process holds: [rows, …]. own: this process's share."""
+        if self.size == 1:
+            return own
+        parts = []
+        for rank in range(self.size):
+            share = self.share(rows, rank)
+            part = own if rank == self.rank else own.new_empty(share.stop - share.start, *own.shape[1:])
+            parts.append(self.broadcast(part, rank))
+        return torch.cat(parts)
 
     def all_reduce(self, numbers: Tensor) -> None:
-        """`numbers` becomes the sum of all processes' ones."""
-        if self.count > 1:
+        """Replaces `numbers` in place by their sum over all processes."""
+        if self.size > 1:
             sent = numbers.to(self.device)
             distributed.all_reduce(sent)
             numbers.copy_(sent)
 
-    def reduce_scatter(self, row: Tensor) -> Tensor:
-        """This process's `share` of the sum of all processes' rows; `row` [n × count] may be overwritten by it."""
-        own = row[self.share(len(row))]
-        if self.count > 1:
-            sent = row.to(self.device)
-            found = torch.empty_like(sent[self.share(len(row))])
-            distributed.reduce_scatter(found, list(sent.chunk(self.count)))
-            own.copy_(found)
-        return own
-
-    def exchange_shares(self, row: Tensor) -> None:
-        """Every process's `share` of `row` [n × count] comes from that process."""
-        if self.count > 1:
-            sent = row.to(self.device)
-            distributed.all_gather(list(sent.chunk(self.count)), sent[self.share(len(row))])
-            row.copy_(sent)
+    def barrier(self) -> None:
+        """Returns once all processes have called it."""
+        if self.size > 1:
+            distributed.barrier()
 
     @contextmanager
-    def first_goes_first(self) -> Iterator[None]:
-        """The first process runs the block alone, then all others at once: what it leaves on the disk they find."""
-        if not self.is_first:
+    def main_process_first(self) -> Iterator[None]:
+        """Runs the block in the main process before the others, so that they find what it left on the disk."""
+        if not self.is_main_process:
             self.barrier()
         yield
-        if self.is_first:
+        if self.is_main_process:
             self.barrier()
 
 
-ALONE = ProcessGroup()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @contextmanager
 def launched_process_group() -> Iterator[ProcessGroup]:
-    """The processes that `torchrun` has started this one among, for as long as the block lasts; else this one alone."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield ALONE
+    """The group in which `torchrun` started this process, for as long as the block lasts; else a group of one."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield SINGLE_PROCESS
         return
     device = "cpu"
     if torch.cuda.is_available():
@@ -119,14 +96,16 @@ def launched_process_group() -> Iterator[ProcessGroup]:
         device = f"cuda:{number}"
     distributed.init_process_group("gloo" if device == "cpu" else "nccl")
     try:
-        yield ProcessGroup(distributed.get_rank(), count, device)
+        yield ProcessGroup(distributed.get_rank(), size, device)
     finally:
         distributed.destroy_process_group()
 
 
-def end_at_once(code: int) -> NoReturn:
-    """The process ends with that exit code and without the interpreter's taking itself apart: threads of gloo and
-    OpenVINO that are still about then abort it now and then, after all its work is done."""
+def exit_immediately(code: int) -> NoReturn:
+    """Ends the process with that exit code without tearing down the interpreter.
+
+    Threads of gloo and OpenVINO that are still running sometimes abort the teardown, after all work is done.
+    """
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -18,7 +18,7 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.training.distributed import ALONE, ProcessGroup
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
 from smis_desktop.training.sample_pool import FeatureStore, SamplePool
 
 NUM_CANDIDATES = 1216
@@ -45,13 +45,13 @@ class InversionInit:
         round_size: int,
         count: int,
         on_pictures: OnPictures,
-        ranks: ProcessGroup = ALONE,
+        group: ProcessGroup = SINGLE_PROCESS,
         kept: FeatureStore | None = None,
     ) -> None:
         """seed, round_size, pictures, kept: as a pool's. count: how many pictures to look at, in whole rounds.
 
         A generator without known parts has no starts to offer."""
-        self._generator, self._pictures, self._kept, self._ranks = generator, pictures, kept, ranks
+        self._generator, self._pictures, self._kept, self._group = generator, pictures, kept, group
         self._seed, self._round_size, self._count, self._on_pictures = seed, round_size, count, on_pictures
         rows = {r: found.to(generator.device) for r, found in generator.part_prior.items()}
         self._num_parts = max((len(found) for found in rows.values()), default=0)
@@ -85,7 +85,7 @@ class InversionInit:
         if self._pool is None:  # not before: a pool begins by measuring how features spread
             self._pool = SamplePool(
                 self._generator, self._parts, self._seed, self._round_size, self._num_parts,
-                self._pictures, self._ranks, self._kept,
+                self._pictures, self._group, self._kept,
             )  # fmt: skip
         while len(self._pool) < self._count:
             self._pool.grow()

@@ -13,12 +13,12 @@ from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.training.distributed import ALONE, ProcessGroup
-from smis_desktop.training.encoder_training import EncoderTraining, LatentObjective
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
 from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
-from smis_desktop.training.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.sample_pool import SamplePool
+from smis_desktop.training.stages.encoder import EncoderTrainer, LatentObjective
+from smis_desktop.training.stages.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
 from smis_desktop.training.training import TrainingSettings
 
@@ -26,86 +26,85 @@ _CLASSES = 12
 _DIRECTIONS = 16
 _SAMPLES = 8
 _INVERSION_STEPS = 6
-"""Few, but with as large a part of each kind as the whole has."""
+"""Few, but with the same mix of step sizes as a whole inversion."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: the inversion of all photos, one round of samples and encoder steps, one step of the training for
-    obedience."""
+    """Seconds: the inversion of all photos, one round of samples and encoder steps, one layout consistency step."""
 
     inversion: float
     round: float
-    obedience_step: float
+    consistency_step: float
 
 
 def measured_pace(
     generator: Generator,
     perceptual: PerceptualDistance | None,
     settings: TrainingSettings,
-    pictures: SynthesisBackend | None = None,
+    backend: SynthesisBackend | None = None,
     to_invert: int = 0,
 ) -> Pace:
-    """Times a few inversion steps, samples and encoder steps. Draws nothing that a training would draw.
+    """Times a few inversion steps, samples and encoder steps. Takes no numbers from a training's random streams.
 
-    to_invert: how many photos; of any the perceptual network is needed.
+    to_invert: the number of photos; if there are any, the perceptual network is needed.
     """
     inversion = 0.0
     if perceptual is not None and to_invert:
         inversion = _seconds_of_inversion(generator, perceptual, to_invert, settings.inversion)
-    pool = _pool(generator, settings, pictures)
+    pool = _pool(generator, settings, backend)
     sample = _seconds(lambda: pool.grow(), generator) / _SAMPLES
     encoder = _encoder(generator, settings)
-    objective_of_w = _objective_of_w(generator, settings, ALONE)
-    training = EncoderTraining(encoder, objective_of_w, settings.seed, 1e-4, 10, settings.precision)
-    encoder_step = _seconds(lambda: training.step(pool), generator)
+    latent_objective = _latent_objective(generator, settings, SINGLE_PROCESS)
+    trainer = EncoderTrainer(encoder, latent_objective, settings.seed, 1e-4, 10, settings.precision)
+    encoder_step = _seconds(lambda: trainer.step(pool), generator)
     weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
     probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
     colors = torch.zeros(generator.feature_channels(generator.feature_resolution) + 1, 3)
     before = _encoder(generator, settings).requires_grad_(False)
-    objective = LayoutConsistencyObjective(generator, probe, colors, before, settings.obedience_batch_size)
-    obeying = EncoderTraining(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
-    obedience_step = _seconds(lambda: obeying.step(pool), generator)
+    objective = LayoutConsistencyObjective(generator, probe, colors, before, settings.consistency_batch_size)
+    trainer = EncoderTrainer(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
+    consistency_step = _seconds(lambda: trainer.step(pool), generator)
     round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step
-    return Pace(inversion, round_seconds, obedience_step)
+    return Pace(inversion, round_seconds, consistency_step)
 
 
 class Rounds:
-    """Rounds of a training: samples, then the encoder's steps on them."""
+    """Rounds of a training: each grows the pool, then takes the encoder's steps on it."""
 
     def __init__(
-        self, generator: Generator, settings: TrainingSettings, pictures: SynthesisBackend, ranks: ProcessGroup
+        self, generator: Generator, settings: TrainingSettings, backend: SynthesisBackend, group: ProcessGroup
     ) -> None:
-        """ranks: who takes the rounds together."""
+        """group: the processes that take the rounds together."""
         self.size, self._steps = settings.round_size, settings.steps_per_round
-        self._pool = _pool(generator, settings, pictures, self.size, ranks)
-        objective = _objective_of_w(generator, settings, ranks)
+        self._pool = _pool(generator, settings, backend, self.size, group)
+        objective = _latent_objective(generator, settings, group)
         encoder = _encoder(generator, settings)
-        self._training = EncoderTraining(encoder, objective, settings.seed, 1e-4, 1000, settings.precision, ranks)
+        self._trainer = EncoderTrainer(encoder, objective, settings.seed, 1e-4, 1000, settings.precision, group)
 
     def take(self) -> None:
-        """One more."""
+        """Takes one round."""
         self._pool.grow()
         for _ in range(self._steps):
-            self._training.step(self._pool)
+            self._trainer.step(self._pool)
 
 
 def _pool(
     generator: Generator,
     settings: TrainingSettings,
-    pictures: SynthesisBackend | None,
+    backend: SynthesisBackend | None,
     samples: int = _SAMPLES,
-    ranks: ProcessGroup = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> SamplePool:
     draws = torch.Generator().manual_seed(0)
     sides = generator.label_features(generator.broadcast(generator.w_avg[None]))
     weights = {r: 0.01 * torch.randn(_CLASSES, found.shape[1], generator=draws) for r, found in sides.items()}
     transfer = LinearProbe(weights, torch.zeros(_CLASSES))
-    return SamplePool(generator, transfer.to(generator.device), settings.seed, samples, _CLASSES, pictures, ranks)
+    return SamplePool(generator, transfer.to(generator.device), settings.seed, samples, _CLASSES, backend, group)
 
 
-def _objective_of_w(generator: Generator, settings: TrainingSettings, ranks: ProcessGroup) -> LatentObjective:
-    return LatentObjective(settings.batch_size, generator.latents, torch.eye(_DIRECTIONS, generator.w_dim), ranks)
+def _latent_objective(generator: Generator, settings: TrainingSettings, group: ProcessGroup) -> LatentObjective:
+    return LatentObjective(settings.batch_size, generator.latents, torch.eye(_DIRECTIONS, generator.w_dim), group)
 
 
 def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:
@@ -118,7 +117,7 @@ def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:
 
 
 def _seconds(work: Callable[[], object], generator: Generator) -> float:
-    """The mean of two calls, after one to warm up."""
+    """Mean duration of two calls, after one to warm up."""
     work()
     _finish(generator)
     started = time.perf_counter()
@@ -131,7 +130,7 @@ def _seconds(work: Callable[[], object], generator: Generator) -> float:
 def _seconds_of_inversion(
     generator: Generator, perceptual: PerceptualDistance, photos: int, settings: InversionSettings
 ) -> float:
-    """Of so many photos, as a training would search for them; by a short search for the largest group of them."""
+    """Estimates the inversion of `photos` photos from a short one of as many as a training inverts at once."""
     with torch.no_grad():
         photo = to_rgb8(generator.draft(latents_of_seed(generator, 0, 1.0)[None], 256)[0])
     count = max(len(group) for group in split_evenly(range(photos), generator.device))

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.generators.device import is_out_of_memory
 from smis_desktop.generators.generator import Generator
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.training.distributed import ProcessGroup
-from smis_desktop.training.events import InvertingShots, OnEvent, ShotInverted
+from smis_desktop.training.events import InvertingShots, ShotInverted
 from smis_desktop.training.inversion import Inversion, InversionSettings, InversionStep, run_inversions
-from smis_desktop.training.oom import is_out_of_memory
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.shots import latent_pair
 from smis_desktop.training.store import TrainingStore
@@ -36,15 +36,15 @@ class ShotInversion:
         shots: Sequence[TrainingShot],
         settings: InversionSettings,
         store: TrainingStore,
-        on_event: OnEvent,
-        ranks: ProcessGroup,
+        on_event: Callable[[InvertingShots | ShotInverted], None],
+        group: ProcessGroup,
         starts: Callable[[], Sequence[Tensor | None]],
     ) -> None:
         """open_perceptual: called only if a photo is to be inverted. starts: so too, by all processes if by one; for
         each shot the `w` [512] to begin at, None where the settings say where."""
         self._generator, self._open_perceptual = generator, open_perceptual
         self._shots, self._settings, self._store = shots, settings, store
-        self._on_event, self._ranks = on_event, ranks
+        self._on_event, self._group = on_event, group
         self._perceptual: PerceptualDistance | None = None
         self._find_starts = starts
         self._starts: list[Tensor | None] = [None] * len(shots)
@@ -53,17 +53,17 @@ class ShotInversion:
         """[1, num_ws, 512] of a picture that the generator made, else [2, num_ws, 512] as `latent_pair` gives them.
 
         Every process takes the next photo in turn, and all of them get all latents."""
-        ranks = self._ranks
+        group = self._group
         unknown = [number for number, shot in enumerate(self._shots) if not shot.is_known]
-        own = [number for number in unknown if number % ranks.count == ranks.rank]
+        own = [number for number in unknown if number % group.size == group.rank]
         found = {number: before for number in unknown if (before := self._read(number)) is not None}
         missing = torch.tensor(float(sum(number not in found for number in own)))
-        ranks.all_reduce(missing)
+        group.all_reduce(missing)
         if missing:
             self._starts = list(self._find_starts())
-        for group in split_evenly(own, self._generator.device):
-            if any(number not in found for number in group):
-                found |= self._find_in_memory(group)
+        for numbers in split_evenly(own, self._generator.device):
+            if any(number not in found for number in numbers):
+                found |= self._find_in_memory(numbers)
         latents = []
         for number, shot in enumerate(self._shots):
             if shot.ws is not None:
@@ -74,9 +74,9 @@ class ShotInversion:
                 of_shot = latent_pair(found[number])
             else:
                 of_shot = torch.empty(2, self._generator.num_ws, self._generator.w_dim)
-            latents.append(ranks.told(of_shot.cpu(), number % ranks.count))
+            latents.append(group.broadcast(of_shot.cpu(), number % group.size))
         for number in unknown:
-            if number % ranks.count:
+            if number % group.size:
                 near, close = latents[number]
                 self._store.write(f"inverted-{number}", {"ws": near, "close_ws": close})
         return latents
@@ -128,7 +128,16 @@ class ShotInversion:
             name = self._shots[number].name
             by_label = self._starts[number] is not None
             self._on_event(
-                ShotInverted(name, result.perceptual, result.psnr, result.latent_distance, seconds, by_label)
+                ShotInverted(
+                    name,
+                    result.perceptual,
+                    result.psnr,
+                    result.latent_distance,
+                    seconds,
+                    by_label,
+                    result.ws.numpy(),
+                    result.reconstruction_ws.numpy(),
+                )
             )
             found[number] = result.tensors()
             self._store.write(f"inverted-{number}", found[number])

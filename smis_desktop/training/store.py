@@ -1,26 +1,43 @@
-"""Where an unfinished training keeps its stages, so that it resumes to the same result."""
+"""What trainings keep on the disk: the stages of an unfinished training, and features for the trainings to come."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
 from smis_desktop.errors import UserError
 from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from smis_desktop.generators.generator import Generator
+    from smis_desktop.training.training import TrainingSettings
+
+log = logging.getLogger(__name__)
+
+_STAGE_KIND, _FEATURES_KIND, _VERSION = "training-stage", "kept-features", 1
+_DESCRIPTION = "training.json"
+_MIB = 2**20
+CACHE_SIZE = 2048 * _MIB
+"""Bytes that the cached features of all generators may take: some 3,500 pictures of one."""
 
 
 class TrainingStore(Protocol):
-    """Where a training keeps what it has made so far, by name."""
+    """Keeps what a training has made so far, by name."""
 
     def read(self, name: str) -> dict[str, Tensor] | None:
-        """What was written under that name, or None."""
+        """Returns what was written under that name, or None."""
         ...
 
     def write(self, name: str, tensors: dict[str, Tensor]) -> None:
@@ -29,7 +46,7 @@ class TrainingStore(Protocol):
 
 
 class ReadOnly:
-    """The store of a process that is not the first: it only reads."""
+    """The store of a process that is not the main process: it reads alone."""
 
     def __init__(self, store: TrainingStore) -> None:
         self._store = store
@@ -38,16 +55,11 @@ class ReadOnly:
         return self._store.read(name)
 
     def write(self, name: str, tensors: dict[str, Tensor]) -> None:
-        """The first process does it."""
-
-
-_KIND, _VERSION = "training-stage", 1
-_DESCRIPTION = "training.json"
+        """Does nothing: the main process writes."""
 
 
 class TrainingFolder:
-    """`fewshot.training_store.TrainingStore` on disk. Every file is written atomically; a stop at any moment
-    loses at most the stage in hand."""
+    """A `TrainingStore` in a folder. Files are written atomically: a stop loses at most the current stage."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,19 +70,19 @@ class TrainingFolder:
         return cls(model_path.with_name(model_path.name + ".training"))
 
     def open(self, description: Mapping[str, Any], resume: bool) -> bool:
-        """Makes the folder, or checks that it holds the same training. Returns whether there is something to resume.
+        """Creates the folder, or checks that it holds the same training. Returns whether there is one to resume.
 
-        Raises UserError when an unfinished training is there and `resume` is off, or when it is another training.
+        Raises UserError when there is one but not `resume`, or when it is a different one.
         """
         text = json.dumps(description, sort_keys=True)
-        told = self.path / _DESCRIPTION
-        if told.is_file():
+        described = self.path / _DESCRIPTION
+        if described.is_file():
             if not resume:
                 raise UserError(
                     f"{self.path} holds an unfinished training; add --resume to go on with it, "
                     "or delete that folder to start anew."
                 )
-            if told.read_text(encoding="utf-8") != text:
+            if described.read_text(encoding="utf-8") != text:
                 raise UserError(
                     f"{self.path} holds a training with other shots or settings; use the same ones with --resume, "
                     "or delete that folder to start anew."
@@ -82,11 +94,11 @@ class TrainingFolder:
             raise UserError(
                 f"{self.path} cannot be made ({error.strerror}); choose an --out in a folder you can write to."
             ) from error
-        write_bytes(told, text.encode())
+        write_bytes(described, text.encode())
         return False
 
     def begun(self) -> dict[str, Any]:
-        """The description that the unfinished training here was opened with; empty where there is none."""
+        """The description that the unfinished training was opened with; empty where there is none."""
         try:
             found = json.loads((self.path / _DESCRIPTION).read_bytes())
         except (OSError, ValueError):
@@ -97,14 +109,14 @@ class TrainingFolder:
         path = self._file(name)
         if not path.is_file():
             return None
-        tensors, _ = read_tensors(path, _KIND, _VERSION, "delete it and resume: it is made again")
+        tensors, _ = read_tensors(path, _STAGE_KIND, _VERSION, "delete it and resume: it is made again")
         return tensors
 
     def write(self, name: str, tensors: dict[str, Tensor]) -> None:
-        write_tensors(self._file(name), _KIND, _VERSION, tensors, {"name": name})
+        write_tensors(self._file(name), _STAGE_KIND, _VERSION, tensors, {"name": name})
 
     def write_picture(self, name: str, content: bytes) -> Path:
-        """Keeps an encoded picture beside the stages, for the person to look at; returns its path."""
+        """Writes an encoded picture beside the stages, for the person to look at; returns its path."""
         write_bytes(self.path / name, content)
         return self.path / name
 
@@ -117,7 +129,7 @@ class TrainingFolder:
 
 
 def shots_digest(arrays: Mapping[str, Any]) -> str:
-    """A fingerprint of the shots' pixels and labels, {name: numpy arrays}: a resumed training must be the same one."""
+    """A fingerprint of the shots' pixels and labels, {name: arrays}, by which a resumed training is recognised."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(name.encode())
@@ -125,3 +137,92 @@ def shots_digest(arrays: Mapping[str, Any]) -> str:
             digest.update(str(array.shape).encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+class FeatureCache:
+    """Reduced features of random pictures on disk (a `FeatureStore`), of limited size; writes in the background.
+
+    The next model of the same generator learns from the same pictures. Their features are merely quicker to read than
+    to compute: what is missing, damaged or does not fit is computed again, and no training fails because of the cache.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int = CACHE_SIZE) -> None:
+        """folder: of one generator and kind of features. Folders beside it are deleted when room is needed, the least
+        recently used first. max_bytes: for all of them."""
+        self._folder, self._max_bytes = folder, max_bytes
+        self._is_full = max_bytes <= 0
+        self._writer = ThreadPoolExecutor(1, "feature-cache")
+        self._writing: Future[None] | None = None
+        with suppress(OSError):
+            if not self._is_full:
+                folder.mkdir(parents=True, exist_ok=True)
+                os.utime(folder)
+
+    @classmethod
+    def of(cls, generator: Generator, settings: TrainingSettings) -> FeatureCache:
+        """The cache of the features that a training with these settings computes.
+
+        `$SMIS_KEPT_FEATURES_MIB` limits its size; 0 turns it off. Raises UserError when that is not a number.
+        """
+        asked = os.environ.get("SMIS_KEPT_FEATURES_MIB", str(CACHE_SIZE // _MIB))
+        if not asked.isdecimal():
+            raise UserError(f"SMIS_KEPT_FEATURES_MIB={asked} is no number of MiB; give one, or 0 to keep nothing.")
+        kind = f"{settings.seed}-{settings.round_size}-{settings.precision}"
+        name = f"{generator.name}-{generator.weights_sha256[:16]}-{kind}"
+        return cls(data_folder("features") / name, int(asked) * _MIB)
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        self.wait()
+        path = self._file(name)
+        if not path.is_file():
+            return None
+        try:
+            return read_tensors(path, _FEATURES_KIND, _VERSION, "it is made again")[0]
+        except UserError as error:
+            log.warning("%s", error)
+            with suppress(OSError):
+                path.unlink()
+            return None
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        self.wait()  # one at a time: what is waiting to be written takes memory
+        if not self._is_full:
+            self._writing = self._writer.submit(self._write, name, tensors)
+
+    def wait(self) -> None:
+        """Waits until everything is written."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        try:
+            if self._has_room(needed):
+                write_tensors(self._file(name), _FEATURES_KIND, _VERSION, tensors, {})
+                return
+            log.info("the feature cache is full (%d MiB)", self._max_bytes // _MIB)
+            self._is_full = True
+        except (UserError, OSError) as error:  # somebody may delete the folder at any time
+            log.warning("the feature cache is turned off: %s", error)
+            self._is_full = True
+
+    def _has_room(self, needed: int) -> bool:
+        """Whether there is room for so many bytes, after deleting other folders if need be."""
+        others = [other for other in self._folder.parent.iterdir() if other.is_dir() and other != self._folder]
+        others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+        sizes = {folder: _size(folder) for folder in (self._folder, *others)}
+        if sizes[self._folder] + needed > self._max_bytes:
+            return False
+        while sum(sizes.values()) + needed > self._max_bytes:
+            oldest = others.pop()
+            shutil.rmtree(oldest, ignore_errors=True)
+            del sizes[oldest]
+        return True
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.safetensors"
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

@@ -1,7 +1,7 @@
-"""The whole few-shot training: photos and labels in, a personal model out.
+"""A few-shot training: its settings, the context that its stages share, and the loop that runs them.
 
-Photos → inversion → label transfer → pool of (w, pseudo label) → encoder → the same, for obedience. Every stage leaves
-what it made in a store, so that a training can stop at any moment and go on to the same result.
+Photos → inversion → label transfer → pool of (w, pseudo label) → encoder → layout consistency. Every stage keeps what
+it made in a store, so that a training can stop at any moment and resume to the same result.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,49 +23,34 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import TransferRule
 from smis_desktop.generators.generator import Generator, draft_side, to_rgb8
 from smis_desktop.generators.layers import Precision, freeze
-from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
-from smis_desktop.personal_model.class_statistics import label_directions, learn_feature_colors
-from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder, class_fractions, layout_channels, one_hot
-from smis_desktop.personal_model.label_transfer import LatentShot, TrainingShot, learn_probe, learn_vectors
+from smis_desktop.inference.backends import SynthesisBackend
+from smis_desktop.personal_model.encoder import LayoutEncoder, layout_channels, one_hot
+from smis_desktop.personal_model.label_transfer import LatentShot, TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.personal_model.scribbles import are_scribbles
-from smis_desktop.training.distributed import ALONE, ProcessGroup
-from smis_desktop.training.encoder_training import EncoderTraining, LatentObjective
-from smis_desktop.training.events import (
-    ClassesLearned,
-    EncoderProgress,
-    LayoutConsistencyProgress,
-    OnEvent,
-    SearchingInitialLatents,
-    TrainingEvent,
-)
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
+from smis_desktop.training.events import OnEvent, StageFinished, StageProgress, TrainingEvent
 from smis_desktop.training.inversion import InversionSettings
-from smis_desktop.training.inversion_init import NUM_CANDIDATES, InversionInit
-from smis_desktop.training.label_alignment import aligned_to_ws
-from smis_desktop.training.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.perceptual import PerceptualDistance
-from smis_desktop.training.photo_search import ShotInversion
-from smis_desktop.training.sample_pool import FeatureStore, SamplePool, draws
-from smis_desktop.training.shots import has_spatial_labels, training_latents
+from smis_desktop.training.sample_pool import FeatureStore, SamplePool
+from smis_desktop.training.stages import Stage, all_stages
 from smis_desktop.training.store import ReadOnly, TrainingStore
 
-_CHECKPOINT_EVERY = 8
-"""Rounds between two checkpoints of the encoder."""
-_OBEDIENCE_CHECKPOINT_EVERY = 20
-"""Steps between two checkpoints of the training for obedience."""
-
-
-OnImproved = Callable[[PersonalModel], None]
+_STORED_NAMES = {
+    "consistency_steps": "obedience_steps",
+    "consistency_batch_size": "obedience_batch_size",
+    "consistency_learning_rate": "obedience_learning_rate",
+}
+"""Settings whose names in files differ from those here."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """What decides a training, besides generator, shots and palette.
 
-    top_k and threshold matter to sparse labels only, top_k to landmarks alone (see `takes_probe`). `samples`
+    top_k and threshold matter to sparse labels only, top_k to landmarks alone (see `uses_probe`). `samples`
     pseudo-labelled pictures are made in rounds; after each round the encoder takes `steps_per_round` steps of
-    `batch_size` on all that is there. With a probe it is then trained for obedience (see `obedience`) in
-    `obedience_steps`.
+    `batch_size` on all samples so far. With a probe, `consistency_steps` of layout consistency training follow.
     """
 
     label_kind: LabelKind = "dense"
@@ -76,13 +62,13 @@ class TrainingSettings:
     steps_per_round: int = 4
     batch_size: int = 224
     learning_rate: float = 1.4e-3
-    obedience_steps: int = 160
-    obedience_batch_size: int = 8
-    obedience_learning_rate: float = 4e-4
+    consistency_steps: int = 160
+    consistency_batch_size: int = 8
+    consistency_learning_rate: float = 4e-4
     encoder_width: int = 512
     seed: int = 0
     precision: Precision = "float32"
-    """Of the products in samples and steps (see `gan.precision`); a training goes on in the one that it began with."""
+    """Of the products in samples and steps (see `generators.device`). A training resumes in the one it began with."""
     inversion: InversionSettings = field(default_factory=InversionSettings)
 
     @property
@@ -91,255 +77,191 @@ class TrainingSettings:
         return -(-self.samples // self.round_size)
 
 
-def train(
-    name: str,
-    generator: Generator,
-    open_perceptual: Callable[[], PerceptualDistance],
-    shots: Sequence[TrainingShot],
-    palette: Palette,
-    settings: TrainingSettings,
-    store: TrainingStore,
-    on_event: OnEvent,
-    pictures: SynthesisBackend | None = None,
-    on_improved: OnImproved | None = None,
-    ranks: ProcessGroup = ALONE,
-    kept: FeatureStore | None = None,
-) -> PersonalModel:
-    """Trains a personal model; goes on from what `store` holds of the same training.
+class ProgressEstimate:
+    """How far a whole training is, and how many seconds it still takes.
 
-    pictures: the backend that samples are labelled with (default: torch), in the settings' precision.
-    kept: features of the same generator's random pictures, in that precision, from other trainings with that seed.
-    ranks: the processes that train together, all with the same arguments; only the first writes to `store` and tells
-    events, the model is every one's.
-    `open_perceptual` is called only if a photo is to be inverted. Raises UserError when a label has no labelled
-    pixel, or when a batch is too small for so many processes.
+    Stages weigh by the seconds that they are expected to take. How much slower or faster this machine is than the one
+    those were measured on shows in the first stage that runs; later stages are scaled by that pace.
     """
-    smallest = min(settings.batch_size, settings.obedience_batch_size, settings.round_size)
-    if ranks.count > smallest:
-        raise UserError(f"{ranks.count} processes are too many for batches of {smallest}; start {smallest} at most.")
-    if not ranks.is_first:
-        store, on_event, on_improved = ReadOnly(store), _say_nothing, None
-    resolution, device = generator.feature_resolution, generator.device
-    layouts = [layout_channels(shot.label_map, palette, settings.label_kind, resolution) for shot in shots]
-    for shot, layout in zip(shots, layouts, strict=True):
-        if not bool((layout != UNKNOWN_CHANNEL).any()):
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        settings: TrainingSettings,
+        num_photos: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds = {stage.name: stage.expected_seconds(settings, num_photos) for stage in stages}
+        self._clock = clock
+        self._begun: dict[str, tuple[float, float]] = {}
+        self._paces: dict[str, float] = {}
+        self.idle_seconds = 0.0
+        """How long the training was paused."""
+
+    def at(self, stage: Stage, done: float) -> tuple[float, float | None]:
+        """With `done` (0–1) of a stage's work: the fraction of everything, and the seconds left if they are known."""
+        names = list(self._seconds)
+        place, expected = names.index(stage.name), self._seconds[stage.name]
+        before = sum(self._seconds[name] for name in names[:place])
+        after = sum(self._seconds[name] for name in names[place + 1 :])
+        fraction = (before + done * expected) / (before + expected + after)
+        if stage.predicts_pace:
+            now = self._clock() - self.idle_seconds
+            # A resumed stage begins in the middle, and the first step is slow.
+            first, since = self._begun.setdefault(stage.name, (done, now))
+            if done > first:
+                self._paces[stage.name] = (now - since) / (expected * (done - first))
+        if not self._paces:
+            return fraction, None
+        machine = next(iter(self._paces.values()))
+        own = self._paces.get(stage.name, machine)
+        return fraction, own * expected * (1 - done) + machine * after
+
+
+@dataclass(eq=False)
+class TrainingContext:
+    """What the stages of one training share: what it was given, and what earlier stages have made.
+
+    open_perceptual: called only if a photo has to be inverted. backend: synthesises in the settings' precision.
+    on_improved: called with each usable intermediate model. group: the processes that train together, each with the
+    same arguments; only the main process writes to `store` and reports events, and the model is the same in all.
+    feature_cache: features of the same random pictures, in that precision, from other trainings.
+    """
+
+    name: str
+    generator: Generator
+    shots: Sequence[TrainingShot]
+    palette: Palette
+    settings: TrainingSettings
+    store: TrainingStore
+    on_event: OnEvent
+    open_perceptual: Callable[[], PerceptualDistance]
+    backend: SynthesisBackend
+    on_improved: Callable[[PersonalModel], None] | None = None
+    group: ProcessGroup = SINGLE_PROCESS
+    feature_cache: FeatureStore | None = None
+
+    initial_latents: list[Tensor | None] = field(init=False)
+    """For each shot the `w` [512] at which its inversion begins; None for the mean, or where none is needed."""
+    shot_latents: list[Tensor | None] = field(init=False)
+    """Of each shot [1, num_ws, 512] where the generator made it, else [2, num_ws, 512] (see `latent_pair`); None where
+    it is still to be inverted."""
+    latent_shots: list[LatentShot] = field(init=False)
+    model: PersonalModel = field(init=False)
+    """Whole from the label transfer on; later stages replace its encoder."""
+    pool: SamplePool = field(init=False)
+    estimate: ProgressEstimate = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.group.is_main_process:
+            self.store, self.on_event, self.on_improved = ReadOnly(self.store), _ignore, None
+        self.initial_latents = [None] * len(self.shots)
+        known = [shot.found if shot.ws is None else shot.ws[None] for shot in self.shots]
+        self.shot_latents = [None if latents is None else latents.cpu() for latents in known]
+        num_photos = sum(latents is None for latents in known)
+        self.estimate = ProgressEstimate(all_stages(), self.settings, num_photos)
+
+    @cached_property
+    def layouts(self) -> list[Tensor]:
+        """The shots' labels in palette channels, int64 [r, r]."""
+        side = self.generator.feature_resolution
+        return [layout_channels(shot.label_map, self.palette, self.settings.label_kind, side) for shot in self.shots]
+
+    def check(self) -> None:
+        """Raises UserError when a label has no labelled pixel, or when a batch is too small for the processes."""
+        settings = self.settings
+        smallest = min(settings.batch_size, settings.consistency_batch_size, settings.round_size)
+        if self.group.size > smallest:
             raise UserError(
-                f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
+                f"{self.group.size} processes are too many for batches of {smallest}; start {smallest} at most."
             )
-    pictures = pictures or TorchBackend(generator, settings.precision)
+        for shot, layout in zip(self.shots, self.layouts, strict=True):
+            if not bool((layout != UNKNOWN_CHANNEL).any()):
+                raise UserError(
+                    f"The label of {shot.name} has no labelled pixel; paint at least one class and train again."
+                )
 
-    def starts() -> list[Tensor | None]:
-        if not has_spatial_labels(settings.label_kind, layouts):
-            return [None] * len(shots)
-        count = min(NUM_CANDIDATES, settings.samples)
-        looking = InversionInit(
-            generator, pictures, settings.seed, settings.round_size, count,
-            lambda so_far: on_event(SearchingInitialLatents(so_far, count)), ranks, kept,
+    def send(self, event: TrainingEvent) -> None:
+        """Passes the event on. The time that listeners take, which may pause the training, counts as idle."""
+        since = time.monotonic()
+        self.on_event(event)
+        self.estimate.idle_seconds += time.monotonic() - since
+
+    def report(
+        self,
+        stage: Stage,
+        label: str,
+        done: float,
+        total: float,
+        *,
+        stage_done: float | None = None,
+        loss: float | None = None,
+        shot_names: tuple[str, ...] = (),
+        shot_numbers: tuple[int, ...] = (),
+        pictures: tuple[np.ndarray, ...] = (),
+    ) -> None:
+        """Sends a `StageProgress`. stage_done: the fraction of the stage's work, where that is not done / total."""
+        overall, left = self.estimate.at(stage, done / total if stage_done is None else stage_done)
+        self.send(
+            StageProgress(
+                stage.name, label, done, total, overall, left, loss, shot_names, shot_numbers, pictures
+            )
         )  # fmt: skip
-        located = [shot.ws if shot.found is None else shot.found[0] for shot in shots]
-        return looking.of(layouts, located, palette.num_classes)
 
-    search = ShotInversion(generator, open_perceptual, shots, settings.inversion, store, on_event, ranks, starts)
-    latents = search.latents()
-    views: list[list[LatentShot]] = []
-    for shot, found in zip(shots, latents, strict=True):
-        views.append([])
-        for ws in found if shot.ws is not None else training_latents(found):
-            label_map = shot.label_map
-            if shot.ws is None and shot.picture is not None and settings.label_kind == "dense":
-                label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
-            channels = layout_channels(label_map, palette, settings.label_kind, resolution)
-            views[-1].append(LatentShot(shot.name, ws.to(device), channels.to(device)))
-    learned = [of_shot[0] for of_shot in views]
-    vectors = learn_vectors(
-        generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
-    )
-    use_probe = takes_probe(settings, [shot.labels for shot in learned])
-    seen = [view for of_shot in views for view in of_shot] if settings.label_kind == "dense" else learned
-    uses_part_prior = settings.transfer == "informed"
-    probe = learn_probe(generator, seen, palette.num_classes, uses_part_prior) if use_probe else None
-    held = set(vectors.channels.tolist())
-    missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
-    on_event(ClassesLearned("probe" if use_probe else "vectors", missing))
+    def encoder_to_train(self) -> LayoutEncoder:
+        """A copy of the model's encoder whose weights can be trained."""
+        return copy.deepcopy(self.model.encoder).requires_grad_(True)
 
-    feature_colors = learn_feature_colors(generator)
-    model = PersonalModel(
-        name=name,
-        generator_name=generator.name,
-        generator_sha256=generator.weights_sha256,
-        palette=palette,
-        label_kind=settings.label_kind,
-        vectors=vectors,
-        probe=probe,
-        encoder=_new_encoder(generator, palette.num_classes, settings),
-        settings=describe(settings, [shot.name for shot in shots]),
-        feature_colors=feature_colors,
-    )
-    directions = label_directions(generator, model.transfer)
-    model = dataclasses.replace(model, directions=directions)
-    pool = SamplePool(
-        generator, model.transfer, settings.seed, settings.round_size, palette.num_classes, pictures, ranks, kept
-    )
+    def show_improved(self, encoder: LayoutEncoder) -> tuple[np.ndarray, ...]:
+        """Gives the model that encoder, hands the model to whoever wants it early, and returns pictures by it.
 
-    def improved(encoder: LayoutEncoder) -> None:
-        if on_improved is not None:
-            on_improved(dataclasses.replace(model, encoder=freeze(encoder)))
-
-    def previews(encoder: LayoutEncoder) -> tuple[np.ndarray, ...]:
-        return _previews(generator, pictures, encoder, learned)
-
-    of_w = LatentObjective(settings.batch_size, generator.latents, directions, ranks)
-    encoder = _train_encoder(model.encoder, of_w, pool, settings, store, on_event, improved, previews, ranks)
-    if probe is not None and settings.obedience_steps:
-        before = freeze(copy.deepcopy(encoder))
-        objective = LayoutConsistencyObjective(
-            generator, probe, feature_colors, before, settings.obedience_batch_size, ranks
-        )
-        encoder = _train_for_obedience(encoder, objective, pool, settings, store, on_event, improved, previews, ranks)
-    return dataclasses.replace(model, encoder=freeze(encoder))
+        Those are of the shots' own layouts, by the quick path, uint8 [S, S, 3] each; in the main process alone.
+        """
+        self.model = dataclasses.replace(self.model, encoder=freeze(encoder))
+        if not self.group.is_main_process:
+            return ()
+        pictures = []
+        with torch.inference_mode():
+            for shot in self.latent_shots:
+                ws = encoder(one_hot(shot.labels[None], encoder.shape.num_classes))
+                coarse = self.backend.coarse_features(ws)
+                picture = self.backend.synthesize_fine(coarse, ws, draft_side(self.generator), None)[0]
+                pictures.append(to_rgb8(picture))
+        if self.on_improved is not None:
+            self.on_improved(self.model)
+        return tuple(pictures)
 
 
-def takes_probe(settings: TrainingSettings, labels: Sequence[Tensor]) -> bool:
+def train(context: TrainingContext) -> PersonalModel:
+    """Runs all stages, each from where the context's store has it, and returns the personal model.
+
+    Raises UserError when a label has no labelled pixel, or when a batch is too small for so many processes.
+    """
+    context.check()
+    for stage in all_stages():
+        if stage.is_needed(context):
+            stage.run(context)
+            context.send(StageFinished(stage.name))
+    return context.model
+
+
+def uses_probe(settings: TrainingSettings, labels: Sequence[Tensor]) -> bool:
     """Whether these labels (int64 [r, r] in channels) are transferred by a probe; landmarks never are."""
     return settings.transfer != "vectors" and (settings.label_kind == "dense" or are_scribbles(labels))
 
 
-def _say_nothing(event: TrainingEvent) -> None:
-    """The first process tells it."""
-
-
 def describe(settings: TrainingSettings, shot_names: Sequence[str]) -> dict[str, Any]:
-    """Settings as JSON-able facts for the model's file, and to tell whether a stored training is the same one."""
-    return {**dataclasses.asdict(settings), "shots": list(shot_names)}
+    """Settings as JSON-able facts, for the model's file and to recognise an unfinished training."""
+    facts = {_STORED_NAMES.get(name, name): value for name, value in dataclasses.asdict(settings).items()}
+    return {**facts, "shots": list(shot_names)}
 
 
-def precision_begun_with(description: Mapping[str, Any]) -> Precision | None:
-    """What an unfinished training that was described so computes in; None when it is for this machine to decide."""
+def stored_precision(description: Mapping[str, Any]) -> Precision | None:
+    """The precision of the unfinished training with that description; None where there is no description."""
     if not description:
         return None
     return "bfloat16" if description.get("precision") == "bfloat16" else "float32"
 
 
-def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSettings) -> LayoutEncoder:
-    groups = (len(generator.coarse_slots), len(generator.middle_slots), len(generator.fine_slots))
-    shape = EncoderShape(
-        num_classes, generator.num_ws, generator.w_dim, groups, generator.feature_resolution, settings.encoder_width
-    )
-    seed = int(torch.randint(2**31, (1,), generator=draws(settings.seed, "encoder", 0)).item())
-    with torch.random.fork_rng(devices=[]):
-        # torch's layers initialise from the global generator; this is the one place that touches it, and puts it back.
-        torch.manual_seed(seed)
-        encoder = LayoutEncoder(shape)
-    encoder.set_latent_space(generator.w_avg.cpu(), generator.latents.axes.cpu(), generator.latents.std.cpu())
-    return encoder.to(generator.device)
-
-
-def _train_encoder(
-    encoder: LayoutEncoder,
-    objective: LatentObjective,
-    pool: SamplePool,
-    settings: TrainingSettings,
-    store: TrainingStore,
-    on_event: OnEvent,
-    improved: Callable[[LayoutEncoder], None],
-    previews: Callable[[LayoutEncoder], tuple[np.ndarray, ...]],
-    ranks: ProcessGroup,
-) -> LayoutEncoder:
-    total_steps = settings.rounds * settings.steps_per_round
-
-    def add_round(number: int) -> None:
-        stored = store.read(f"pool-{number}")
-        if stored is not None:
-            pool.add(stored["w"], stored["labels"])
-        else:
-            w, labels = pool.grow()
-            store.write(f"pool-{number}", {"w": w, "labels": labels})
-
-    add_round(0)
-    shares = class_fractions(pool.labels, encoder.shape.num_classes, encoder.grid_side)
-    encoder.set_input_mean(shares.to(encoder.w_avg.device))
-    training = EncoderTraining(
-        encoder, objective, settings.seed, settings.learning_rate, total_steps, settings.precision, ranks
-    )
-    checkpoint = store.read("encoder")
-    if checkpoint is not None:
-        training.restore(checkpoint)
-    started, first_round = time.monotonic(), training.steps // settings.steps_per_round
-    for number in range(settings.rounds):
-        if number:
-            add_round(number)
-        if number < first_round:
-            continue
-        losses = [training.step(pool) for _ in range(settings.steps_per_round)]
-        done, last = number + 1, number + 1 == settings.rounds
-        seen: tuple[np.ndarray, ...] = ()
-        if done % _CHECKPOINT_EVERY == 0 or last:
-            store.write("encoder", training.state())
-            averaged = training.averaged()
-            seen = previews(averaged)
-            improved(averaged)
-        seconds = time.monotonic() - started
-        on_event(
-            EncoderProgress(
-                samples=len(pool),
-                total_samples=settings.rounds * settings.round_size,
-                steps=training.steps,
-                loss=sum(losses) / len(losses),
-                seconds_left=seconds / (done - first_round) * (settings.rounds - done),
-                samples_per_second=(done - first_round) * settings.round_size / max(seconds, 1e-9),
-                previews=seen,
-            )
-        )
-    return training.averaged()
-
-
-def _train_for_obedience(
-    encoder: LayoutEncoder,
-    objective: LayoutConsistencyObjective,
-    pool: SamplePool,
-    settings: TrainingSettings,
-    store: TrainingStore,
-    on_event: OnEvent,
-    improved: Callable[[LayoutEncoder], None],
-    previews: Callable[[LayoutEncoder], tuple[np.ndarray, ...]],
-    ranks: ProcessGroup,
-) -> LayoutEncoder:
-    steps = settings.obedience_steps
-    training = EncoderTraining(
-        encoder.requires_grad_(True),
-        objective,
-        settings.seed,
-        settings.obedience_learning_rate,
-        steps,
-        settings.precision,
-        ranks,
-    )
-    checkpoint = store.read("obedience")
-    if checkpoint is not None:
-        training.restore(checkpoint)
-    started, first = time.monotonic(), training.steps
-    while training.steps < steps:
-        loss = training.step(pool)
-        seen: tuple[np.ndarray, ...] = ()
-        if training.steps % _OBEDIENCE_CHECKPOINT_EVERY == 0 or training.steps == steps:
-            store.write("obedience", training.state())
-            averaged = training.averaged()
-            seen = previews(averaged)
-            improved(averaged)
-        pace = (time.monotonic() - started) / (training.steps - first)
-        on_event(LayoutConsistencyProgress(training.steps, steps, loss, pace * (steps - training.steps), seen))
-    return training.averaged()
-
-
-@torch.inference_mode()
-def _previews(
-    generator: Generator, pictures: SynthesisBackend, encoder: LayoutEncoder, learned: Sequence[LatentShot]
-) -> tuple[np.ndarray, ...]:
-    """What it makes of the shots' own layouts, by the quick way to pictures."""
-    found = []
-    for shot in learned:
-        ws = encoder(one_hot(shot.labels[None], encoder.shape.num_classes))
-        found.append(
-            to_rgb8(pictures.synthesize_fine(pictures.coarse_features(ws), ws, draft_side(generator), None)[0])
-        )
-    return tuple(found)
+def _ignore(event: TrainingEvent) -> None:
+    """The main process reports it."""

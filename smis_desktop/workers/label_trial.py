@@ -27,7 +27,6 @@ from smis_desktop.personal_model.label_transfer import (
 )
 from smis_desktop.personal_model.prediction import Prediction, class_predictions, predict
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
-from smis_desktop.training.feature_cache import FeatureCache
 from smis_desktop.training.inversion_init import NUM_CANDIDATES, InversionInit
 from smis_desktop.training.label_alignment import aligned_to_ws
 from smis_desktop.training.shots import (
@@ -38,6 +37,7 @@ from smis_desktop.training.shots import (
     latent_pair,
     training_latents,
 )
+from smis_desktop.training.store import FeatureCache
 from smis_desktop.training.training import TrainingSettings
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.workers.shot_messages import SAMPLES, ClassLearned, LearnClasses, PaletteLearned, SamplePrediction

@@ -1,4 +1,4 @@
-"""Work in a process of its own: stopping it, its crash or its hunger for memory cannot hurt the painting."""
+"""Work in a process of its own, so that stopping it, its crash or its use of memory cannot harm the painting."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from smis_desktop.malloc import keep_freed_memory
 log = logging.getLogger(__name__)
 
 _SECONDS_TO_END = 5.0
-"""For a process that was asked to; then it is killed."""
+"""How long a terminated process may take; then it is killed."""
 
 Send = Callable[[Any], None]
-"""Brings a frozen message to whoever started the work."""
+"""Sends a frozen message to whoever started the work."""
 
 
 @dataclass(frozen=True)
 class WorkFailed:
-    """The work ended without what it was for. `text`: one sentence for people. `is_bug`: the log has the traceback."""
+    """The work has failed. `text`: one sentence for people. `is_bug`: the log has the traceback."""
 
     text: str
     is_bug: bool
@@ -36,19 +36,19 @@ class WorkFailed:
 
 @dataclass(frozen=True)
 class WorkEnded:
-    """Nothing comes any more. `killed_by`: the signal that ended the process (9: often no memory was left), or 0."""
+    """The last message. `killed_by`: the signal that ended the process (9 often means out of memory), or 0."""
 
     killed_by: int = 0
 
 
 class WorkerProcess:
-    """One piece of work: `start` it, hear of it, perhaps `cancel` it. Messages arrive in a thread of its own."""
+    """A process with one piece of work. Its messages are delivered in a thread of their own."""
 
     def __init__(self, work: Callable[..., None], arguments: tuple[Any, ...], deliver: Callable[[Any], None]) -> None:
-        """work: a function at a module's top level, called as `work(send, receive_ready, *arguments)` in the process.
+        """work: a function at a module's top level, called as `work(send, inbox, *arguments)` in the process.
 
-        deliver: receives every message it sends, a `WorkFailed` for an exception, and always a `WorkEnded` last;
-        nothing after `cancel`.
+        deliver: receives every message that the work sends, a `WorkFailed` for an exception, and always a `WorkEnded`
+        last; nothing after `cancel`.
         """
         context = multiprocessing.get_context("spawn")
         self._here, self._there = context.Pipe()
@@ -59,33 +59,33 @@ class WorkerProcess:
         self._thread = threading.Thread(target=self._listen, name="work", daemon=True)
 
     def start(self) -> None:
-        """Call once; it returns at once."""
+        """Starts the process and returns without waiting. Call once."""
         self._process.start()
         self._there.close()
         self._thread.start()
 
     @property
     def pid(self) -> int | None:
-        """Of the process, once it is started."""
+        """The process id, once it is started."""
         return self._process.pid
 
-    def tell(self, message: Any) -> None:
-        """A message to the work, which finds it with `Inbox`. Lost when the process has ended."""
+    def send(self, message: Any) -> None:
+        """Sends a message to the work, which reads it from its `Inbox`. Lost when the process has ended."""
         try:
             self._here.send(message)
         except (BrokenPipeError, OSError):
-            log.debug("the work has ended before it could be told")
+            log.debug("the work ended before it received a message")
 
     def cancel(self) -> None:
-        """End the process, without waiting for that; no message comes after this."""
-        with self._delivering:  # one that is being delivered comes before
+        """Terminates the process without waiting for its end. No message is delivered after this."""
+        with self._delivering:  # waits for a message that is being delivered
             self._is_cancelled = True
         if self._process.pid is not None:
             self._process.terminate()
             threading.Thread(target=self._kill_if_it_lingers, name="end of work", daemon=True).start()
 
     def join(self, timeout: float) -> bool:
-        """Wait until it has ended and everything was delivered; whether that is so."""
+        """Waits until the process has ended and all messages are delivered; returns whether that is so."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -95,13 +95,13 @@ class WorkerProcess:
                 message = self._here.recv()
             except (EOFError, OSError):
                 break
-            self._bring(message)
+            self._pass_on(message)
         self._process.join()
         code = self._process.exitcode or 0
-        self._bring(WorkEnded(-code if code < 0 else 0))
+        self._pass_on(WorkEnded(-code if code < 0 else 0))
         self._here.close()
 
-    def _bring(self, message: Any) -> None:
+    def _pass_on(self, message: Any) -> None:
         with self._delivering:
             if not self._is_cancelled:
                 self._deliver(message)
@@ -112,22 +112,22 @@ class WorkerProcess:
 
 
 class Inbox:
-    """What the work was told meanwhile."""
+    """Messages to the work."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def take(self, wait: bool = False) -> Any:
-        """The next message, or None when there is none and `wait` is not asked for."""
+        """The next message. Without `wait`, None when there is none."""
         if wait or self._connection.poll():
             return self._connection.recv()
         return None
 
 
 def _run(connection: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the window, which ends this in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the window, which ends this process
     if sys.platform != "win32":
-        os.nice(5)  # the hand that paints goes first
+        os.nice(5)  # painting goes first
     keep_freed_memory()
     lock = threading.Lock()
 
@@ -141,7 +141,7 @@ def _run(connection: Connection, work: Callable[..., None], arguments: tuple[Any
         except UserError as error:
             send(WorkFailed(str(error), is_bug=False))
         except (BrokenPipeError, EOFError):
-            pass  # nobody listens any more
+            pass  # the other side is gone
         except MemoryError:
             send(WorkFailed("There was not enough memory; close other programs and try again.", is_bug=False))
         except Exception as error:

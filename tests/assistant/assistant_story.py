@@ -17,6 +17,7 @@ import numpy as np
 from PySide6.QtWidgets import QDialogButtonBox
 
 from scripts.driven_window import Mouse, Story, middle_of, on_screen, play
+from smis_desktop.training.events import TrainingRequest
 from smis_desktop.ui.assistant import window as assistant_window
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.models_dialog import ModelsDialog
@@ -25,14 +26,14 @@ from smis_desktop.ui.assistant.sheet_dialog import SheetDialog
 from smis_desktop.ui.assistant.window import LABELS, LEARNED, TRAIN, AssistantWindow
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.workers.process import WorkerProcess
-from smis_desktop.workers.training_process import TrainingOrder, training
+from smis_desktop.workers.training_process import training
 
 Facts = dict[str, Any]
 
 
-def briefly(order: TrainingOrder, deliver: Callable[[Any], None]) -> WorkerProcess:
+def briefly(order: TrainingRequest, deliver: Callable[[Any], None]) -> WorkerProcess:
     """The training in its own process as ever, of one round and a few steps."""
-    return training(replace(order, samples=64, obedience_steps=60), deliver)
+    return training(replace(order, samples=64, consistency_steps=60), deliver)
 
 
 def story(window: MainWindow, folder: Path) -> Story:

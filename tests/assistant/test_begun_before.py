@@ -34,7 +34,7 @@ class Idle:
     def start(self) -> None:
         pass
 
-    def tell(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         self.told.append(message)
 
     def cancel(self) -> None:

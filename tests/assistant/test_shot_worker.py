@@ -35,23 +35,23 @@ PATIENCE = 120.0
 @contextmanager
 def hand() -> Iterator[tuple[WorkerProcess, queue.Queue[Any]]]:
     told: queue.Queue[Any] = queue.Queue()
-    spawned = shot_worker("small", told.put)
-    spawned.start()
+    worker = shot_worker("small", told.put)
+    worker.start()
     try:
         assert isinstance(told.get(timeout=PATIENCE), WorkerReady)
-        yield spawned, told
+        yield worker, told
     finally:
-        spawned.cancel()
+        worker.cancel()
 
 
 def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, small: MobileStyleGAN) -> None:
-    with hand() as (spawned, told):
-        spawned.tell(ShowSamples((5, 6), 0.7))
+    with hand() as (worker, told):
+        worker.send(ShowSamples((5, 6), 0.7))
         sheet = [told.get(timeout=PATIENCE) for _ in range(2)]
         assert all(isinstance(picture, SampleShown) for picture in sheet)
         assert [picture.seed for picture in sheet] == [5, 6]
 
-        spawned.tell(LearnClasses(workspace.path, 7))
+        worker.send(LearnClasses(workspace.path, 7))
         learned = told.get(timeout=PATIENCE)
         assert isinstance(learned, PaletteLearned)
         assert learned.ticket == 7
@@ -68,13 +68,13 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, 
         (workspace.path / "images" / "seed-000001.png").write_bytes(
             (workspace.path / "images" / "seed-000002.png").read_bytes()
         )
-        spawned.tell(LearnClasses(workspace.path, 8))
+        worker.send(LearnClasses(workspace.path, 8))
         assert isinstance(told.get(timeout=PATIENCE), PaletteLearned)
         assert [shot.seed for shot in workspace.shots()] == [None, 2], "it is not what that seed makes"
 
         name = workspace.add_photo("photo", picture_and_label(small, 3)[0])
-        spawned.tell(InvertShot(workspace.path, name, steps=4))
-        spawned.tell(ShowSamples((8,), 0.7))  # quick wishes go before the rest of a search
+        worker.send(InvertShot(workspace.path, name, steps=4))
+        worker.send(ShowSamples((8,), 0.7))  # quick wishes go before the rest of a search
         heard = []
         while not (heard and isinstance(heard[-1], ShotFound)):
             heard.append(told.get(timeout=PATIENCE))
@@ -85,16 +85,16 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, 
         state = next(shot for shot in workspace.shots() if shot.name == name)
         assert state.perceptual == heard[-1].perceptual
 
-        spawned.tell(InvertShot(workspace.path, name, start=1, steps=500))
+        worker.send(InvertShot(workspace.path, name, start=1, steps=500))
         assert isinstance(told.get(timeout=PATIENCE), ShotGrowing)
-        spawned.tell(CancelSearch())
-        spawned.tell(ShowSamples((9,), 0.7))
+        worker.send(CancelSearch())
+        worker.send(ShowSamples((9,), 0.7))
         while not isinstance(message := told.get(timeout=PATIENCE), SampleShown):
             assert isinstance(message, ShotGrowing)
         assert state.perceptual == next(shot for shot in workspace.shots() if shot.name == name).perceptual
 
         empty = Workspace.create(workspace.path.parent, WorkspaceFacts("Nothing", "small"), CLASSES)
-        spawned.tell(LearnClasses(empty.path, 8))
+        worker.send(LearnClasses(empty.path, 8))
         refused = told.get(timeout=PATIENCE)
         assert isinstance(refused, RequestFailed)
         assert "labelled" in refused.text
@@ -102,8 +102,8 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, 
 
 def test_an_unknown_generator_is_said_in_a_sentence(small_data: Path) -> None:
     told: queue.Queue[Any] = queue.Queue()
-    spawned = shot_worker("nobody", told.put)
-    spawned.start()
+    worker = shot_worker("nobody", told.put)
+    worker.start()
     failure = told.get(timeout=PATIENCE)
     assert isinstance(failure, WorkFailed)
     assert not failure.is_bug

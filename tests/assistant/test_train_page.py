@@ -6,8 +6,9 @@ import numpy as np
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from smis_desktop.training.events import SmallerBatch
 from smis_desktop.ui.assistant.train_page import TrainPage
-from smis_desktop.workers.training_process import PhotosGrowing, SmallerBatch, Trained, TrainingStep
+from smis_desktop.workers.training_process import PhotosGrowing, Trained, TrainingStep
 
 
 def shown(page: TrainPage) -> str:

@@ -12,25 +12,26 @@ import torch
 
 from smis_desktop.personal_model.encoder import LayoutEncoder
 from smis_desktop.personal_model.model import read_personal_model
+from smis_desktop.training.events import FallsBackToCpu, SmallerBatch, TrainingRequest
 from smis_desktop.training.workspace import Workspace
 from smis_desktop.workers.process import Inbox
-from smis_desktop.workers.training_process import FallsBackToCpu, SmallerBatch, Trained, TrainingOrder, train_by_order
+from smis_desktop.workers.training_process import Trained, run_request
 
 
 @pytest.fixture
-def order(workspace: Workspace, tmp_path: Path) -> TrainingOrder:
-    return TrainingOrder(
-        workspace.labelled_folder(), tmp_path / "out.smismodel", "small", "Things", samples=8, obedience_steps=2
+def order(workspace: Workspace, tmp_path: Path) -> TrainingRequest:
+    return TrainingRequest(
+        workspace.labelled_folder(), tmp_path / "out.smismodel", "small", "Things", samples=8, consistency_steps=2
     )
 
 
-def heard(order: TrainingOrder) -> list[Any]:
+def heard(order: TrainingRequest) -> list[Any]:
     """All that the training tells, without a process of its own."""
     told: list[Any] = []
     threads = torch.get_num_threads()
     here, _there = multiprocessing.Pipe()
     try:
-        train_by_order(told.append, Inbox(here), order)
+        run_request(told.append, Inbox(here), order)
     finally:
         torch.set_num_threads(threads)
     return told
@@ -49,7 +50,7 @@ def full_above(batch: int, device: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_batches_are_halved_until_they_fit(
-    small_data: Path, order: TrainingOrder, monkeypatch: pytest.MonkeyPatch
+    small_data: Path, order: TrainingRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full_above(8, torch.device("cuda" if torch.cuda.is_available() else "cpu").type, monkeypatch)
     told = heard(order)
@@ -60,7 +61,7 @@ def test_batches_are_halved_until_they_fit(
 
 
 def test_a_processor_that_holds_no_batch_at_all_says_so(
-    small_data: Path, order: TrainingOrder, monkeypatch: pytest.MonkeyPatch
+    small_data: Path, order: TrainingRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if torch.cuda.is_available():
         pytest.skip("a card comes before the processor")
@@ -73,7 +74,7 @@ def test_a_processor_that_holds_no_batch_at_all_says_so(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_the_processor_goes_on_where_the_card_is_full(
-    small_data: Path, order: TrainingOrder, monkeypatch: pytest.MonkeyPatch
+    small_data: Path, order: TrainingRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full_above(0, "cuda", monkeypatch)
     told = heard(order)
@@ -83,7 +84,7 @@ def test_the_processor_goes_on_where_the_card_is_full(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_a_card_trains(small_data: Path, order: TrainingOrder) -> None:
+def test_a_card_trains(small_data: Path, order: TrainingRequest) -> None:
     told = heard(dataclasses.replace(order, samples=64))
     assert isinstance(told[-1], Trained)
     weights = read_personal_model(order.out).encoder.state_dict()

@@ -18,15 +18,14 @@ from PIL import Image
 
 from smis_desktop.personal_model.library import picture_path
 from smis_desktop.personal_model.model import read_personal_model
+from smis_desktop.training.events import ModelImproved, TrainingRequest
 from smis_desktop.training.workspace import Workspace
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 from smis_desktop.workers.training_process import (
     FinishEarly,
-    ModelImproved,
     Pause,
     Resume,
     Trained,
-    TrainingOrder,
     TrainingPaused,
     TrainingPictures,
     TrainingStep,
@@ -36,15 +35,15 @@ from smis_desktop.workers.training_process import (
 PATIENCE = 180.0
 
 
-def order(workspace: Workspace, out: Path, samples: int = 320) -> TrainingOrder:
-    return TrainingOrder(workspace.labelled_folder(), out, "small", "Things", samples=samples, obedience_steps=20)
+def order(workspace: Workspace, out: Path, samples: int = 320) -> TrainingRequest:
+    return TrainingRequest(workspace.labelled_folder(), out, "small", "Things", samples=samples, consistency_steps=20)
 
 
-def begin(what: TrainingOrder) -> tuple[WorkerProcess, queue.Queue[Any]]:
+def begin(what: TrainingRequest) -> tuple[WorkerProcess, queue.Queue[Any]]:
     told: queue.Queue[Any] = queue.Queue()
-    spawned = training(what, told.put)
-    spawned.start()
-    return spawned, told
+    worker = training(what, told.put)
+    worker.start()
+    return worker, told
 
 
 def heard_until(told: queue.Queue[Any], is_last: Callable[[Any], bool]) -> list[Any]:
@@ -62,11 +61,11 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 def test_it_is_watched_paused_and_ends_with_a_model(small_data: Path, workspace: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "library" / "things.smismodel"
     out.parent.mkdir()
-    spawned, told = begin(order(workspace, out))
+    worker, told = begin(order(workspace, out))
     heard_until(told, lambda m: isinstance(m, TrainingStep) and m.stage == "encoder")
-    spawned.tell(Pause())
+    worker.send(Pause())
     heard_until(told, lambda m: isinstance(m, TrainingPaused))
-    spawned.tell(Resume())
+    worker.send(Resume())
     heard = heard_until(told, lambda m: isinstance(m, WorkEnded))
     steps = [m.fraction for m in heard if isinstance(m, TrainingStep)]
     assert steps == sorted(steps)
@@ -86,10 +85,10 @@ def test_it_is_watched_paused_and_ends_with_a_model(small_data: Path, workspace:
 
 def test_good_enough_ends_it_with_what_there_is(small_data: Path, workspace: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "things.smismodel"
-    spawned, told = begin(order(workspace, out, samples=64_000))
+    worker, told = begin(order(workspace, out, samples=64_000))
     improved = heard_until(told, lambda m: isinstance(m, ModelImproved))[-1]
     assert read_personal_model(improved.path).name == "Things"
-    spawned.tell(FinishEarly())
+    worker.send(FinishEarly())
     heard = heard_until(told, lambda m: isinstance(m, WorkEnded))
     assert isinstance(heard[-2], Trained)
     assert read_personal_model(out).name == "Things"
@@ -118,16 +117,16 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(
     random_moments = random.Random(3)
     ended, resumed_from = 0, []
     while ended < kills:
-        spawned, told = begin(order(workspace, disturbed))
+        worker, told = begin(order(workspace, disturbed))
         after = random_moments.randrange(1, max(3, whole // 2))
         heard: list[Any] = []
         while len(heard) < after and not (heard and isinstance(heard[-1], WorkEnded)):
             heard.append(told.get(timeout=PATIENCE))
-        assert spawned.pid is not None
+        assert worker.pid is not None
         if heard and isinstance(heard[-1], WorkEnded):
             disturbed.unlink()  # it got through: once more from the beginning
             continue
-        os.kill(spawned.pid, signal.SIGKILL)
+        os.kill(worker.pid, signal.SIGKILL)
         assert heard_until(told, lambda m: isinstance(m, WorkEnded))[-1].killed_by in (9, 0)
         resumed_from.append(len(heard))
         ended += 1

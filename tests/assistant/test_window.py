@@ -46,7 +46,7 @@ def test_photos_found_before_they_were_labelled_are_searched_for_once_more(
     workspace: Workspace, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
-    hand = SimpleNamespace(start=lambda: None, tell=told.append, cancel=lambda: None)
+    hand = SimpleNamespace(start=lambda: None, send=told.append, cancel=lambda: None)
     monkeypatch.setattr(window_module, "shot_worker", lambda name, deliver: hand)
     monkeypatch.setattr(window_module, "are_parts_known", lambda weights_sha256: True)
     ws = np.zeros((2, 4), np.float32)

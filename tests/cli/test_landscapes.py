@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +17,9 @@ from smis_desktop.generators.store import open_generator
 from smis_desktop.generators.stylegan2 import StyleGAN2
 from smis_desktop.landscapes.shapes import PALETTE
 from smis_desktop.resources import resources_folder
-from smis_desktop.training import training
 from tests.cli.conftest import Smis
+from tests.small_training import small_training
 
-SMALL_ENCODER = {"encoder_width": 8, "steps_per_round": 2, "batch_size": 4, "obedience_steps": 2}
-"""Smaller than anybody would want: what it learns is tested elsewhere."""
 SHOTS = resources_folder() / "landscapes-shots"
 
 
@@ -30,7 +27,7 @@ SHOTS = resources_folder() / "landscapes-shots"
 def bare_install(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty data folder: nothing was ever fetched."""
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path_factory.mktemp("data")))
-    monkeypatch.setattr(training, "TrainingSettings", functools.partial(training.TrainingSettings, **SMALL_ENCODER))
+    small_training(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
 import json
 import os
 import signal
@@ -24,29 +23,25 @@ from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
 from smis_desktop.storage.safetensors_file import read_tensors
 from smis_desktop.training import pace as training_pace
-from smis_desktop.training import training
 from smis_desktop.training.pace import Pace, measured_pace
+from smis_desktop.training.training import TrainingSettings
 from tests.cli.conftest import Smis, files_below, label_map, write_layout, write_photo
+from tests.small_training import SMALL, small_training
 
 QUICK = ["--samples", 8, "--inversion-steps", 2]
-SMALL_ENCODER = {
-    "encoder_width": 8, "steps_per_round": 2, "batch_size": 4, "obedience_steps": 2, "obedience_batch_size": 2,
-}  # fmt: skip
-"""Smaller than anybody would want: what it learns is tested elsewhere."""
-
-PROGRAM = f"""
-import functools
-from smis_desktop import main as cli
+PROGRAM = """
+import pytest
+from smis_desktop import main
 from smis_desktop.__main__ import end
-from smis_desktop.training import training
-training.TrainingSettings = functools.partial(training.TrainingSettings, **{SMALL_ENCODER})
-end(cli.main())
+from tests.small_training import small_training
+small_training(pytest.MonkeyPatch())
+end(main.main())
 """
 
 
 @pytest.fixture(autouse=True)
 def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "TrainingSettings", functools.partial(training.TrainingSettings, **SMALL_ENCODER))
+    small_training(monkeypatch)
 
 
 @pytest.fixture
@@ -163,8 +158,8 @@ def test_minutes_choose_the_samples(
         training_pace, "measured_pace", lambda *given: Pace(0.5 * 2 * given[2].inversion.all_steps, 1.5, 0.5)
     )
     words = ["train", shots, "--generator", "small", "--json", "--out", tmp_path / "m", "--minutes", 0.1]
-    # Six seconds: two photos, one step and one closer each, take two of them, two steps for obedience one, two rounds
-    # the rest.
+    # Six seconds: two photos, one step and one closer each, take two of them, two steps of layout consistency one, two
+    # rounds the rest.
     facts = smis(*words, "--inversion-steps", 1).facts
     assert facts["samples"] == 128
     assert any("128 samples" in note for note in facts["notes"])
@@ -178,11 +173,11 @@ def test_minutes_choose_the_samples(
 def test_the_pace_is_measured_on_the_real_code(small: MobileStyleGAN) -> None:
     from smis_desktop.training.perceptual import open_perceptual_distance
 
-    settings = training.TrainingSettings()
+    settings = TrainingSettings(**SMALL)  # type: ignore[arg-type]
     pace = measured_pace(small, open_perceptual_distance(lambda words, fraction: None), settings, to_invert=2)
     assert pace.inversion > 0
     assert pace.round > 0
-    assert pace.obedience_step > 0
+    assert pace.consistency_step > 0
     assert measured_pace(small, None, settings).inversion == 0
 
 

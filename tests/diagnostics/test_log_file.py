@@ -58,11 +58,11 @@ def test_what_a_person_can_put_right_is_no_fault() -> None:
 
 def test_work_in_the_background_is_logged_too(data: Path) -> None:
     told: queue.Queue[object] = queue.Queue()
-    spawned = WorkerProcess(stumble, (), told.put)
-    spawned.start()
+    worker = WorkerProcess(stumble, (), told.put)
+    worker.start()
     while not isinstance(told.get(timeout=60), WorkEnded):
         pass
-    assert spawned.join(60)
+    assert worker.join(60)
     lines = last_lines(50)
     assert any(line.endswith("begun in the background") for line in lines)
     assert lines[-1] == "ZeroDivisionError: of all things"

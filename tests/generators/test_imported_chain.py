@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +12,20 @@ from smis_desktop.app import open_renderer
 from smis_desktop.document.style import Look, Style
 from smis_desktop.generators.store import installed_generators
 from smis_desktop.inference.synthesizer import PictureRequest
-from smis_desktop.training import training
 from tests.checkpoints.published_layouts import conditional_state, nvidia_file, nvidia_state, rosinality_file
 from tests.cli.conftest import Smis, label_map, small, small_data, smis, write_layout, write_photo
 from tests.small_stylegan2 import small_stylegan2
+from tests.small_training import small_training
 
 __all__ = ["small", "small_data", "smis"]
 
 
-SMALL_ENCODER = {
-    "encoder_width": 8, "steps_per_round": 2, "batch_size": 4, "obedience_steps": 2, "obedience_batch_size": 2,
-}  # fmt: skip
 SIDES = {16: (8, 8, 8), 32: (8, 8, 8, 8), 64: (8, 8, 8, 8, 8), 128: (8, 8, 8, 8, 8, 4), 512: (8, 8, 8, 8, 8, 4, 4, 4)}
 
 
 @pytest.fixture(autouse=True)
 def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "TrainingSettings", functools.partial(training.TrainingSettings, **SMALL_ENCODER))
+    small_training(monkeypatch)
 
 
 @pytest.mark.parametrize("side", [32, 128, *(pytest.param(side, marks=pytest.mark.slow) for side in (16, 64, 512))])

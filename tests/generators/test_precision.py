@@ -12,7 +12,7 @@ from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.layers import autocast_to
 from smis_desktop.inference.backend_selection import open_chosen_backend
 from smis_desktop.inference.backends import TorchBackend
-from smis_desktop.training.training import precision_begun_with
+from smis_desktop.training.training import stored_precision
 from tests.small_generator import small_generator
 from tests.training.test_training import SETTINGS, Stop, run, weights
 
@@ -67,8 +67,8 @@ def test_a_training_in_bfloat16_stops_and_goes_on_to_the_same_weights_in_float32
 
 
 def test_a_training_goes_on_in_the_precision_it_began_with() -> None:
-    assert precision_begun_with({}) is None
-    assert precision_begun_with({"precision": "float32"}) == "float32"
-    begun = precision_begun_with({"precision": "bfloat16"})
+    assert stored_precision({}) is None
+    assert stored_precision({"precision": "float32"}) == "float32"
+    begun = stored_precision({"precision": "bfloat16"})
     pictures = open_chosen_backend(GENERATOR, 1, lambda words, fraction: None, begun)  # $SMIS_BACKEND says torch
     assert pictures.name == "torch, bfloat16"

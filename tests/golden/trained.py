@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from smis_desktop.generators.generator import Generator
+from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.training.feature_cache import FeatureCache
-from smis_desktop.training.store import TrainingFolder
-from smis_desktop.training.training import TrainingSettings, describe, train
+from smis_desktop.training.store import FeatureCache, TrainingFolder
+from smis_desktop.training.training import TrainingContext, TrainingSettings, describe, train
 from tests.golden.subjects import PALETTE, shots
 
 SETTINGS = TrainingSettings(
     samples=16, round_size=8, steps_per_round=40, batch_size=8, learning_rate=1e-2, encoder_width=8,
-    obedience_steps=24, obedience_batch_size=2,
+    consistency_steps=24, consistency_batch_size=2,
 )  # fmt: skip
 TRAIN_OPTIONS = (
     "--generator", "golden", "--samples", "16", "--inversion-steps", "24", "--transfer", "vectors",
@@ -38,4 +38,9 @@ def trained(
     def no_photo() -> Any:
         raise AssertionError("there is no photo to invert")
 
-    return train(name, generator, no_photo, given, PALETTE, settings, stages, on_event, kept=kept)
+    return train(
+        TrainingContext(
+            name, generator, given, PALETTE, settings, stages, on_event, no_photo,
+            TorchBackend(generator, settings.precision), feature_cache=kept,
+        )
+    )  # fmt: skip

@@ -19,7 +19,8 @@ from smis_desktop.personal_model.label_transfer import (
     sparse_pseudo_labels,
     sparse_vectors,
 )
-from smis_desktop.training.layout_augmentation import drop_classes, dropped_classes, grid_dropout
+from smis_desktop.training.stages.encoder import dropped_classes, grid_dropout
+from smis_desktop.training.stages.layout_consistency import drop_classes
 
 
 def random_case(

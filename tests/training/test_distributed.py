@@ -1,4 +1,4 @@
-"""Several processes train what one would, and leave off and go on in any number."""
+"""Several processes train what one would, and trainings are interrupted and resumed in any number of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from smis_desktop.errors import UserError
 from smis_desktop.resources import resources_folder
 from smis_desktop.storage.safetensors_file import read_tensors
-from smis_desktop.training.distributed import ALONE, ProcessGroup, launched_process_group
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, launched_process_group
 from tests.small_generator import small_generator
 from tests.training.test_training import Stop, run, weights
 from tests.training.where_a_search_begins import start
@@ -25,12 +25,12 @@ TOLERANCE = 2e-4
 """Norm of the difference, relative to the tensor's own: sums in another order, sharpened by Adam's first steps."""
 
 
-def in_two_processes(folder: Path, *words: str) -> list[subprocess.CompletedProcess[str]]:
+def in_two_processes(folder: Path) -> list[subprocess.CompletedProcess[str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-W", "ignore", "-m", "tests.training.train_in_a_rank", str(folder), *words]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.training.train_as_rank", str(folder)]
     started = [
         subprocess.Popen(
             command,
@@ -57,13 +57,12 @@ def test_shares_are_disjoint_whole_and_equal(rows: int, count: int) -> None:
 
 
 def test_a_process_that_nobody_launched_is_alone() -> None:
-    with launched_process_group() as ranks:
-        assert ranks is ALONE
+    with launched_process_group() as group:
+        assert group is SINGLE_PROCESS
 
 
-@pytest.mark.parametrize("words", [(), ("apart",)], ids=["shared memory", "sent"])
-def test_two_processes_train_what_one_does(tmp_path: Path, words: tuple[str, ...]) -> None:
-    for ended in in_two_processes(tmp_path, *words):
+def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
+    for ended in in_two_processes(tmp_path):
         assert ended.returncode == 0, ended.stderr
     first, _ = read_tensors(tmp_path / "rank-0.safetensors", "test", 1, "")
     second, _ = read_tensors(tmp_path / "rank-1.safetensors", "test", 1, "")
@@ -71,13 +70,13 @@ def test_two_processes_train_what_one_does(tmp_path: Path, words: tuple[str, ...
     for name, weight in weights(alone).items():
         assert torch.equal(first[name], second[name]), name
         assert (first[name] - weight).norm() <= TOLERANCE * weight.norm(), name
-    assert torch.equal(first["start"], start(ALONE))
-    assert torch.equal(second["start"], start(ALONE))
+    assert torch.equal(first["start"], start(SINGLE_PROCESS))
+    assert torch.equal(second["start"], start(SINGLE_PROCESS))
 
 
 def test_one_process_leaves_off_and_two_go_on(tmp_path: Path) -> None:
     with pytest.raises(Stop):
-        run(small_generator(), tmp_path / "training", stop_after=11)
+        run(small_generator(), tmp_path / "training", stop_after=13)
     for ended in in_two_processes(tmp_path):
         assert ended.returncode == 0, ended.stderr
     first, _ = read_tensors(tmp_path / "rank-0.safetensors", "test", 1, "")
@@ -88,4 +87,4 @@ def test_one_process_leaves_off_and_two_go_on(tmp_path: Path) -> None:
 
 def test_more_processes_than_a_batch_has_samples_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="3 processes are too many for batches of 2"):
-        run(small_generator(), tmp_path / "t", ranks=ProcessGroup(0, 3))
+        run(small_generator(), tmp_path / "t", group=ProcessGroup(0, 3))

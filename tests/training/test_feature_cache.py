@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.training.feature_cache import FeatureCache
+from smis_desktop.training.store import FeatureCache
 from smis_desktop.training.training import TrainingSettings
 from tests.small_generator import small_generator
 
@@ -36,7 +36,7 @@ def test_what_was_kept_is_read_by_the_next(tmp_path: Path) -> None:
 
 
 def test_there_is_an_end_to_the_room(tmp_path: Path) -> None:
-    kept = FeatureCache(tmp_path / "a", room=3 * SIZE)
+    kept = FeatureCache(tmp_path / "a", max_bytes=3 * SIZE)
     for number in range(5):
         keep(kept, f"round-{number}", ROUND)
     assert names(tmp_path / "a") == {"round-0", "round-1"}, "file headers count too"
@@ -47,7 +47,7 @@ def test_those_used_least_lately_give_way(tmp_path: Path) -> None:
     for age, name in enumerate(("newer", "older")):
         keep(FeatureCache(tmp_path / name), "round-0", ROUND)
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    kept = FeatureCache(tmp_path / "mine", room=3 * SIZE)
+    kept = FeatureCache(tmp_path / "mine", max_bytes=3 * SIZE)
     keep(kept, "round-0", ROUND)
     assert names(tmp_path / "mine") == {"round-0"}
     assert names(tmp_path / "newer") == {"round-0"}
@@ -55,7 +55,7 @@ def test_those_used_least_lately_give_way(tmp_path: Path) -> None:
 
 
 def test_no_room_at_all_leaves_no_trace(tmp_path: Path) -> None:
-    kept = FeatureCache(tmp_path / "features" / "a", room=0)
+    kept = FeatureCache(tmp_path / "features" / "a", max_bytes=0)
     keep(kept, "round-0", ROUND)
     assert kept.read("round-0") is None
     assert not (tmp_path / "features").exists()

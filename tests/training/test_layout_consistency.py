@@ -1,4 +1,4 @@
-"""The objective of the training for obedience: its gradient, and that it hangs on no number of threads."""
+"""The layout consistency objective: its gradient, and that it does not depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from smis_desktop.generators.layers import Precision, autocast_to, freeze
 from smis_desktop.personal_model.encoder import LayoutEncoder
-from smis_desktop.training import layout_consistency as obedience
-from smis_desktop.training.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.sample_pool import SamplePool, draws
+from smis_desktop.training.stages import layout_consistency
+from smis_desktop.training.stages.layout_consistency import LayoutConsistencyObjective
 from tests.small_generator import small_generator
 from tests.training.test_training import run
 
@@ -56,7 +56,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return Case(tmp_path_factory.mktemp("obedience"))
+    return Case(tmp_path_factory.mktemp("consistency"))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_the_same_twice_and_nearly_the_same_with_other_numbers_of_threads(case: 
 
 def test_pictures_one_by_one_and_all_at_once_say_the_same(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     loss, gradients = case.answer()
-    monkeypatch.setattr(obedience, "num_parallel_pictures", lambda device: BATCH)  # as on a graphics card
+    monkeypatch.setattr(layout_consistency, "num_parallel_pictures", lambda device: BATCH)  # as on a graphics card
     other_loss, others = case.answer()
     assert loss == pytest.approx(other_loss, rel=1e-5)
     for one, other in zip(gradients, others, strict=True):

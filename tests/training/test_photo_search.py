@@ -16,7 +16,7 @@ from torch import Tensor
 from smis_desktop.generators.generator import seeded_z, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.label_transfer import TrainingShot
-from smis_desktop.training.distributed import ALONE
+from smis_desktop.training.distributed import SINGLE_PROCESS
 from smis_desktop.training.events import InvertingShots, ShotInverted, TrainingEvent
 from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
@@ -88,7 +88,7 @@ def search(
         if len(told) == stop_after:
             raise Stop
 
-    searching = ShotInversion(small, lambda: perceptual, shots, SETTINGS, store, tell, ALONE, lambda: starts)
+    searching = ShotInversion(small, lambda: perceptual, shots, SETTINGS, store, tell, SINGLE_PROCESS, lambda: starts)
     return searching.latents(), told
 
 

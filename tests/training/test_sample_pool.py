@@ -27,7 +27,7 @@ def filled_pool() -> SamplePool:
 
 
 def test_pictures_with_rare_classes_come_more_often() -> None:
-    drawn = filled_pool().drawn(20_000, torch.Generator().manual_seed(0))
+    drawn = filled_pool().draw(20_000, torch.Generator().manual_seed(0))
     share = torch.bincount(drawn, minlength=100) / len(drawn)
     rare = torch.tensor([10, 20, 60, 70])
     often = 5.0  # 0.04 to the power of -0.5
@@ -38,6 +38,6 @@ def test_pictures_with_rare_classes_come_more_often() -> None:
 
 def test_a_generator_decides_what_is_drawn() -> None:
     pool = filled_pool()
-    first, second = (pool.drawn(40, torch.Generator().manual_seed(3)) for _ in range(2))
+    first, second = (pool.draw(40, torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, second)
-    assert not torch.equal(first, pool.drawn(40, torch.Generator().manual_seed(4)))
+    assert not torch.equal(first, pool.draw(40, torch.Generator().manual_seed(4)))

@@ -16,14 +16,15 @@ from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
 from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
+from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.encoder import one_hot
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
-from smis_desktop.training.distributed import ALONE, ProcessGroup
-from smis_desktop.training.events import ClassesLearned, EncoderProgress, LayoutConsistencyProgress, TrainingEvent
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
+from smis_desktop.training.events import ClassesLearned, OnEvent, StageFinished, StageProgress, TrainingEvent
 from smis_desktop.training.store import TrainingFolder
-from smis_desktop.training.training import TrainingSettings, describe, train
+from smis_desktop.training.training import TrainingContext, TrainingSettings, describe, train
 from tests.small_generator import small_generator
 
 PALETTE = Palette(tuple(SemanticClass(i, f"class {i}", (i, i, i)) for i in (0, 3, 7, 9)))
@@ -33,8 +34,8 @@ SETTINGS = TrainingSettings(
     steps_per_round=3,
     batch_size=4,
     encoder_width=8,
-    obedience_steps=6,
-    obedience_batch_size=2,
+    consistency_steps=6,
+    consistency_batch_size=2,
 )
 
 
@@ -72,7 +73,7 @@ def run(
     folder: Path,
     settings: TrainingSettings = SETTINGS,
     stop_after: int | None = None,
-    ranks: ProcessGroup = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
     shots_of: Callable[[MobileStyleGAN], list[TrainingShot]] = shots,
 ) -> tuple[PersonalModel, list[TrainingEvent]]:
     events: list[TrainingEvent] = []
@@ -84,18 +85,25 @@ def run(
 
     store = TrainingFolder(folder)
     store.open(describe(settings, ["shots"]), resume=True)
-    model = train(
-        "m",
-        generator,
-        lambda: pytest.fail("no photo to invert"),
-        shots_of(generator),
-        PALETTE,
-        settings,
-        store,
-        on_event,
-        ranks=ranks,
-    )
-    return model, events
+    return train(context(generator, shots_of(generator), settings, store, on_event, group)), events
+
+
+def context(
+    generator: MobileStyleGAN,
+    shots: list[TrainingShot],
+    settings: TrainingSettings,
+    store: TrainingFolder,
+    on_event: OnEvent,
+    group: ProcessGroup = SINGLE_PROCESS,
+) -> TrainingContext:
+    return TrainingContext(
+        "m", generator, shots, PALETTE, settings, store, on_event,
+        lambda: pytest.fail("no photo to invert"), TorchBackend(generator), group=group,
+    )  # fmt: skip
+
+
+def progress_of(stage: str, events: list[TrainingEvent]) -> list[StageProgress]:
+    return [event for event in events if isinstance(event, StageProgress) and event.stage == stage]
 
 
 @pytest.fixture(scope="module")
@@ -112,24 +120,26 @@ def test_tells_its_progress_and_the_classes_no_shot_holds(generator: MobileStyle
     _, events = run(generator, tmp_path / "t")
     assert isinstance(events[0], ClassesLearned)
     assert events[0].missing == ("class 9",)
-    rounds = [e for e in events if isinstance(e, EncoderProgress)]
-    assert [e.samples for e in rounds] == list(range(4, 41, 4))
-    assert rounds[-1].seconds_left == 0
-    assert rounds[-1].previews[0].shape == (256, 256, 3)
-    obeying = [e for e in events if isinstance(e, LayoutConsistencyProgress)]
-    assert [e.step for e in obeying] == [1, 2, 3, 4, 5, 6]
-    assert obeying[-1].seconds_left == 0
-    assert obeying[-1].previews[0].shape == (256, 256, 3)
+    rounds = progress_of("encoder", events)
+    assert [e.done for e in rounds] == list(range(0, 41, 4))
+    assert [e.fraction for e in rounds] == pytest.approx([n / 10 for n in range(11)])
+    assert rounds[-1].pictures[0].shape == (256, 256, 3)
+    steps = progress_of("obedience", events)
+    assert [e.done for e in steps] == [1, 2, 3, 4, 5, 6]
+    assert steps[-1].seconds_left == 0
+    assert steps[-1].overall == 1
+    assert steps[-1].pictures[0].shape == (256, 256, 3)
+    assert [e.stage for e in events if isinstance(e, StageFinished)] == ["labels", "encoder", "obedience"]
 
 
-@pytest.mark.parametrize("stop_after", [1, 2, 5, 9, 10, 13, 17])
+@pytest.mark.parametrize("stop_after", [1, 3, 7, 11, 12, 16, 20])
 def test_a_stopped_training_resumes_to_the_same_weights(
     generator: MobileStyleGAN, tmp_path: Path, undisturbed: PersonalModel, stop_after: int
 ) -> None:
     with pytest.raises(Stop):
         run(generator, tmp_path / "parts", stop_after=stop_after)
     resumed, events = run(generator, tmp_path / "parts")
-    assert len(events) < 17 if stop_after > 9 else events
+    assert len(events) < 20 if stop_after > 11 else events
     for name, tensor in weights(undisturbed).items():
         assert torch.equal(tensor, weights(resumed)[name]), name
 
@@ -173,17 +183,17 @@ def test_the_encoder_learns(generator: MobileStyleGAN, tmp_path: Path) -> None:
         SETTINGS, samples=400, round_size=20, steps_per_round=12, batch_size=16, encoder_width=256
     )
     _, events = run(generator, tmp_path / "t", settings)
-    losses = [e.loss for e in events if isinstance(e, EncoderProgress)]
+    losses = [e.loss for e in progress_of("encoder", events) if e.loss is not None]
     of_the_mean = 1 + 0.1 + 0.1  # in whitened coordinates: along the directions, of structure, of style
     assert losses[-1] < 0.9 * of_the_mean, "layouts with holes in them, and still better than the mean of w"
 
 
-def test_training_for_obedience_makes_pictures_follow_layouts(generator: MobileStyleGAN, tmp_path: Path) -> None:
+def test_training_layout_consistency_makes_pictures_follow_layouts(generator: MobileStyleGAN, tmp_path: Path) -> None:
     """By the probe's own reading, on layouts of pictures that no training has seen."""
     settings = dataclasses.replace(SETTINGS, samples=200, round_size=20, steps_per_round=8, batch_size=16)
 
-    def obedience(steps: int) -> float:
-        model, _ = run(generator, tmp_path / str(steps), dataclasses.replace(settings, obedience_steps=steps))
+    def fidelity(steps: int) -> float:
+        model, _ = run(generator, tmp_path / str(steps), dataclasses.replace(settings, consistency_steps=steps))
         assert model.probe is not None
         right = 0.0
         for seed in range(500, 516):
@@ -193,7 +203,7 @@ def test_training_for_obedience_makes_pictures_follow_layouts(generator: MobileS
             right += (model.probe.label(generator.label_features(found)) == layout).float().mean().item() / 16
         return right
 
-    assert obedience(60) > obedience(0)
+    assert fidelity(60) > fidelity(0)
 
 
 def test_sparse_labels_train_too(generator: MobileStyleGAN, tmp_path: Path) -> None:
@@ -210,14 +220,14 @@ def test_scribbles_train_a_probe(generator: MobileStyleGAN, tmp_path: Path) -> N
     assert isinstance(model.transfer, ScribbleTransfer)
     assert isinstance(events[0], ClassesLearned)
     assert events[0].kind == "probe"
-    assert any(isinstance(event, LayoutConsistencyProgress) for event in events)
+    assert progress_of("obedience", events)
 
 
 def test_an_empty_label_is_refused_before_anything_is_computed(generator: MobileStyleGAN, tmp_path: Path) -> None:
     store = TrainingFolder(tmp_path / "t")
     empty = TrainingShot("blank", np.full((32, 32), 255, np.uint8), ws=shots(generator)[0].ws)
     with pytest.raises(UserError, match="blank"):
-        train("m", generator, lambda: pytest.fail("inverted"), [empty], PALETTE, SETTINGS, store, lambda event: None)
+        train(context(generator, [empty], SETTINGS, store, lambda event: pytest.fail("begun")))
 
 
 def test_another_training_is_not_resumed(generator: MobileStyleGAN, tmp_path: Path) -> None:

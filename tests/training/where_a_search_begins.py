@@ -10,11 +10,11 @@ from smis_desktop.training.inversion_init import InversionInit
 from tests.small_generator import part_prior_of, small_generator
 
 
-def start(ranks: ProcessGroup) -> torch.Tensor:
+def start(group: ProcessGroup) -> torch.Tensor:
     """`w` [24] for a layout whose upper half is one class."""
     generator = small_generator()
     generator.part_prior = part_prior_of(generator)
-    looking = InversionInit(generator, TorchBackend(generator), 0, 6, 12, lambda so_far: None, ranks)
+    looking = InversionInit(generator, TorchBackend(generator), 0, 6, 12, lambda so_far: None, group)
     layout = (torch.arange(64) < 32).long()[:, None].expand(64, 64).contiguous()
     (found,) = looking.of([layout], [None], 2)
     assert found is not None

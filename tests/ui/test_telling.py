@@ -68,6 +68,6 @@ def test_a_search_outlives_its_deleted_dialog(qtbot: QtBot, tmp_path: Path) -> N
     dialog.start()
     qtbot.waitUntil(lambda: bool(heard), timeout=60_000)
     delete(dialog)
-    begun[0].tell("go on")
+    begun[0].send("go on")
     assert begun[0].join(PATIENCE)
     assert heard[1:-1] == ["more"] * 20

@@ -62,17 +62,17 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     """Write DIR/<stem>.png for each layout, or one a seed with --variations; each process of several its share."""
     from smis_desktop.training.distributed import launched_process_group
 
-    with launched_process_group() as ranks:
-        return _render(arguments, console, ranks)
+    with launched_process_group() as group:
+        return _render(arguments, console, group)
 
 
-def _render(arguments: argparse.Namespace, console: Console, ranks: ProcessGroup) -> Answer:
+def _render(arguments: argparse.Namespace, console: Console, group: ProcessGroup) -> Answer:
     out: Path = arguments.out
     check_folder(out)
     model = open_model(arguments.model)
     layouts = read_layouts(arguments.layouts, model, console)
     tasks = _tasks(layouts, out, arguments.seed, arguments.variations)
-    with ranks.first_goes_first():
+    with group.main_process_first():
         synthesizer = open_synthesizer(model, console)
     size = picture_size(arguments.size, synthesizer.generator)
 
@@ -81,7 +81,7 @@ def _render(arguments: argparse.Namespace, console: Console, ranks: ProcessGroup
     from smis_desktop.formats.image_file import write_picture
     from smis_desktop.inference.synthesizer import PictureRequest
 
-    own = range(len(tasks))[ranks.share(len(tasks))]
+    own = range(len(tasks))[group.share(len(tasks))]
     seconds = torch.zeros(len(own))
     words = f"Rendering {counted(len(tasks), 'picture', 'pictures')}"
     for done, number in enumerate(own):
@@ -93,7 +93,7 @@ def _render(arguments: argparse.Namespace, console: Console, ranks: ProcessGroup
         make_folder(out)
         write_picture(target, result.picture)
         seconds[done] = result.seconds
-    everyones = ranks.all_gather(seconds, len(tasks)).tolist()
+    everyones = group.all_gather(seconds, len(tasks)).tolist()
     console.progress(words, 1.0)
     entries = [
         {

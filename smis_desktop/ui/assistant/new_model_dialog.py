@@ -214,7 +214,7 @@ class NewModelDialog(QDialog):
             return
         match message:
             case WorkerReady():
-                self._hand.tell(ShowSamples(tuple(range(40, 40 + _COUNT)), 0.7))
+                self._hand.send(ShowSamples(tuple(range(40, 40 + _COUNT)), 0.7))
             case SampleShown():
                 smooth = Qt.TransformationMode.SmoothTransformation
                 pixmap = QPixmap.fromImage(picture_to_qimage(message.picture))

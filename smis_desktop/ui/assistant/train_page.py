@@ -9,20 +9,12 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from smis_desktop.training.events import FallsBackToCpu, ModelImproved, SmallerBatch
 from smis_desktop.ui.widgets.controls import ProgressLine
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.widgets.theme import current_colors
 from smis_desktop.workers.process import WorkEnded, WorkFailed
-from smis_desktop.workers.training_process import (
-    FallsBackToCpu,
-    ModelImproved,
-    PhotosGrowing,
-    SmallerBatch,
-    Trained,
-    TrainingPaused,
-    TrainingPictures,
-    TrainingStep,
-)
+from smis_desktop.workers.training_process import PhotosGrowing, Trained, TrainingPaused, TrainingPictures, TrainingStep
 
 
 class LossPlot(QWidget):
@@ -219,7 +211,7 @@ class TrainPage(QWidget):
             "encoder": self.tr("Learning from pictures that label themselves"),
             "obedience": self.tr("Learning to obey"),
         }
-        words = stages.get(step.stage, step.stage)
+        words = stages.get(step.stage, step.label)
         if step.seconds_left is not None:
             left = self.tr("about {minutes} min left") if step.seconds_left > 90 else self.tr("about {seconds} s left")
             words += " · " + left.format(minutes=round(step.seconds_left / 60), seconds=round(step.seconds_left))

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.catalog import has_part_prior
+from smis_desktop.training.events import ModelImproved, TrainingRequest
 from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.learned_page import LearnedPage
@@ -44,15 +45,7 @@ from smis_desktop.workers.shot_messages import (
     WorkerReady,
 )
 from smis_desktop.workers.shot_worker import shot_worker
-from smis_desktop.workers.training_process import (
-    FinishEarly,
-    ModelImproved,
-    Pause,
-    Resume,
-    Trained,
-    TrainingOrder,
-    training,
-)
+from smis_desktop.workers.training_process import FinishEarly, Pause, Resume, Trained, training
 
 SHOTS, LABELS, LEARNED, TRAIN = range(4)
 _STEP_HEIGHT = 36
@@ -145,7 +138,7 @@ class AssistantWindow(QMainWindow):
         except UserError as error:
             self.train.show_idle(str(error))
             return
-        order = TrainingOrder(
+        order = TrainingRequest(
             shots,
             self.workspace.model_path(self._library),
             facts.generator,
@@ -157,7 +150,7 @@ class AssistantWindow(QMainWindow):
             workspace=self.workspace.path,
         )
         if self._hand is not None:
-            self._hand.tell(CancelSearch())  # two cores for the training
+            self._hand.send(CancelSearch())  # two cores for the training
             self.shots.forget_searches()
         self.train.show_begun()
         self._training = training(order, telling(self, self._training_told.emit))
@@ -214,7 +207,7 @@ class AssistantWindow(QMainWindow):
         if self._hand is None:
             self._start_hand()
         assert self._hand is not None, "it was started just now"
-        self._hand.tell(wish)
+        self._hand.send(wish)
 
     @Slot(object)
     def _hear_hand(self, message: object) -> None:
@@ -361,7 +354,7 @@ class AssistantWindow(QMainWindow):
 
     def _tell_training(self, message: object) -> None:
         if self._training is not None:
-            self._training.tell(message)
+            self._training.send(message)
             self._hold_training(isinstance(message, Pause))
             if isinstance(message, Resume):
                 self.train.show_resumed()

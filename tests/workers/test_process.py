@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from smis_desktop.errors import UserError
-from smis_desktop.workers import process as spawned_module
+from smis_desktop.workers import process as process_module
 from smis_desktop.workers.process import Inbox, Send, WorkEnded, WorkerProcess, WorkFailed
 
 PATIENCE = 60.0
@@ -50,23 +50,23 @@ def linger(send: Send, inbox: Inbox) -> None:
 
 def run(work: object, *arguments: object) -> tuple[WorkerProcess, queue.Queue[object]]:
     told: queue.Queue[object] = queue.Queue()
-    spawned = WorkerProcess(work, arguments, told.put)  # type: ignore[arg-type]
-    spawned.start()
-    return spawned, told
+    worker = WorkerProcess(work, arguments, told.put)  # type: ignore[arg-type]
+    worker.start()
+    return worker, told
 
 
 def test_messages_arrive_in_order_and_the_end_last() -> None:
-    spawned, told = run(count, 3)
+    worker, told = run(count, 3)
     assert [told.get(timeout=PATIENCE) for _ in range(4)] == [0, 1, 2, WorkEnded()]
-    assert spawned.join(PATIENCE)
+    assert worker.join(PATIENCE)
 
 
 def test_it_can_be_told_things() -> None:
-    spawned, told = run(echo)
+    worker, told = run(echo)
     assert told.get(timeout=PATIENCE) == "ready"
-    spawned.tell("hello")
+    worker.send("hello")
     assert told.get(timeout=PATIENCE) == "hello"
-    spawned.tell("stop")
+    worker.send("stop")
     assert told.get(timeout=PATIENCE) == WorkEnded()
 
 
@@ -82,32 +82,32 @@ def test_bad_input_is_a_sentence_and_a_fault_a_bug() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
 def test_a_process_that_is_killed_is_told_of() -> None:
-    spawned, told = run(echo)
+    worker, told = run(echo)
     assert told.get(timeout=PATIENCE) == "ready"
-    assert spawned.pid is not None
-    os.kill(spawned.pid, signal.SIGKILL)
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
     assert told.get(timeout=PATIENCE) == WorkEnded(killed_by=9)
 
 
 def test_after_cancel_nothing_comes() -> None:
-    spawned, told = run(echo)
+    worker, told = run(echo)
     assert told.get(timeout=PATIENCE) == "ready"
-    spawned.cancel()
-    assert spawned.join(PATIENCE)
+    worker.cancel()
+    assert worker.join(PATIENCE)
     assert told.empty()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
 def test_cancel_waits_for_nobody_and_ends_what_does_not_want_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     is_too_long = threading.Event()
-    monkeypatch.setattr(spawned_module, "wait", lambda ended, seconds: [] if is_too_long.wait(PATIENCE) else ended)
-    spawned, told = run(linger)
+    monkeypatch.setattr(process_module, "wait", lambda ended, seconds: [] if is_too_long.wait(PATIENCE) else ended)
+    worker, told = run(linger)
     process = told.get(timeout=PATIENCE)
     assert isinstance(process, int)
-    spawned.cancel()
+    worker.cancel()
     os.kill(process, 0)  # cancel came back while it was still there
     is_too_long.set()
-    assert spawned.join(PATIENCE)
+    assert worker.join(PATIENCE)
     assert told.empty()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -122,11 +122,11 @@ def test_nothing_is_delivered_once_cancel_came_back() -> None:
         if is_over:
             came_late.append(message)
 
-    spawned = WorkerProcess(chatter, (), deliver)
-    spawned.start()
+    worker = WorkerProcess(chatter, (), deliver)
+    worker.start()
     while len(told) < 100:
-        assert not spawned.join(0.01)
-    spawned.cancel()
+        assert not worker.join(0.01)
+    worker.cancel()
     is_over = True
-    assert spawned.join(PATIENCE)
+    assert worker.join(PATIENCE)
     assert came_late == []
