@@ -139,7 +139,7 @@ def painter(path: Path) -> tuple[Palette, Callable[[Named, int, int], np.ndarray
 
 
 def write_sheet(name: str, cells: Sequence[tuple[np.ndarray, str]], columns: int) -> None:
-    """Write docs/images/NAME.jpg from pictures with their captions."""
+    """Write NAME.jpg to docs/images, from pictures with their captions."""
     pictures, captions = zip(*cells, strict=True)
     write_picture(PICTURES / f"{name}.jpg", contact_sheet(pictures, captions, columns, CELL))
 

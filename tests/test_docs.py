@@ -28,6 +28,17 @@ def test_every_link_leads_somewhere(document: str) -> None:
     assert dead == []
 
 
+def test_every_document_that_code_names_is_there() -> None:
+    folders = ("smis_desktop", "scripts", "setup", "tests")
+    named = {
+        (path.relative_to(CHECKOUT).as_posix(), document)
+        for folder in folders
+        for path in (CHECKOUT / folder).rglob("*.py")
+        for document in re.findall(r"\bdocs/[\w./-]+\.(?:md|svg|png|jpg)", path.read_text(encoding="utf-8"))
+    }
+    assert {(path, document) for path, document in named if not (CHECKOUT / document).exists()} == set()
+
+
 def test_dead_links_are_found(tmp_path: Path) -> None:
     (tmp_path / "there.md").write_text("# One *two*, `three`\n\n## One two three\n\n```sh\n# no heading\n```\n")
     page = tmp_path / "page.md"
