@@ -1,4 +1,4 @@
-"""Puts the window together: model file, generator, preview thread and theme; and what happens without a display."""
+"""The composition root of the window, and what happens without a display."""
 
 from __future__ import annotations
 
@@ -25,17 +25,15 @@ from smis_desktop.personal_model.library import read_palette
 from smis_desktop.resources import MODEL_SUFFIX, default_model_path, example_layout_path
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
-from smis_desktop.workers.renderer import OpenRenderer, Renderer
+from smis_desktop.workers.renderer import open_renderer
 
 if TYPE_CHECKING:
-    from smis_desktop.generators.generator import Generator
-    from smis_desktop.inference.backends import CpuFallbackBackend
     from smis_desktop.ui.window.painting_benchmark import PaintingTimes
 
 log = logging.getLogger(__name__)
 
 EXAMPLE_PICTURE = "smis-example.png"
-"""What is written into the current folder where there is no display."""
+"""The file that is written to the current folder if there is no display."""
 
 _SECONDS_TO_FINISH = 30.0
 
@@ -43,8 +41,11 @@ _SECONDS_TO_FINISH = 30.0
 def main(argv: Sequence[str]) -> int:
     """Open the window and stay until it is closed; without a display, render the example layout to a file instead.
 
-    argv: the arguments, without the program's name. Returns the exit code: 0, or 2 when a person has to put something
-    right first.
+    Args:
+        argv: The arguments without the program's name.
+
+    Returns:
+        The exit code: 0, or 2 when the person has to put something right first.
     """
     options = _options(argv)
     model, layout = _what_to_open(options)
@@ -59,67 +60,16 @@ def main(argv: Sequence[str]) -> int:
             return 2
 
 
-def open_renderer(model_path: Path) -> OpenRenderer:
-    """How to get from a personal model's file to pictures; a generator that is missing is fetched on the way."""
-
-    def opened(progress: Callable[[str, float], None]) -> Renderer:
-        progress("Waking up the networks", -1.0)
-        # Here and not above: torch takes seconds to import, and the window should be there long before.
-        import torch
-
-        from smis_desktop.inference.synthesizer import Synthesizer
-        from smis_desktop.personal_model.model import read_personal_model
-
-        # Of more than two cores one is left to the hand that paints; of two the system shares better than we could.
-        cores = os.cpu_count() or 1
-        threads = cores - 1 if cores > 2 else cores
-        torch.set_num_threads(threads)
-        progress("Opening the personal model", -1.0)  # also a place to stop at, for a window that is closed already
-        model = read_personal_model(model_path)
-        generator, backend = _open_generator(model.generator_name, threads, progress)
-        for network in (model.encoder, model.vectors, model.probe):
-            if network is not None:
-                network.to(generator.device)
-        return Synthesizer(generator, model, backend)
-
-    return opened
-
-
-_open_now: dict[tuple[str, str, str], tuple[Generator, CpuFallbackBackend]] = {}
-"""By generator, its weights' digest (another may get a deleted one's name) and the backend that was asked for; the last
-model's stays: the next mostly has the same, and opens at once."""
-
-
-def _open_generator(
-    name: str, threads: int, progress: Callable[[str, float], None]
-) -> tuple[Generator, CpuFallbackBackend]:
-    from smis_desktop.generators.device import best_device
-    from smis_desktop.generators.store import installed_generators, open_generator
-    from smis_desktop.inference.backend_selection import open_chosen_backend, requested_backend
-
-    requested = requested_backend()
-    weights = next((found.weights_sha256 for found in installed_generators() if found.name == name), "")
-    if (name, weights, requested) not in _open_now:
-        progress("Opening the generator", -1.0)
-        generator = open_generator(name, progress)
-        generator.to(best_device())
-        backend = open_chosen_backend(generator, threads, progress)
-        _open_now.clear()
-        weights = generator.weights_sha256  # what was missing has been fetched
-        _open_now[name, weights, requested] = generator, backend
-    return _open_now[name, weights, requested]
-
-
 def measure_painting(model: Path, recording: Path) -> PaintingTimes:
-    """Plays a recorded painting in a window with that model's preview running; where there is no display, in memory."""
+    """Play a recording in a window while that model makes the preview; offscreen if there is no display."""
     if not _has_display():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtWidgets import QApplication
 
-    from smis_desktop.ui.window import painting_benchmark as painting_times
+    from smis_desktop.ui.window import painting_benchmark
 
     application = QApplication.instance() or QApplication(["smis"])
-    times = painting_times.measure_painting(open_renderer(model), recording)
+    times = painting_benchmark.measure_painting(open_renderer(model), recording)
     application.processEvents()
     return times
 
@@ -127,18 +77,18 @@ def measure_painting(model: Path, recording: Path) -> PaintingTimes:
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="smis", description="Open the painting window.")
     parser.add_argument(
-        "file", type=Path, nargs="?", metavar="FILE", help="a personal model (.smismodel), or a painting to begin with"
+        "file", type=Path, nargs="?", metavar="FILE", help="a personal model (.smismodel), or a painting to open"
     )
     parser.add_argument("--model", type=Path, metavar="FILE", help="a personal model")
     parser.add_argument(
-        "--layout", type=Path, metavar="FILE", help="a painting or layout to begin with, instead of the start page"
+        "--layout", type=Path, metavar="FILE", help="a painting or layout to open, instead of the start page"
     )
     parser.add_argument("--verbose", action="store_true", help="log what the preview does to stderr")
     return parser.parse_args(argv)
 
 
 def _what_to_open(options: argparse.Namespace) -> tuple[Path, Path | None]:
-    """Personal model, and painting or layout. A file without an option, as file managers give it, is either of them."""
+    """Return model and layout, if any. A file without an option, as file managers pass it, is either of them."""
     model, layout, file = options.model, options.layout, options.file
     if file is not None and file.suffix.lower() == MODEL_SUFFIX:
         model = model or file
@@ -191,7 +141,7 @@ def _run_window(model: Path, layout: Path | None) -> int:
     from smis_desktop.ui.window.open_requests import OpenRequests
     from smis_desktop.ui.window.preview_controller import PreviewController
 
-    # Every position of a fast stroke counts, also those that come while Python is busy elsewhere.
+    # Keep every position of a fast stroke, also those that come while Python is busy elsewhere.
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents, False)
     application = QApplication.instance() or QApplication(["smis"])
     assert isinstance(application, QApplication)
@@ -212,10 +162,10 @@ def _run_window(model: Path, layout: Path | None) -> int:
     with marked_as_running(), window.fault_reporting.catching(), _interrupt_closes(window.close):
         code = application.exec()
     application.removeEventFilter(requests)
-    # The window is gone from the screen; a picture that is being computed may take a moment to end.
+    # The window is gone from the screen; a picture that is being rendered may take a moment to end.
     if not preview.close(_SECONDS_TO_FINISH):
         log.warning("the preview thread has not ended within %.0f s", _SECONDS_TO_FINISH)
-        # Everything is saved. Interpreters that end beside a running network abort; this one ends at once instead.
+        # Everything is saved. Shutting the interpreter down beside a running network would abort it: end at once.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -225,14 +175,14 @@ def _run_window(model: Path, layout: Path | None) -> int:
 
 @contextmanager
 def _interrupt_closes(close: Callable[[], object]) -> Iterator[None]:
-    """Let Ctrl+C in the terminal, or a polite request to end, close the window as its own button would."""
+    """Let SIGINT (Ctrl+C in the terminal) and SIGTERM close the window as its own button would."""
     from PySide6.QtCore import QTimer
 
     def handler(number: int, frame: FrameType | None) -> None:
         close()
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    # Python runs signal handlers between its own instructions, of which there are none while Qt waits for events.
+    # Python runs signal handlers between its own instructions; while Qt waits for events there are none.
     heartbeat = QTimer()
     heartbeat.timeout.connect(lambda: None)
     heartbeat.start(250)

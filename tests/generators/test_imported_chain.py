@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smis_desktop.app import open_renderer
 from smis_desktop.document.style import Look, Style
 from smis_desktop.generators.store import installed_generators
 from smis_desktop.inference.synthesizer import PictureRequest
+from smis_desktop.workers.renderer import open_renderer
 from tests.checkpoints.published_layouts import conditional_state, nvidia_file, nvidia_state, rosinality_file
 from tests.cli.conftest import Smis, label_map, small, small_data, smis, write_layout, write_photo
 from tests.small_stylegan2 import small_stylegan2

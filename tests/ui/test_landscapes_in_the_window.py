@@ -11,7 +11,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.app import open_renderer
 from smis_desktop.evaluation.ground_truth import exact_picture, trained_briefly
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.catalog import generator_names
@@ -19,6 +18,7 @@ from smis_desktop.generators.store import open_generator
 from smis_desktop.landscapes.shapes import PALETTE
 from smis_desktop.personal_model.model import write_personal_model
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
+from smis_desktop.workers.renderer import open_renderer
 from tests.ui.conftest import MakeWindow, at, is_finished
 
 WAIT = 60_000

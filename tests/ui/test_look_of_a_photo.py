@@ -12,7 +12,6 @@ from PIL import Image
 from PySide6.QtWidgets import QDialog, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.app import open_renderer
 from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb8
 from smis_desktop.generators.store import open_generator
 from smis_desktop.personal_model.model import write_personal_model
@@ -21,6 +20,7 @@ from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
 from smis_desktop.ui.window import style_controller as style_controller_module
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.workers.photo_inversion import photo_inversion
+from smis_desktop.workers.renderer import open_renderer
 from tests.small_model import PALETTE, small_model
 from tests.ui.acting import close_complaint, picture_on_screen, wait_until_finished
 from tests.ui.conftest import MakeWindow

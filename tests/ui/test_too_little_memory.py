@@ -10,13 +10,13 @@ import torch
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.app import open_renderer
 from smis_desktop.evaluation.ground_truth import exact_picture, trained_briefly
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.landscapes.shapes import PALETTE
 from smis_desktop.personal_model.model import write_personal_model
+from smis_desktop.workers.renderer import open_renderer
 from tests.ui.conftest import MakeWindow, is_finished
 
 WAIT = 60_000
@@ -33,16 +33,16 @@ def test_the_window_names_what_makes_the_pictures_now(
     write_personal_model(model, trained_briefly(generator, [shot], "probe", 8, 1, lambda share: None))
     layout.write_bytes(encode_label_map(shot.label_map, PALETTE))
 
-    computed = TorchBackend.structure
+    computed = TorchBackend.coarse_features
     is_listened_to = threading.Event()
 
-    def full(pictures: TorchBackend, ws: torch.Tensor) -> object:
-        if pictures.precision == "bfloat16":  # the processor takes over in float32
+    def full(backend: TorchBackend, ws: torch.Tensor) -> object:
+        if backend.precision == "bfloat16":  # the processor takes over in float32
             assert is_listened_to.wait(WAIT / 1000)
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return computed(pictures, ws)
+        return computed(backend, ws)
 
-    monkeypatch.setattr(TorchBackend, "structure", full)
+    monkeypatch.setattr(TorchBackend, "coarse_features", full)
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
     said: list[str] = []
     window.status.messageChanged.connect(said.append)
