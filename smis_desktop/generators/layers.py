@@ -165,7 +165,7 @@ def modulated(x: Tensor, scales: Tensor, regions: Regions | None) -> Tensor:
 
 
 _LAST = torch.channels_last
-_PIXELS = 1024
+ROWS_AT_ONCE = 1024
 """Rows of a matrix product that are computed at a time, so that they stay in the cache."""
 
 _Context = Any  # torch's own type declares neither saved tensors nor further attributes
@@ -244,11 +244,11 @@ class _Pointwise(torch.autograd.Function):
         pixels = _pixels(x)
         columns = weight.flatten(1).T
         result = pixels.new_empty(*pixels.shape[:2], len(weight))
-        noise_rows = None if noise is None else noise.view(-1, 1).split(_PIXELS)
+        noise_rows = None if noise is None else noise.view(-1, 1).split(ROWS_AT_ONCE)
         multiply = _Multiplication(is_bfloat16_on_cpu(x), result)
         for n, (inputs, outputs) in enumerate(zip(pixels, result, strict=True)):
             scaled = multiply.cast(columns if scales is None else columns * scales[n].view(-1, 1))
-            for i, (rows, out) in enumerate(zip(inputs.split(_PIXELS), outputs.split(_PIXELS), strict=True)):
+            for i, (rows, out) in enumerate(zip(inputs.split(ROWS_AT_ONCE), outputs.split(ROWS_AT_ONCE), strict=True)):
                 multiply(rows, scaled, out)
                 if bias is not None:
                     out += bias
@@ -270,11 +270,13 @@ class _Pointwise(torch.autograd.Function):
         matrix = multiply.cast(weight.flatten(1))
         scales_gradient = None if scales is None else torch.zeros_like(scales)
         # Buffers that are used again: allocating fresh memory takes longer than the arithmetic.
-        through_relu = gradient.new_empty(_PIXELS, gradient.shape[2])
-        products = x_gradient.new_empty(_PIXELS, x_gradient.shape[2])
+        through_relu = gradient.new_empty(ROWS_AT_ONCE, gradient.shape[2])
+        products = x_gradient.new_empty(ROWS_AT_ONCE, x_gradient.shape[2])
         for n, (incoming, outgoing) in enumerate(zip(gradient, x_gradient, strict=True)):
-            for i, (rows, out) in enumerate(zip(incoming.split(_PIXELS), outgoing.split(_PIXELS), strict=True)):
-                part = slice(i * _PIXELS, (i + 1) * _PIXELS)
+            for i, (rows, out) in enumerate(
+                zip(incoming.split(ROWS_AT_ONCE), outgoing.split(ROWS_AT_ONCE), strict=True)
+            ):
+                part = slice(i * ROWS_AT_ONCE, (i + 1) * ROWS_AT_ONCE)
                 if activated is not None:
                     sign = activated[n, part]
                     rows = torch.ops.aten.leaky_relu_backward.grad_input(
@@ -292,7 +294,7 @@ class _Multiplication:
 
     def __init__(self, is_bfloat16: bool, like: Tensor) -> None:
         """Args: like: the tensor whose rows the products are written to."""
-        self._buffer = like.new_empty(_PIXELS, like.shape[-1], dtype=torch.bfloat16) if is_bfloat16 else None
+        self._buffer = like.new_empty(ROWS_AT_ONCE, like.shape[-1], dtype=torch.bfloat16) if is_bfloat16 else None
 
     def cast(self, matrix: Tensor) -> Tensor:
         """The matrix in the form that `__call__` takes."""

@@ -1,4 +1,4 @@
-"""What a probe reads in reduced features is what it reads in whole ones."""
+"""A probe predicts the same from projected features as from whole ones."""
 
 from __future__ import annotations
 

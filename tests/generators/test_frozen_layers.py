@@ -1,4 +1,4 @@
-"""Layers with constant weights, against what torch makes of the same and against finite differences."""
+"""Layers for frozen weights, compared with torch and with finite differences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEAK = 0.2
 
 @pytest.fixture(autouse=True)
 def _few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_layers, "_PIXELS", 7)  # so that small maps take several goes, the last one short
+    monkeypatch.setattr(shared_layers, "ROWS_AT_ONCE", 7)  # so that small maps take several steps, the last one short
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
         lambda x, s: activated_pointwise(x, None, like(x, 5, 8, 1, 1), like(x, 5, seed=3), like(x, 1, 1, 4, 6), LEAK),
         lambda x, s: F.leaky_relu(F.conv2d(x, like(x, 5, 8, 1, 1), like(x, 5, seed=3)) + like(x, 1, 1, 4, 6), LEAK),
     ),
-    "3×3 by unfold3x3": (
+    "3×3 by unfolding": (
         lambda x, s: pointwise(unfold3x3(x), None, like(x, 5, 72, 1, 1)),
         lambda x, s: F.conv2d(x, like(x, 5, 72, 1, 1).view(5, 8, 3, 3), padding=1),
     ),
@@ -98,7 +98,7 @@ def test_gradients_are_those_of_finite_differences(name: str) -> None:
     assert torch.autograd.gradcheck(CASES[name][0], (x, scales))
 
 
-def test_order_of_numbers_does_not_matter() -> None:
+def test_the_memory_format_does_not_matter() -> None:
     x, scales = normal(2, 8, 4, 6), normal(2, 8, 1, 1, seed=2)
     for name, (layer, _) in CASES.items():
         torch.testing.assert_close(
@@ -107,8 +107,8 @@ def test_order_of_numbers_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_reduced_only_products_are_rounded(name: str) -> None:
-    """bfloat16 keeps eight bits: what is added up stays within a hundredth of what comes out, gradients too."""
+def test_only_products_are_computed_in_bfloat16(name: str) -> None:
+    """bfloat16 keeps eight bits: sums stay within a hundredth of the result, gradients too."""
     layer, reference = CASES[name]
 
     def answers(of: Callable[..., Tensor], dtype: torch.dtype) -> list[Tensor | None]:
@@ -127,7 +127,7 @@ def test_reduced_only_products_are_rounded(name: str) -> None:
         assert low.dtype == torch.float32
         error = (low.double() - exact).norm() / exact.norm()
         assert error < (1e-5 if name in WITHOUT_PRODUCTS else 0.01)
-        assert name in WITHOUT_PRODUCTS or error > 1e-5, "nothing of it was reduced"
+        assert name in WITHOUT_PRODUCTS or error > 1e-5, "nothing was computed in bfloat16"
 
 
 def test_a_block_gives_one_picture_with_and_without_regions() -> None:
@@ -137,11 +137,11 @@ def test_a_block_gives_one_picture_with_and_without_regions() -> None:
         torch.nn.init.normal_(weight, std=0.3)
     block.requires_grad_(False)
     x, w = torch.randn(1, 8, 4, 4), torch.randn(2, 1, 16)
-    everywhere = Regions(torch.ones(1, 1, 8, 8))  # one style everywhere: the way by feature maps of scales
+    everywhere = Regions(torch.ones(1, 1, 8, 8))  # one style everywhere, by maps of scales
     torch.testing.assert_close(block(x, w[0], w[1]), block(x, w[0], w[1], everywhere), rtol=1e-4, atol=1e-4)
 
 
-def test_weights_that_learn_are_left_to_torch() -> None:
+def test_trained_weights_are_left_to_torch() -> None:
     x, constant = torch.zeros(1, 2, 3, 3), torch.zeros(2)
     learns = torch.zeros(2, requires_grad=True)
     assert supports_frozen_layers(x, constant)

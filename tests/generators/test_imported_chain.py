@@ -1,4 +1,4 @@
-"""An imported StyleGAN2 of any side does all that the default generator does: teach, paint, refine, style, find."""
+"""An imported StyleGAN2 of any side does what the default generator does: train, paint, refine, style, invert."""
 
 from __future__ import annotations
 
@@ -83,15 +83,13 @@ def test_the_window_gets_drafts_full_pictures_and_looks(
     worn = renderer.render(PictureRequest(layout, dressed, size=side))
     plain = renderer.render(PictureRequest(layout, size=side))
     assert not np.array_equal(other.picture, plain.picture)
-    if (plain.predicted_labels == 5).any():  # a look is worn where the picture shows the class
+    if (plain.predicted_labels == 5).any():  # a class look applies where the picture shows the class
         assert not np.array_equal(worn.picture, plain.picture)
     film = renderer.render(PictureRequest(layout, size=2 * side, exact_ws=full.ws))
     assert film.picture.shape == (2 * side, 2 * side, 3)
 
 
-def test_a_generator_that_takes_a_deleted_ones_name_is_opened_anew(
-    smis: Smis, small_data: Path, tmp_path: Path
-) -> None:
+def test_a_generator_with_a_deleted_ones_name_is_opened_again(smis: Smis, small_data: Path, tmp_path: Path) -> None:
     shots, layout = tmp_path / "shots", label_map(ids=(2, 5, 9))
     write_photo(shots / "images" / "photo.png", 80, 1)
     write_layout(shots / "labels" / "photo.png", layout)

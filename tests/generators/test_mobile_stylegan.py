@@ -1,4 +1,4 @@
-"""The generator: equal to OpenVINO's run of the original networks, differentiable, and cut off where asked."""
+"""MobileStyleGAN equals OpenVINO's run of the original networks, is differentiable, and computes no more than asked."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_equals_openvino_on_the_original_networks(faces: MobileStyleGAN, origina
         assert np.abs(picture - synthesis(style)[0]).max() <= 1e-3
 
 
-def test_faces_says_what_it_is(faces: MobileStyleGAN) -> None:
+def test_faces_describes_itself(faces: MobileStyleGAN) -> None:
     assert (faces.num_ws, faces.w_dim, faces.img_resolution, faces.feature_resolution) == (16, 512, 1024, 64)
     slots = [*faces.coarse_slots, *faces.middle_slots, *faces.fine_slots]
-    assert slots == list(range(16)), "the three groups share out the slots"
+    assert slots == list(range(16)), "the three groups hold all slots"
     assert faces.fine_slots.start == 9
 
 
-def test_fine_slots_leave_the_label_features_alone(faces: MobileStyleGAN) -> None:
+def test_fine_slots_do_not_change_the_label_features(faces: MobileStyleGAN) -> None:
     ws = faces.broadcast(faces.mapping(seeded_z(1, 512))).clone()
     other = ws.clone()
     other[:, faces.fine_slots.start :] += 1.0
@@ -68,7 +68,7 @@ def test_fine_slots_leave_the_label_features_alone(faces: MobileStyleGAN) -> Non
     assert not torch.allclose(features[0], features[2])
 
 
-def test_every_slot_acts() -> None:
+def test_every_slot_has_an_effect() -> None:
     generator = small_generator()
     ws = generator.broadcast(generator.mapping(seeded_z(0, generator.w_dim))).clone().requires_grad_()
     generator.synthesis(ws).square().sum().backward()
@@ -92,13 +92,13 @@ def test_gradient_equals_finite_differences() -> None:
     assert slope.item() == pytest.approx((gradient * direction).sum().item(), rel=1e-4)
 
 
-def test_features_are_those_of_the_synthesis_and_no_more_is_computed() -> None:
+def test_features_are_those_of_the_synthesis_and_nothing_past_them_runs() -> None:
     generator = small_generator()
     ws = generator.broadcast(generator.mapping(seeded_z(0, generator.w_dim)))
     features = generator.features(ws, [8, 32])
     assert {r: tuple(x.shape) for r, x in features.items()} == {8: (1, 16, 8, 8), 32: (1, 16, 32, 32)}
     for block in generator.blocks[3:]:
-        block.register_forward_hook(lambda *_: pytest.fail("a block past the asked resolution ran"))
+        block.register_forward_hook(lambda *_: pytest.fail("a block past the requested resolution ran"))
     assert torch.equal(generator.features(ws, [32])[32], features[32])
     with pytest.raises(KeyError):
         generator.features(ws, [48])
@@ -126,18 +126,18 @@ def test_drafts_resemble_the_averaged_picture(faces: MobileStyleGAN, side: int) 
     assert sum(psnr) / 2 >= 30
 
 
-def test_haar_steps_undo_each_other_and_keep_energy() -> None:
+def test_haar_steps_invert_each_other_and_keep_energy() -> None:
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert torch.allclose(inverse_haar(haar(x)), x)
     assert haar(x).square().sum().item() == pytest.approx(x.square().sum().item())
 
 
-def test_bands_one_behind_the_other_say_the_same() -> None:
+def test_the_inverse_haar_step_of_ordered_bands_is_the_same() -> None:
     x = torch.randn(2, 20, 3, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(inverse_haar_of_bands(0.5 * x[:, band_order(20)]), inverse_haar(x))
 
 
-def test_a_haar_step_is_a_matrix_and_a_shuffle() -> None:
+def test_a_haar_step_is_a_matrix_and_a_pixel_shuffle() -> None:
     x = torch.randn(2, 12, 3, 5, generator=torch.Generator().manual_seed(0))
     found = F.pixel_shuffle(F.conv2d(x, haar_matrix(12)), 2)
     torch.testing.assert_close(found, inverse_haar(x))

@@ -1,4 +1,4 @@
-"""A packaged program brings its networks along; what a person has put into the data folder goes first."""
+"""A packaged program ships networks; those in a person's data folder take precedence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_shipped_generator_is_installed_and_opens(shipped: Path) -> None:
     assert list(data_folder("generators").iterdir()) == []  # nothing was copied
 
 
-def test_a_persons_own_generator_of_that_name_goes_first(shipped: Path) -> None:
+def test_a_persons_own_generator_of_that_name_takes_precedence(shipped: Path) -> None:
     own = data_folder("generators") / "bundled.safetensors"
     write_generator(own, "own")
     assert [(g.name, g.source, g.path) for g in installed_generators()] == [("bundled", "own", own)]

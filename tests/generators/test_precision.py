@@ -1,4 +1,4 @@
-"""bfloat16: near enough to float32 to be trusted with labels, exactly the same twice, float32 wherever it adds up."""
+"""bfloat16 is close enough to float32 for labels, repeatable, and used for products alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def some_ws(count: int = 2) -> torch.Tensor:
     return GENERATOR.broadcast(GENERATOR.mapping(z)).contiguous()
 
 
-def test_features_are_near_and_float32() -> None:
+def test_features_are_close_and_float32() -> None:
     with torch.inference_mode():
         exact, near = (
             GENERATOR.label_features(some_ws()),
@@ -34,10 +34,10 @@ def test_features_are_near_and_float32() -> None:
     for side, features in exact.items():
         assert near[side].dtype is torch.float32
         assert (near[side] - features).norm() <= 0.02 * features.norm()
-        assert not torch.equal(near[side], features), "it was float32 after all"
+        assert not torch.equal(near[side], features), "it was computed in float32"
 
 
-def test_gradients_are_near() -> None:
+def test_gradients_are_close() -> None:
     def gradient(ws: torch.Tensor) -> torch.Tensor:
         ws = ws.clone().requires_grad_()
         sum(features.square().mean() for features in GENERATOR.label_features(ws).values()).backward()  # type: ignore[union-attr]
@@ -52,7 +52,7 @@ def test_gradients_are_near() -> None:
     assert torch.cosine_similarity(near.flatten(), exact.flatten(), dim=0) > 0.999
 
 
-def test_a_training_in_bfloat16_stops_and_goes_on_to_the_same_weights_in_float32(tmp_path: Path) -> None:
+def test_a_training_in_bfloat16_resumes_to_the_same_float32_weights(tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, precision="bfloat16")
     whole, events = run(GENERATOR, tmp_path / "whole", settings)
     with pytest.raises(Stop):
@@ -66,7 +66,7 @@ def test_a_training_in_bfloat16_stops_and_goes_on_to_the_same_weights_in_float32
     assert any(not torch.equal(weight, weights(plain)[name]) for name, weight in weights(whole).items())
 
 
-def test_a_training_goes_on_in_the_precision_it_began_with() -> None:
+def test_a_training_resumes_in_its_own_precision() -> None:
     assert stored_precision({}) is None
     assert stored_precision({"precision": "float32"}) == "float32"
     begun = stored_precision({"precision": "bfloat16"})

@@ -1,4 +1,4 @@
-"""Installed generators: opened whole or refused in one sentence, fetched whole or not at all."""
+"""Installed generators are opened or refused in one sentence, and fetched whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHA = "cd" * 32
 
 
 def _silent(_words: str, _fraction: float) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def _install(data: Path, name: str = "small", version: int = 1, left_out: str = 
 
 
 def _own_generators() -> list[InstalledGenerator]:
-    """All but the one that comes with the program."""
+    """All but the one that ships."""
     return [generator for generator in installed_generators() if generator.name != "landscapes"]
 
 
@@ -94,7 +94,7 @@ def test_an_installed_generator_is_listed_and_opened(data: Path) -> None:
     assert not any(parameter.requires_grad for parameter in generator.parameters())
 
 
-def test_a_stylegan2_is_installed_with_its_latent_space_and_opens_as_it_was(data: Path) -> None:
+def test_a_stylegan2_is_installed_with_its_latent_statistics(data: Path) -> None:
     original = small_stylegan2()
     own = {key: value for key, value in original.state_dict().items() if not key.startswith("latents.")}
     installed = install_generator("skip", "stylegan2", own, "a test", "none", _silent)
@@ -111,7 +111,7 @@ def test_a_stylegan2_is_installed_with_its_latent_space_and_opens_as_it_was(data
     assert (torch.cov(coordinates.T) - torch.eye(original.w_dim)).abs().max() < 0.2
 
 
-def test_weights_that_make_no_generator_are_not_installed(data: Path) -> None:
+def test_incomplete_weights_are_not_installed(data: Path) -> None:
     own = {key: value for key, value in small_stylegan2().state_dict().items() if not key.startswith("latents.")}
     del own["blocks.1.rgb.bias"]
     with pytest.raises(RuntimeError, match=r"blocks\.1\.rgb\.bias"):
@@ -119,7 +119,7 @@ def test_weights_that_make_no_generator_are_not_installed(data: Path) -> None:
     assert _own_generators() == []
 
 
-def test_an_unknown_generator_is_refused_with_those_that_there_are(data: Path) -> None:
+def test_an_unknown_generator_is_refused_with_a_list_of_known_ones(data: Path) -> None:
     _install(data)
     message = _refused("cats")
     assert "'cats'" in message
@@ -157,7 +157,7 @@ def test_a_file_of_another_kind_is_refused(data: Path) -> None:
     assert "not a generator" in _refused("small")
 
 
-def test_without_a_network_the_first_need_ends_in_one_sentence_and_no_file(data: Path) -> None:
+def test_without_a_network_fetching_ends_in_one_sentence_and_no_file(data: Path) -> None:
     told: list[str] = []
     with pytest.raises(UserError, match="connect to a network"):
         open_generator("faces", lambda words, _fraction: told.append(words))
@@ -192,7 +192,7 @@ def test_an_interruption_at_any_step_leaves_nothing(data: Path) -> None:
     assert list((data / "generators").iterdir()) == []
 
 
-def test_a_data_folder_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_folder_that_cannot_be_made_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path / "file" / "data"))
     with pytest.raises(UserError, match="SMIS_DATA_DIR"):

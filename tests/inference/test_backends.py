@@ -1,4 +1,4 @@
-"""Backends: the same pictures as torch, files made once, and torch when nothing else can be had."""
+"""Backends make the same pictures as torch, convert networks once, and fall back to torch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ openvino = pytest.importorskip("openvino")
 
 
 def silent(words: str, fraction: float) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
 
 def some_ws(seed: int = 3) -> torch.Tensor:
@@ -50,23 +50,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_openvino_in_float32_equals_torch(folder: Path) -> None:
-    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+    backend = open_backend("openvino", GENERATOR, folder, 2, silent)
     ws = some_ws()
     with torch.inference_mode():
-        wanted, found = GENERATOR.coarse_features(ws), pictures.coarse_features(ws)
+        wanted, found = GENERATOR.coarse_features(ws), backend.coarse_features(ws)
         assert list(found.label_features) == sorted(wanted.label_features)
         for side, features in wanted.label_features.items():
             torch.testing.assert_close(found.label_features[side], features, atol=1e-3, rtol=1e-3)
         assert GENERATOR.draft_sizes == (128, 512)
         for side in GENERATOR.draft_sizes:
-            picture = pictures.synthesize_fine(found, ws, side, None)
+            picture = backend.synthesize_fine(found, ws, side, None)
             torch.testing.assert_close(picture, GENERATOR.synthesize_fine(wanted, ws, side), atol=1e-3, rtol=1e-3)
         masks = torch.zeros(2, 1, 64, 64)
         masks[0, :, :32], masks[1, :, 32:] = 1, 1
         two = torch.cat((ws, ws + 0.5))
         regions = Regions(masks)
         torch.testing.assert_close(
-            pictures.synthesize_fine(found, two, 512, regions),
+            backend.synthesize_fine(found, two, 512, regions),
             GENERATOR.synthesize_fine(wanted, two, 512, regions),
             atol=1e-3,
             rtol=1e-3,
@@ -74,28 +74,28 @@ def test_openvino_in_float32_equals_torch(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["openvino", "openvino-bf16"])
-def test_openvino_reduces_features_as_the_basis_does(folder: Path, backend: BackendName) -> None:
-    """To a step of a byte: what lies between two of them may be rounded to either."""
+def test_openvino_projects_features_as_the_basis_does(folder: Path, backend: BackendName) -> None:
+    """Up to one step: a value between two may be rounded to either."""
     try:
-        pictures = open_backend(backend, GENERATOR, folder, 2, silent)
+        backend = open_backend(backend, GENERATOR, folder, 2, silent)
     except BackendUnavailable as error:
         pytest.skip(str(error))
     basis = feature_basis(GENERATOR)
     with torch.inference_mode():
-        wanted = basis.project(pictures.label_features(some_ws()), pictures.precision)
-        found = pictures.projected_label_features(some_ws(), basis)
+        wanted = basis.project(backend.label_features(some_ws()), backend.precision)
+        found = backend.projected_label_features(some_ws(), basis)
     assert list(found) == list(wanted)
     for side, steps in wanted.items():
         assert steps.dtype == found[side].dtype == torch.int8
         assert steps.shape == found[side].shape
-        assert steps.unique().numel() > 20, "features that are all alike compare nothing"
+        assert steps.unique().numel() > 20, "features that are all equal compare nothing"
         away = (steps.int() - found[side]).abs().float()
         assert away.max() <= 1
         assert away.mean() <= 0.05
 
 
-def test_the_first_run_of_a_part_is_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+def test_nothing_runs_beside_the_first_run_of_a_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = open_backend("openvino", GENERATOR, folder, 2, silent)
     seen, run = [], openvino_backend.CompiledPart.run
 
     def watched(running: Any, inputs: list[np.ndarray]) -> Any:
@@ -110,26 +110,26 @@ def test_the_first_run_of_a_part_is_alone(folder: Path, monkeypatch: pytest.Monk
     def ask(seed: int) -> None:
         ws = some_ws(seed)
         together.wait()
-        pictures.label_features(ws)
+        backend.label_features(ws)
 
-    with torch.inference_mode(), ThreadPoolExecutor(4) as lanes:
-        list(lanes.map(ask, range(4)))
+    with torch.inference_mode(), ThreadPoolExecutor(4) as threads:
+        list(threads.map(ask, range(4)))
     assert seen[:2] == ["begun", "done"]
     assert len(seen) == 8
 
 
 def test_networks_are_converted_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
-    with torch.inference_mode():  # parts that quick pictures need not are converted when they are asked for
-        pictures.synthesize_fine(pictures.coarse_features(some_ws()), some_ws(), 128, None)
+    backend = open_backend("openvino", GENERATOR, folder, 2, silent)
+    with torch.inference_mode():  # parts that drafts do not need are converted on demand
+        backend.synthesize_fine(backend.coarse_features(some_ws()), some_ws(), 128, None)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("converted again")
 
     monkeypatch.setattr(openvino, "convert_model", refuse)
-    pictures = open_backend("openvino", GENERATOR, folder, 2, silent)
+    backend = open_backend("openvino", GENERATOR, folder, 2, silent)
     with torch.inference_mode():
-        assert pictures.synthesize_fine(pictures.coarse_features(some_ws()), some_ws(), 128, None).shape == (
+        assert backend.synthesize_fine(backend.coarse_features(some_ws()), some_ws(), 128, None).shape == (
             1,
             3,
             128,
@@ -139,22 +139,22 @@ def test_networks_are_converted_once(folder: Path, monkeypatch: pytest.MonkeyPat
         open_backend("openvino", small_generator(seed=5), folder, 2, silent)
 
 
-def test_an_interrupted_conversion_is_begun_again(tmp_path: Path) -> None:
-    class Enough(Exception):
+def test_an_interrupted_conversion_starts_again(tmp_path: Path) -> None:
+    class Interrupted(Exception):
         pass
 
     def stop(words: str, fraction: float) -> None:
-        if fraction > 0.3:  # one part of two is there
-            raise Enough
+        if fraction > 0.3:  # one part of two is converted
+            raise Interrupted
 
-    with pytest.raises(Enough):
+    with pytest.raises(Interrupted):
         open_backend("openvino", GENERATOR, tmp_path, 1, stop)
-    pictures = open_backend("openvino", GENERATOR, tmp_path, 1, silent)
-    assert pictures.name == "OpenVINO, float32"
+    backend = open_backend("openvino", GENERATOR, tmp_path, 1, silent)
+    assert backend.name == "OpenVINO, float32"
     assert not list(tmp_path.glob("*/growing-*"))
 
 
-def test_the_self_test_holds_every_backend_against_torch(folder: Path) -> None:
+def test_the_self_test_compares_every_backend_with_torch(folder: Path) -> None:
     tests = {test.backend: test for test in self_tests(GENERATOR, folder, 2, silent)}
     assert tests["torch"].max_difference == 0
     assert tests["openvino"].max_difference <= 1e-3
@@ -198,21 +198,21 @@ def test_a_backend_whose_pictures_differ_cannot_be_chosen(folder: Path, monkeypa
     assert "torch-bf16" not in [test.backend for test in tests if not test.fault]
 
 
-def test_full_faces_in_bfloat16_are_near_those_in_float32(faces: MobileStyleGAN, tmp_path: Path) -> None:
-    """With scales and small maps in bfloat16 too, the first of these was at 41.7 dB."""
+def test_full_faces_in_bfloat16_are_close_to_float32(faces: MobileStyleGAN, tmp_path: Path) -> None:
+    """With scales and small maps in bfloat16 too, the first of these was 41.7 dB."""
     try:
-        pictures = open_backend("openvino-bf16", faces, tmp_path, 2, silent)
+        backend = open_backend("openvino-bf16", faces, tmp_path, 2, silent)
     except BackendUnavailable as error:
         pytest.skip(str(error))
     with torch.inference_mode():
         for seed in (0, 1):
             ws = faces.broadcast(faces.mapping(seeded_z(seed, faces.w_dim), 0.7)).contiguous()
-            found = pictures.synthesize_fine(pictures.coarse_features(ws), ws, faces.img_resolution, None).clamp(-1, 1)
+            found = backend.synthesize_fine(backend.coarse_features(ws), ws, faces.img_resolution, None).clamp(-1, 1)
             error = (found - faces.synthesis(ws).clamp(-1, 1)).square().mean().item()
             assert 10 * math.log10(4 / error) >= MIN_PSNR
 
 
-def test_structures_are_remembered_and_only_structural_slots_make_them() -> None:
+def test_coarse_features_are_cached_by_their_own_slots() -> None:
     computed = []
 
     class Counting(TorchBackend):
@@ -220,17 +220,17 @@ def test_structures_are_remembered_and_only_structural_slots_make_them() -> None
             computed.append(ws)
             return super().coarse_features(ws)
 
-    pictures = CachingBackend(Counting(GENERATOR), GENERATOR.fine_slots.start)
+    backend = CachingBackend(Counting(GENERATOR), GENERATOR.fine_slots.start)
     ws, other_style = some_ws(), some_ws().clone()
     other_style[:, GENERATOR.fine_slots.start :] = 0
     with torch.inference_mode():
-        assert pictures.coarse_features(ws) is pictures.coarse_features(other_style)
+        assert backend.coarse_features(ws) is backend.coarse_features(other_style)
         assert len(computed) == 1
-        pictures.coarse_features(some_ws(9))
+        backend.coarse_features(some_ws(9))
     assert len(computed) == 2
 
 
-def test_without_openvino_torch_paints_and_the_log_says_so(
+def test_without_openvino_torch_is_used_and_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
@@ -241,12 +241,12 @@ def test_without_openvino_torch_paints_and_the_log_says_so(
     with pytest.raises(BackendUnavailable):
         open_backend("openvino", GENERATOR, tmp_path, 1, silent)
     with caplog.at_level(logging.WARNING):
-        pictures = backend_selection.open_chosen_backend(GENERATOR, 1, silent)
-    assert pictures.name == "torch, float32"
+        backend = backend_selection.open_chosen_backend(GENERATOR, 1, silent)
+    assert backend.name == "torch, float32"
     assert "OpenVINO is not installed" in caplog.text
 
 
-def test_the_choice_is_kept_and_a_new_machine_tests_itself_once(
+def test_the_choice_is_stored_and_a_new_machine_tests_itself_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
@@ -261,7 +261,7 @@ def test_the_choice_is_kept_and_a_new_machine_tests_itself_once(
 
     monkeypatch.setattr(backend_selection, "self_tests", refuse)
     backend_selection.open_chosen_backend(GENERATOR, 1, silent)
-    for precision in ("float32", "bfloat16"):  # what a training was begun with counts for more than what is fastest
+    for precision in ("float32", "bfloat16"):  # the precision that a training began with outweighs speed
         assert backend_selection.open_chosen_backend(GENERATOR, 1, silent, precision).precision == precision
     backend_selection.choose_backend("torch")
     assert backend_selection.open_chosen_backend(GENERATOR, 1, silent).name == "torch, float32"

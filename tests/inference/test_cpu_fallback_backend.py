@@ -1,4 +1,4 @@
-"""Too little memory: said once, and every picture is made all the same."""
+"""When memory runs out, the processor makes the pictures, and that is said once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GENERATOR = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)
 
 
 class Full(TorchBackend):
-    """A backend whose memory is full after so many calls."""
+    """A backend that runs out of memory after a number of calls."""
 
     def __init__(self, calls: int) -> None:
         super().__init__(GENERATOR, "bfloat16")
@@ -41,33 +41,33 @@ class Full(TorchBackend):
 
 
 @pytest.mark.parametrize("calls", [0, 1, 2])
-def test_what_does_not_fit_is_made_by_the_processor(calls: int) -> None:
-    told: list[str] = []
-    pictures = CpuFallbackBackend(Full(calls), GENERATOR, told.append)
+def test_the_processor_makes_what_does_not_fit(calls: int) -> None:
+    messages: list[str] = []
+    backend = CpuFallbackBackend(Full(calls), GENERATOR, messages.append)
     ws = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(1, GENERATOR.w_dim)))
-    assert pictures.name == "torch, bfloat16"
+    assert backend.name == "torch, bfloat16"
     with torch.inference_mode():
         exact = GENERATOR.coarse_features(ws)
         for _ in range(2):
-            structure = pictures.coarse_features(ws)
-            pictures.label_features(ws)
-            picture = pictures.synthesize_fine(structure, ws, 128, None)
-        torch.testing.assert_close(pictures.coarse_features(ws).features, exact.features)
+            coarse = backend.coarse_features(ws)
+            backend.label_features(ws)
+            picture = backend.synthesize_fine(coarse, ws, 128, None)
+        torch.testing.assert_close(backend.coarse_features(ws).features, exact.features)
         torch.testing.assert_close(picture, GENERATOR.synthesize_fine(exact, ws, 128))
-    assert len(told) == 1
-    assert "too little memory" in told[0]
-    assert (pictures.name, pictures.precision) == ("torch, float32", "float32")
+    assert len(messages) == 1
+    assert "too little memory" in messages[0]
+    assert (backend.name, backend.precision) == ("torch, float32", "float32")
 
 
-def test_a_processor_without_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_out_of_memory_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(ws: torch.Tensor) -> CoarseFeatures:
         raise torch.OutOfMemoryError("no memory at all")
 
     generator = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)
     monkeypatch.setattr(generator, "coarse_features", fail)
-    told: list[str] = []
-    pictures = CpuFallbackBackend(Full(0), generator, told.append)
+    messages: list[str] = []
+    backend = CpuFallbackBackend(Full(0), generator, messages.append)
     for _ in range(2):
         with pytest.raises(torch.OutOfMemoryError, match="no memory at all"):
-            pictures.coarse_features(GENERATOR.broadcast(GENERATOR.w_avg[None]))
-    assert len(told) == 1
+            backend.coarse_features(GENERATOR.broadcast(GENERATOR.w_avg[None]))
+    assert len(messages) == 1

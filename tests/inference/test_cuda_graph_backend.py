@@ -1,6 +1,6 @@
-"""Recorded pictures: new inputs every time, answers that stay, and no recording where none can be made.
+"""CUDA graphs: replays take new inputs, results stay valid, and what cannot be captured is computed.
 
-Recordings are played by a processor here, which leaves out nothing but CUDA itself; `--gpu` has the rest.
+Graphs are stood in for by the processor here, which leaves out nothing but CUDA itself; `--gpu` runs the rest.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ MOBILE = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)
 STYLEGAN2 = small_stylegan2(1)
 
 
-class Recorder:
-    """Records on the processor: playing fills the first outputs anew, from what the recorded inputs hold."""
+class FakeCapture:
+    """Captures on the processor: a replay writes to the first outputs, from what the captured inputs hold by then."""
 
     def __init__(self) -> None:
-        self.recordings = 0
+        self.count = 0
 
     def __call__(self, work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
-        self.recordings += 1
+        self.count += 1
         outputs = work(*inputs)
 
-        def play() -> None:
+        def replay() -> None:
             for place, value in zip(outputs, work(*inputs), strict=True):
                 place.copy_(value)
 
-        return CapturedGraph(play, outputs)
+        return CapturedGraph(replay, outputs)
 
 
 def some_ws(generator: Generator, seed: int) -> torch.Tensor:
     return generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim))).contiguous()
 
 
-def everything(pictures: SynthesisBackend, generator: Generator, ws: torch.Tensor) -> list[torch.Tensor]:
-    structure, labels = pictures.coarse_features(ws), pictures.label_features(ws)
-    assert sorted(structure.label_features) == sorted(labels)
+def everything(backend: SynthesisBackend, generator: Generator, ws: torch.Tensor) -> list[torch.Tensor]:
+    coarse, labels = backend.coarse_features(ws), backend.label_features(ws)
+    assert sorted(coarse.label_features) == sorted(labels)
     return [
-        structure.features,
-        *structure.label_features.values(),
+        coarse.features,
+        *coarse.label_features.values(),
         *labels.values(),
-        *(pictures.synthesize_fine(structure, ws, side, None) for side in generator.draft_sizes),
+        *(backend.synthesize_fine(coarse, ws, side, None) for side in generator.draft_sizes),
     ]
 
 
 @pytest.mark.parametrize("generator", [MOBILE, STYLEGAN2], ids=["mobile", "stylegan2"])
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
-def test_a_recording_serves_every_picture_of_its_kind(generator: Generator, mode: type) -> None:
-    record = Recorder()
-    recorded, plain = CudaGraphBackend(generator, record), TorchBackend(generator, "bfloat16")
+def test_one_graph_serves_every_picture_of_its_kind(generator: Generator, mode: type) -> None:
+    capture = FakeCapture()
+    recorded, plain = CudaGraphBackend(generator, capture), TorchBackend(generator, "bfloat16")
     with mode():
         first = everything(recorded, generator, some_ws(generator, 1))
         kept = [tensor.clone() for tensor in first]
         everything(recorded, generator, some_ws(generator, 2))
-        assert record.recordings == 2 + len(generator.draft_sizes)
+        assert capture.count == 2 + len(generator.draft_sizes)
         for tensor, copy in zip(first, kept, strict=True):
-            assert torch.equal(tensor, copy), "a later picture changed an answer that was given"
+            assert torch.equal(tensor, copy), "a later picture changed an earlier result"
         for seed in (1, 2):
             ws = some_ws(generator, seed)
             for found, wanted in zip(
@@ -76,30 +76,30 @@ def test_a_recording_serves_every_picture_of_its_kind(generator: Generator, mode
     assert recorded.name == "torch, bfloat16, recorded"
 
 
-def test_what_cannot_be_recorded_is_computed_and_the_log_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_captured_is_computed_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     def refuse(work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    pictures = CudaGraphBackend(MOBILE, refuse)
+    backend = CudaGraphBackend(MOBILE, refuse)
     ws = some_ws(MOBILE, 1)
     with torch.inference_mode(), caplog.at_level(logging.WARNING):
         for _ in range(2):
-            found = pictures.coarse_features(ws)
+            found = backend.coarse_features(ws)
         torch.testing.assert_close(found.features, TorchBackend(MOBILE, "bfloat16").coarse_features(ws).features)
     assert caplog.text.count("not permitted") == 1
 
 
-def test_too_little_memory_for_a_recording_is_the_processors_turn() -> None:
+def test_the_processor_takes_over_where_a_graph_does_not_fit() -> None:
     def full(work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    told: list[str] = []
-    pictures = CpuFallbackBackend(CudaGraphBackend(MOBILE, full), MOBILE, told.append)
+    messages: list[str] = []
+    backend = CpuFallbackBackend(CudaGraphBackend(MOBILE, full), MOBILE, messages.append)
     ws = some_ws(MOBILE, 1)
     with torch.inference_mode():
-        torch.testing.assert_close(pictures.coarse_features(ws).features, MOBILE.coarse_features(ws).features)
-    assert pictures.has_fallen_back
-    assert len(told) == 1
+        torch.testing.assert_close(backend.coarse_features(ws).features, MOBILE.coarse_features(ws).features)
+    assert backend.has_fallen_back
+    assert len(messages) == 1
 
 
 def test_regions_are_computed_as_torch_does() -> None:
@@ -110,12 +110,12 @@ def test_regions_are_computed_as_torch_does() -> None:
     plain = TorchBackend(MOBILE, "bfloat16")
     with torch.inference_mode():
         wanted = plain.synthesize_fine(plain.coarse_features(ws), two, 512, regions)
-        recorded = CudaGraphBackend(MOBILE, Recorder())
+        recorded = CudaGraphBackend(MOBILE, FakeCapture())
         found = recorded.synthesize_fine(recorded.coarse_features(ws), two, 512, regions)
     torch.testing.assert_close(found, wanted, atol=0.05, rtol=0.05)
 
 
-def test_a_processor_has_nothing_to_record(tmp_path: Path) -> None:
+def test_cuda_graphs_need_a_graphics_card(tmp_path: Path) -> None:
     with pytest.raises(BackendUnavailable, match="graphics cards"):
         open_backend("torch-graphs", MOBILE, tmp_path, 1, lambda words, fraction: None)
 
@@ -123,17 +123,17 @@ def test_a_processor_has_nothing_to_record(tmp_path: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("build", [small_generator, lambda: small_stylegan2(1)], ids=["mobile", "stylegan2"])
-def test_a_graph_of_cuda_makes_what_float32_makes(build: object, tmp_path: Path) -> None:
+def test_a_cuda_graph_makes_what_float32_makes(build: object, tmp_path: Path) -> None:
     assert callable(build)
     generator = build().to("cuda")
     tests = {test.backend: test for test in self_tests(generator, tmp_path, 1, lambda words, fraction: None)}
     assert not tests["torch-graphs"].fault
     assert tests["torch-graphs"].psnr >= 45
-    pictures = open_backend("torch-graphs", generator, tmp_path, 1, lambda words, fraction: None)
-    for seed in (1, 2, 1):  # a recording that kept an earlier input would show
+    backend = open_backend("torch-graphs", generator, tmp_path, 1, lambda words, fraction: None)
+    for seed in (1, 2, 1):  # a graph that kept an earlier input would show
         ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim).to("cuda"))).contiguous()
         with torch.inference_mode():
             for side in generator.draft_sizes:
-                found = pictures.synthesize_fine(pictures.coarse_features(ws), ws, side, None).clamp(-1, 1)
+                found = backend.synthesize_fine(backend.coarse_features(ws), ws, side, None).clamp(-1, 1)
                 wanted = generator.synthesize_fine(generator.coarse_features(ws), ws, side).clamp(-1, 1)
                 assert 10 * torch.log10(4 / (found - wanted).square().mean()) >= 45

@@ -1,4 +1,4 @@
-"""Refinement obeys the layout more, by its own score never less, and leaves the style slots alone."""
+"""Refinement follows the layout more closely, never less by its own score, and keeps the style slots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def probe() -> LinearProbe:
     return LinearProbe({64: torch.randn(3, 16, generator=torch.Generator().manual_seed(0))}, torch.zeros(3))
 
 
-def test_the_picture_is_labelled_more_like_the_layout() -> None:
+def test_the_refined_picture_is_labelled_more_like_the_layout() -> None:
     transfer = probe()
     target = transfer.label(GENERATOR.label_features(GENERATOR.broadcast(GENERATOR.mapping(seeded_z(1, 24)))))
     start = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24)))
@@ -34,14 +34,14 @@ def test_the_picture_is_labelled_more_like_the_layout() -> None:
     assert torch.equal(refined[:, fine:], start[:, fine:])
 
 
-def test_nothing_asked_nothing_done() -> None:
+def test_without_steps_or_labels_nothing_changes() -> None:
     start = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24)))
     layout = torch.full((1, 64, 64), UNKNOWN_CHANNEL)
     assert refine(GENERATOR, probe(), start, layout, steps=5) is start
     assert refine(GENERATOR, probe(), start, torch.zeros_like(layout), steps=0) is start
 
 
-def test_mixing_moves_the_fine_slots_and_no_others() -> None:
+def test_mixing_moves_only_the_fine_slots() -> None:
     ws = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24)))
     look = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(3, 24)))
     fine = GENERATOR.fine_slots.start

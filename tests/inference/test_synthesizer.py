@@ -1,4 +1,4 @@
-"""From a layout to a picture: a pure function of the request, obedient to what is painted, deaf to what is not."""
+"""From a layout to a picture: a pure function of the request, which follows what is painted and ignores what is not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_picture_is_a_function_of_its_request(synthesizer: Synthesizer) -> Non
         assert not np.array_equal(first.ws, other.ws), change
 
 
-def test_without_mixing_the_seed_means_nothing(synthesizer: Synthesizer) -> None:
+def test_without_mixing_the_seed_has_no_effect(synthesizer: Synthesizer) -> None:
     a = synthesizer.render(PictureRequest(layout(), Style.of_seed(1, 0.0)))
     b = synthesizer.render(PictureRequest(layout(), Style.of_seed(2, 0.0)))
     assert np.array_equal(a.picture, b.picture)
@@ -58,11 +58,11 @@ def test_drafts_are_256_pixels_wide(synthesizer: Synthesizer) -> None:
     assert drafted.picture.shape == (256, 256, 3)
 
 
-def test_unknown_ids_count_as_not_painted(synthesizer: Synthesizer) -> None:
-    strange, empty = layout(), layout()
-    strange[:40] = 200
+def test_unknown_ids_count_as_unpainted(synthesizer: Synthesizer) -> None:
+    unknown, empty = layout(), layout()
+    unknown[:40] = 200
     empty[:40] = 255
-    a, b = (synthesizer.render(PictureRequest(x, refine_steps=2)) for x in (strange, empty))
+    a, b = (synthesizer.render(PictureRequest(x, refine_steps=2)) for x in (unknown, empty))
     assert np.array_equal(a.ws, b.ws)
 
 
@@ -84,7 +84,7 @@ def test_another_generator_is_refused(synthesizer: Synthesizer) -> None:
         Synthesizer(small_generator(seed=1), synthesizer.model)
 
 
-def test_refinement_goes_on_from_earlier_latents_and_style_stays_free(synthesizer: Synthesizer) -> None:
+def test_refinement_continues_from_earlier_latents_in_any_style(synthesizer: Synthesizer) -> None:
     request = PictureRequest(layout(), Style.of_seed(4), size=128)
     first = synthesizer.render(dataclasses.replace(request, refine_steps=4))
     again = synthesizer.render(dataclasses.replace(request, start_ws=first.ws))
@@ -95,7 +95,7 @@ def test_refinement_goes_on_from_earlier_latents_and_style_stays_free(synthesize
     assert not np.allclose(other_style.ws[structural:], first.ws[structural:])
 
 
-def test_a_full_picture_tells_what_the_model_sees_in_it(synthesizer: Synthesizer) -> None:
+def test_a_full_picture_comes_with_its_predicted_labels(synthesizer: Synthesizer) -> None:
     result = synthesizer.render(PictureRequest(layout(), size=128))
     assert result.predicted_labels is not None
     np.testing.assert_array_equal(result.predicted_labels, synthesizer.segment(result.ws))
@@ -104,10 +104,10 @@ def test_a_full_picture_tells_what_the_model_sees_in_it(synthesizer: Synthesizer
 
 def test_each_fader_moves_its_own_slots(synthesizer: Synthesizer) -> None:
     groups = {"coarse": GENERATOR.coarse_slots, "middle": GENERATOR.middle_slots, "fine": GENERATOR.fine_slots}
-    still = synthesizer.render(PictureRequest(layout(), Style(fine=0.0))).ws
+    unmixed = synthesizer.render(PictureRequest(layout(), Style(fine=0.0))).ws
     for name, slots in groups.items():
         moved = synthesizer.render(PictureRequest(layout(), Style(**{"fine": 0.0, name: 0.5}))).ws
-        changed = {slot for slot in range(len(still)) if not np.allclose(still[slot], moved[slot])}
+        changed = {slot for slot in range(len(unmixed)) if not np.allclose(unmixed[slot], moved[slot])}
         assert changed == set(slots), name
 
 
@@ -120,7 +120,7 @@ def test_the_look_of_a_picture_at_full_strength_is_that_picture(synthesizer: Syn
     assert np.array_equal(exact.picture, kept.picture)
 
 
-def test_a_second_look_is_reached_by_degrees(synthesizer: Synthesizer) -> None:
+def test_two_looks_are_blended(synthesizer: Synthesizer) -> None:
     def fine(blend: float) -> np.ndarray:
         style = Style(Look(1), second=Look(2), blend=blend)
         return synthesizer.render(PictureRequest(layout(), style)).ws[GENERATOR.fine_slots.start :]
@@ -130,31 +130,31 @@ def test_a_second_look_is_reached_by_degrees(synthesizer: Synthesizer) -> None:
     np.testing.assert_allclose(fine(1.0), second, atol=1e-6)
 
 
-def test_a_class_wears_its_own_look_and_the_rest_stays(synthesizer: Synthesizer) -> None:
+def test_a_class_has_its_own_look_and_the_rest_stays(synthesizer: Synthesizer) -> None:
     plain = PictureRequest(layout(), Style.of_seed(1), size=512)
     one, other = (synthesizer.render(dataclasses.replace(plain, style=Style.of_seed(seed))).picture for seed in (1, 2))
-    seen = synthesizer.render(plain).predicted_labels
-    assert seen is not None
-    class_id = int(np.bincount(seen[seen != 255]).argmax())
+    labels = synthesizer.render(plain).predicted_labels
+    assert labels is not None
+    class_id = int(np.bincount(labels[labels != 255]).argmax())
     style = Style.of_seed(1).with_class_look(class_id, Look(2))
-    dressed = synthesizer.render(dataclasses.replace(plain, style=style)).picture
-    worn = (seen == class_id).repeat(8, 0).repeat(8, 1)
-    inside = worn & ~_near_a_border(worn)
-    outside = ~worn & ~_near_a_border(worn)
+    styled = synthesizer.render(dataclasses.replace(plain, style=style)).picture
+    region = (labels == class_id).repeat(8, 0).repeat(8, 1)
+    inside = region & ~_near_a_border(region)
+    outside = ~region & ~_near_a_border(region)
 
     def distance(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
         return float(np.abs(a[where].astype(float) - b[where]).mean())
 
-    assert distance(dressed, other, inside) < 0.2 * distance(one, other, inside)
-    assert distance(dressed, one, outside) < 0.2 * distance(one, other, outside)
-    undressed = style.with_class_look(class_id, None)
-    assert np.array_equal(synthesizer.render(dataclasses.replace(plain, style=undressed)).picture, one)
+    assert distance(styled, other, inside) < 0.2 * distance(one, other, inside)
+    assert distance(styled, one, outside) < 0.2 * distance(one, other, outside)
+    removed = style.with_class_look(class_id, None)
+    assert np.array_equal(synthesizer.render(dataclasses.replace(plain, style=removed)).picture, one)
 
 
-def test_a_class_that_is_not_the_model_s_dresses_nobody(synthesizer: Synthesizer) -> None:
+def test_a_look_for_an_unknown_class_has_no_effect(synthesizer: Synthesizer) -> None:
     request = PictureRequest(layout(), Style.of_seed(1), size=128)
-    dressed = dataclasses.replace(request, style=request.style.with_class_look(200, Look(2)))
-    assert np.array_equal(synthesizer.render(dressed).picture, synthesizer.render(request).picture)
+    styled = dataclasses.replace(request, style=request.style.with_class_look(200, Look(2)))
+    assert np.array_equal(synthesizer.render(styled).picture, synthesizer.render(request).picture)
 
 
 def test_the_look_of_another_generator_s_picture_is_refused(synthesizer: Synthesizer) -> None:
@@ -185,7 +185,7 @@ def test_a_painting_that_began_as_a_photo_is_that_photo_until_it_is_repainted(sy
     np.testing.assert_allclose(moved, (plain.ws - before.ws)[structural], atol=1e-5)
 
 
-def test_of_an_earlier_refinement_a_part_stays(synthesizer: Synthesizer) -> None:
+def test_an_anchor_keeps_part_of_an_earlier_refinement(synthesizer: Synthesizer) -> None:
     refined = synthesizer.render(PictureRequest(layout(40), refine_steps=5)).ws
     plain = synthesizer.render(PictureRequest(layout(40))).ws
     anchor = Anchor(layout(40), refined, weight=0.7, keeps_style=False)
@@ -193,27 +193,27 @@ def test_of_an_earlier_refinement_a_part_stays(synthesizer: Synthesizer) -> None
     np.testing.assert_allclose(again, plain + 0.7 * (refined - plain), atol=1e-5)
 
 
-def test_what_the_layout_leaves_open_comes_from_the_look(synthesizer: Synthesizer) -> None:
-    """The layout that the model sees in a picture, and all that this layout leaves open in it, are the picture."""
+def test_full_variety_reproduces_the_picture_of_the_look(synthesizer: Synthesizer) -> None:
+    """A picture's predicted labels and its whole layout residual give that picture."""
     own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0].numpy()
-    seen = synthesizer.segment(own)
+    labels = synthesizer.segment(own)
     synthesizer = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=None))
-    whole = synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=1.0)))
+    whole = synthesizer.render(PictureRequest(labels, Style.of_seed(8, variety=1.0)))
     np.testing.assert_allclose(whole.ws, own, atol=1e-4)
 
-    plain, half = (synthesizer.render(PictureRequest(seen, Style.of_seed(8, variety=v))) for v in (0.0, 0.5))
+    plain, half = (synthesizer.render(PictureRequest(labels, Style.of_seed(8, variety=v))) for v in (0.0, 0.5))
     np.testing.assert_allclose(half.ws, (plain.ws + own) / 2, atol=1e-4)
 
 
-def test_what_moves_no_class_comes_first_from_the_look(synthesizer: Synthesizer) -> None:
-    """Of a look that is one step along a direction and one across it, a small variety gives the latter."""
+def test_variety_across_the_label_directions_comes_first(synthesizer: Synthesizer) -> None:
+    """Half variety takes all of a look across the label directions, and an eighth of it along them."""
     latents = GENERATOR.latents
     directions = torch.eye(GENERATOR.w_dim)[:2]
-    knowing = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=directions))
+    directed = Synthesizer(GENERATOR, dataclasses.replace(synthesizer.model, directions=directions))
     own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0]
-    seen = knowing.segment(own.numpy())
+    labels = directed.segment(own.numpy())
     plain, half, whole = (
-        latents.whiten(torch.from_numpy(knowing.render(PictureRequest(seen, Style.of_seed(8, variety=v))).ws))[0]
+        latents.whiten(torch.from_numpy(directed.render(PictureRequest(labels, Style.of_seed(8, variety=v))).ws))[0]
         for v in (0.0, 0.5, 1.0)
     )
     np.testing.assert_allclose(whole, latents.whiten(own[0]), atol=1e-3)
@@ -221,10 +221,10 @@ def test_what_moves_no_class_comes_first_from_the_look(synthesizer: Synthesizer)
     np.testing.assert_allclose(half[:2], (plain + (whole - plain) / 8)[:2], atol=1e-3)
 
 
-def test_a_photo_that_is_repainted_keeps_its_own_build(synthesizer: Synthesizer) -> None:
+def test_variety_does_not_change_an_anchored_photo(synthesizer: Synthesizer) -> None:
     own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(9, GENERATOR.w_dim)))[0].numpy()
-    seen = synthesizer.segment(own)
+    labels = synthesizer.segment(own)
     anchored = PictureRequest(
-        seen, dataclasses.replace(Style.of_seed(3), variety=1.0, fine=0.0), anchor=Anchor(seen, own)
+        labels, dataclasses.replace(Style.of_seed(3), variety=1.0, fine=0.0), anchor=Anchor(labels, own)
     )
     np.testing.assert_allclose(synthesizer.render(anchored).ws, own, atol=1e-4)

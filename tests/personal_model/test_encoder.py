@@ -1,6 +1,8 @@
-"""The layout encoder's contract: shapes, silence where nothing is painted, and its modest size."""
+"""The layout encoder: shapes, latent space, input mean, size, and the keys of its state dict."""
 
 from __future__ import annotations
+
+from copy import deepcopy as copy_of
 
 import torch
 from torch.nn import functional as F
@@ -16,15 +18,15 @@ def test_answers_one_w_per_slot_in_the_latent_space_it_was_given() -> None:
     with torch.inference_mode():
         ws = encoder(torch.zeros(2, 5, 64, 64))
     assert ws.shape == (2, 16, 512)
-    assert torch.equal(ws, torch.full_like(ws, 7.0)), "without spread, every answer is the mean"
+    assert torch.equal(ws, torch.full_like(ws, 7.0)), "with zero deviations, every answer is the mean"
 
 
-def test_is_far_smaller_than_the_reference() -> None:
+def test_is_far_smaller_than_psp() -> None:
     encoder = LayoutEncoder(EncoderShape(num_classes=19, num_ws=16, w_dim=512, slot_groups=(5, 4, 7)))
     assert sum(parameter.numel() for parameter in encoder.parameters()) < 267_000_000 / 20
 
 
-def test_what_is_usual_and_where_nothing_is_said_are_different_things() -> None:
+def test_the_mean_layout_and_an_empty_one_differ() -> None:
     encoder = LayoutEncoder(EncoderShape(num_classes=3, num_ws=16, w_dim=512, slot_groups=(5, 4, 7))).eval()
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -34,9 +36,21 @@ def test_what_is_usual_and_where_nothing_is_said_are_different_things() -> None:
     )
     encoder.set_input_mean(F.adaptive_avg_pool2d(layouts, (16, 16)))
     with torch.inference_mode():
-        shares = F.adaptive_avg_pool2d(layouts, (16, 16))
-        usual = shares.mean(0, keepdim=True)
-        assert encoder.input_mean.sum(0).allclose(torch.ones(16, 16)), "shares of classes, square by square"
-        at_rest = encoder.coordinates(usual)[0]
-        assert not torch.allclose(encoder.coordinates(torch.zeros_like(usual))[0], at_rest)
-        assert not torch.allclose(encoder.coordinates(shares[:1])[0], at_rest)
+        fractions = F.adaptive_avg_pool2d(layouts, (16, 16))
+        mean = fractions.mean(0, keepdim=True)
+        assert encoder.input_mean.sum(0).allclose(torch.ones(16, 16)), "class fractions, cell by cell"
+        at_rest = encoder.coordinates(mean)[0]
+        assert not torch.allclose(encoder.coordinates(torch.zeros_like(mean))[0], at_rest)
+        assert not torch.allclose(encoder.coordinates(fractions[:1])[0], at_rest)
+
+
+def test_state_dicts_call_the_input_mean_what_model_files_call_it() -> None:
+    shape = EncoderShape(num_classes=3, num_ws=16, w_dim=8, slot_groups=(5, 4, 7), width=4)
+    encoder = LayoutEncoder(shape)
+    encoder.set_input_mean(torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    state = encoder.state_dict()
+    assert "usual" in state
+    assert "input_mean" not in state
+    for copy in (LayoutEncoder(shape), copy_of(LayoutEncoder(shape))):
+        copy.load_state_dict(state)
+        assert torch.equal(copy.input_mean, encoder.input_mean)

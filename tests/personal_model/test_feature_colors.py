@@ -1,4 +1,4 @@
-"""Colours are read from label features, and refinement keeps each class's."""
+"""Colours are predicted from label features, and refinement keeps those of each class."""
 
 from __future__ import annotations
 
@@ -33,25 +33,23 @@ def weights(generator: Generator) -> Tensor:
 
 
 def read(generator: Generator, weights: Tensor, ws: Tensor) -> Tensor:
-    """RGB as the features tell it, [3, r, r]."""
+    """RGB predicted from the features, [3, r, r]."""
     features = generator.label_features(ws)[generator.feature_resolution][0]
     return torch.einsum("zhw,zc->chw", features, weights[:-1]) + weights[-1][:, None, None]
 
 
-def test_features_tell_most_of_the_colours_of_pictures_they_were_not_fitted_to(
-    generator: Generator, weights: Tensor
-) -> None:
-    told, true = [], []
+def test_colours_of_unseen_pictures_are_mostly_predicted(generator: Generator, weights: Tensor) -> None:
+    given, true = [], []
     for seed in range(8):
         ws = latents_of_seed(generator, seed, 1.0)[None]
-        told.append(read(generator, weights, ws))
+        given.append(read(generator, weights, ws))
         side = generator.feature_resolution
         true.append(F.interpolate(generator.synthesis(ws).clamp(-1, 1), (side, side), mode="area")[0])
-    wrong, spread = torch.stack(told) - torch.stack(true), torch.stack(true)
+    wrong, spread = torch.stack(given) - torch.stack(true), torch.stack(true)
     assert wrong.square().mean() < 0.3 * (spread - spread.mean((0, 2, 3), keepdim=True)).square().mean()
 
 
-class Told:
+class GivenScores:
     """A label transfer whose scores come with the features."""
 
     kind: TransferKind = "vectors"
@@ -69,21 +67,21 @@ class Told:
         return {}
 
 
-def test_a_probe_reads_colours_beside_its_scores(generator: Generator, weights: Tensor) -> None:
+def test_a_probe_reads_scores_and_colours_at_once(generator: Generator, weights: Tensor) -> None:
     random = torch.Generator().manual_seed(0)
     features = generator.label_features(latents_of_seed(generator, 3, 1.0)[None])
     probe = LinearProbe(
         {side: torch.randn(4, maps.shape[1], generator=random) for side, maps in features.items()},
         torch.tensor([0.0, -torch.inf, 1.0, 2.0]),
     )
-    told = features | {0: probe.scores(features)}
+    given = features | {0: probe.scores(features)}
     scores, colors = ColorReader(probe, weights).scores_and_colors(features)
-    others_scores, others_colors = ColorReader(Told(), weights).scores_and_colors(told)
+    others_scores, others_colors = ColorReader(GivenScores(), weights).scores_and_colors(given)
     assert torch.allclose(scores, others_scores, atol=1e-4)
     assert torch.allclose(colors.mean, others_colors.mean, atol=1e-4)
 
 
-def test_the_change_of_colours_is_that_of_plain_arithmetic() -> None:
+def test_the_change_of_colours_equals_plain_arithmetic() -> None:
     random = np.random.default_rng(0)
     weights = random.normal(size=(6, 3))
     features = random.normal(size=(2, 2, 5, 4, 4))  # before and after, two pictures
@@ -99,7 +97,7 @@ def test_the_change_of_colours_is_that_of_plain_arithmetic() -> None:
         )
         for n in range(2)
     ]
-    reader = ColorReader(Told(), torch.from_numpy(weights))
+    reader = ColorReader(GivenScores(), torch.from_numpy(weights))
     before, after = (
         reader.scores_and_colors({4: torch.from_numpy(features[t]), 0: torch.from_numpy(scores[t])})[1]
         for t in range(2)
@@ -119,24 +117,24 @@ def layout() -> np.ndarray:
     return read_layout(resources_folder() / "example_layout.png").label_map
 
 
-def test_refinement_that_keeps_colours_changes_them_less_and_obeys_too(faces: Synthesizer, layout: np.ndarray) -> None:
-    careless = Synthesizer(faces.generator, dataclasses.replace(faces.model, feature_colors=None))
+def test_refinement_keeps_colours_and_follows_the_layout(faces: Synthesizer, layout: np.ndarray) -> None:
+    unconstrained = Synthesizer(faces.generator, dataclasses.replace(faces.model, feature_colors=None))
     request = PictureRequest(layout, Style.of_seed(1), 256, "draft")
     start, kept, plain = (
         synthesizer.render(dataclasses.replace(request, refine_steps=steps)).ws
-        for synthesizer, steps in ((faces, 0), (faces, 12), (careless, 12))
+        for synthesizer, steps in ((faces, 0), (faces, 12), (unconstrained, 12))
     )
     assert changed(faces, start, kept) < changed(faces, start, plain) / 2
     assert (faces.segment(kept) == small(layout)).mean() > (faces.segment(start) == small(layout)).mean()
 
 
-def test_going_on_keeps_the_colours_that_refinement_began_with(faces: Synthesizer, layout: np.ndarray) -> None:
-    careless = Synthesizer(faces.generator, dataclasses.replace(faces.model, feature_colors=None))
+def test_continued_refinement_keeps_the_first_colours(faces: Synthesizer, layout: np.ndarray) -> None:
+    unconstrained = Synthesizer(faces.generator, dataclasses.replace(faces.model, feature_colors=None))
     request = PictureRequest(layout, Style.of_seed(1), 256, "draft")
     start = faces.render(request).ws
-    faded = careless.render(dataclasses.replace(request, refine_steps=12)).ws
-    gone_on = faces.render(dataclasses.replace(request, refine_steps=12, start_ws=faded)).ws
-    assert changed(faces, start, gone_on) < changed(faces, start, faded) / 2
+    faded = unconstrained.render(dataclasses.replace(request, refine_steps=12)).ws
+    continued = faces.render(dataclasses.replace(request, refine_steps=12, start_ws=faded)).ws
+    assert changed(faces, start, continued) < changed(faces, start, faded) / 2
 
 
 def small(layout: np.ndarray) -> np.ndarray:
@@ -144,7 +142,7 @@ def small(layout: np.ndarray) -> np.ndarray:
 
 
 def changed(faces: Synthesizer, before: np.ndarray, after: np.ndarray) -> float:
-    """By how much the colours of the classes differ between the pictures of two latents."""
+    """How much the classes' colours differ between the pictures of two latents."""
     assert faces.model.feature_colors is not None
     reader = ColorReader(faces.model.transfer, faces.model.feature_colors)
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Along the label directions classes move; across them they stay."""
+"""Classes move along the label directions, and stay across them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A personal model survives its file, and a file that is not one is refused in a sentence."""
+"""A personal model is read back as it was written, and other files are refused in one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GENERATOR = small_generator()
 
 
 @pytest.mark.parametrize("transfer", ["probe", "vectors"])
-def test_the_same_pictures_come_of_the_model_that_was_written(tmp_path: Path, transfer: TransferKind) -> None:
+def test_a_model_read_back_makes_the_same_pictures(tmp_path: Path, transfer: TransferKind) -> None:
     model = small_model(GENERATOR, transfer)
     path = tmp_path / "Müller 絵.smismodel"
     write_personal_model(path, model)

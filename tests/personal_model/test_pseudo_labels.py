@@ -55,7 +55,7 @@ def test_dense_vectors_are_masked_average_pooling(seed: int) -> None:
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=30, deadline=None)
-def test_dense_labels_take_the_most_alike_class(seed: int) -> None:
+def test_dense_labels_take_the_most_similar_class(seed: int) -> None:
     features, labels = random_case(seed)
     vectors, channels = dense_vectors(features, labels, 4)
     found = dense_pseudo_labels(cosine_scores(vectors, features), channels)
@@ -105,7 +105,7 @@ def test_sparse_vectors_keep_every_labelled_pixel() -> None:
     assert channels.tolist() == [c for c in labels.flatten().tolist() if c != UNKNOWN_CHANNEL]
 
 
-def test_one_hot_is_zero_where_nothing_is_said() -> None:
+def test_one_hot_is_zero_where_unlabelled() -> None:
     layout = torch.tensor([[[0, UNKNOWN_CHANNEL], [2, 1]]])
     hot = one_hot(layout, 3)
     assert hot.shape == (1, 3, 2, 2)
@@ -115,13 +115,13 @@ def test_one_hot_is_zero_where_nothing_is_said() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([1, 2, 4]), st.integers(1, 5))
-def test_shares_of_squares_are_averages_of_one_hot_layouts(seed: int, side: int, classes: int) -> None:
+def test_class_fractions_are_averages_of_one_hot_layouts(seed: int, side: int, classes: int) -> None:
     labels = torch.randint(-1, classes, (3, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.int8)
     averaged = F.adaptive_avg_pool2d(one_hot(labels.long(), classes), (side, side))
     torch.testing.assert_close(class_fractions(labels, classes, side), averaged)
 
 
-def test_the_same_classes_are_forgotten_whoever_asks_and_half_of_the_squares() -> None:
+def test_dropout_is_seeded_and_drops_half_of_the_cells() -> None:
     labels = torch.arange(6).repeat(40, 6, 1)
     forgotten = drop_classes(labels, 6, torch.Generator().manual_seed(0))
     told = dropped_classes(40, 6, torch.Generator().manual_seed(0))
@@ -131,7 +131,7 @@ def test_the_same_classes_are_forgotten_whoever_asks_and_half_of_the_squares() -
     assert 0.45 < squares.float().mean() < 0.55
 
 
-def test_forgetting_takes_whole_classes_and_invents_none() -> None:
+def test_dropping_removes_whole_classes_and_adds_none() -> None:
     _, labels = random_case(3, classes=6, images=40)
     forgotten = drop_classes(labels, 6, torch.Generator().manual_seed(0))
     changed = forgotten != labels

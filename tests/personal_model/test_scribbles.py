@@ -1,4 +1,4 @@
-"""Scribbles and landmarks told apart, and what scribbles teach."""
+"""Scribbles are told from landmarks, and their label transfer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_scribble_has_eight_cells_in_the_median() -> None:
 
 @given(st.integers(0, 1000), st.sampled_from([-1.1, -0.2, 0.3, 0.9, 1.1]))
 @settings(max_examples=25, deadline=None)
-def test_the_probe_names_what_is_alike_and_nothing_else(seed: int, threshold: float) -> None:
+def test_only_similar_pixels_are_labelled(seed: int, threshold: float) -> None:
     draws = torch.Generator().manual_seed(seed)
     features = {8: torch.randn(2, 4, 8, 8, generator=draws)}
     vectors = torch.nn.functional.normalize(torch.randn(5, 4, generator=draws), dim=1)
@@ -60,7 +60,7 @@ def test_the_probe_names_what_is_alike_and_nothing_else(seed: int, threshold: fl
 
 
 @pytest.mark.parametrize("count", [3, 64, 65, 5000])
-def test_of_a_large_class_some_pixels_are_asked_and_of_a_small_one_all(count: int) -> None:
+def test_exemplars_are_all_of_a_small_class_and_some_of_a_large_one(count: int) -> None:
     draws = torch.Generator().manual_seed(1)
     vectors = torch.nn.functional.normalize(torch.randn(count + 2, 8, generator=draws), dim=1)
     channels = torch.zeros(count + 2, dtype=torch.int64)
@@ -83,7 +83,7 @@ def test_thinning_keeps_lines_and_every_part() -> None:
     assert (lines[:20].sum(0) <= 3).all()
 
 
-def test_scribbles_on_one_face_teach_nearly_what_areas_do(faces: MobileStyleGAN) -> None:
+def test_scribbles_on_one_face_are_nearly_as_good_as_areas(faces: MobileStyleGAN) -> None:
     folder = resources_folder() / "faces-shots"
     shots, generated = read_shots(folder), read_generated_pictures(folder)
     assert generated is not None
