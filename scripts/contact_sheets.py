@@ -27,9 +27,9 @@ from smis_desktop.document import shapes  # noqa: E402
 from smis_desktop.document.palette import Palette  # noqa: E402
 from smis_desktop.document.reduction import reduce_label_map  # noqa: E402
 from smis_desktop.document.style import FIRST_SEED, Style  # noqa: E402
-from smis_desktop.formats.contact_sheet import contact_sheet  # noqa: E402
+from smis_desktop.formats.exported_picture import contact_sheet  # noqa: E402
 from smis_desktop.formats.image_file import write_picture  # noqa: E402
-from smis_desktop.formats.shots_folder import read_layout  # noqa: E402
+from smis_desktop.formats.registry import read_layout  # noqa: E402
 from smis_desktop.generators.generator import seeded_z  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.inference.backend_selection import open_chosen_backend  # noqa: E402

@@ -1,4 +1,4 @@
-"""Makes models/face-finder.npy, the filter of `formats/face_finder.py`, and prints how well it finds faces.
+"""Makes models/face-finder.npy, the filter of `generators/face_finder.py`, and prints how well it finds faces.
 
 Faces are pictures of the face generator, whose frame is known; no faces are the same pictures elsewhere, larger,
 smaller, turned and upside down, and rendered landscapes. The first filter's false positives teach the second.
@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from smis_desktop.formats.face_finder import FACE_FILTER, FoundFace, find_face, gradient_histograms, window_of
+from smis_desktop.generators.face_finder import FACE_FILTER, FoundFace, find_face, gradient_histograms, window_of
 from smis_desktop.landscapes.rendering import render
 from smis_desktop.storage.atomic import write_bytes
 

@@ -35,11 +35,11 @@ from smis_desktop import __version__
 from smis_desktop import main as cli
 from smis_desktop.document.palette import Palette
 from smis_desktop.formats.class_masks import write_class_masks
+from smis_desktop.formats.exported_picture import write_photograph
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.formats.open_raster import write_ora
 from smis_desktop.formats.photoshop import write_psd
 from smis_desktop.formats.project import Project, write_project
-from smis_desktop.formats.recipe_png import write_recipe_png
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import latents_of_seed, to_rgb8
@@ -155,7 +155,7 @@ class Golden:
         write_project(files / "painting.smis", whole)
         made = picture_of_project(generator, model, whole)
         self.keep_pictures("painting", made)
-        write_recipe_png(files / "picture.png", made["project.picture"], whole)
+        write_photograph(files / "picture.png", made["project.picture"], whole)
         write_ora(files / "layers.ora", whole.document, made["project.picture"])
         write_psd(files / "layers.psd", whole.document, made["project.picture"])
         strange = layouts()[0]

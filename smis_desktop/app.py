@@ -20,7 +20,7 @@ from smis_desktop.diagnostics.crash_marks import marked_as_running, take_crashes
 from smis_desktop.diagnostics.log_file import kept_log
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import write_picture
-from smis_desktop.formats.shots_folder import read_layout
+from smis_desktop.formats.registry import read_layout
 from smis_desktop.personal_model.library import read_palette
 from smis_desktop.resources import MODEL_SUFFIX, default_model_path, example_layout_path
 from smis_desktop.storage.data_folder import data_folder

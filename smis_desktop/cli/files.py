@@ -12,9 +12,7 @@ import numpy as np
 
 from smis_desktop.cli.console import Console
 from smis_desktop.errors import UserError
-from smis_desktop.formats.project import PROJECT_SUFFIX, read_project
-from smis_desktop.formats.recipe_png import read_recipe
-from smis_desktop.formats.shots_folder import Layout, read_layout
+from smis_desktop.formats.registry import layout_suffixes, read_layout
 
 if TYPE_CHECKING:
     from smis_desktop.personal_model.model import PersonalModel
@@ -98,8 +96,8 @@ def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) 
 
     layouts: list[GivenLayout] = []
     told: list[str] = []
-    for path in given_files(paths, (".png", PROJECT_SUFFIX), "layouts"):
-        layout = _read(path)
+    for path in given_files(paths, layout_suffixes(), "layouts"):
+        layout = read_layout(path)
         if not (model.palette.channel_of[layout.label_map] >= 0).any():
             raise UserError(
                 f"{path} holds none of the classes of the model {model.name!r} ({_listed(model.palette.class_ids)}); "
@@ -119,14 +117,6 @@ def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) 
                 "they count as not painted."
             )
     return layouts
-
-
-def _read(path: Path) -> Layout:
-    """A layout, or what shows of a painting: a project, or a picture that carries its recipe."""
-    project = read_project(path) if path.suffix.lower() == PROJECT_SUFFIX else None
-    if project is None and path.is_file():
-        project = read_recipe(path)
-    return read_layout(path) if project is None else Layout(project.document.label_map(), ())
 
 
 def _listed(ids: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The brush: from pen points to covered pixels, with smoothing and a stabiliser."""
+"""The brush: from pen points to covered pixels, with smoothing, a stabiliser and mirroring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from smis_desktop.document.geometry import Rect
+from smis_desktop.document.layers import Rect
+
+Point = tuple[float, float]
+"""(x, y) in pixels, x to the right and y down; pixel (column, row) covers column ≤ x < column + 1, likewise in y."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,6 @@ def curve_to(before: Point | None, start: Point, end: Point) -> list[Point]:
         t = i / pieces
         points.append((start[0] + t * tangent[0] + t * t * bend[0], start[1] + t * tangent[1] + t * t * bend[1]))
     return [*points, end]
-
-
-Point = tuple[float, float]
-"""(x, y) in pixels, x to the right and y down; pixel (column, row) covers column ≤ x < column + 1, likewise in y."""
 
 
 BrushShape = Literal["round", "square"]
@@ -282,3 +281,28 @@ def _divided(points: list[Point], least: int) -> list[Point]:
         divided += [(x0 + (x1 - x0) * k / each, y0 + (y1 - y0) * k / each) for k in range(1, each)]
         divided.append((x1, y1))
     return divided
+
+
+@dataclass(frozen=True)
+class MirrorAxis:
+    """An axis to mirror at: a vertical one at x = `position`, or a horizontal one at y = `position`.
+
+    position: in pixels from the left or top edge, rounded to half pixels so that pixels are mirrored onto pixels.
+    """
+
+    orientation: Literal["vertical", "horizontal"]
+    position: float
+
+    def reflected(self, rect: Rect, mask: np.ndarray, size: int) -> tuple[Rect, np.ndarray] | None:
+        """The mirror image of bool `mask` [rect.height, rect.width], clipped to size × size; None if all is outside."""
+        across = math.floor(2 * self.position + 0.5)
+        if self.orientation == "vertical":
+            image = Rect(across - rect.right, rect.top, across - rect.left, rect.bottom)
+            turned = mask[:, ::-1]
+        else:
+            image = Rect(rect.left, across - rect.bottom, rect.right, across - rect.top)
+            turned = mask[::-1]
+        inside = image.common(Rect(0, 0, size, size))
+        if inside is None:
+            return None
+        return inside, turned[inside.shifted(-image.left, -image.top).slices]

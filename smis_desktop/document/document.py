@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smis_desktop.document.geometry import Rect, united
-from smis_desktop.document.layers import Layer, LayerBuffer
+from smis_desktop.document.layers import Layer, LayerBuffer, Rect, united
 from smis_desktop.document.palette import EMPTY, Palette
 
 MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 64, 2048, 512
@@ -38,11 +37,11 @@ class DocumentState:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A layer's place in the stack. `x`, `y`: document position of the sheet's origin."""
+    """A layer's place in the stack. `x`, `y`: document position of the buffer's origin."""
 
     layer_id: int
     name: str
-    sheet: LayerBuffer
+    buffer: LayerBuffer
     visible: bool = True
     locked: bool = False
     x: int = 0
@@ -50,7 +49,7 @@ class Entry:
 
     def document_rect(self) -> Rect | None:
         """Where its stored pixels lie in the document."""
-        rect = self.sheet.rect
+        rect = self.buffer.rect
         return None if rect is None else rect.shifted(self.x, self.y)
 
 
@@ -203,7 +202,7 @@ class Document:
         return self._structure.entries[self._structure.index(layer_id)]
 
     def touched(self, layer_id: int, rect: Rect) -> Rect | None:
-        """To be called after a sheet's pixels were written in `rect` (document coordinates): brings the composite up
+        """To be called after a buffer's pixels were written in `rect` (document coordinates): brings the composite up
         to date and counts the revision. Returns the part of `rect` that lies in the document."""
         entry = self.entry(layer_id)
         inside = rect.common(self.rect)
@@ -224,7 +223,7 @@ class Document:
             common = stored.common(rect) if stored is not None and entry.visible else None
             if common is None:
                 continue
-            pixels = entry.sheet.view(common.shifted(-entry.x, -entry.y))
+            pixels = entry.buffer.view(common.shifted(-entry.x, -entry.y))
             assert pixels is not None
             part = target[common.shifted(-rect.left, -rect.top).slices]
             np.copyto(part, pixels, where=pixels != EMPTY)
@@ -250,22 +249,22 @@ class Document:
 
     def _picture(self, entry: Entry) -> Layer:
         known = self._pictures.get(entry.layer_id)
-        if known is not None and known[0] is entry and known[1] == entry.sheet.version:
+        if known is not None and known[0] is entry and known[1] == entry.buffer.version:
             return known[2]
-        rect = entry.sheet.rect
-        pixels = np.empty((0, 0), np.uint8) if rect is None else entry.sheet.read(rect)
+        rect = entry.buffer.rect
+        pixels = np.empty((0, 0), np.uint8) if rect is None else entry.buffer.read(rect)
         pixels.flags.writeable = False
         left, top = (0, 0) if rect is None else (rect.left + entry.x, rect.top + entry.y)
         layer = Layer(entry.layer_id, entry.name, entry.visible, entry.locked, left, top, pixels).trimmed()
-        self._pictures[entry.layer_id] = entry, entry.sheet.version, layer
+        self._pictures[entry.layer_id] = entry, entry.buffer.version, layer
         return layer
 
 
 def _entry(layer: Layer) -> Entry:
-    sheet = LayerBuffer(layer.pixels, layer.left, layer.top)
-    return Entry(layer.layer_id, layer.name, sheet, layer.visible, layer.locked)
+    buffer = LayerBuffer(layer.pixels, layer.left, layer.top)
+    return Entry(layer.layer_id, layer.name, buffer, layer.visible, layer.locked)
 
 
 def _looks(entry: Entry) -> tuple[int, int, int]:
-    """What of a visible layer shows: which sheet, and where."""
-    return id(entry.sheet), entry.x, entry.y
+    """What of a visible layer shows: which buffer, and where."""
+    return id(entry.buffer), entry.x, entry.y

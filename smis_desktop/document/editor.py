@@ -1,35 +1,28 @@
-"""A document, its history and the stroke in hand: everything that can be done to a layout, and undone again."""
+"""The editor of a document: strokes, shapes, layers and classes, each an edit that can be undone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smis_desktop.document import shapes
-from smis_desktop.document import shapes as flood
-from smis_desktop.document.brush import Brush, PenPoint, Point, Stabilizer, StrokePath
+from smis_desktop.document import layer_operations, shapes
+from smis_desktop.document.brush import Brush, MirrorAxis, PenPoint, Point, Stabilizer, StrokePath
 from smis_desktop.document.document import Document, DocumentStructure, Entry
-from smis_desktop.document.geometry import MirrorAxis, Rect, united
-from smis_desktop.document.history import Change, History, StructureEdit, take
-from smis_desktop.document.layers import LayerBuffer
-from smis_desktop.document.painting import ClassPainter
-from smis_desktop.document.palette import EMPTY, Palette, SemanticClass
-from smis_desktop.errors import UserError
-
-
-class LayerNotPaintable(UserError):
-    """The active layer cannot be painted on: it is locked or hidden."""
+from smis_desktop.document.history import Change, ClassPainter, History, StructureEdit, take
+from smis_desktop.document.layer_operations import LayerNotPaintable, require_unlocked, with_entry
+from smis_desktop.document.layers import Rect, united
+from smis_desktop.document.palette import EMPTY, Palette
 
 
 class DocumentEditor:
-    """Every change of the document goes through here, so that it can be undone.
+    """Every change of a document goes through its editor, so that it can be undone.
 
-    Each operation returns what it changed, or None if it changed nothing (then there is no step in the history either).
-    While a stroke or a shift is in hand only its own calls, `undo` (which cancels it) and reading are allowed; others
-    raise RuntimeError. Painting raises LayerClosed on a locked or hidden layer, ValueError for a class that the palette
-    lacks.
+    Each operation returns what it changed, or None if it changed nothing; then the history gets no step either.
+    During a stroke or the move of a layer only its own calls, `undo` (which cancels it) and reading are allowed; others
+    raise RuntimeError. Painting raises LayerNotPaintable on a locked or hidden layer, ValueError for a class that the
+    palette lacks.
     """
 
     def __init__(self, document: Document, history: History | None = None) -> None:
@@ -37,7 +30,7 @@ class DocumentEditor:
         self.mirror: MirrorAxis | None = None
         """Painting is repeated on the other side of this axis."""
         self.preserved: frozenset[int] = frozenset()
-        """Classes that nothing is painted over while they show; 255: nothing is painted where nothing shows."""
+        """Classes that are not painted over where they show; with 255, pixels that show no class stay empty too."""
         self._history = history or History(min_steps=200)
         self._saved: object = self._history.mark
         self._stroke: _Stroke | None = None
@@ -55,29 +48,29 @@ class DocumentEditor:
 
     @property
     def undo_name(self) -> str | None:
-        """What undo would take back, for people."""
+        """The name of the step that undo takes back."""
         return self._history.undo_name
 
     @property
     def redo_name(self) -> str | None:
-        """What redo would make again, for people."""
+        """The name of the step that redo makes again."""
         return self._history.redo_name
 
     @property
     def is_dirty(self) -> bool:
-        """Whether the document differs from the one that was saved; undone back to it, it is clean again."""
+        """Whether the document differs from the saved one; undoing back to that state makes it clean again."""
         return self._stroke is not None or self._shift is not None or self._history.mark is not self._saved
 
     def mark_saved(self) -> None:
-        """The document is in a file as it is now."""
+        """Note that the document has been saved as it is now."""
         self._saved = self._history.mark
 
     def mark_unsaved(self) -> None:
-        """The document is in no file, although nothing was done to it yet: it was recovered, or imported."""
+        """Note that no file holds the document, although it has not been edited: it was recovered or imported."""
         self._saved = _NEVER
 
     def undo(self) -> Change | None:
-        """One step back; with a stroke or shift in hand, that."""
+        """Undo one step; during a stroke or a move, cancel that."""
         if self.is_painting:
             return self.cancel_stroke()
         if self._shift is not None:
@@ -85,7 +78,7 @@ class DocumentEditor:
         return self._history.undo(self.document)
 
     def redo(self) -> Change | None:
-        """One step forward again; nothing while a stroke or shift is in hand."""
+        """Redo one step; during a stroke or a move, do nothing."""
         if self.is_painting or self._shift is not None:
             return None
         return self._history.redo(self.document)
@@ -94,7 +87,7 @@ class DocumentEditor:
 
     @property
     def is_painting(self) -> bool:
-        """Whether a stroke is in hand."""
+        """Whether a stroke has begun and not ended."""
         return self._stroke is not None
 
     @property
@@ -105,7 +98,7 @@ class DocumentEditor:
     def begin_stroke(
         self, brush: Brush, class_id: int, point: Point, pressure: float = 1.0, stabilizer: float = 0.0
     ) -> Change | None:
-        """Set the brush down on the active layer. class_id 255 erases; stabilizer: 0 off – 1 strongest."""
+        """Begin a stroke on the active layer. class_id 255 erases; stabilizer: 0 (off) to 1 (strongest)."""
         self._require_idle()
         self._require_paintable(class_id)
         path = StrokePath(brush, self.document.size, Stabilizer(stabilizer))
@@ -114,14 +107,16 @@ class DocumentEditor:
         return self._stroke.painting.apply(path.to(PenPoint(point, pressure)))
 
     def extend_stroke(self, point: Point, pressure: float = 1.0) -> Change | None:
-        """Draw on to `point`, smoothly and without a gap."""
+        """Continue the stroke to `point`, smoothly and without a gap."""
         if self._stroke is None:
             raise RuntimeError("no stroke has begun")
         return self._stroke.painting.apply(self._stroke.path.to(PenPoint(point, pressure)))
 
     def end_stroke(self) -> Change | None:
-        """Lift the brush: the stroke becomes one step. Returns what the very end of it changed, and that thumbnails
-        did; None if the whole stroke changed nothing."""
+        """End the stroke, which becomes one step.
+
+        Returns the change of its last piece, with the thumbnails; None if the whole stroke changed nothing.
+        """
         if self._stroke is None:
             raise RuntimeError("no stroke has begun")
         stroke = self._stroke
@@ -134,25 +129,18 @@ class DocumentEditor:
         return Change(None if last is None else last.rect, layers=True)
 
     def cancel_stroke(self) -> Change | None:
-        """Take back what the stroke in hand painted."""
+        """Cancel the stroke and restore what it painted over."""
         if self._stroke is None:
             raise RuntimeError("no stroke has begun")
         stroke, self._stroke = self._stroke, None
-        return stroke.painting.take_back()
+        return stroke.painting.restore()
 
     def draw_line(self, brush: Brush, class_id: int, start: Point, end: Point) -> Change | None:
-        """A straight line from `start` to `end`."""
+        """Draw a straight line from `start` to `end`."""
         path = StrokePath(brush, self.document.size, Stabilizer(0.0))
         name = "Erase" if class_id == EMPTY else "Line"
         masks = [*path.to(PenPoint(start)), *path.to(PenPoint(end))]
         return self._paint_at_once(masks, class_id, name)
-
-    def fill_mask(self, rect: Rect, mask: np.ndarray, class_id: int, name: str) -> Change | None:
-        """Paint the pixels of bool `mask` [rect.height, rect.width]; what lies outside the document is left out."""
-        inside = rect.common(self.document.rect)
-        if inside is None:
-            return None
-        return self._paint_at_once([(inside, mask[inside.shifted(-rect.left, -rect.top).slices])], class_id, name)
 
     def fill_rectangle(self, start: Point, end: Point, class_id: int) -> Change | None:
         return self._fill_shape(shapes.rectangle(start, end, self.document.size), class_id, "Rectangle")
@@ -166,32 +154,32 @@ class DocumentEditor:
     def bucket(
         self, point: Point, class_id: int, contiguous: bool = True, all_layers: bool = False, gap: int = 0
     ) -> Change | None:
-        """Fill the region under `point` on the active layer. all_layers: the region is looked for in what shows, else
-        on the active layer alone; contiguous and gap as in `flood.region`."""
+        """Fill the region around `point` on the active layer. all_layers: the region is taken from the composite, else
+        from the active layer alone; contiguous and gap as in `shapes.region`."""
         self._require_idle()
         self._require_paintable(class_id)
         if all_layers:
             pixels = self.document.label_map
         else:
             entry = self.document.entry(self.document.active_id)
-            pixels = entry.sheet.read(self.document.rect.shifted(-entry.x, -entry.y))
-        return self._fill_shape(flood.region(pixels, point, contiguous, gap), class_id, "Fill")
+            pixels = entry.buffer.read(self.document.rect.shifted(-entry.x, -entry.y))
+        return self._fill_shape(shapes.region(pixels, point, contiguous, gap), class_id, "Fill")
 
     def pick(self, point: Point, active_only: bool = False) -> int:
-        """The class id under `point`, of what shows or of the active layer alone; 255 for nothing and outside."""
+        """Return the class id at `point`, of the composite or of the active layer; 255 where empty and outside."""
         column, row = int(np.floor(point[0])), int(np.floor(point[1]))
         if not (0 <= column < self.document.size and 0 <= row < self.document.size):
             return EMPTY
         if not active_only:
             return int(self.document.label_map[row, column])
         entry = self.document.entry(self.document.active_id)
-        return int(entry.sheet.read(Rect(column, row, column + 1, row + 1).shifted(-entry.x, -entry.y))[0, 0])
+        return int(entry.buffer.read(Rect(column, row, column + 1, row + 1).shifted(-entry.x, -entry.y))[0, 0])
 
     # Layers
 
     @property
     def active_id(self) -> int:
-        """The layer that is painted on; choosing one is no step of the history."""
+        """The layer that is painted on; choosing another is no step of the history."""
         return self.document.active_id
 
     @active_id.setter
@@ -200,31 +188,29 @@ class DocumentEditor:
         self.document.active_id = layer_id
 
     def shift_layer(self, layer_id: int, dx: int, dy: int) -> Change | None:
-        """Move a layer by whole pixels. Raises LayerClosed when it is locked."""
+        """Move a layer by whole pixels. Raises LayerNotPaintable when it is locked."""
         self.begin_shift(layer_id)
         self.extend_shift(dx, dy)
         return self.end_shift()
 
     def begin_shift(self, layer_id: int) -> None:
-        """Take hold of a layer to move it. Raises LayerClosed when it is locked."""
+        """Begin to move a layer. Raises LayerNotPaintable when it is locked."""
         self._require_idle()
-        entry = self.document.entry(layer_id)
-        if entry.locked:
-            raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to move it.")
+        require_unlocked(self.document.entry(layer_id), "move")
         self._shift = _Shift(layer_id, self.document.structure)
 
     def extend_shift(self, dx: int, dy: int) -> Change | None:
-        """Move it to (dx, dy) from where it was when it was taken."""
+        """Move the layer to (dx, dy) from where the move began."""
         if self._shift is None:
             raise RuntimeError("no layer is being moved")
         structure, index = self._shift.before, self._shift.before.index(self._shift.layer_id)
         entry = structure.entries[index]
-        moved = _with_entry(structure, index, replace(entry, x=entry.x + dx, y=entry.y + dy))
+        moved = with_entry(structure, replace(entry, x=entry.x + dx, y=entry.y + dy))
         old, new = self.document.entry(entry.layer_id), moved.entries[index]
         return None if (old.x, old.y) == (new.x, new.y) else take(self.document, moved)
 
     def end_shift(self) -> Change | None:
-        """Let it go: the whole move is one step."""
+        """End the move, which becomes one step."""
         if self._shift is None:
             raise RuntimeError("no layer is being moved")
         shift, self._shift = self._shift, None
@@ -236,139 +222,91 @@ class DocumentEditor:
         return Change(united((was.document_rect(), now.document_rect())), layers=True)
 
     def cancel_shift(self) -> Change | None:
-        """Put it back where it was."""
+        """Cancel the move and put the layer back."""
         if self._shift is None:
             raise RuntimeError("no layer is being moved")
         shift, self._shift = self._shift, None
         return take(self.document, shift.before)
 
     def add_layer(self, name: str | None = None) -> Change | None:
-        """A new, empty layer above the active one; it becomes the active one."""
+        """Add an empty layer above the active one; it becomes the active one."""
         layer_id = self.document.new_layer_id()
-        entry = Entry(layer_id, name or self._free_name("Layer"), LayerBuffer())
-        return self._insert_above_active(entry, "Add layer")
+        return self._restructure("Add layer", layer_operations.add_layer(self._structure, layer_id, name))
 
     def delete_layer(self, layer_id: int) -> Change | None:
-        """The last layer that is left cannot be deleted."""
-        structure = self.document.structure
-        index = structure.index(layer_id)
-        if len(structure.entries) == 1:
-            return None
-        entries = structure.entries[:index] + structure.entries[index + 1 :]
-        active = structure.active_id
-        if active == layer_id:
-            active = entries[max(index - 1, 0)].layer_id
-        return self._restructure("Delete layer", replace(structure, entries=entries, active_id=active))
+        """Delete a layer, unless it is the last one that is left."""
+        return self._restructure("Delete layer", layer_operations.delete_layer(self._structure, layer_id))
 
     def duplicate_layer(self, layer_id: int) -> Change | None:
-        """A copy right above; it becomes the active one."""
-        structure = self.document.structure
-        index = structure.index(layer_id)
-        original = structure.entries[index]
-        rect = original.sheet.rect
-        sheet = LayerBuffer() if rect is None else LayerBuffer(original.sheet.read(rect), rect.left, rect.top)
-        copy = replace(
-            original, layer_id=self.document.new_layer_id(), sheet=sheet, name=f"{original.name} copy", locked=False
+        """Add a copy right above the layer; it becomes the active one."""
+        copy_id = self.document.new_layer_id()
+        return self._restructure(
+            "Duplicate layer", layer_operations.duplicate_layer(self._structure, layer_id, copy_id)
         )
-        entries = (*structure.entries[: index + 1], copy, *structure.entries[index + 1 :])
-        return self._restructure("Duplicate layer", replace(structure, entries=entries, active_id=copy.layer_id))
 
     def merge_down(self, layer_id: int) -> Change | None:
-        """Lay the layer onto the one below, which keeps its name; None for the bottom layer.
-
-        Raises LayerClosed when either is locked.
-        """
-        structure = self.document.structure
-        index = structure.index(layer_id)
-        if index == 0:
-            return None
-        upper, lower = structure.entries[index], structure.entries[index - 1]
-        for entry in (upper, lower):
-            if entry.locked:
-                raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to merge it.")
-        whole = united((upper.document_rect(), lower.document_rect()))
-        sheet = LayerBuffer()
-        if whole is not None:
-            pixels = lower.sheet.read(whole.shifted(-lower.x, -lower.y))
-            over = upper.sheet.read(whole.shifted(-upper.x, -upper.y))
-            np.copyto(pixels, over, where=over != EMPTY)
-            sheet = LayerBuffer(pixels, whole.left, whole.top)
-        merged = replace(lower, sheet=sheet, x=0, y=0)
-        entries = (*structure.entries[: index - 1], merged, *structure.entries[index + 1 :])
-        return self._restructure("Merge down", replace(structure, entries=entries, active_id=merged.layer_id))
+        """Merge a layer into the one below. Raises LayerNotPaintable when either is locked."""
+        return self._restructure("Merge down", layer_operations.merge_down(self._structure, layer_id))
 
     def reorder_layer(self, layer_id: int, index: int) -> Change | None:
-        """Put a layer at that position, 0 at the bottom; positions past the top mean the top."""
-        structure = self.document.structure
-        at = structure.index(layer_id)
-        rest = structure.entries[:at] + structure.entries[at + 1 :]
-        index = min(max(index, 0), len(rest))
-        if index == at:
-            return None
-        entries = (*rest[:index], structure.entries[at], *rest[index:])
-        return self._restructure("Reorder layers", replace(structure, entries=entries))
+        """Move a layer to a position, 0 at the bottom; positions past the top mean the top."""
+        return self._restructure("Reorder layers", layer_operations.reorder_layer(self._structure, layer_id, index))
 
     def rename_layer(self, layer_id: int, name: str) -> Change | None:
-        """Empty names change nothing."""
-        name = name.strip()
-        return self._modify(layer_id, "Rename layer", lambda e: replace(e, name=name)) if name else None
+        """Rename a layer; an empty name changes nothing."""
+        entry, name = self.document.entry(layer_id), name.strip()
+        return self._replace_entry("Rename layer", entry, replace(entry, name=name)) if name else None
 
     def set_visible(self, layer_id: int, visible: bool) -> Change | None:
-        name = "Show layer" if visible else "Hide layer"
-        return self._modify(layer_id, name, lambda e: replace(e, visible=visible))
+        entry = self.document.entry(layer_id)
+        return self._replace_entry("Show layer" if visible else "Hide layer", entry, replace(entry, visible=visible))
 
     def set_locked(self, layer_id: int, locked: bool) -> Change | None:
-        name = "Lock layer" if locked else "Unlock layer"
-        return self._modify(layer_id, name, lambda e: replace(e, locked=locked))
+        entry = self.document.entry(layer_id)
+        return self._replace_entry("Lock layer" if locked else "Unlock layer", entry, replace(entry, locked=locked))
 
     def clear_layer(self, layer_id: int) -> Change | None:
-        """Empty a layer. Raises LayerClosed when it is locked."""
-        return self._new_sheet(layer_id, "Clear layer", "clear", lambda pixels: None)
+        """Empty a layer. Raises LayerNotPaintable when it is locked."""
+        return self._restructure("Clear layer", layer_operations.clear_layer(self._structure, layer_id))
 
     def flip_layer(self, layer_id: int) -> Change | None:
-        """Swap left and right, about the document's middle. Raises LayerClosed when it is locked."""
-        return self._new_sheet(layer_id, "Flip layer", "flip", lambda pixels: pixels[:, ::-1])
+        """Swap left and right about the document's middle. Raises LayerNotPaintable when the layer is locked."""
+        after = layer_operations.flip_layer(self._structure, layer_id, self.document.size)
+        return self._restructure("Flip layer", after)
 
     # Classes
 
     def add_class(self, name: str, color: tuple[int, int, int]) -> Change | None:
-        """A further class, with the lowest id above all others (or the lowest that is free).
-
-        Raises UserError when all 255 ids are taken.
-        """
-        palette = self.document.palette
-        taken = set(palette.class_ids)
-        above = max(taken, default=-1) + 1
-        free = above if above < EMPTY else next((i for i in range(EMPTY) if i not in taken), None)
-        if free is None:
-            raise UserError("The palette is full: it holds 255 classes already.")
-        classes = sorted((*palette.classes, SemanticClass(free, name, color)), key=lambda c: c.class_id)
-        return self._set_palette("Add class", Palette(tuple(classes)))
+        """Add a class with the next free id. Raises UserError when all 255 ids are taken."""
+        return self._set_palette("Add class", layer_operations.add_class(self.document.palette, name, color))
 
     def rename_class(self, class_id: int, name: str) -> Change | None:
-        """Empty names change nothing."""
+        """Rename a class; an empty name changes nothing. Raises KeyError when the palette has no such class."""
         name = name.strip()
-        return self._modify_class(class_id, "Rename class", lambda c: replace(c, name=name)) if name else None
+        if not name:
+            return None
+        palette = layer_operations.change_class(self.document.palette, class_id, lambda c: replace(c, name=name))
+        return self._set_palette("Rename class", palette)
 
     def recolor_class(self, class_id: int, color: tuple[int, int, int]) -> Change | None:
-        return self._modify_class(class_id, "Recolour class", lambda c: replace(c, color=color))
+        palette = layer_operations.change_class(self.document.palette, class_id, lambda c: replace(c, color=color))
+        return self._set_palette("Recolour class", palette)
 
     def set_palette(self, palette: Palette) -> Change | None:
-        """The same layout in other classes. Ids stay what they are; those that the palette lacks are shown grey."""
+        """Show the same layout in other classes. Ids stay; those that the palette lacks are shown grey."""
         return self._set_palette("Change classes", palette)
 
     # Inside
 
     def _require_idle(self) -> None:
         if self._stroke is not None or self._shift is not None:
-            raise RuntimeError("a stroke or a shift is in hand")
+            raise RuntimeError("a stroke or the move of a layer has not ended")
 
     def _require_paintable(self, class_id: int) -> None:
         if class_id != EMPTY and class_id not in self.document.palette.class_ids:
             raise ValueError(f"the palette has no class {class_id}")
         entry = self.document.entry(self.document.active_id)
-        if entry.locked:
-            raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to paint on it.")
+        require_unlocked(entry, "paint on")
         if not entry.visible:
             raise LayerNotPaintable(f"The layer “{entry.name}” is hidden; show it to paint on it.")
 
@@ -390,76 +328,40 @@ class DocumentEditor:
     def _fill_shape(self, shape: shapes.Shape | None, class_id: int, name: str) -> Change | None:
         return None if shape is None else self._paint_at_once([shape], class_id, name)
 
-    def _insert_above_active(self, entry: Entry, name: str) -> Change | None:
-        structure = self.document.structure
-        at = structure.index(structure.active_id) + 1
-        entries = (*structure.entries[:at], entry, *structure.entries[at:])
-        return self._restructure(name, replace(structure, entries=entries, active_id=entry.layer_id))
+    @property
+    def _structure(self) -> DocumentStructure:
+        return self.document.structure
 
-    def _modify(self, layer_id: int, name: str, change: Callable[[Entry], Entry]) -> Change | None:
-        structure = self.document.structure
-        index = structure.index(layer_id)
-        old = structure.entries[index]
-        new = change(old)
-        if (old.name, old.visible, old.locked) == (new.name, new.visible, new.locked):
-            return None
-        return self._restructure(name, _with_entry(structure, index, new))
-
-    def _new_sheet(
-        self, layer_id: int, name: str, verb: str, change: Callable[[np.ndarray], np.ndarray | None]
-    ) -> Change | None:
-        """Replace a layer's pixels, as they lie in the document; None from `change`: by nothing."""
-        structure = self.document.structure
-        index = structure.index(layer_id)
-        entry = structure.entries[index]
-        if entry.locked:
-            raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to {verb} it.")
-        rect = entry.document_rect()
-        if rect is None:
-            return None
-        pixels = change(entry.sheet.read(rect.shifted(-entry.x, -entry.y)))
-        sheet = LayerBuffer() if pixels is None else LayerBuffer(pixels, self.document.size - rect.right, rect.top)
-        return self._restructure(name, _with_entry(structure, index, replace(entry, sheet=sheet, x=0, y=0)))
-
-    def _modify_class(
-        self, class_id: int, name: str, change: Callable[[SemanticClass], SemanticClass]
-    ) -> Change | None:
-        """Raises KeyError when the palette has no such class."""
-        palette = self.document.palette
-        old = palette.by_id(class_id)
-        return self._set_palette(name, Palette(tuple(change(c) if c is old else c for c in palette.classes)))
+    def _replace_entry(self, name: str, old: Entry, new: Entry) -> Change | None:
+        same = (old.name, old.visible, old.locked) == (new.name, new.visible, new.locked)
+        return self._restructure(name, None if same else with_entry(self._structure, new))
 
     def _set_palette(self, name: str, palette: Palette) -> Change | None:
-        structure = self.document.structure
-        return None if palette == structure.palette else self._restructure(name, replace(structure, palette=palette))
+        structure = self._structure
+        return self._restructure(name, None if palette == structure.palette else replace(structure, palette=palette))
 
-    def _restructure(self, name: str, after: DocumentStructure) -> Change:
+    def _restructure(self, name: str, after: DocumentStructure | None) -> Change | None:
+        if after is None:
+            return None
         self._require_idle()
         edit = StructureEdit(name, self.document.structure, after)
         change = edit.redo(self.document)
         self._history.push(edit)
         return change
 
-    def _free_name(self, stem: str) -> str:
-        taken = {entry.name for entry in self.document.structure.entries}
-        number = 1
-        while f"{stem} {number}" in taken:
-            number += 1
-        return f"{stem} {number}"
 
-
+@dataclass(frozen=True)
 class _Stroke:
-    def __init__(self, name: str, path: StrokePath, painting: ClassPainter) -> None:
-        self.name, self.path, self.painting = name, path, painting
+    name: str
+    path: StrokePath
+    painting: ClassPainter
 
 
+@dataclass(frozen=True)
 class _Shift:
-    def __init__(self, layer_id: int, before: DocumentStructure) -> None:
-        self.layer_id, self.before = layer_id, before
-
-
-def _with_entry(structure: DocumentStructure, index: int, entry: Entry) -> DocumentStructure:
-    return replace(structure, entries=(*structure.entries[:index], entry, *structure.entries[index + 1 :]))
+    layer_id: int
+    before: DocumentStructure
 
 
 _NEVER = object()
+"""The mark of a state that was never saved: no history has it."""

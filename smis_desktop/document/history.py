@@ -1,24 +1,27 @@
-"""Undo and redo: edits that can be reverted bit for bit, and their two stacks."""
+"""Undo and redo: edits that can be reverted bit for bit, the painting that makes them, and their two stacks."""
 
 from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from smis_desktop.document.document import Document, DocumentStructure
-from smis_desktop.document.geometry import Rect
+from smis_desktop.document.brush import MirrorAxis
+from smis_desktop.document.document import Document, DocumentStructure, Entry
+from smis_desktop.document.layers import Rect
+from smis_desktop.document.palette import EMPTY
 
 
 @dataclass(frozen=True)
 class Change:
-    """What an operation did, for whoever shows the document.
+    """What an operation changed, for those who show the document.
 
-    rect: composite pixels to look at anew, None if none. layers: the list of layers, their properties or thumbnails
-    changed. palette: the classes changed.
+    rect: the pixels of the composite that changed, None if none. layers: whether the list of layers, their properties
+    or thumbnails changed. palette: whether the classes changed.
     """
 
     rect: Rect | None = None
@@ -31,12 +34,12 @@ class Edit(Protocol):
 
     @property
     def name(self) -> str:
-        """What was done, for people: `Brush stroke`."""
+        """The name of the step, for people: `Brush stroke`."""
         ...
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """Its size in memory."""
         ...
 
     def undo(self, document: Document) -> Change: ...
@@ -45,7 +48,7 @@ class Edit(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PixelEdit:
-    """A rectangle of one layer before and after a change, in the layer's own coordinates. See `PixelEdit.between`."""
+    """A rectangle of one layer before and after a change, in the layer's coordinates. Made by `PixelEdit.between`."""
 
     name: str
     layer_id: int
@@ -55,9 +58,9 @@ class PixelEdit:
 
     @classmethod
     def between(cls, name: str, layer_id: int, rect: Rect, before: np.ndarray, after: np.ndarray) -> PixelEdit | None:
-        """The edit that turns `before` into `after`, both uint8 [rect.height, rect.width], cut to what differs.
+        """Make the edit that turns `before` into `after`, both uint8 [rect.height, rect.width].
 
-        None if nothing does.
+        It keeps the smallest rectangle that holds all differences; None if there are none.
         """
         changed = before != after
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -84,13 +87,13 @@ class PixelEdit:
 
     def _write(self, document: Document, pixels: _Packed) -> Change:
         entry = document.entry(self.layer_id)
-        entry.sheet.edit(self.rect)[:] = pixels.pixels(self.rect)
+        entry.buffer.edit(self.rect)[:] = pixels.pixels(self.rect)
         return Change(document.touched(self.layer_id, self.rect.shifted(entry.x, entry.y)), layers=True)
 
 
 @dataclass(frozen=True, eq=False)
 class StructureEdit:
-    """Layers or classes before and after a change. Pixels are held by the sheets that both sides share."""
+    """Layers or classes before and after a change; both sides share the buffers of pixels."""
 
     name: str
     before: DocumentStructure
@@ -98,8 +101,8 @@ class StructureEdit:
 
     @property
     def nbytes(self) -> int:
-        """The sheets that only one side has: what would be free if the edit were forgotten."""
-        sides = [{id(e.sheet): e.sheet.nbytes for e in s.entries} for s in (self.before, self.after)]
+        """The size of the buffers that only one side has: what forgetting the edit would free."""
+        sides = [{id(e.buffer): e.buffer.nbytes for e in s.entries} for s in (self.before, self.after)]
         alone = sides[0].keys() ^ sides[1].keys()
         return sum({**sides[0], **sides[1]}[key] for key in alone)
 
@@ -111,7 +114,7 @@ class StructureEdit:
 
 
 def take(document: Document, structure: DocumentStructure) -> Change:
-    """Gives the document another structure."""
+    """Give the document another structure. Returns what changed."""
     palette = document.palette != structure.palette
     layers = document.structure.entries != structure.entries
     rect = document.restructure(structure)
@@ -120,7 +123,7 @@ def take(document: Document, structure: DocumentStructure) -> Change:
 
 @dataclass(frozen=True)
 class _Packed:
-    """Pixels as bytes, deflated where that makes them fewer (label maps: nearly always, a hundredfold)."""
+    """Pixels as bytes, compressed where that makes them smaller (label maps: nearly always, a hundredfold)."""
 
     data: bytes
     deflated: bool
@@ -136,10 +139,72 @@ class _Packed:
         return np.frombuffer(raw, np.uint8).reshape(rect.height, rect.width)
 
 
+class ClassPainter:
+    """Paints one class on one layer, by masks. Keeps the pixels from before, so that all of it is one step, or none."""
+
+    def __init__(
+        self, document: Document, entry: Entry, class_id: int, mirror: MirrorAxis | None, preserved: frozenset[int]
+    ) -> None:
+        """mirror and preserved: as in `DocumentEditor`."""
+        self._document, self._entry, self._class_id = document, entry, class_id
+        self._mirror, self._preserved = mirror, preserved - {class_id}
+        self._before = entry.buffer.read(document.rect.shifted(-entry.x, -entry.y))
+        self._touched: Rect | None = None
+
+    def apply(self, masks: Iterable[tuple[Rect, np.ndarray]]) -> Change | None:
+        """Paint masks and their mirror images. Returns what changed."""
+        document, mirror = self._document, self._mirror
+        changed: Rect | None = None
+        for rect, mask in masks:
+            images = [(rect, mask)]
+            reflected = None if mirror is None else mirror.reflected(rect, mask, document.size)
+            if reflected is not None:
+                images.append(reflected)
+            for image_rect, image in images:
+                if self._paint(image_rect, image):
+                    changed = image_rect.united(changed)
+        if changed is None:
+            return None
+        self._touched = changed.united(self._touched)
+        return Change(document.touched(self._entry.layer_id, changed))
+
+    def edit(self, name: str) -> PixelEdit | None:
+        """Return all of it as one step; None if nothing changed."""
+        if self._touched is None:
+            return None
+        rect = self._touched.shifted(-self._entry.x, -self._entry.y)
+        before = self._before[self._touched.slices]
+        return PixelEdit.between(name, self._entry.layer_id, rect, before, self._entry.buffer.read(rect))
+
+    def restore(self) -> Change | None:
+        """Restore all touched pixels."""
+        if self._touched is None:
+            return None
+        rect = self._touched.shifted(-self._entry.x, -self._entry.y)
+        self._entry.buffer.edit(rect)[:] = self._before[self._touched.slices]
+        return Change(self._document.touched(self._entry.layer_id, self._touched), layers=True)
+
+    def _paint(self, rect: Rect, mask: np.ndarray) -> bool:
+        allowed = mask
+        preserved = self._preserved
+        if preserved:
+            shown = self._document.label_map[rect.slices]
+            allowed = mask & ~np.isin(shown, list(preserved))
+        own = rect.shifted(-self._entry.x, -self._entry.y)
+        pixels = self._entry.buffer.edit(own)
+        if preserved - {EMPTY}:  # what lies under another layer is kept as well
+            allowed = allowed & ~np.isin(pixels, list(preserved - {EMPTY}))
+        allowed = allowed & (pixels != self._class_id)
+        if not allowed.any():
+            return False
+        pixels[allowed] = self._class_id
+        return True
+
+
 class History:
     """The edits that can be undone and redone, bounded in number and in bytes; the oldest are forgotten first.
 
-    The last `min_steps` stay whatever they weigh.
+    The last `min_steps` are kept whatever their size.
     """
 
     def __init__(self, max_steps: int = 1000, budget_bytes: int = 256 * 2**20, min_steps: int = 1) -> None:
@@ -155,34 +220,29 @@ class History:
 
     @property
     def undo_name(self) -> str | None:
-        """What undo would take back, for people; None if there is nothing."""
+        """The name of the step that undo takes back; None if there is none."""
         return self._done[-1].name if self._done else None
 
     @property
     def redo_name(self) -> str | None:
-        """What redo would make again, for people; None if there is nothing."""
+        """The name of the step that redo makes again; None if there is none."""
         return self._undone[-1].name if self._undone else None
 
     @property
     def mark(self) -> object:
-        """Tells one state of the document from another: the same object again after undo or redo back to it."""
+        """Identifies the state of the document: the same object after undo or redo back to that state."""
         return self._done[-1] if self._done else self._bottom
 
     @property
-    def num_steps(self) -> int:
-        """How many edits can be undone."""
-        return len(self._done)
-
-    @property
     def nbytes(self) -> int:
-        """What all edits take in memory."""
+        """The size of all edits in memory."""
         return self._nbytes
 
     def push(self, edit: Edit) -> None:
-        """Add an edit that has just been made; what was undone before can no longer be redone."""
+        """Add an edit that has just been made, and forget the undone ones."""
         self._undone.clear()
         self._done.append(edit)
-        # Counted anew: an edit that holds a deleted layer weighs what that layer weighs now.
+        # Counted anew: the buffer of a deleted layer may have grown.
         self._nbytes = sum(done.nbytes for done in self._done)
         while len(self._done) > self._max_steps or (
             self._nbytes > self._budget_bytes and len(self._done) > self._min_steps
@@ -191,7 +251,7 @@ class History:
             self._bottom = object()  # undoing everything leads to another state from now on
 
     def undo(self, document: Document) -> Change | None:
-        """Take the last edit back. Returns what changed, None if there is nothing to undo."""
+        """Undo the last edit. Returns what changed, None if there is nothing to undo."""
         if not self._done:
             return None
         change = self._done[-1].undo(document)
@@ -199,7 +259,7 @@ class History:
         return change
 
     def redo(self, document: Document) -> Change | None:
-        """Make the last undone edit again. Returns what changed, None if there is nothing to redo."""
+        """Redo the last undone edit. Returns what changed, None if there is nothing to redo."""
         if not self._undone:
             return None
         change = self._undone[-1].redo(document)

@@ -78,12 +78,12 @@ class Palette:
         if ids != sorted(set(ids)):
             raise ValueError("palette class ids must be unique and ascending")
 
-    @property
+    @cached_property
     def num_classes(self) -> int:
-        """How many classes there are (= channels of a one-hot layout)."""
+        """The number of classes, and of channels of a one-hot layout."""
         return len(self.classes)
 
-    @property
+    @cached_property
     def class_ids(self) -> tuple[int, ...]:
         """The ids in ascending order."""
         return tuple(c.class_id for c in self.classes)

@@ -8,10 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from smis_desktop.document.brush import Brush, BrushShape
+from smis_desktop.document.brush import Brush, BrushShape, MirrorAxis
 from smis_desktop.document.document import Document
 from smis_desktop.document.editor import DocumentEditor
-from smis_desktop.document.geometry import MirrorAxis
 from smis_desktop.document.history import Change
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError

@@ -1,4 +1,4 @@
-"""From a label map of any size to the few cells that networks see.
+"""Reducing a label map of any size to the grid of cells that networks see.
 
 A cell of the reduced map covers an exact rectangle of the label map, fractions of pixels included. Areas are counted
 in integers (one cell = side² units), so that shares are exact and ties are real ties.
@@ -23,16 +23,6 @@ _TOP_UP_FRACTION = 16
 """A class is topped up where majority voting costs it at least this fraction (1/16) of its area."""
 
 
-def class_shares(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> np.ndarray:
-    """The exact share of each cell's area that each class holds: float32 [C, size, size], 0–1.
-
-    label_map: uint8 [H, H], larger or smaller than size, a multiple or not. class_ids: the C ids in channel order,
-    each once. Where the shares of a cell sum to less than 1, the rest is empty or of other classes.
-    """
-    areas = _areas(label_map, class_ids, size)
-    return (areas / float(label_map.shape[0] ** 2)).astype(np.float32)
-
-
 def reduce_label_map(label_map: np.ndarray, size: int, empty: int = EMPTY) -> np.ndarray:
     """Reduce a dense label map uint8 [H, H] to uint8 [size, size] so that every class keeps its area.
 
@@ -55,7 +45,7 @@ def reduce_label_map(label_map: np.ndarray, size: int, empty: int = EMPTY) -> np
     # From rare to common, emptiness last: `argmax` prefers the first of equals, which is the rarer.
     order = np.lexsort((ids, pixels, ids == empty))
     ids, pixels = ids[order], pixels[order]
-    areas = _areas(label_map, [int(i) for i in ids], size).reshape(len(ids), size * size)
+    areas = class_areas(label_map, [int(i) for i in ids], size).reshape(len(ids), size * size)
     cell_area = label_map.shape[0] ** 2
 
     owner = areas.argmax(axis=0)  # the rank (0 = rarest) that each cell belongs to
@@ -97,8 +87,12 @@ def reduce_points(label_map: np.ndarray, size: int, unknown: int = 0) -> np.ndar
     return reduced
 
 
-def _areas(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> np.ndarray:
-    """int64 [C, size, size]: the area of each class in each cell, in units of which a cell has side²."""
+def class_areas(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> np.ndarray:
+    """Measure the exact area of each class in each cell: int64 [C, size, size], in units of which a cell has H².
+
+    label_map: uint8 [H, H], larger or smaller than size, a multiple or not. class_ids: the C ids in channel order,
+    each once. Where the areas of a cell sum to less than H², the rest is empty or of other classes.
+    """
     side = _side(label_map, size)
     count = len(class_ids)
     channel_of = np.full(256, count, np.intp)  # ids that are not asked for share one channel, dropped at the end
@@ -132,8 +126,11 @@ def _pixels(label_map: np.ndarray) -> np.ndarray:
 
 
 def _areas_of_whole_pixels(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> np.ndarray:
-    """`_areas` where every cell covers less than 256 whole pixels a side. A layout is reduced for every picture while
-    somebody paints: class by class, in bytes, that takes a fraction of one histogram of everything."""
+    """`class_areas` where every cell covers less than 256 whole pixels a side.
+
+    A layout is reduced for every picture of a stroke: counting class by class, in bytes, takes a fraction of the time
+    of one histogram of everything.
+    """
     side = label_map.shape[0]
     areas = np.empty((len(class_ids), size, size), np.int64)
     for area, class_id in zip(areas, class_ids, strict=True):

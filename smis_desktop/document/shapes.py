@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from smis_desktop.document.brush import Point
-from smis_desktop.document.geometry import Rect
+from smis_desktop.document.layers import Rect
 
 Shape = tuple[Rect, np.ndarray]
 """A rectangle within the document and its bool mask [height, width]."""

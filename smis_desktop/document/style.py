@@ -1,24 +1,24 @@
-"""What a picture takes from outside its layout: colours, light and texture, from whom, how much, and where."""
+"""What a picture takes from elsewhere than its layout: colours, light and texture, and how much of each."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated
 
+import msgspec
 import numpy as np
 
 FIRST_SEED = 4
-"""The style that a newcomer sees first: daylight and natural skin; seed 0 happens to be a magenta one."""
+"""The seed of the first style that a new user sees: daylight and natural skin."""
 
 DRAFT_SIZE = 256
 """Side of drafts in pixels."""
 
 VARIETY = 0.4
-"""By default: pictures as real as the generator's own for little obedience, most of which refinement takes back
-(docs/experiments/variety.md)."""
+"""The default: pictures as realistic as the generator's own for a little less layout fidelity, most of which refinement
+regains (docs/experiments/variety.md)."""
 
 MAX_SEED = 2**63 - 1
 _MAX_NUMBERS = 64 * 2048
@@ -29,8 +29,8 @@ _MAX_NUMBERS = 64 * 2048
 class Look:
     """Where a style comes from: a seed, or the latents of a picture.
 
-    ws: float32 [num_ws, D], read-only, or None for a seed's; `digest` stands for it in comparisons. name: for people,
-    where it is no seed's.
+    ws: float32 [num_ws, D], read-only, or None for a seed's look; `digest` stands for it in comparisons. name: for
+    people, where the look is no seed's.
     """
 
     seed: int = FIRST_SEED
@@ -40,7 +40,7 @@ class Look:
 
     @classmethod
     def of_latents(cls, ws: np.ndarray, name: str, seed: int = FIRST_SEED) -> Look:
-        """The look of the picture that those latents, float [num_ws, D], make."""
+        """Return the look of the picture that latents, float [num_ws, D], make."""
         own = np.array(ws, np.float32)
         own.setflags(write=False)
         return cls(seed, hashlib.sha256(own.tobytes()).hexdigest()[:16], name, own)
@@ -50,10 +50,11 @@ class Look:
 class Style:
     """Whose look is mixed into a picture, and how strongly.
 
-    look: whose. second, blend: another one, and how far towards it (0–1) the look is moved. mix: strength of the
-    whole, 0–1. coarse, middle, fine: 0–1 each, strengths of the three groups of slots: pose and shape, features,
-    colour and texture; the first two compete with the layout. variety: how much of what the layout leaves open (build,
-    expression, surroundings) comes from the look, 0–1. class_looks: classes (ids) that wear another look.
+    look: the look that is mixed in. second, blend: another one, and how far the look is moved towards it, 0–1. mix:
+    strength of the whole, 0–1. coarse, middle, fine: strengths of the three groups of slots, 0–1 each: pose and shape;
+    features; colour and texture. The first two compete with the layout. variety: how much of what the layout does not
+    determine (build, expression, surroundings) comes from the look, 0–1. class_looks: classes (ids) with a look of
+    their own.
     """
 
     look: Look = field(default_factory=Look)
@@ -68,7 +69,7 @@ class Style:
 
     @classmethod
     def of_seed(cls, seed: int, mix: float = 1.0, variety: float = VARIETY) -> Style:
-        """The plain case."""
+        """Return the style of a seed, with all else at its default."""
         return cls(Look(seed), mix, variety=variety)
 
     @property
@@ -78,13 +79,13 @@ class Style:
 
     @property
     def variety_strength(self) -> float:
-        """`variety` where anything is mixed in at all. It does not grow with `mix`: drawing that slider changes
-        colours, not the face."""
+        """`variety` where anything is mixed in at all. It does not grow with `mix`: that slider is to change colours,
+        not the face."""
         return self.variety if self.mix > 0 else 0.0
 
     @property
     def structural(self) -> tuple[object, ...]:
-        """All that decides the face besides the layout: where these are equal, only colours differ."""
+        """All that determines the face besides the layout: styles with equal values differ in colours alone."""
         strengths = (self.mix * self.coarse, self.mix * self.middle, self.variety_strength)
         if not any(strengths):
             return ()
@@ -92,11 +93,11 @@ class Style:
 
     @property
     def looks(self) -> tuple[Look, ...]:
-        """All that take part."""
+        """All looks that take part."""
         return (self.look, *([self.second] if self.second else []), *(look for _, look in self.class_looks))
 
     def with_class_look(self, class_id: int, look: Look | None) -> Style:
-        """That class in another look; None: in that of all."""
+        """Give a class a look of its own; None: that of the whole picture."""
         looks = {known: worn for known, worn in self.class_looks if known != class_id}
         if look is not None:
             looks[class_id] = look
@@ -105,11 +106,11 @@ class Style:
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
-    """A picture that the next one goes on from: its layout, uint8 [S, S] class ids, and its latents, float32
+    """A picture that the next one starts from: its layout, uint8 [S, S] class ids, and its latents, float32
     [num_ws, D]; both read-only.
 
-    weight: how much of what set it apart from the encoder's own answer stays, 0–1. keeps_style: its fine slots too.
-    name: of the photo, where it is one.
+    weight: how much of its difference from the encoder's own answer stays, 0–1. keeps_style: whether its fine slots
+    stay too. name: of the photo, where it is one.
     """
 
     layout: np.ndarray = field(repr=False)
@@ -119,64 +120,66 @@ class Anchor:
     keeps_style: bool = True
 
 
-def style_facts(style: Style) -> dict[str, Any]:
-    """JSON-able; the inverse of `style_from_facts`."""
-    return {
-        "look": look_facts(style.look),
-        "mix": style.mix,
-        "faders": [style.coarse, style.middle, style.fine],
-        "second": look_facts(style.second) if style.second else None,
-        "blend": style.blend,
-        "variety": style.variety,
-        "classes": [[class_id, look_facts(look)] for class_id, look in style.class_looks],
-    }
+_Strength = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-def style_from_facts(facts: Mapping[str, Any]) -> Style:
-    """Raises ValueError (also KeyError, TypeError) for what `style_facts` never gives."""
-    coarse, middle, fine = (_fraction(value) for value in facts["faders"])
-    classes = tuple((_class_id(class_id), look_from_facts(look)) for class_id, look in facts["classes"])
-    if len({class_id for class_id, _ in classes}) != len(classes):
-        raise ValueError("a class with two looks")
-    second = None if facts["second"] is None else look_from_facts(facts["second"])
-    return Style(
-        look_from_facts(facts["look"]), _fraction(facts["mix"]), coarse, middle, fine, second,
-        _fraction(facts["blend"]), classes, _fraction(facts.get("variety", 0.0)),
-    )  # fmt: skip
+class LookFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A look as projects store it in JSON. ws: base64 of float32 [rows, columns], little-endian; shape: of it."""
 
+    seed: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    shape: tuple[int, int] | msgspec.UnsetType = msgspec.UNSET
+    ws: str | msgspec.UnsetType = msgspec.UNSET
 
-def look_from_facts(facts: Mapping[str, Any]) -> Look:
-    """Raises ValueError (also KeyError, TypeError) for what `look_facts` never gives."""
-    seed, name = facts["seed"], facts.get("name", "")
-    if not isinstance(seed, int) or not 0 <= seed <= MAX_SEED or not isinstance(name, str):
-        raise ValueError("a look without a seed")
-    if "ws" not in facts:
-        return Look(seed)
-    rows, columns = facts["shape"]
-    if not (isinstance(rows, int) and isinstance(columns, int) and 0 < rows * columns <= _MAX_NUMBERS):
-        raise ValueError("latents of an unlikely shape")
-    ws = np.frombuffer(base64.b64decode(facts["ws"], validate=True), "<f4").reshape(rows, columns)
-    if not np.isfinite(ws).all():
-        raise ValueError("latents that are not finite")
-    return Look.of_latents(ws, name, seed)
-
-
-def look_facts(look: Look) -> dict[str, Any]:
-    """JSON-able; the inverse of `look_from_facts`."""
-    facts: dict[str, Any] = {"seed": look.seed}
-    if look.ws is not None:
+    @classmethod
+    def of(cls, look: Look) -> LookFacts:
+        """The facts that `look` reads back."""
+        if look.ws is None:
+            return cls(look.seed)
         data = base64.b64encode(np.ascontiguousarray(look.ws, "<f4").tobytes()).decode()
-        facts |= {"name": look.name, "shape": list(look.ws.shape), "ws": data}
-    return facts
+        return cls(look.seed, look.name, (look.ws.shape[0], look.ws.shape[1]), data)
+
+    def look(self) -> Look:
+        """The look. Raises ValueError for latents that cannot be."""
+        if self.ws is msgspec.UNSET:
+            return Look(self.seed)
+        rows, columns = (0, 0) if self.shape is msgspec.UNSET else self.shape
+        if not 0 < rows * columns <= _MAX_NUMBERS:
+            raise ValueError("latents of an unlikely shape")
+        ws = np.frombuffer(base64.b64decode(self.ws, validate=True), "<f4").reshape(rows, columns)
+        if not np.isfinite(ws).all():
+            raise ValueError("latents that are not finite")
+        return Look.of_latents(ws, "" if self.name is msgspec.UNSET else self.name, self.seed)
 
 
-def _fraction(value: object) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"a strength of {value!r}")
-    return float(value)
+class StyleFacts(msgspec.Struct, frozen=True):
+    """A style as projects store it in JSON. faders: coarse, middle, fine; classes: (class id, look) each."""
 
+    look: LookFacts
+    mix: _Strength
+    faders: tuple[_Strength, _Strength, _Strength]
+    second: LookFacts | None
+    blend: _Strength
+    classes: list[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], LookFacts]]
+    variety: _Strength = 0.0
 
-def _class_id(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= 255:
-        raise ValueError(f"a class id of {value!r}")
-    return value
+    @classmethod
+    def of(cls, style: Style) -> StyleFacts:
+        """The facts that `style` reads back."""
+        return cls(
+            LookFacts.of(style.look),
+            style.mix,
+            (style.coarse, style.middle, style.fine),
+            None if style.second is None else LookFacts.of(style.second),
+            style.blend,
+            [(class_id, LookFacts.of(look)) for class_id, look in style.class_looks],
+            style.variety,
+        )
+
+    def style(self) -> Style:
+        """The style. Raises ValueError for one that cannot be."""
+        classes = tuple((class_id, look.look()) for class_id, look in self.classes)
+        if len({class_id for class_id, _ in classes}) != len(classes):
+            raise ValueError("a class with two looks")
+        second = None if self.second is None else self.second.look()
+        return Style(self.look.look(), self.mix, *self.faders, second, self.blend, classes, self.variety)

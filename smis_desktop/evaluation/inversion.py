@@ -16,10 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.cli.files import given_files
-from smis_desktop.document.geometry import middle_square
 from smis_desktop.evaluation.timing import figures
-from smis_desktop.formats.contact_sheet import contact_sheet
-from smis_desktop.formats.image_file import PHOTO_SUFFIXES, read_picture
+from smis_desktop.formats.exported_picture import contact_sheet
+from smis_desktop.formats.image_file import PHOTO_SUFFIXES, middle_square, read_picture
 from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import render_ws
 from smis_desktop.training.inversion import Inversion, InversionSettings, InversionStep, run_inversions

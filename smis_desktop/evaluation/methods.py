@@ -18,7 +18,7 @@ from smis_desktop.document.palette import EMPTY
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
 from smis_desktop.evaluation.metrics import confusion_matrix, mean_iou, picture_features
-from smis_desktop.formats.contact_sheet import contact_sheet
+from smis_desktop.formats.exported_picture import contact_sheet
 from smis_desktop.formats.image_file import write_picture
 from smis_desktop.generators.generator import from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import load_image_file
 from smis_desktop.formats.import_proposal import ImportProposal, class_named, propose
+from smis_desktop.formats.registry import Export, Format, FoundFile
 from smis_desktop.storage.atomic import write_bytes
 
 # What lies over what where masks overlap, lowest first: the order of CelebAMask-HQ's classes (Lee et al. 2020).
@@ -124,3 +126,31 @@ def write_class_masks(folder: Path, stem: str, label_map: np.ndarray, palette: P
 def _file_name(name: str, class_id: int) -> str:
     """The class's name without what file systems dislike; its id when nothing is left."""
     return re.sub(r"[^\w-]+", "_", name).strip("_.")[:60] or str(class_id)
+
+
+def _is_folder(found: FoundFile) -> bool:
+    return found.is_folder
+
+
+def _propose_first(folder: Path, palette: Palette) -> ImportProposal:
+    found = subjects(folder)
+    if not found:
+        raise UserError(f"{folder} holds no masks named PICTURE_PART.png; choose a layout or a folder of masks.")
+    return propose_masks(folder, found[0], palette)
+
+
+def _write(folder: Path, export: Export) -> Sequence[Path]:
+    return write_class_masks(folder, export.stem, export.label_map, export.document.palette)
+
+
+FORMAT = Format(
+    "Class masks",
+    "layout",
+    order=40,
+    recognises=_is_folder,
+    read_document=_propose_first,
+    write=_write,
+    menu_id="masks",
+    import_text="Import folder of mas&ks…",
+    export_text="Export one mas&k a class…",
+)

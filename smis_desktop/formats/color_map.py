@@ -1,4 +1,4 @@
-"""Colour maps: layouts as GauGAN, NVIDIA Canvas and painting programs save them, a colour for each class."""
+"""Classes as colours: colour maps of GauGAN, NVIDIA Canvas and painting programs, and the layers of other formats."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ from pathlib import Path
 
 import numpy as np
 
-from smis_desktop.document.geometry import middle_square
-from smis_desktop.document.palette import Palette
+from smis_desktop.document.palette import EMPTY, Palette
 from smis_desktop.errors import UserError
-from smis_desktop.formats.image_file import load_image_file
+from smis_desktop.formats.image_file import load_image_file, middle_square
 from smis_desktop.formats.import_proposal import ImportProposal, propose
+from smis_desktop.formats.registry import Format, FoundFile
 
 _MAX_COLORS = 64
 _LEAST_SHARE = 0.0005
 
 
 class IsPhotograph(UserError):
-    """The file shows no layout, but what one could be made from."""
+    """The file is a photo, from which a layout can be made."""
 
 
 def propose_color_map(path: Path, palette: Palette) -> ImportProposal:
-    """Colours that hold at least a two-thousandth of the picture are classes; rarer ones (smoothed edges) count as the
-    nearest of those. Each is suggested to be the palette's class of the nearest colour.
+    """Propose a class for each colour of a picture: the palette's class of the nearest colour.
 
-    Raises UserError when the file cannot be read, IsPhotograph when it is a photograph rather than a map.
+    Colours that hold at least a two-thousandth of the picture count; rarer ones (smoothed edges) count as the nearest
+    of those.
+
+    Raises:
+        UserError: The file cannot be read.
+        IsPhotograph: It is a photo, not a map.
     """
     pixels = np.array(load_image_file(path).image.convert("RGBA"))
     height, width = pixels.shape[:2]
@@ -60,3 +64,44 @@ def propose_color_map(path: Path, palette: Palette) -> ImportProposal:
         shown[value] = (int(color[0]), int(color[1]), int(color[2]))
         is_certain &= bool(distances.min() == 0)
     return propose("A colour map", values, names, shown, suggestion, is_certain=is_certain, notes=notes)
+
+
+def layer_rgba(pixels: np.ndarray, palette: Palette) -> np.ndarray:
+    """uint8 [h, w] class ids → uint8 [h, w, 4] in the classes' colours, transparent where empty."""
+    colors = palette.color_table[pixels]
+    return np.dstack((colors, np.where(pixels == EMPTY, 0, 255).astype(np.uint8)))
+
+
+def nearest_classes(rgba: np.ndarray, palette: Palette) -> np.ndarray:
+    """uint8 [h, w, 4] → uint8 [h, w] ids of the classes whose colours are nearest (in sRGB); 255 where more than half
+    transparent. Ties go to the lower id."""
+    ids = np.full(rgba.shape[:2], EMPTY, np.uint8)
+    opaque = rgba[..., 3] >= 128
+    if not palette.classes or not opaque.any():
+        return ids
+    packed = rgba[..., 0].astype(np.uint32) << 16 | rgba[..., 1].astype(np.uint32) << 8 | rgba[..., 2]
+    found, inverse = np.unique(packed[opaque], return_inverse=True)
+    known = np.array([c.color for c in palette.classes], np.int64)
+    class_ids = np.array(palette.class_ids, np.uint8)
+    nearest = np.empty(len(found), np.uint8)
+    for start in range(0, len(found), 65536):
+        part = found[start : start + 65536].astype(np.int64)
+        colors = np.stack((part >> 16, part >> 8 & 255, part & 255), 1)
+        distances = np.stack([((colors - color) ** 2).sum(1) for color in known], 1)
+        nearest[start : start + 65536] = class_ids[distances.argmin(1)]
+    ids[opaque] = nearest[inverse]
+    return ids
+
+
+def _is_file(found: FoundFile) -> bool:
+    return not found.is_folder
+
+
+FORMAT = Format(
+    "Colour map",
+    "layout",
+    suffixes=(".png", ".bmp", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"),
+    order=70,
+    recognises=_is_file,
+    read_document=propose_color_map,
+)

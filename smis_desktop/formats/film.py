@@ -9,12 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-import av
 import numpy as np
-from av.video.stream import VideoStream
 from PIL import Image
 
 from smis_desktop.errors import UserError
+from smis_desktop.formats.registry import Format
 from smis_desktop.storage.atomic import atomic_file
 
 FILM_SUFFIXES = (".mp4", ".webp", ".gif")
@@ -56,6 +55,9 @@ def film_file(path: Path, fps: int) -> Iterator[FilmWriter]:
 
 class _VideoWriter:
     def __init__(self, file: io.BufferedWriter, fps: int, suffix: str) -> None:
+        import av
+        from av.video.stream import VideoStream
+
         kind, codec = ("mp4", "libx264") if suffix == ".mp4" else ("webp", "libwebp_anim")
         self._container = av.open(file, "w", format=kind, options={"loop": "0"} if kind == "webp" else {})
         stream = self._container.add_stream(codec, rate=fps, options=_MP4 if kind == "mp4" else _WEBP)
@@ -68,6 +70,8 @@ class _VideoWriter:
         if self._count == 0:
             self._stream.height, self._stream.width = frame.shape[:2]
             self._stream.pix_fmt = "yuv420p"
+        import av
+
         video = av.VideoFrame.from_ndarray(frame, format="rgb24")
         video.pts, video.time_base = self._count, self._stream.time_base
         self._count += 1
@@ -95,3 +99,6 @@ class _GifWriter:
         first, *others = self._frames
         first.save(buffer, "GIF", save_all=True, append_images=others, duration=self._milliseconds, loop=0)
         return buffer.getvalue()
+
+
+FORMAT = Format("Films", "film", suffixes=FILM_SUFFIXES, order=95)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from smis_desktop.errors import UserError
+from smis_desktop.formats.registry import Format
 from smis_desktop.storage.atomic import atomic_file
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -213,3 +214,55 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     format_name, options = known
     with atomic_file(path) as temporary:
         Image.fromarray(picture).save(temporary, format=format_name, **options)
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square of a picture, in its pixels."""
+
+    left: int
+    top: int
+    side: int
+
+    def of(self, pixels: np.ndarray) -> np.ndarray:
+        """Cut the square out of [H, W, …]: a copy, or `pixels` themselves where the square is all of them."""
+        if pixels.shape[:2] == (self.side, self.side):
+            return pixels
+        return pixels[self.top : self.top + self.side, self.left : self.left + self.side].copy()
+
+
+def middle_square(width: int, height: int) -> Square:
+    """Return the largest square in the middle of width × height."""
+    side = min(width, height)
+    return Square((width - side) // 2, (height - side) // 2, side)
+
+
+def same_proportions(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two sizes (width, height) show the same frame, up to one pixel of the smaller one."""
+    (width_1, height_1), (width_2, height_2) = first, second
+    return abs(width_1 * height_2 - width_2 * height_1) <= max(max(first), max(second))
+
+
+def middle_squares(first: tuple[int, int], second: tuple[int, int]) -> tuple[Square, Square]:
+    """The squares in the middle of two sizes (width, height) of the same frame that show the same part of it.
+
+    Where one size is a whole multiple of the other, so is its square, position included; otherwise the two agree to
+    half a pixel of the larger.
+    """
+    if first[0] * first[1] > second[0] * second[1]:
+        larger, smaller = middle_squares(second, first)[::-1]
+        return larger, smaller
+    small = middle_square(*first)
+    (width, height), (large_width, large_height) = first, second
+    side = min(_scaled(small.side, large_width, width), large_width, large_height)
+    left = min(_scaled(small.left, large_width, width), large_width - side)
+    top = min(_scaled(small.top, large_height, height), large_height - side)
+    return small, Square(left, top, side)
+
+
+def _scaled(length: int, numerator: int, denominator: int) -> int:
+    """length · numerator / denominator, rounded half up."""
+    return (2 * length * numerator + denominator) // (2 * denominator)
+
+
+FORMAT = Format("Photos", "photo", suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"), order=90)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from smis_desktop.document import shapes
-from smis_desktop.document.brush import Brush
 from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.import_proposal import ImportProposal, class_named, propose
+from smis_desktop.formats.registry import Format, FoundFile
+
+if TYPE_CHECKING:
+    from smis_desktop.document.shapes import Shape
 
 _MAX_FILE = 256 << 20
 _MAX_SIDE = 2048
@@ -86,11 +89,14 @@ def propose_labelme(path: Path, palette: Palette) -> ImportProposal:
     )
 
 
-def _painted(kind: str, points: list[tuple[float, float]], size: int) -> list[shapes.Shape] | None:
-    """None for a shape that cannot be painted."""
+def _painted(kind: str, points: list[tuple[float, float]], size: int) -> list[Shape] | None:
+    """Return the masks of a shape; None for one that cannot be painted."""
+    from smis_desktop.document import shapes  # loads OpenCV, which the command line does without
+    from smis_desktop.document.brush import Brush
+
     if not points or not all(math.isfinite(v) and abs(v) < 1e6 for point in points for v in point):
         return None
-    found: list[shapes.Shape | None]
+    found: list[Shape | None]
     if kind == "polygon" and len(points) >= 3:
         found = [shapes.polygon(points, size)]
     elif kind == "rectangle" and len(points) == 2:
@@ -107,3 +113,10 @@ def _painted(kind: str, points: list[tuple[float, float]], size: int) -> list[sh
     else:
         return None
     return [shape for shape in found if shape is not None]
+
+
+def _is_json(found: FoundFile) -> bool:
+    return found.head.lstrip()[:1] == b"{"
+
+
+FORMAT = Format("labelme", "layout", suffixes=(".json",), order=50, recognises=_is_json, read_document=propose_labelme)

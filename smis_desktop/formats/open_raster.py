@@ -10,6 +10,7 @@ import hashlib
 import io
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,8 +21,9 @@ from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
-from smis_desktop.formats.layer_colors import layer_rgba, nearest_classes
+from smis_desktop.formats.color_map import layer_rgba, nearest_classes
 from smis_desktop.formats.project import MAX_LAYERS, Project, decode_project, encode_project
+from smis_desktop.formats.registry import Export, Format
 from smis_desktop.storage.atomic import write_bytes
 
 _EXACT = "smis/document.smis"
@@ -155,3 +157,11 @@ def _rgba(png: bytes) -> np.ndarray:
         if max(image.size) > 4 * MAX_SIZE:
             raise ValueError("a layer is too large")
         return np.array(image.convert("RGBA"))
+
+
+def _write(path: Path, export: Export) -> Sequence[Path]:
+    write_ora(path, export.document, export.picture)
+    return [path]
+
+
+FORMAT = Format("OpenRaster", "layers", suffixes=(".ora",), order=20, read_document=read_ora, write=_write)

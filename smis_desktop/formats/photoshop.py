@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from psd_tools import PSDImage
-from psd_tools.api.layers import PixelLayer
-from psd_tools.constants import Resource
-from psd_tools.psd.image_resources import ImageResource
 
 from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
-from smis_desktop.formats.layer_colors import layer_rgba, nearest_classes
+from smis_desktop.formats.color_map import layer_rgba, nearest_classes
 from smis_desktop.formats.project import Project, decode_project, encode_project
+from smis_desktop.formats.registry import Export, Format
 from smis_desktop.storage.atomic import write_bytes
 
+if TYPE_CHECKING:
+    from psd_tools import PSDImage
+    from psd_tools.api.layers import PixelLayer
+
 PHOTOGRAPH = "Photograph"
-_RESOURCE = Resource.PLUGIN_RESOURCE_5
+_RESOURCE = 4005
+"""Photoshop's id of the resource "Plug-in resource 5"."""
 _MARK = b"smis"
 _DIGEST = 32
 _DAMAGED = (
@@ -34,8 +38,11 @@ _DAMAGED = (
 
 
 def write_psd(path: Path, document: DocumentState, preview: np.ndarray | None = None) -> None:
-    """Writes the layers, from bottom to top, and the preview (uint8 [S, S, 3]) as the top layer. Raises UserError when
+    """Write the layers, from bottom to top, and the preview (uint8 [S, S, 3]) as the top layer. Raises UserError when
     the disk refuses."""
+    from psd_tools import PSDImage
+    from psd_tools.psd.image_resources import ImageResource
+
     size = document.size
     psd = PSDImage.new("RGB", (size, size), color=255)
     for layer in document.layers:
@@ -49,7 +56,7 @@ def write_psd(path: Path, document: DocumentState, preview: np.ndarray | None = 
         picture = Image.fromarray(preview).resize((size, size), Image.Resampling.LANCZOS).convert("RGBA")
         psd.create_pixel_layer(picture).name = PHOTOGRAPH
     exact = _MARK + _digest(psd) + encode_project(Project(document))
-    psd.image_resources[_RESOURCE] = ImageResource(key=int(_RESOURCE), data=exact)
+    psd.image_resources[_RESOURCE] = ImageResource(key=_RESOURCE, data=exact)
     buffer = io.BytesIO()
     psd.save(buffer)
     write_bytes(path, buffer.getvalue())
@@ -61,6 +68,8 @@ def read_psd(path: Path, palette: Palette) -> DocumentState:
 
     Raises UserError for anything that is no such file, is damaged, not square or too large.
     """
+    from psd_tools import PSDImage
+
     try:
         with path.open("rb") as file:
             head = file.read(26)
@@ -94,6 +103,8 @@ def _from_colors(psd: PSDImage, size: int, palette: Palette) -> DocumentState:
 
 
 def _pixel_layers(psd: PSDImage) -> list[PixelLayer]:
+    from psd_tools.api.layers import PixelLayer
+
     found = [layer for layer in psd.descendants() if isinstance(layer, PixelLayer)]
     if any(max(layer.width, layer.height) > 4 * MAX_SIZE for layer in found):
         raise ValueError("a layer is too large")
@@ -111,3 +122,11 @@ def _digest(psd: PSDImage) -> bytes:
         if image is not None:
             digest.update(np.array(image.convert("RGBA")).tobytes())
     return digest.digest()
+
+
+def _write(path: Path, export: Export) -> Sequence[Path]:
+    write_psd(path, export.document, export.picture)
+    return [path]
+
+
+FORMAT = Format("Photoshop", "layers", suffixes=(".psd",), order=21, read_document=read_psd, write=_write)

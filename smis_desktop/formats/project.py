@@ -1,4 +1,4 @@
-"""Where a painting began, as facts in its project."""
+"""Projects (`.smis`): a zip with `project.json`, one index PNG a layer, latents and kept pictures."""
 
 from __future__ import annotations
 
@@ -18,34 +18,51 @@ from PIL import Image
 from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette, SemanticClass
-from smis_desktop.document.style import Anchor, Look, Style, look_facts, look_from_facts, style_facts, style_from_facts
+from smis_desktop.document.style import Anchor, Look, LookFacts, Style, StyleFacts
 from smis_desktop.errors import UserError
+from smis_desktop.formats.registry import Format, LayoutFile
 from smis_desktop.storage.atomic import write_bytes
 
+PROJECT_SUFFIX = ".smis"
 ANCHOR_KEY = "anchor"
-"""Its name among a project's extra facts."""
-_MAX_SIDE = 2048
+"""The name of the anchor among a project's extras."""
+_MAX_ANCHOR_SIDE = 2048
+VERSION = 1
+_MIMETYPE = b"application/x-smis-project"
+MAX_LAYERS = 1000
+_MAX_KEPT = 500
+_MAX_PINS = 500
+_MAX_LAYER_SIDE = 4 * MAX_SIZE
+_MAX_UNPACKED = 1 << 30
+_REACH = 1 << 20
+"""The largest distance of a layer from the document, in pixels."""
+_DAMAGED = "open another copy, or the backup with the same name and a ~ at its end"
+
+
+class _AnchorFacts(msgspec.Struct):
+    look: LookFacts
+    layout: str
 
 
 def anchor_facts(anchor: Anchor) -> dict[str, Any]:
-    """JSON-able; the inverse of `anchor_from_facts`."""
+    """Return an anchor as a JSON object, to keep among a project's extras; see `anchor_from_facts`."""
     buffer = io.BytesIO()
     Image.fromarray(anchor.layout).save(buffer, "PNG")
-    return {
-        "look": look_facts(Look.of_latents(anchor.ws, anchor.name)),
-        "layout": base64.b64encode(buffer.getvalue()).decode(),
-    }
+    look = LookFacts.of(Look.of_latents(anchor.ws, anchor.name))
+    facts: dict[str, Any] = msgspec.to_builtins(_AnchorFacts(look, base64.b64encode(buffer.getvalue()).decode()))
+    return facts
 
 
 def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
-    """None for what is no anchor: the painting then simply does without."""
+    """Return the anchor of `anchor_facts`; None for anything else: the painting then does without one."""
     try:
-        look = look_from_facts(facts["look"])
-        with Image.open(io.BytesIO(base64.b64decode(facts["layout"], validate=True)), formats=["PNG"]) as image:
-            if image.mode != "L" or max(image.size) > _MAX_SIDE or image.width != image.height:
+        found = msgspec.convert(facts, _AnchorFacts)
+        look = found.look.look()
+        with Image.open(io.BytesIO(base64.b64decode(found.layout, validate=True)), formats=["PNG"]) as image:
+            if image.mode != "L" or max(image.size) > _MAX_ANCHOR_SIDE or image.width != image.height:
                 return None
             layout = np.array(image, np.uint8)
-    except (KeyError, TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+    except (msgspec.ValidationError, ValueError, OSError, SyntaxError, Image.DecompressionBombError):
         return None
     if look.ws is None:
         return None
@@ -53,23 +70,13 @@ def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
     return Anchor(layout, look.ws, look.name)
 
 
-PROJECT_SUFFIX = ".smis"
-VERSION = 1
-_MIMETYPE = b"application/x-smis-project"
-MAX_LAYERS = 1000
-_MAX_KEPT = 500
-_MAX_PINS = 500
-_MAX_SIDE_project_file = 4 * MAX_SIZE
-_MAX_UNPACKED = 1 << 30
-_REACH = 1 << 20
-"""How far from the document, in pixels, a layer may lie."""
-_DAMAGED = "open another copy, or the backup with the same name and a ~ at its end"
-
-
 @dataclass(frozen=True, eq=False)
 class KeptStyle:
-    """How a picture was chosen. `extras`: JSON-able facts that later versions add, kept as they are; `ws`: float32
-    [num_ws, D], the picture's own latents, where they are known; `pins`: looks laid aside for later."""
+    """The style of a picture, with all that it was made of besides the layout.
+
+    extras: JSON facts, those of later versions included, kept as they are. ws: float32 [num_ws, D], the picture's own
+    latents, where known. pins: looks that the person pinned.
+    """
 
     style: Style = field(default_factory=Style)
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -79,7 +86,7 @@ class KeptStyle:
 
 @dataclass(frozen=True, eq=False)
 class KeptPicture:
-    """A picture that was kept, with what it was made of. `png`: its bytes, at any size."""
+    """A picture that was kept, with its document and style. png: its bytes, at any size."""
 
     png: bytes = field(repr=False)
     document: DocumentState
@@ -88,7 +95,8 @@ class KeptPicture:
 
 @dataclass(frozen=True, eq=False)
 class Project:
-    """A painting. `model_sha256` (hex) and `model_path` say which personal model it was painted for, where known."""
+    """A painting with its style, kept pictures and, where known, the personal model that it was painted for (SHA-256
+    in hex, and path)."""
 
     document: DocumentState
     style: KeptStyle = field(default_factory=KeptStyle)
@@ -99,7 +107,7 @@ class Project:
 
 
 def write_project(path: Path, project: Project) -> None:
-    """Writes the project atomically; the file that was there before stays as `NAME.smis~`.
+    """Write a project atomically; the file that was there before stays as `NAME.smis~`.
 
     Raises UserError when the disk refuses; the old file is then whole.
     """
@@ -115,7 +123,7 @@ def write_project(path: Path, project: Project) -> None:
 
 
 def read_project(path: Path) -> Project:
-    """Raises UserError when the file is missing, damaged, of a newer version or no project."""
+    """Read a project. Raises UserError when the file is missing, damaged, of a newer version or no project."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -126,7 +134,7 @@ def read_project(path: Path) -> Project:
 
 
 def encode_project(project: Project) -> bytes:
-    """The bytes of a `.smis` file."""
+    """Return the bytes of a `.smis` file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
@@ -143,7 +151,7 @@ def encode_project(project: Project) -> bytes:
 
 
 def decode_project(data: bytes, name: str) -> Project:
-    """The project of `encode_project`'s bytes. Raises UserError that names `name`."""
+    """Read the bytes of `encode_project`. Raises UserError, which names `name`."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             read = _Reader(archive).read
@@ -207,8 +215,8 @@ class _StyleFacts(msgspec.Struct):
     extras: dict[str, Any]
     ws: str | None = None
     ws_shape: tuple[int, int] | None = None
-    style: dict[str, Any] | None = None
-    pins: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    style: StyleFacts | None = None
+    pins: list[LookFacts] = msgspec.field(default_factory=list)
 
 
 class _ModelFacts(msgspec.Struct):
@@ -232,7 +240,7 @@ class _ProjectFacts(msgspec.Struct):
 
 
 class _Writer:
-    """Names of entries, and a fixed date: the same project gives the same bytes."""
+    """Writes entries with a fixed date, so that the same project gives the same bytes."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -243,7 +251,7 @@ class _Writer:
 
 
 class _Reader:
-    """Entries by name, and no more bytes of them than a project can sensibly hold. Nothing is written anywhere."""
+    """Reads entries by name, and refuses more bytes than a project can sensibly hold. Nothing is unpacked to disk."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -293,7 +301,7 @@ def _get_layer(read: Callable[[str], bytes], facts: _LayerFacts) -> Layer:
     pixels = np.empty((0, 0), np.uint8)
     if facts.pixels is not None:
         with Image.open(io.BytesIO(read(facts.pixels)), formats=["PNG"]) as image:
-            if image.mode != "L" or max(image.size) > _MAX_SIDE_project_file:
+            if image.mode != "L" or max(image.size) > _MAX_LAYER_SIDE:
                 raise ValueError("a layer that holds no class ids")
             pixels = np.array(image, np.uint8)
     return Layer(facts.id, facts.name, facts.visible, facts.locked, facts.left, facts.top, pixels)
@@ -305,8 +313,8 @@ def _put_style(put: Callable[[str, bytes], None], folder: str, style: KeptStyle)
         entry, shape = f"{folder}/ws.f32", (int(style.ws.shape[0]), int(style.ws.shape[1]))
         put(entry, np.ascontiguousarray(style.ws, "<f4").tobytes())
     return _StyleFacts(
-        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, style_facts(style.style),
-        [look_facts(look) for look in style.pins],
+        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, StyleFacts.of(style.style),
+        [LookFacts.of(look) for look in style.pins],
     )  # fmt: skip
 
 
@@ -319,10 +327,10 @@ def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> KeptStyle:
     if not 0 <= facts.mix <= 1:
         raise ValueError(f"a mixing strength of {facts.mix}")
     plain = Style.of_seed(facts.seed, facts.mix)  # what versions before faders knew
-    style = plain if facts.style is None else style_from_facts(facts.style)
+    style = plain if facts.style is None else facts.style.style()
     if len(facts.pins) > _MAX_PINS:
         raise ValueError(f"{len(facts.pins)} pinned looks")
-    return KeptStyle(style, facts.extras, ws, tuple(look_from_facts(pin) for pin in facts.pins))
+    return KeptStyle(style, facts.extras, ws, tuple(pin.look() for pin in facts.pins))
 
 
 def _put_kept(put: Callable[[str, bytes], None], folder: str, kept: KeptPicture) -> _KeptFacts:
@@ -343,3 +351,18 @@ def _color(channels: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def _words(error: Exception) -> str:
     return str(error).splitlines()[0].strip("'\".") if str(error) else type(error).__name__
+
+
+def _read_layout(path: Path) -> LayoutFile | None:
+    return LayoutFile(read_project(path).document.label_map()) if path.suffix.lower() == PROJECT_SUFFIX else None
+
+
+FORMAT = Format(
+    "Projects",
+    "project",
+    suffixes=(PROJECT_SUFFIX, PROJECT_SUFFIX + "~"),
+    order=10,
+    read_project=read_project,
+    read_layout=_read_layout,
+    layout_name=f"projects ({PROJECT_SUFFIX})",
+)

@@ -1,13 +1,12 @@
 """Recovery files of unsaved paintings, and the list of recent projects.
 
-One folder for each running window, with a lock that the system releases when the process ends, however it ends: a
-folder whose lock is free belongs to nobody that lives.
+Each running window has a folder with a lock that the system releases when the process ends, however it ends: a folder
+whose lock is free belongs to a window that has crashed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import shutil
 import time
@@ -15,37 +14,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import Project, encode_project, read_project
 from smis_desktop.storage.atomic import take_lock, write_bytes
 
-_MOST = 12
+_MAX_RECENT = 12
 
 
 class RecentFiles:
-    """A list in a file of the data folder; whatever is wrong with that file, the list is then empty."""
+    """The recent projects, in a file of the data folder; a damaged file counts as an empty list."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "recent.json"
 
     def paths(self) -> tuple[Path, ...]:
-        """Those that still exist."""
+        """Return those that still exist, the newest first."""
         try:
-            found = json.loads(self._path.read_bytes())
-        except (OSError, ValueError, RecursionError):
+            names = msgspec.json.decode(self._path.read_bytes(), type=list[str])
+        except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
             return ()
-        if not isinstance(found, list):
-            return ()
-        paths = [Path(name) for name in found if isinstance(name, str)]
-        return tuple(path for path in paths[:_MOST] if path.is_file())
+        return tuple(path for path in map(Path, names[:_MAX_RECENT]) if path.is_file())
 
     def add(self, path: Path) -> None:
-        """It becomes the newest. A list that cannot be written is not worth a word."""
+        """Make a file the newest. A list that cannot be written is no error."""
         path = path.absolute()
-        names = [str(path), *(str(p) for p in self.paths() if p != path)][:_MOST]
+        names = [str(path), *(str(p) for p in self.paths() if p != path)][:_MAX_RECENT]
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(self._path, json.dumps(names).encode())
+            write_bytes(self._path, msgspec.json.encode(names))
         except (OSError, UserError):
             return
 
@@ -53,10 +51,14 @@ class RecentFiles:
 _PROJECT, _FACTS, _LOCK = "project.smis", "facts.json", "lock"
 
 
+class _Facts(msgspec.Struct):
+    origin: str | None = None
+    saved_at: float = 0.0
+
+
 @dataclass(frozen=True)
 class RecoveryOffer:
-    """A painting that outlived its window. `origin`: the project file that it belongs to; `saved_at`: seconds since
-    1970."""
+    """A painting whose window has crashed. origin: the project file it belongs to; saved_at: seconds since 1970."""
 
     folder: Path
     origin: Path | None
@@ -64,15 +66,15 @@ class RecoveryOffer:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """Its name, for people."""
         return self.origin.name if self.origin else "Untitled"
 
 
 class RecoveryFolder:
-    """This window's own recovery file, and those that others left behind. Use as a context manager, or `close` it."""
+    """This window's own recovery file, and those that crashed windows left. Use as a context manager, or `close` it."""
 
     def __init__(self, data_folder: Path) -> None:
-        """Raises UserError when the folder cannot be written."""
+        """Make this window's folder. Raises UserError when it cannot be written."""
         self._root = data_folder / "recovery"
         self._own = self._root / f"{int(time.time())}-{secrets.token_hex(4)}"
         try:
@@ -89,25 +91,25 @@ class RecoveryFolder:
         self.close()
 
     def save(self, project: Project, origin: Path | None) -> None:
-        """Writes the painting as it is. Raises UserError when the disk refuses."""
-        facts = {"origin": None if origin is None else str(origin), "saved_at": time.time()}
+        """Write the painting as it is now. Raises UserError when the disk refuses."""
+        facts = _Facts(None if origin is None else str(origin), time.time())
         write_bytes(self._own / _PROJECT, encode_project(project))
-        write_bytes(self._own / _FACTS, json.dumps(facts).encode())
+        write_bytes(self._own / _FACTS, msgspec.json.encode(facts))
 
     def forget(self) -> None:
-        """Nothing is unsaved any more."""
+        """Remove the recovery file: nothing is unsaved any more."""
         for name in (_PROJECT, _FACTS):
             with contextlib.suppress(OSError):
                 (self._own / name).unlink()
 
     def close(self) -> None:
-        """The window closes in peace: nothing is left of it."""
+        """Remove this window's folder when it closes as usual."""
         if not self._lock.closed:
             self._lock.close()
             shutil.rmtree(self._own, ignore_errors=True)
 
     def offers(self) -> tuple[RecoveryOffer, ...]:
-        """Paintings of windows that no longer live, newest first. Folders that hold none are removed."""
+        """Return the paintings of crashed windows, newest first. Folders that hold none are removed."""
         found = []
         for folder in self._others():
             with _free(folder) as is_free:
@@ -120,11 +122,11 @@ class RecoveryFolder:
         return tuple(sorted(found, key=lambda offer: -offer.saved_at))
 
     def load(self, offer: RecoveryOffer) -> Project:
-        """Raises UserError when it is damaged."""
+        """Read an offered painting. Raises UserError when it is damaged."""
         return read_project(offer.folder / _PROJECT)
 
     def discard(self, offer: RecoveryOffer) -> None:
-        """It is not wanted, or saved elsewhere by now."""
+        """Remove an offered painting that is not wanted, or that is saved elsewhere by now."""
         if offer.folder.parent == self._root:
             shutil.rmtree(offer.folder, ignore_errors=True)
 
@@ -139,17 +141,16 @@ def _offer(folder: Path) -> RecoveryOffer:
     saved_at = (folder / _PROJECT).stat().st_mtime
     origin = None
     try:
-        facts = json.loads((folder / _FACTS).read_bytes())
-        if isinstance(facts.get("origin"), str):
-            origin = Path(facts["origin"])
-    except (OSError, ValueError, AttributeError, RecursionError):
+        facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Facts)
+        origin = None if facts.origin is None else Path(facts.origin)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         origin = None  # the project itself is there, and that is what matters
     return RecoveryOffer(folder, origin, saved_at)
 
 
 @contextlib.contextmanager
 def _free(folder: Path) -> Iterator[bool]:
-    """Whether nobody holds the folder's lock, held by us meanwhile."""
+    """Yield whether nobody holds the folder's lock; it is held meanwhile."""
     try:
         lock = (folder / _LOCK).open("r+b")
     except OSError:

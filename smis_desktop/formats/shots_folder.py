@@ -13,10 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
-from smis_desktop.document.geometry import middle_square, middle_squares, same_proportions
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette, SemanticClass, default_color
 from smis_desktop.errors import UserError
-from smis_desktop.formats.image_file import PHOTO_SUFFIXES, read_picture
+from smis_desktop.formats.image_file import PHOTO_SUFFIXES, middle_squares, read_picture, same_proportions
 from smis_desktop.formats.index_png import read_label_map
 
 _MAX_BYTES = 1_000_000
@@ -101,14 +100,6 @@ class ShotsFolder:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """A label map to paint a picture from: uint8 [s, s] class ids, 255 = empty; notes as in `Shot`."""
-
-    label_map: np.ndarray = field(repr=False)
-    notes: tuple[str, ...] = ()
-
-
 def shot_names(folder: str | os.PathLike[str]) -> tuple[str, ...]:
     """The stems of a shots folder's pairs, in natural order; no picture is opened.
 
@@ -155,26 +146,6 @@ def read_shots(
     present = {int(i) for shot in shots for i in np.unique(shot.label_map)}
     palette = _palette(present, named, no_class)
     return ShotsFolder(shots, palette, (*notes, *(note for shot in shots for note in shot.notes)))
-
-
-def read_layout(path: str | os.PathLike[str]) -> Layout:
-    """Read one label map to paint from; one that is not square is cropped to its middle, and a note says so.
-
-    Raises UserError for everything that `read_label_map` refuses, and for a layout with nothing but 255 in it.
-    """
-    path = Path(path)
-    label_map = read_label_map(path)
-    height, width = label_map.shape
-    square = middle_square(width, height)
-    notes = (
-        (f"{path.name}: the layout is not square ({width}×{height}); its middle {square.side}×{square.side} is used.",)
-        if width != height
-        else ()
-    )
-    label_map = square.of(label_map)
-    if (label_map == EMPTY).all():
-        raise UserError(f"{path} has no labelled pixel: paint at least one class into it.")
-    return Layout(label_map, notes)
 
 
 def _read_shot(name: str, picture_path: Path, label_path: Path, no_class: frozenset[int]) -> Shot:

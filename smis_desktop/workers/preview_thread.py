@@ -20,9 +20,8 @@ import numpy as np
 
 from smis_desktop.document.style import DRAFT_SIZE
 from smis_desktop.errors import UserError
-from smis_desktop.formats.image_file import write_picture
+from smis_desktop.formats.exported_picture import write_photograph
 from smis_desktop.formats.project import Project
-from smis_desktop.formats.recipe_png import write_recipe_png
 from smis_desktop.workers.film_job import FilmJob, FilmSettings
 from smis_desktop.workers.preview_jobs import (
     BackgroundRender,
@@ -127,7 +126,7 @@ class PreviewThread:
             path: Its ending says which format.
             request: What to render.
             picture: The rendered picture, uint8 [size, size, 3], if there is one.
-            project: The recipe that a PNG carries.
+            project: The project that a PNG carries.
         """
         self._jobs.add(SaveJob(path, request, picture, project))
 
@@ -257,10 +256,7 @@ class PreviewThread:
         picture = job.picture
         if picture is None:
             picture = self._render(replace(job.request, quality="full")).picture
-        if job.project is not None and job.path.suffix.lower() == ".png":
-            write_recipe_png(job.path, picture, job.project)
-        else:
-            write_picture(job.path, picture)
+        write_photograph(job.path, picture, job.project)
         self._send(PictureSaved(job.path))
 
     def _render(self, request: PictureRequest) -> PictureResult:

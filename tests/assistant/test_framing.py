@@ -13,11 +13,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.formats.face_finder import FoundFace
+from smis_desktop.generators.face_finder import FoundFace
 from smis_desktop.ui.assistant import framing
 from smis_desktop.ui.assistant.framing import LEFT_EYE, MOUTH, RIGHT_EYE, FramingDialog, frame_of_marks
 from smis_desktop.ui.widgets.qimage import qimage_to_picture
-from tests.document.test_face_finder import FACES, GROUNDS, error, laid_on
+from tests.generators.test_face_finder import FACES, GROUNDS, error, laid_on
 
 TRUE = FoundFace(250, 170, 190, 8, 0)
 WAIT = 60_000

@@ -13,7 +13,7 @@ import pytest
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
 from smis_desktop.evaluation.metrics import confusion_matrix
-from smis_desktop.formats.shots_folder import read_layout
+from smis_desktop.formats.registry import read_layout
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model

@@ -13,9 +13,9 @@ from PIL import Image
 
 from smis_desktop.document.document import Document
 from smis_desktop.document.style import Style
+from smis_desktop.formats.exported_picture import write_photograph
 from smis_desktop.formats.project import Project, write_project
-from smis_desktop.formats.recipe_png import write_recipe_png
-from smis_desktop.formats.shots_folder import read_layout
+from smis_desktop.formats.registry import read_layout
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.model import read_personal_model
@@ -50,7 +50,7 @@ def test_projects_and_pictures_with_a_recipe_are_layouts_too(
     palette = read_personal_model(small_model).palette
     project = Project(Document.of_label_map(read_layout(tmp_path / "l.png").label_map, palette).state())
     write_project(tmp_path / "p.smis", project)
-    write_recipe_png(tmp_path / "r.png", np.zeros((8, 8, 3), np.uint8), project)
+    write_photograph(tmp_path / "r.png", np.zeros((8, 8, 3), np.uint8), project)
     for name in ("p.smis", "r.png"):
         assert smis("render", tmp_path / name, "--model", small_model, "--out", tmp_path / "o", "--seed", 0).code == 0
     seeded = _render(smis, tmp_path / "l.png", small_model, tmp_path / "o", "--seed", 0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smis_desktop.document.brush import Brush, Point
-from smis_desktop.document.geometry import Rect
+from smis_desktop.document.layers import Rect
 
 SIZE = 96
 

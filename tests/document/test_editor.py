@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from smis_desktop.document.brush import Brush
+from smis_desktop.document.brush import Brush, MirrorAxis
 from smis_desktop.document.document import Document
-from smis_desktop.document.editor import DocumentEditor, LayerNotPaintable
-from smis_desktop.document.geometry import MirrorAxis
+from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import History
+from smis_desktop.document.layer_operations import LayerNotPaintable
 from smis_desktop.document.palette import EMPTY, Palette, SemanticClass
 from smis_desktop.errors import UserError
 from tests.document.conftest import PALETTE

@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smis_desktop.document.brush import Brush
+from smis_desktop.document.brush import Brush, MirrorAxis
 from smis_desktop.document.document import Document, DocumentState
-from smis_desktop.document.editor import DocumentEditor, LayerNotPaintable
-from smis_desktop.document.geometry import MirrorAxis
+from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import History
+from smis_desktop.document.layer_operations import LayerNotPaintable
 from smis_desktop.document.palette import EMPTY
 from tests.document.conftest import PALETTE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,10 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from smis_desktop.document.palette import EMPTY
-from smis_desktop.document.reduction import class_shares, reduce_label_map, reduce_points
+from smis_desktop.document.reduction import class_areas, reduce_label_map, reduce_points
 
 sides = st.integers(1, 40)
 IDS = (0, 3, 9, 200, EMPTY)
+
+
+def class_shares(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> np.ndarray:
+    """The share of each cell that each class holds, float32 [C, size, size]."""
+    return (class_areas(label_map, class_ids, size) / float(label_map.shape[0] ** 2)).astype(np.float32)
 
 
 def label_maps(side: st.SearchStrategy[int] = sides) -> st.SearchStrategy[np.ndarray]:

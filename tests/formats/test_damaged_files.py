@@ -18,12 +18,12 @@ import pytest
 from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.errors import UserError
+from smis_desktop.formats.exported_picture import encode_project_picture, read_picture_project
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.formats.open_raster import read_ora, write_ora
 from smis_desktop.formats.photoshop import read_psd, write_psd
 from smis_desktop.formats.project import Project, encode_project, read_project
-from smis_desktop.formats.recipe_png import encode_recipe_png, read_recipe
-from smis_desktop.formats.recognise import propose_import
+from smis_desktop.formats.registry import propose_import
 from tests.formats.projects import IDS, PALETTE
 
 ROUNDS = int(os.environ.get("SMIS_FUZZ_ROUNDS", "5000"))
@@ -45,7 +45,7 @@ def _written(write: Callable[[Path, DocumentState], None], folder: Path) -> byte
 
 WHOLE: dict[str, Callable[[Path], bytes]] = {
     "project": lambda folder: encode_project(Project(DOCUMENT)),
-    "recipe": lambda folder: encode_recipe_png(np.zeros((8, 8, 3), np.uint8), Project(DOCUMENT)),
+    "recipe": lambda folder: encode_project_picture(np.zeros((8, 8, 3), np.uint8), Project(DOCUMENT)),
     "ora": lambda folder: _written(write_ora, folder),
     "psd": lambda folder: _written(write_psd, folder),
     "index": lambda folder: encode_label_map(LABELS, PALETTE),
@@ -55,7 +55,7 @@ WHOLE: dict[str, Callable[[Path], bytes]] = {
 }
 READ: dict[str, Callable[[Path], object]] = {
     "project": read_project,
-    "recipe": read_recipe,
+    "recipe": read_picture_project,
     "ora": lambda path: read_ora(path, PALETTE),
     "psd": lambda path: read_psd(path, PALETTE),
     "index": lambda path: propose_import(path, PALETTE),

@@ -14,7 +14,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.class_masks import subjects
 from smis_desktop.formats.import_proposal import class_named
 from smis_desktop.formats.index_png import encode_label_map
-from smis_desktop.formats.recognise import propose_import
+from smis_desktop.formats.registry import propose_import
 
 FACE = Palette(
     (

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 
 from smis_desktop.document.document import DocumentState
 from smis_desktop.errors import UserError
-from smis_desktop.formats.layer_colors import nearest_classes
+from smis_desktop.formats.color_map import nearest_classes
+from smis_desktop.formats.exported_picture import read_picture_project, write_photograph
 from smis_desktop.formats.open_raster import read_ora, write_ora
 from smis_desktop.formats.photoshop import read_psd, write_psd
 from smis_desktop.formats.project import Project, decode_project, encode_project, read_project, write_project
-from smis_desktop.formats.recipe_png import read_recipe, write_recipe_png
 from tests.formats.projects import PALETTE, documents, projects, same_project
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
@@ -37,8 +37,8 @@ def test_saving_and_opening_is_the_identity(project: Project) -> None:
 @files
 def test_a_picture_carries_its_whole_recipe(tmp_path: Path, project: Project) -> None:
     path = tmp_path / "picture.png"
-    write_recipe_png(path, PICTURE, project)
-    found = read_recipe(path)
+    write_photograph(path, PICTURE, project)
+    found = read_picture_project(path)
     assert found is not None
     assert same_project(found, project)
 
@@ -62,8 +62,8 @@ def test_a_picture_without_a_recipe_has_none(tmp_path: Path) -> None:
 
     Image.fromarray(PICTURE).save(tmp_path / "plain.png")
     Image.fromarray(PICTURE).save(tmp_path / "plain.jpg")
-    assert read_recipe(tmp_path / "plain.png") is None
-    assert read_recipe(tmp_path / "plain.jpg") is None
+    assert read_picture_project(tmp_path / "plain.png") is None
+    assert read_picture_project(tmp_path / "plain.jpg") is None
 
 
 @given(projects(), projects())

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from smis_desktop.document.geometry import middle_squares, same_proportions
 from smis_desktop.document.palette import EMPTY, LabelKind, default_color
 from smis_desktop.errors import UserError
-from smis_desktop.formats.shots_folder import likely_label_kind, read_layout, read_shots, shot_names
+from smis_desktop.formats.image_file import middle_squares, same_proportions
+from smis_desktop.formats.registry import read_layout
+from smis_desktop.formats.shots_folder import likely_label_kind, read_shots, shot_names
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REAL_SHOTS = CHECKOUT.parent / "shared" / "shots"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from smis_desktop.formats.class_masks import write_class_masks
-from smis_desktop.formats.contact_sheet import contact_sheet
+from smis_desktop.formats.exported_picture import contact_sheet
 from smis_desktop.formats.recovery import RecentFiles
 from tests.formats.projects import IDS, PALETTE
 

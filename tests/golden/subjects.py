@@ -26,8 +26,8 @@ from smis_desktop.document.recording import (
     replay,
 )
 from smis_desktop.document.style import Anchor, Look, Style
+from smis_desktop.formats.exported_picture import encode_project_picture
 from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_facts
-from smis_desktop.formats.recipe_png import encode_recipe_png
 from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb8
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
@@ -93,7 +93,7 @@ def project(generator: Generator, model: PersonalModel) -> Project:
     pictures = [
         to_rgb8(generator.synthesis(latents_of_seed(generator, seed, 0.7)[None])[0])[::4, ::4] for seed in (1, 2)
     ]
-    first, second = (encode_recipe_png(picture, Project(small)) for picture in pictures)
+    first, second = (encode_project_picture(picture, Project(small)) for picture in pictures)
     extras = {
         ANCHOR_KEY: anchor_facts(Anchor(bands, picture_latents(generator, 60), "Foto ä")),
         "later": [1, {"x": "ü"}],

@@ -12,13 +12,13 @@ from PIL import Image
 
 from smis_desktop.diagnostics.crash_marks import take_crashes
 from smis_desktop.document.recording import read_recording, replay
+from smis_desktop.formats.exported_picture import read_picture_project
 from smis_desktop.formats.index_png import read_label_map
 from smis_desktop.formats.open_raster import read_ora
 from smis_desktop.formats.photoshop import read_psd
 from smis_desktop.formats.project import decode_project, encode_project, read_project
-from smis_desktop.formats.recipe_png import read_recipe
-from smis_desktop.formats.recognise import propose_import
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
+from smis_desktop.formats.registry import propose_import
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend, requested_backend
@@ -45,7 +45,7 @@ def test_the_backup_of_a_project_is_the_one_before(golden: Golden) -> None:
 
 def test_a_picture_carries_the_project_that_it_was_made_from(golden: Golden) -> None:
     path = golden.folder / "files" / "picture.png"
-    found = read_recipe(path)
+    found = read_picture_project(path)
     assert found is not None
     assert as_json(description.project(found)) == golden.expected["painting"]
     with Image.open(path) as picture:

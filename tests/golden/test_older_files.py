@@ -13,10 +13,10 @@ from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.style import Look, Style
 from smis_desktop.errors import UserError
+from smis_desktop.formats.exported_picture import read_picture_project
 from smis_desktop.formats.open_raster import read_ora
 from smis_desktop.formats.photoshop import read_psd
 from smis_desktop.formats.project import KeptPicture, KeptStyle, Project, read_project
-from smis_desktop.formats.recipe_png import read_recipe
 from smis_desktop.personal_model.library import ModelLibrary
 from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.training.shots import kept_latents, latent_pair
@@ -50,7 +50,7 @@ def before_variety() -> Project:
 def test_projects_from_before_there_were_faders() -> None:
     expected = description.project(before_faders())
     assert description.project(read_project(OLDER / "before-faders" / "painting.smis")) == expected
-    recipe = read_recipe(OLDER / "before-faders" / "picture.png")
+    recipe = read_picture_project(OLDER / "before-faders" / "picture.png")
     assert recipe is not None
     assert description.project(recipe) == expected
 

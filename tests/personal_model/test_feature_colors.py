@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
-from smis_desktop.formats.shots_folder import read_layout
+from smis_desktop.formats.registry import read_layout
 from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer

@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from smis_desktop.document.brush import MirrorAxis
 from smis_desktop.document.document import Document
-from smis_desktop.document.geometry import MirrorAxis
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.window.document_controller import DocumentController
 from tests.ui.conftest import SIZE, at

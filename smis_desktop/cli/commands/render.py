@@ -22,6 +22,7 @@ from smis_desktop.cli.values import (
 )
 from smis_desktop.document.style import Style
 from smis_desktop.errors import UserError
+from smis_desktop.formats.registry import layout_names
 
 if TYPE_CHECKING:
     from smis_desktop.training.distributed import ProcessGroup
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="LAYOUT",
-        help="index PNGs, projects (.smis), pictures that carry their project, or folders of them",
+        help=f"{layout_names()}, or folders of them",
     )
     add_model_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")

@@ -69,8 +69,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 def _read_pictures(paths: list[Path], out: Path, console: Console) -> list[tuple[Path, np.ndarray]]:
     """(file, uint8 [S, S, 3] middle square) of all of them. Raises UserError for the first that cannot be used."""
-    from smis_desktop.document.geometry import middle_square
-    from smis_desktop.formats.image_file import read_picture
+    from smis_desktop.formats.image_file import middle_square, read_picture
 
     found, notes = [], []
     files = given_files(paths, PHOTO_SUFFIXES, "pictures")

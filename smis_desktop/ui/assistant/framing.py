@@ -32,9 +32,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.document.geometry import middle_square
-from smis_desktop.formats.face_finder import FoundFace, find_face, read_face_filter
+from smis_desktop.formats.image_file import middle_square
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
+from smis_desktop.generators.face_finder import FoundFace, find_face, read_face_filter
 from smis_desktop.ui.widgets.qimage import picture_to_qimage, qimage_to_picture
 from smis_desktop.ui.widgets.telling import telling
 from smis_desktop.ui.widgets.theme import current_colors

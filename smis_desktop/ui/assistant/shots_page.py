@@ -25,7 +25,7 @@ from smis_desktop.training.shots_import import bring_shots
 from smis_desktop.training.workspace import ShotState, Workspace
 from smis_desktop.ui.assistant.framing import FramingDialog
 from smis_desktop.ui.assistant.import_shots_dialog import ImportShotsDialog
-from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, photo_filter
 from smis_desktop.ui.widgets.controls import PictureList, ProgressLine
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.workers.shot_messages import ShotFound, ShotGrowing
@@ -192,8 +192,7 @@ class ShotsPage(QWidget):
         self.add_files([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
     def _ask_for_photos(self) -> None:
-        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
-        self._dialogs.ask_to_open_several(self.tr("Add photos"), words, self.add_files)
+        self._dialogs.ask_to_open_several(self.tr("Add photos"), photo_filter(), self.add_files)
 
     def _ask_for_folder(self) -> None:
         self._dialogs.ask_for_folder(self.tr("Import labelled shots"), lambda folder: self.add_files([folder]))

@@ -23,7 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from smis_desktop.document.geometry import Rect
+from smis_desktop.document.layers import Rect
 from smis_desktop.ui.canvas.drawing import (
     ClassNames,
     LayoutImage,

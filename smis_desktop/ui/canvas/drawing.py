@@ -12,8 +12,9 @@ import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen, QPixmap
 
+from smis_desktop.document.brush import MirrorAxis
 from smis_desktop.document.document import Document
-from smis_desktop.document.geometry import MirrorAxis, Rect
+from smis_desktop.document.layers import Rect
 from smis_desktop.document.palette import EMPTY, Palette
 from smis_desktop.ui.canvas.viewport import Viewport
 from smis_desktop.ui.tools.tool import outline_pens

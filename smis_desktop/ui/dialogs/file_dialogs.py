@@ -1,19 +1,41 @@
-"""Asking for files in dialogs that block nothing, and saying in one sentence what went wrong."""
+"""File dialogs that do not block, their filters made from the file formats; errors in one sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QStandardPaths, Qt
+from PySide6.QtCore import QCoreApplication, QObject, QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from smis_desktop.formats.registry import Kind, formats
 from smis_desktop.ui.widgets.icons import plain_icon
 from smis_desktop.ui.widgets.theme import current_colors
 
 
+def name_filter(name: str, suffixes: Iterable[str]) -> str:
+    """Return a file dialog's filter, as "Photos (*.png *.jpg)"; repeated endings are listed once."""
+    return f"{name} ({' '.join('*' + suffix for suffix in dict.fromkeys(suffixes))})"
+
+
+def kind_filter(name: str, kind: Kind) -> str:
+    """Return a file dialog's filter for the files of all formats of a kind."""
+    return name_filter(name, (suffix for f in formats() if f.kind == kind for suffix in f.suffixes))
+
+
+def photo_filter() -> str:
+    """Return a file dialog's filter for photos."""
+    return kind_filter(QCoreApplication.translate("FileDialogs", "Photos"), "photo")
+
+
+def readable_filter(name: str, kinds: Iterable[Kind]) -> str:
+    """Return a file dialog's filter for the files of those kinds that can be opened, and one for all files."""
+    suffixes = (suffix for f in formats() if f.reads and f.kind in kinds for suffix in f.suffixes)
+    return ";;".join((name_filter(name, suffixes), QCoreApplication.translate("FileDialogs", "All files (*)")))
+
+
 class FileDialogs(QObject):
-    """Remembers the folder of the last file."""
+    """Asks for files and folders, beginning where the last file was; also shows errors and asks about changes."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -22,13 +44,13 @@ class FileDialogs(QObject):
         self.folder = Path(pictures) if pictures and Path(pictures).is_dir() else Path.home()
 
     def ask_to_open(self, title: str, name_filter: str, then: Callable[[Path], None]) -> None:
-        """For a file that exists."""
+        """Ask for a file that exists; `then` gets its path."""
         dialog = QFileDialog(self._window, title, str(self.folder), name_filter)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         self._run(dialog, then)
 
     def ask_to_open_several(self, title: str, name_filter: str, then: Callable[[list[Path]], None]) -> None:
-        """For one or more files that exist, all of one folder."""
+        """Ask for one or more files of one folder; `then` gets their paths."""
         dialog = QFileDialog(self._window, title, str(self.folder), name_filter)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -41,21 +63,21 @@ class FileDialogs(QObject):
         dialog.open()
 
     def ask_for_folder(self, title: str, then: Callable[[Path], None]) -> None:
-        """For a folder that exists."""
+        """Ask for a folder that exists; `then` gets its path."""
         dialog = QFileDialog(self._window, title, str(self.folder))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         self._run(dialog, then)
 
     def ask_to_save(self, title: str, name: str, name_filter: str, then: Callable[[Path], None]) -> None:
-        """For a file to write; the ending of `name` is added to names without one."""
+        """Ask for a file to write, `name` at first; a name without an ending gets that of `name`."""
         dialog = QFileDialog(self._window, title, str(self.folder / name), name_filter)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(Path(name).suffix)
         self._run(dialog, then)
 
     def complain(self, sentence: str) -> None:
-        """A dialog that says what went wrong and waits for nobody."""
+        """Show an error in a dialog that does not block."""
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("SMIS Desktop"), sentence, parent=self._window)
         box.setIconPixmap(plain_icon("warning", current_colors().danger).pixmap(32, 32))
         box.setStandardButtons(QMessageBox.StandardButton.Ok)
@@ -63,7 +85,7 @@ class FileDialogs(QObject):
         box.open()
 
     def ask_to_save_changes(self, name: str, save: Callable[[], None], discard: Callable[[], None]) -> None:
-        """Save, discard, or go back to painting."""
+        """Ask whether to save the changes, discard them, or cancel."""
         words = self.tr("“{name}” has changes that are not saved.").format(name=name)
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Save changes?"), words, parent=self._window)
         box.setIconPixmap(plain_icon("save", current_colors().accent).pixmap(32, 32))

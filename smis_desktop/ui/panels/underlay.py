@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QWidget
 
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.canvas.drawing import UnderlayMode
-from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, photo_filter
 from smis_desktop.ui.window.preview_controller import PreviewController
 
 _CHOICES: dict[str, tuple[str, UnderlayMode]] = {
@@ -109,8 +109,7 @@ class UnderlayPhoto(QObject):
 
     def ask(self) -> None:
         """For a photo's file."""
-        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
-        self._dialogs.ask_to_open(self.tr("Photo as underlay"), words, self.take)
+        self._dialogs.ask_to_open(self.tr("Photo as underlay"), photo_filter(), self.take)
 
     def take(self, path: Path) -> None:
         """The middle square of that photo; one that cannot be read is said so in a dialog."""

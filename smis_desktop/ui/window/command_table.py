@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from smis_desktop.document.brush import MirrorAxis
 from smis_desktop.document.document import Document
 from smis_desktop.document.editor import DocumentEditor
-from smis_desktop.document.geometry import MirrorAxis
 from smis_desktop.errors import UserError
 from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
 from smis_desktop.ui.dialogs.help_dialogs import AboutDialog

@@ -9,9 +9,10 @@ from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.document.brush import Brush, Point
 from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, Document
-from smis_desktop.document.editor import DocumentEditor, LayerNotPaintable
-from smis_desktop.document.geometry import Rect
+from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import Change
+from smis_desktop.document.layer_operations import LayerNotPaintable
+from smis_desktop.document.layers import Rect
 from smis_desktop.document.palette import Palette
 from smis_desktop.document.reduction import reduce_label_map
 

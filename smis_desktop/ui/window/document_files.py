@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +14,10 @@ from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.color_map import IsPhotograph
 from smis_desktop.formats.import_proposal import ImportProposal
-from smis_desktop.formats.open_raster import read_ora
-from smis_desktop.formats.photoshop import read_psd
-from smis_desktop.formats.project import PROJECT_SUFFIX, Project, read_project, write_project
-from smis_desktop.formats.recipe_png import read_recipe
-from smis_desktop.formats.recognise import propose_import
+from smis_desktop.formats.project import PROJECT_SUFFIX, Project, write_project
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder, RecoveryOffer
-from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.formats.registry import read_file
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, name_filter, readable_filter
 from smis_desktop.ui.dialogs.import_dialog import ImportDialog
 from smis_desktop.ui.window.autosave import Autosave
 from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
@@ -92,8 +89,8 @@ class DocumentFiles(QObject):
 
     def ask_to_open(self) -> None:
         """Any file that this program can open."""
-        words = self.tr("Paintings and layouts (*.smis *.smis~ *.png *.ora *.psd *.json *.jpg *.bmp);;All files (*)")
-        self._dialogs.ask_to_open(self.tr("Open"), words, self.open)
+        filters = readable_filter(self.tr("Paintings and layouts"), ("project", "picture", "layers", "layout"))
+        self._dialogs.ask_to_open(self.tr("Open"), filters, self.open)
 
     def open(self, path: Path) -> None:
         """A project, a picture with a recipe, a layered file, or a layout to import; asks before anything is lost."""
@@ -119,59 +116,49 @@ class DocumentFiles(QObject):
         return None
 
     def _read(self, path: Path) -> Callable[[], None]:
-        suffix = path.suffix.lower()
-        if suffix in (PROJECT_SUFFIX, PROJECT_SUFFIX + "~"):
-            project, own = read_project(path), path if suffix == PROJECT_SUFFIX else None
+        """Read a file of any format. Returns what puts its content in the document's place. Raises UserError."""
+        found = read_file(path, self._palette)
+        content = found.content
+        if isinstance(content, Project):
+            return partial(self._take_project_file, content, path, found.format.kind == "project")
+        if isinstance(content, DocumentState):
+            return partial(self._take_state, content)
+        palette = self._palette()
+        if content.is_certain:
+            return partial(self._take_label_map, content.label_map(), palette, content.notes)
+        return partial(self._ask_for_classes, content, palette)
 
-            def take() -> None:
-                self._take_project(project, own)
-                self._recent.add(path)
-
-            return take
-        palette = self._palette
-        if suffix in (".ora", ".psd"):
-            state = read_ora(path, palette) if suffix == ".ora" else read_psd(path, palette)
-            return partial(self._take_state, state)
-        recipe = read_recipe(path) if path.is_file() else None
-        if recipe is not None:
-            return partial(self._take_project, recipe, None)
-        return self._imported(path, palette)
-
-    def _imported(self, path: Path, palette: Palette) -> Callable[[], None]:
-        """A layout of another program. What is certain is taken at once, the rest is asked. Raises UserError."""
-        proposal = propose_import(path, palette)
-        if proposal.is_certain:
-            return partial(self._take_label_map, proposal.label_map(), palette, proposal)
-
-        def ask() -> None:
-            dialog = ImportDialog(proposal, palette, self._dialogs.parent())  # type: ignore[arg-type]
-            dialog.accepted.connect(lambda: self._take_label_map(dialog.label_map(), palette, proposal))
-            dialog.open()
-
-        return ask
+    def _ask_for_classes(self, proposal: ImportProposal, palette: Palette) -> None:
+        dialog = ImportDialog(proposal, palette, self._dialogs.parent())  # type: ignore[arg-type]
+        dialog.accepted.connect(lambda: self._take_label_map(dialog.label_map(), palette, proposal.notes))
+        dialog.open()
 
     def ask_for_import(self) -> None:
-        """A layout into the present document's classes."""
-        words = self.tr("Layouts (*.png *.json *.bmp *.jpg *.webp *.tif);;All files (*)")
-        self._dialogs.ask_to_open(self.tr("Import layout"), words, self.open)
+        """Ask for a layout to import into the document's classes."""
+        filters = readable_filter(self.tr("Layouts"), ("layout",))
+        self._dialogs.ask_to_open(self.tr("Import layout"), filters, self.open)
 
     def ask_for_masks(self) -> None:
-        """A folder with one mask a class."""
+        """Ask for a folder with one mask a class."""
         self._dialogs.ask_for_folder(self.tr("Import folder of masks"), self.open)
 
-    def _take_label_map(self, label_map: np.ndarray, palette: Palette, proposal: ImportProposal) -> None:
+    def _take_label_map(self, label_map: np.ndarray, palette: Palette, notes: Sequence[str]) -> None:
         self.place(Document.of_label_map(paintable_size(label_map), palette))
-        for note in proposal.notes:
+        for note in notes:
             self.message.emit(note)
 
     def _take_state(self, state: DocumentState) -> None:
         self.place(Document.from_state(state))
 
+    def _take_project_file(self, project: Project, path: Path, is_project_file: bool) -> None:
+        self._take_project(project, path if path.suffix.lower() == PROJECT_SUFFIX else None)
+        if is_project_file:
+            self._recent.add(path)
+
     def _take_project(self, project: Project, path: Path | None) -> None:
         self.place(Document.from_state(project.document), path)
         self.opened.emit(project)
 
-    @property
     def _palette(self) -> Palette:
         document = self._controller.document
         if document is not None:
@@ -197,8 +184,8 @@ class DocumentFiles(QObject):
         if self._controller.document is None:
             return
         name = self.path.name if self.path else self.tr("painting") + PROJECT_SUFFIX
-        words = self.tr("Projects (*.smis)")
-        self._dialogs.ask_to_save(self.tr("Save"), name, words, lambda path: self._write(path, then))
+        filters = name_filter(self.tr("Projects"), (PROJECT_SUFFIX,))
+        self._dialogs.ask_to_save(self.tr("Save"), name, filters, lambda path: self._write(path, then))
 
     def _write(self, path: Path, then: Callable[[], None] | None) -> None:
         try:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from PySide6.QtCore import QObject, Signal
 
-from smis_desktop.document.document import DocumentState
 from smis_desktop.document.style import Look
 from smis_desktop.errors import UserError
-from smis_desktop.formats.class_masks import write_class_masks
-from smis_desktop.formats.contact_sheet import contact_sheet
-from smis_desktop.formats.image_file import PICTURE_FORMATS, write_picture
-from smis_desktop.formats.index_png import encode_label_map
-from smis_desktop.formats.open_raster import write_ora
-from smis_desktop.formats.photoshop import write_psd
+from smis_desktop.formats.exported_picture import contact_sheet
+from smis_desktop.formats.image_file import write_picture
 from smis_desktop.formats.project import Project
-from smis_desktop.storage.atomic import write_bytes
-from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.formats.registry import Export, Format, Kind, export_formats, folder_formats, write_export
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, name_filter
 from smis_desktop.ui.dialogs.small_dialogs import VariationsDialog
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
+
+_LAYOUTS: tuple[Kind, ...] = ("layout", "layers")
 
 
 class Exports(QObject):
@@ -57,13 +55,9 @@ class Exports(QObject):
 
     def ask_for_picture(self) -> None:
         """The photograph at full size; a PNG carries the whole project."""
-        endings = " ".join(f"*{ending}" for ending in PICTURE_FORMATS)
-        self._dialogs.ask_to_save(
-            self.tr("Export photograph"),
-            f"{self._stem()}.png",
-            self.tr("Pictures ({endings})").format(endings=endings),
-            self.save_picture,
-        )
+        suffixes = [suffix for f in export_formats(("picture",)) for suffix in f.written_suffixes]
+        filters = name_filter(self.tr("Pictures"), suffixes)
+        self._dialogs.ask_to_save(self.tr("Export photograph"), f"{self._stem()}.png", filters, self.save_picture)
 
     def save_picture(self, path: Path) -> None:
         """In the background; `PreviewController.saved` tells when it is there."""
@@ -72,12 +66,8 @@ class Exports(QObject):
 
     def ask_for_layout(self) -> None:
         """An index PNG, OpenRaster or Photoshop file, as the name's ending says."""
-        self._dialogs.ask_to_save(
-            self.tr("Export layout"),
-            f"{self._stem()}-layout.png",
-            self.tr("Index image (*.png);;OpenRaster (*.ora);;Photoshop (*.psd)"),
-            self.save_layout,
-        )
+        filters = ";;".join(name_filter(f.name, f.written_suffixes) for f in export_formats(_LAYOUTS))
+        self._dialogs.ask_to_save(self.tr("Export layout"), f"{self._stem()}-layout.png", filters, self.save_layout)
 
     def save_layout(self, path: Path) -> None:
         """In the background: Photoshop files of large paintings take seconds. `told` or a dialog says how it went."""
@@ -85,22 +75,12 @@ class Exports(QObject):
         if document is None:
             return
         self.message.emit(self.tr("Saving {name}…").format(name=path.name))
-        work = (path, document.state(), document.snapshot(), self._preview_picture())
-        threading.Thread(target=self._write_layout, args=work, name="export").start()
+        export = Export(document.state(), document.snapshot(), self._preview_picture(), self._stem())
+        threading.Thread(target=self._write_layout, args=(path, export), name="export").start()
 
-    def _write_layout(
-        self, path: Path, state: DocumentState, label_map: np.ndarray, picture: np.ndarray | None
-    ) -> None:
+    def _write_layout(self, path: Path, export: Export) -> None:
         try:
-            suffix = path.suffix.lower()
-            if suffix == ".ora":
-                write_ora(path, state, picture)
-            elif suffix == ".psd":
-                write_psd(path, state, picture)
-            elif suffix == ".png":
-                write_bytes(path, encode_label_map(label_map, state.palette))
-            else:
-                raise UserError(f"{path} does not say which kind of file to write: end the name in .png, .ora or .psd.")
+            write_export(path, export, _LAYOUTS)
         except UserError as error:
             self._layout_done.emit(str(path), str(error))
         else:
@@ -113,15 +93,18 @@ class Exports(QObject):
             self.message.emit(self.tr("Saved {path}").format(path=path))
 
     def ask_for_masks(self) -> None:
-        """One black and white picture a class, in a folder."""
-        self._dialogs.ask_for_folder(self.tr("Export one mask a class"), self.save_masks)
+        """Ask where to write one black and white picture for each class."""
+        (masks,) = folder_formats()
+        self._dialogs.ask_for_folder(self.tr("Export one mask a class"), partial(self.save_folder, masks))
 
-    def save_masks(self, folder: Path) -> None:
+    def save_folder(self, folder_format: Format, folder: Path) -> None:
+        """Write the layout as a folder of that format; a message or a dialog tells how it went."""
         document = self._controller.document
-        if document is None:
+        if document is None or folder_format.write is None:
             return
+        export = Export(document.state(), document.snapshot(), self._preview_picture(), self._stem())
         try:
-            written = write_class_masks(folder, self._stem(), document.snapshot(), document.palette)
+            written = folder_format.write(folder, export)
         except UserError as error:
             self._dialogs.complain(str(error))
         else:

@@ -16,7 +16,7 @@ from smis_desktop.document.style import Anchor
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import read_picture
 from smis_desktop.ui.assistant.framing import FramingDialog
-from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, photo_filter
 from smis_desktop.ui.dialogs.photo_search import FOUND_WELL, HARDLY_FOUND, PhotoInversionDialog
 from smis_desktop.workers.photo_inversion import PhotoLayout, photo_layout
 
@@ -42,8 +42,7 @@ class PhotoStart(QObject):
 
     def ask(self) -> None:
         """Ask for a photo."""
-        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
-        self._dialogs.ask_to_open(self.tr("Layout from a photo"), words, self.begin)
+        self._dialogs.ask_to_open(self.tr("Layout from a photo"), photo_filter(), self.begin)
 
     def begin(self, path: Path) -> None:
         """Let the person frame that photo, then make a layout of it."""

@@ -17,7 +17,7 @@ from smis_desktop.formats.film import FILM_SUFFIXES
 from smis_desktop.formats.image_file import read_picture
 from smis_desktop.formats.project import KeptPicture
 from smis_desktop.ui.assistant.framing import FramingDialog
-from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
+from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, kind_filter, photo_filter
 from smis_desktop.ui.dialogs.film_dialog import FilmDialog, FilmProgressDialog
 from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
 from smis_desktop.ui.panels.preview_history import PreviewHistory
@@ -78,8 +78,9 @@ class StyleController(QObject):
         return Look(self._seeds.randrange(MAX_SEED))
 
     def take_from_photo(self, take: TakeLook) -> None:
-        words = self.tr("Photos (*.png *.jpg *.jpeg *.webp *.bmp *.tif *.tiff)")
-        self._dialogs.ask_to_open(self.tr("Look of a photo"), words, lambda path: self.look_of_photo(path, take))
+        self._dialogs.ask_to_open(
+            self.tr("Look of a photo"), photo_filter(), lambda path: self.look_of_photo(path, take)
+        )
 
     def look_of_photo(self, path: Path, take: TakeLook) -> None:
         """Find the look of that photo; `take` receives it about a minute later."""
@@ -182,8 +183,8 @@ class StyleController(QObject):
                     settings,
                 )
 
-            words = self.tr("Films (*.mp4 *.webp *.gif)")
-            self._dialogs.ask_to_save(self.tr("Save film"), "film" + FILM_SUFFIXES[0], words, write)
+            filters = kind_filter(self.tr("Films"), "film")
+            self._dialogs.ask_to_save(self.tr("Save film"), "film" + FILM_SUFFIXES[0], filters, write)
 
         dialog.accepted.connect(take)
         dialog.open()

@@ -1,4 +1,4 @@
-"""The filter of `formats/face_finder.py` that ships with the program."""
+"""Where a face lies in a photo: a linear filter on gradient directions, slid over sizes and turns."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from smis_desktop.formats.face_finder import FoundFace, find_face, read_face_filter
 from smis_desktop.formats.image_file import read_picture
+from smis_desktop.generators.face_finder import FoundFace, find_face, read_face_filter
 from smis_desktop.resources import resources_folder
 
 FACES = sorted((resources_folder() / "faces-shots" / "images").glob("*.jpg"))
