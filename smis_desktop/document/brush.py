@@ -18,16 +18,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class PenPoint:
-    """Where the pen is, and how hard it presses (0–1)."""
+    """The position of the pen, and its pressure (0–1)."""
 
     at: Point
     pressure: float = 1.0
 
 
 class Stabilizer:
-    """Weighted smoothing: each point is an exponentially weighted mean of those before it.
+    """Smooths a stroke: each point is an exponentially weighted mean of those before it.
 
-    strength: 0 (off: points pass unchanged) to 1 (very slow to follow). One for each stroke.
+    strength: 0 (off: points pass unchanged) to 1 (follows very slowly). Each stroke needs its own.
     """
 
     def __init__(self, strength: float) -> None:
@@ -38,7 +38,7 @@ class Stabilizer:
         self._raw: PenPoint | None = None
 
     def push(self, point: PenPoint) -> PenPoint:
-        """The smoothed point to draw to."""
+        """Return the smoothed point to draw to."""
         self._raw = point
         last = self._smooth
         if last is None or self._follow == 1:
@@ -54,7 +54,9 @@ class Stabilizer:
         return self._smooth
 
     def finish(self) -> PenPoint | None:
-        """Where the pen was lifted, when the smoothed line has not come there yet: strokes end where the hand did."""
+        """Return where the pen was lifted, if the smoothed line has not reached that point: strokes end where the pen
+        did.
+        """
         if self._raw is None or self._smooth is None or self._raw.at == self._smooth.at:
             return None
         return self._raw
@@ -67,12 +69,12 @@ _SHARPEST = math.cos(math.radians(75))
 
 
 def curve_to(before: Point | None, start: Point, end: Point) -> list[Point]:
-    """Points of a curve from `start` to `end`, `end` included and `start` not, close enough to draw as a polyline.
+    """Return the points of a curve from `start` to `end`, without `start`, close enough to draw as a polyline.
 
-    The curve is the parabola through both that leaves `start` in the direction from `before` to `end`, as a
-    Catmull–Rom spline does (Catmull & Rom 1974): it needs no point after `end`, so nothing lags behind the pen, and on
-    an arc drawn at even speed its end has the direction with which the next piece begins. Straight without `before`,
-    at corners, and where points coincide.
+    The curve is the parabola through both that leaves `start` in the direction from `before` to `end`, as a Catmull–Rom
+    spline does (Catmull & Rom 1974): it needs no point after `end`, so nothing lags behind the pen, and on an arc drawn
+    at even speed its end has the direction with which the next piece begins. It is straight without `before`, at
+    corners, and where points coincide.
     """
     chord = (end[0] - start[0], end[1] - start[1])
     length = math.hypot(*chord)
@@ -111,13 +113,13 @@ class Brush:
             raise ValueError(f"a brush is 1 to 2048 pixels wide, not {self.diameter}")
 
     def segment(self, start: Point, end: Point, size: int) -> tuple[Rect, np.ndarray] | None:
-        """What the brush covers as its centre moves from `start` to `end` (the same point: a dab).
+        """Return what the brush covers as its centre moves from `start` to `end` (the same point: a dab).
 
-        Covered are the pixels whose centre is at most half a diameter from the segment (of a square: in both axes),
-        and those that hold its ends, so that the thinnest brush leaves a mark too. Points may lie outside.
+        It covers the pixels whose centre is at most half a diameter from the segment (of a square: in both axes), and
+        those that hold its ends, so that the thinnest brush leaves a mark too. Points may lie outside.
 
-        Returns a rectangle and its bool mask [height, width], clipped to a document of size × size; None if that is
-        missed altogether. Raises ValueError for a point that is not finite.
+        Returns a rectangle and its bool mask [height, width], clipped to a document of size × size; None if the brush
+        misses it. Raises ValueError for a point that is not finite.
         """
         if not all(map(math.isfinite, (*start, *end))):
             raise ValueError(f"no point on the canvas: {start} – {end}")
@@ -139,13 +141,13 @@ class Brush:
 
 
 def _clipped(first: float, second: float, radius: float, size: int) -> tuple[int, int]:
-    """The range of pixels on one axis that the disc can reach: start and stop, within 0–size."""
+    """Return the range of pixels on one axis that the disc can reach: start and stop, within 0–size."""
     low, high = min(first, second) - radius, max(first, second) + radius
     return max(math.floor(low), 0), min(math.floor(high) + 1, size)
 
 
 def _band(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
-    """The pixel centres beside the segment, at most `radius` away: a rectangle along it, without the round ends."""
+    """Mark the pixel centres beside the segment, at most `radius` away: a rectangle along it, no round ends."""
     mask = np.zeros((rect.height, rect.width), bool)
     dx, dy = end[0] - start[0], end[1] - start[1]
     length_squared = dx * dx + dy * dy
@@ -169,7 +171,9 @@ def _band(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
 
 
 def _reach(start: Point, end: Point, radius: float, top: int, bottom: int) -> tuple[int, int]:
-    """The columns (start and stop) that the disc can touch in rows top–bottom; a pixel too many rather than too few."""
+    """Return the columns (start, stop) that the disc can touch in rows top–bottom, a pixel too many rather than too
+    few.
+    """
     dx, dy = end[0] - start[0], end[1] - start[1]
     first, last = 0.0, 1.0  # the part of the segment from which the disc reaches those rows
     if abs(dy) > 1e-6:
@@ -203,8 +207,10 @@ def _add_pixel(mask: np.ndarray, rect: Rect, point: Point) -> None:
 
 
 def _swept_square(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
-    """The pixel centres that an upright square covers on its way: those around which such a square meets the segment
-    (the slab method, one axis after the other)."""
+    """Mark the pixel centres that an upright square covers on its way from `start` to `end`.
+
+    They are those around which such a square meets the segment (the slab method, one axis after the other).
+    """
     enter, leave = np.zeros((1, 1)), np.ones((1, 1))
     for axis, centers in ((0, np.arange(rect.left, rect.right)[None]), (1, np.arange(rect.top, rect.bottom)[:, None])):
         offset = centers + (0.5 - start[axis])
@@ -226,7 +232,7 @@ _PRESSURE_STEP = 1.0
 
 
 class StrokePath:
-    """Turns pen points into the masks that the brush covers on its way: smoothed, curved, without a gap.
+    """Turns pen points into the masks that the brush covers on its way: smooth, curved, without gaps.
 
     Pressure scales the brush's diameter, down to one pixel.
     """
@@ -237,11 +243,11 @@ class StrokePath:
         self._last: PenPoint | None = None
 
     def to(self, point: PenPoint) -> Iterator[tuple[Rect, np.ndarray]]:
-        """What the brush covers from where it was to `point`, or where it is set down."""
+        """Yield what the brush covers on its way to `point`, or where the stroke begins."""
         yield from self._draw(self._stabilizer.push(point))
 
     def finish(self) -> Iterator[tuple[Rect, np.ndarray]]:
-        """What is left to cover when the pen is lifted."""
+        """Yield what is left to cover when the pen is lifted."""
         rest = self._stabilizer.finish()
         if rest is not None:
             yield from self._draw(rest)
@@ -272,7 +278,7 @@ class StrokePath:
 
 
 def _divided(points: list[Point], least: int) -> list[Point]:
-    """A polyline with at least `least` segments, the added points on its segments."""
+    """Return the polyline with at least `least` segments: further points are added on them."""
     each = -(-least // max(len(points) - 1, 1))
     if each <= 1:
         return points
@@ -294,7 +300,9 @@ class MirrorAxis:
     position: float
 
     def reflected(self, rect: Rect, mask: np.ndarray, size: int) -> tuple[Rect, np.ndarray] | None:
-        """The mirror image of bool `mask` [rect.height, rect.width], clipped to size × size; None if all is outside."""
+        """Return the mirror image of bool `mask` [rect.height, rect.width], clipped to size × size; None if all is
+        outside.
+        """
         across = math.floor(2 * self.position + 0.5)
         if self.orientation == "vertical":
             image = Rect(across - rect.right, rect.top, across - rect.left, rect.bottom)

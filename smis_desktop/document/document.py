@@ -1,4 +1,4 @@
-"""What is being painted: layers of class ids, the palette, and the composite that networks and people see."""
+"""The document that is painted: layers of class ids, the palette, and the composite that people and networks see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 64, 2048, 512
 
 @dataclass(frozen=True, eq=False)
 class DocumentState:
-    """A whole document as a value: for files, autosave and history strips. `layers` lie from bottom to top."""
+    """A whole document as an immutable value: for files, autosave and kept pictures. Layers lie from bottom to top."""
 
     size: int
     palette: Palette
@@ -31,13 +31,13 @@ class DocumentState:
         )
 
     def label_map(self) -> np.ndarray:
-        """uint8 [size, size]: the composite, 255 where no visible layer says anything."""
+        """Return the composite, uint8 [size, size], 255 where no visible layer has a class."""
         return Document.from_state(self).label_map.copy()
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A layer's place in the stack. `x`, `y`: document position of the buffer's origin."""
+    """A layer's place in the stack. x, y: document position of the buffer's origin."""
 
     layer_id: int
     name: str
@@ -48,21 +48,21 @@ class Entry:
     y: int = 0
 
     def document_rect(self) -> Rect | None:
-        """Where its stored pixels lie in the document."""
+        """Return where its stored pixels lie in the document; None if none are stored."""
         rect = self.buffer.rect
         return None if rect is None else rect.shifted(self.x, self.y)
 
 
 @dataclass(frozen=True, eq=False)
 class DocumentStructure:
-    """Everything of a document but its pixels: what changes when layers or classes are edited."""
+    """All of a document but its pixels: what edits of layers and classes change."""
 
     entries: tuple[Entry, ...]
     active_id: int
     palette: Palette
 
     def index(self, layer_id: int) -> int:
-        """Position of a layer, 0 at the bottom. Raises KeyError when there is none of that id."""
+        """Return the position of a layer, 0 at the bottom. Raises KeyError when there is none of that id."""
         for i, entry in enumerate(self.entries):
             if entry.layer_id == layer_id:
                 return i
@@ -70,11 +70,11 @@ class DocumentStructure:
 
 
 class Document:
-    """Layers over an empty ground; the topmost visible pixel that is not empty wins.
+    """Layers over an empty ground; the topmost visible pixel with a class shows.
 
-    Pixels are ids of the palette, or others that a loaded layout brought along (they stay as they are), or 255 where
-    nothing is said. For one thread; other threads get `snapshot()` or `state()`. It has no history: `DocumentEditor`
-    has one.
+    Pixels are ids of the palette, other ids that a loaded layout brought along (they stay as they are), or 255 where
+    there is no class. A document belongs to one thread; other threads get `snapshot()` or `state()`. Its history is
+    kept by its `DocumentEditor`.
     """
 
     def __init__(self, size: int, palette: Palette, layers: Sequence[Layer] = (), active_id: int | None = None) -> None:
@@ -103,19 +103,22 @@ class Document:
 
     @classmethod
     def blank(cls, palette: Palette, size: int = DEFAULT_SIZE) -> Document:
-        """One empty layer."""
+        """Make a document with one empty layer."""
         return cls(size, palette)
 
     @classmethod
     def of_label_map(cls, label_map: np.ndarray, palette: Palette, name: str = "Layer 1") -> Document:
-        """One layer that holds a label map uint8 [size, size]. Raises ValueError for any other."""
+        """Make a document with one layer that holds a label map, uint8 [size, size].
+
+        Raises ValueError for any other.
+        """
         if label_map.dtype != np.uint8 or label_map.ndim != 2 or label_map.shape[0] != label_map.shape[1]:
             raise ValueError(f"a document needs uint8 [size, size], not {label_map.dtype} {list(label_map.shape)}")
         return cls(label_map.shape[0], palette, (Layer(1, name, pixels=label_map),))
 
     @classmethod
     def from_state(cls, state: DocumentState) -> Document:
-        """The document that `state()` told."""
+        """Make the document that `state()` described."""
         return cls(state.size, state.palette, state.layers, state.active_id)
 
     @property
@@ -125,7 +128,7 @@ class Document:
 
     @property
     def rect(self) -> Rect:
-        """All of it."""
+        """The rectangle of the whole document."""
         return Rect(0, 0, self._size, self._size)
 
     @property
@@ -134,12 +137,12 @@ class Document:
 
     @property
     def revision(self) -> int:
-        """0 at first, higher after every change, undo and redo included; never lower."""
+        """0 at first; grows with every change, undo and redo included."""
         return self._revision
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """From bottom to top. Layers that have not changed are the same objects as before."""
+        """All layers, from bottom to top. Layers that have not changed are the same objects as before."""
         return tuple(self._picture(entry) for entry in self._structure.entries)
 
     @property
@@ -153,36 +156,36 @@ class Document:
         self._structure = replace(self._structure, active_id=layer_id)
 
     def layer(self, layer_id: int) -> Layer:
-        """Raises KeyError when there is none of that id."""
+        """Return a layer. Raises KeyError when there is none of that id."""
         return self._picture(self.entry(layer_id))
 
     @property
     def label_map(self) -> np.ndarray:
-        """uint8 [size, size], the live composite to look at: a read-only view that follows every change."""
+        """The live composite, uint8 [size, size]: a read-only view that follows every change."""
         view = self._composite.view()
         view.flags.writeable = False
         return view
 
     def snapshot(self) -> np.ndarray:
-        """uint8 [size, size], read-only: the composite of this revision, for good. Free between two changes."""
+        """Return the composite of this revision, uint8 [size, size], read-only. It is copied once per revision."""
         if self._snapshot is None:
             self._snapshot = self._composite.copy()
             self._snapshot.flags.writeable = False
         return self._snapshot
 
     def state(self) -> DocumentState:
-        """The whole document as a value, for other threads and for files."""
+        """Return the whole document as an immutable value, for other threads and for files."""
         return DocumentState(self._size, self.palette, self.layers, self.active_id)
 
     # What edits are made of
 
     @property
     def structure(self) -> DocumentStructure:
-        """Layers' order and properties, and the palette."""
+        """The order and properties of the layers, and the palette."""
         return self._structure
 
     def restructure(self, structure: DocumentStructure) -> Rect | None:
-        """Take another structure. Returns the rectangle in which the composite may have changed, None if nowhere."""
+        """Set another structure. Returns the rectangle in which the composite may have changed, None if nowhere."""
         before = self._structure
         self._structure = structure
         self._next_id = max([self._next_id, *(e.layer_id + 1 for e in structure.entries)])
@@ -193,17 +196,19 @@ class Document:
         return dirty
 
     def new_layer_id(self) -> int:
-        """An id that no layer of this document has had."""
+        """Return an id that no layer of this document has had."""
         self._next_id += 1
         return self._next_id - 1
 
     def entry(self, layer_id: int) -> Entry:
-        """Raises KeyError when there is none of that id."""
+        """Return the entry of a layer. Raises KeyError when there is none of that id."""
         return self._structure.entries[self._structure.index(layer_id)]
 
     def touched(self, layer_id: int, rect: Rect) -> Rect | None:
-        """To be called after a buffer's pixels were written in `rect` (document coordinates): brings the composite up
-        to date and counts the revision. Returns the part of `rect` that lies in the document."""
+        """Update the composite and the revision after pixels of a buffer were written in `rect` (document coordinates).
+
+        Returns the part of `rect` that lies in the document.
+        """
         entry = self.entry(layer_id)
         inside = rect.common(self.rect)
         if inside is not None and entry.visible:
@@ -229,7 +234,7 @@ class Document:
             np.copyto(part, pixels, where=pixels != EMPTY)
 
     def _difference(self, before: DocumentStructure, after: DocumentStructure) -> Rect | None:
-        """Where the composites of two structures can differ."""
+        """Return the rectangle in which the composites of two structures can differ."""
         shown_before, shown_after = ([_looks(e) for e in s.entries if e.visible] for s in (before, after))
         if shown_before == shown_after:
             return None
@@ -266,5 +271,5 @@ def _entry(layer: Layer) -> Entry:
 
 
 def _looks(entry: Entry) -> tuple[int, int, int]:
-    """What of a visible layer shows: which buffer, and where."""
+    """Return what determines how a visible layer shows: which buffer, and where."""
     return id(entry.buffer), entry.x, entry.y

@@ -15,12 +15,13 @@ _THIN = 0.5
 
 @dataclass(frozen=True, eq=False)
 class LayoutFidelity:
-    """What is painted thinner than a cell takes no part in the figures: nobody can tell whether it is followed.
+    """How well a picture follows its layout.
 
-    overall: share of the asked cells that show what was asked, 0–1; None when nothing was asked.
-    by_class: intersection over union of each asked class, by id. too_thin: classes that are painted, but nowhere
-    broad enough to tell.
-    heat: float32 [r, r], 1 where a cell shows something else, a half where what was asked there is thinner than a
+    Strokes thinner than a cell are left out of the figures: they cannot be judged.
+
+    overall: share of the judged cells that show the painted class, 0–1; None when nothing could be judged. by_class:
+    intersection over union of each judged class, by id. too_thin: painted classes that are nowhere broad enough to
+    judge. heat: float32 [r, r], 1 where a cell shows another class than painted, a half where that was thinner than a
     cell, 0 elsewhere.
     """
 
@@ -31,9 +32,9 @@ class LayoutFidelity:
 
 
 def layout_fidelity(layout: np.ndarray, seen: np.ndarray, palette: Palette) -> LayoutFidelity:
-    """layout: uint8 [H, H] class ids, 255 = nothing asked. seen: uint8 [r, r], what a model saw in the picture.
+    """Compare a layout, uint8 [H, H] class ids (255 = empty), with the classes that a model sees in the picture.
 
-    Ids that the palette lacks ask for nothing.
+    seen: uint8 [r, r]. Ids that the palette lacks count as empty.
     """
     side = seen.shape[0]
     known = np.where(palette.channel_of[layout] >= 0, layout, EMPTY).astype(np.uint8)
@@ -52,7 +53,7 @@ def layout_fidelity(layout: np.ndarray, seen: np.ndarray, palette: Palette) -> L
 
 
 def _is_thin(layout: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """bool [r, r]: the class that a cell was given holds less than half of it."""
+    """Return where the class of a cell holds less than half of it, bool [r, r]."""
     size, side = layout.shape[0], asked.shape[0]
     if size < side:
         return np.zeros(asked.shape, bool)

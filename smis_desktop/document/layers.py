@@ -37,7 +37,7 @@ class Rect:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def united(self, other: Rect | None) -> Rect:
-        """The smallest rectangle that holds both."""
+        """Return the smallest rectangle that holds both."""
         if other is None:
             return self
         return Rect(
@@ -48,7 +48,7 @@ class Rect:
         )
 
     def common(self, other: Rect) -> Rect | None:
-        """What lies in both; None if nothing does."""
+        """Return the intersection; None if it is empty."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
         return Rect(left, top, right, bottom) if left < right and top < bottom else None
@@ -58,12 +58,12 @@ class Rect:
         return self.united(other) == self
 
     def shifted(self, x: int, y: int) -> Rect:
-        """Moved by x to the right and y down."""
+        """Return the rectangle moved by x to the right and y down."""
         return Rect(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
 
 def united(rects: Iterable[Rect | None]) -> Rect | None:
-    """The smallest rectangle that holds all that are there; None if none is."""
+    """Return the smallest rectangle that holds all given ones; None if there are none."""
     whole: Rect | None = None
     for rect in rects:
         if rect is not None:
@@ -75,10 +75,9 @@ def united(rects: Iterable[Rect | None]) -> Rect | None:
 class Layer:
     """Class ids on a transparent ground.
 
-    layer_id: unique within a document, never used again there, kept in files.
-    left, top: document position of `pixels[0, 0]`; the layer may reach outside the document.
-    pixels: uint8 [h, w], read-only; class ids, 255 = empty. Documents cut them to what is not empty; an empty layer has
-    0 × 0 at (0, 0).
+    layer_id: unique within a document, never used again there, kept in files. left, top: document position of
+    `pixels[0, 0]`; the layer may reach outside the document. pixels: uint8 [h, w], read-only; class ids, 255 = empty.
+    Documents trim them; an empty layer has 0 × 0 at (0, 0).
     """
 
     layer_id: int
@@ -106,7 +105,7 @@ class Layer:
         return Rect(self.left, self.top, self.left + width, self.top + height) if height and width else None
 
     def trimmed(self) -> Layer:
-        """The same layer cut to what is not empty, the one form in which equal layers are equal."""
+        """Return the layer without empty margins: the one form in which equal layers are equal."""
         inner = filled_rect(self.pixels)
         if inner is None:
             pixels, left, top = np.empty((0, 0), np.uint8), 0, 0
@@ -116,7 +115,7 @@ class Layer:
         return Layer(self.layer_id, self.name, self.visible, self.locked, left, top, pixels)
 
     def equals(self, other: Layer) -> bool:
-        """Whether both are the same layer with the same properties and the same visible pixels."""
+        """Whether both layers have the same properties and the same visible pixels."""
         a, b = self.trimmed(), other.trimmed()
         return (a.layer_id, a.name, a.visible, a.locked, a.left, a.top) == (
             b.layer_id, b.name, b.visible, b.locked, b.left, b.top,
@@ -124,7 +123,9 @@ class Layer:
 
 
 def filled_rect(pixels: np.ndarray) -> Rect | None:
-    """The smallest rectangle of uint8 `pixels` [h, w] that holds all that is not empty; None if all is."""
+    """Return the smallest rectangle of uint8 `pixels` [h, w] that holds all pixels with a class; None if there are
+    none.
+    """
     if pixels.size == 0:
         return None
     filled = pixels != EMPTY
@@ -135,9 +136,10 @@ def filled_rect(pixels: np.ndarray) -> Rect | None:
 
 
 def layer_thumbnail(layer: Layer, size: int, side: int, color_table: np.ndarray) -> np.ndarray:
-    """The layer as a small picture of the whole document: uint8 [side, side, 4] RGBA, empty where it is empty.
+    """Draw a layer as a small picture of the whole document: uint8 [side, side, 4] RGBA, transparent where empty.
 
-    size: the document's side in pixels; color_table: uint8 [256, 3]. Nearest pixels: cheap enough for every stroke.
+    size: the document's side in pixels; color_table: uint8 [256, 3]. It takes the nearest pixels: cheap enough for
+    every stroke.
     """
     picture = np.zeros((side, side, 4), np.uint8)
     height, width = layer.pixels.shape
@@ -152,25 +154,26 @@ def layer_thumbnail(layer: Layer, size: int, side: int, color_table: np.ndarray)
 
 
 class LayerBuffer:
-    """Class ids around a layer's origin, 255 where empty; endless in principle, stored where something is.
+    """Class ids around a layer's origin, 255 where empty; unbounded, and stored only where something is.
 
-    Its identity matters, not its content: history holds buffers, and a deleted layer's buffer is what undo puts back.
+    Buffers are told apart by identity, not content: the history holds them, and undo puts a deleted layer's buffer
+    back.
     """
 
     def __init__(self, pixels: np.ndarray | None = None, left: int = 0, top: int = 0) -> None:
-        """pixels: uint8 [h, w], copied; their first lies at (left, top) of the layer."""
+        """pixels: uint8 [h, w], copied; the first one lies at (left, top) of the layer."""
         self._pixels = np.empty((0, 0), np.uint8) if pixels is None else np.array(pixels, np.uint8)
         self._left, self._top = left, top
         self._version = 0
 
     @property
     def version(self) -> int:
-        """Higher after every call of `edit`."""
+        """Grows with every call of `edit`."""
         return self._version
 
     @property
     def rect(self) -> Rect | None:
-        """What is stored, in layer coordinates; outside, all is empty. None when nothing is."""
+        """The stored rectangle, in layer coordinates; None when nothing is stored. Outside, all is empty."""
         height, width = self._pixels.shape
         if not height or not width:
             return None
@@ -178,11 +181,11 @@ class LayerBuffer:
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """Its size in memory."""
         return self._pixels.nbytes
 
     def read(self, rect: Rect) -> np.ndarray:
-        """uint8 [rect.height, rect.width]: a copy of those pixels, stored or not."""
+        """Return a copy of those pixels, uint8 [rect.height, rect.width], whether they are stored or not."""
         pixels = np.full((rect.height, rect.width), EMPTY, np.uint8)
         common = None if self.rect is None else rect.common(self.rect)
         if common is not None:
@@ -190,7 +193,7 @@ class LayerBuffer:
         return pixels
 
     def view(self, rect: Rect) -> np.ndarray | None:
-        """The live pixels of the stored part of `rect`, uint8, read-only; None if nothing is stored there."""
+        """Return the live pixels of the stored part of `rect`, uint8, read-only; None if nothing is stored there."""
         common = None if self.rect is None else rect.common(self.rect)
         if common is None:
             return None
@@ -199,7 +202,7 @@ class LayerBuffer:
         return view
 
     def edit(self, rect: Rect) -> np.ndarray:
-        """The live pixels of `rect`, uint8 [rect.height, rect.width], to write to; stores more if it must."""
+        """Return the live pixels of `rect`, uint8 [rect.height, rect.width], to write to; storage grows as needed."""
         self._version += 1
         mine = self.rect
         if mine is None or not mine.contains(rect):

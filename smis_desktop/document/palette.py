@@ -43,7 +43,7 @@ LabelKind = Literal["dense", "sparse"]
 
 
 def default_color(class_id: int) -> tuple[int, int, int]:
-    """The sRGB colour (0–255 a channel) of class `class_id`, 0–254; the lower the ids, the farther apart."""
+    """Return the sRGB colour (0–255 a channel) of a class id, 0–254; lower ids differ more in colour."""
     if not 0 <= class_id <= 254:
         raise ValueError(f"class id {class_id} is outside 0–254")
     red, green, blue = _COLORS[3 * class_id : 3 * class_id + 3]
@@ -52,7 +52,7 @@ def default_color(class_id: int) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class SemanticClass:
-    """One paintable class. `class_id` is the value in label maps, 0–254; `color` is sRGB, 0–255 a channel."""
+    """A class to paint with. class_id: its value in label maps, 0–254; color: sRGB, 0–255 a channel."""
 
     class_id: int
     name: str
@@ -68,7 +68,7 @@ class Palette:
     """Classes in ascending order of `class_id`, every id once.
 
     Ids need not be contiguous (ADE20K labels of one church hold a dozen of 150), and they are never renumbered:
-    networks work on *channels*, the positions in `classes`, and `channel_of` is the only bridge between the two.
+    networks work on *channels*, the positions in `classes`. `channel_of` translates ids to channels.
     """
 
     classes: tuple[SemanticClass, ...]
@@ -97,14 +97,14 @@ class Palette:
 
     @cached_property
     def color_table(self) -> np.ndarray:
-        """uint8 [256, 3]: label-map value → sRGB; ids without a class are mid-grey."""
+        """Look-up table uint8 [256, 3]: id → sRGB; ids without a class are mid-grey."""
         table = np.full((256, 3), 128, np.uint8)
         for c in self.classes:
             table[c.class_id] = c.color
         return table
 
     def by_id(self, class_id: int) -> SemanticClass:
-        """The class of that id. Raises KeyError when there is none."""
+        """Return the class of an id. Raises KeyError when there is none."""
         for c in self.classes:
             if c.class_id == class_id:
                 return c

@@ -1,4 +1,4 @@
-"""Recorded painting: what a hand did, event by event, so that it can be done again to the last pixel."""
+"""Recorded painting: every event of a session, so that it can be replayed to the last pixel."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StrokeStep(msgspec.Struct, tag="stroke", frozen=True):
 
 
 class ShapeStep(msgspec.Struct, tag="shape", frozen=True):
-    """A filled shape: two corners, or a polygon's."""
+    """A filled shape. points: two corners, or those of a polygon."""
 
     shape: Literal["rectangle", "ellipse", "polygon"]
     class_id: int
@@ -47,7 +47,7 @@ class LineStep(msgspec.Struct, tag="line", frozen=True):
 
 
 class BucketStep(msgspec.Struct, tag="bucket", frozen=True):
-    """A bucket's fill."""
+    """A bucket fill."""
 
     class_id: int
     point: XY
@@ -57,26 +57,26 @@ class BucketStep(msgspec.Struct, tag="bucket", frozen=True):
 
 
 class LayerStep(msgspec.Struct, tag="layer", frozen=True):
-    """Something done to the active layer; `by` for `move`."""
+    """An operation on the active layer; `by` is for `move`."""
 
     action: Literal["add", "duplicate", "merge_down", "move", "flip", "hide", "show"]
     by: tuple[int, int] = (0, 0)
 
 
 class MirrorStep(msgspec.Struct, tag="mirror", frozen=True):
-    """Mirror painting on, about an upright axis at x, or off."""
+    """Mirror painting on, about a vertical axis at x, or off."""
 
     position: float | None = None
 
 
 class PreserveStep(msgspec.Struct, tag="preserve", frozen=True):
-    """Which classes nothing is painted over."""
+    """The classes that are not painted over."""
 
     class_ids: list[int]
 
 
 class UndoStep(msgspec.Struct, tag="undo", frozen=True):
-    """Undo so many steps."""
+    """Undo a number of steps."""
 
     count: int = 1
 
@@ -85,8 +85,10 @@ Step = StrokeStep | ShapeStep | LineStep | BucketStep | LayerStep | MirrorStep |
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A blank document's size and number of classes (ids 0 …), what was done to it, and the SHA-256 (hex) of the
-    composite that came of it."""
+    """A recorded session on a blank document of so many pixels and classes (ids 0 …).
+
+    sha256: of the composite at the end, in hex.
+    """
 
     name: str
     size: int
@@ -95,7 +97,7 @@ class Recording(msgspec.Struct, frozen=True):
     sha256: str = ""
 
     def new_editor(self) -> DocumentEditor:
-        """The blank document that it begins with."""
+        """Make an editor of the blank document that the recording begins with."""
         classes = tuple(
             SemanticClass(i, f"class {i}", (i * 40 % 256, i * 90 % 256, 128)) for i in range(self.num_classes)
         )
@@ -103,7 +105,7 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 def read_recording(path: Path) -> Recording:
-    """Raises UserError when the file is missing or is no recording."""
+    """Read a recording. Raises UserError when the file is missing or is none."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Recording)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -111,7 +113,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def replay(recording: Recording, editor: DocumentEditor) -> Iterator[Change | None]:
-    """Does every step, and tells after each event (of a stroke: each of its points) what changed."""
+    """Replay every step; yield the change after each event (of a stroke: each of its points)."""
     for step in recording.steps:
         if isinstance(step, StrokeStep):
             yield from _stroke(step, editor)

@@ -1,4 +1,4 @@
-"""Which pixels a filled shape or a flood fill covers."""
+"""The pixels that filled shapes and flood fills cover."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Shape = tuple[Rect, np.ndarray]
 
 
 def rectangle(start: Point, end: Point, size: int) -> Shape | None:
-    """All pixels between two corners, those that hold the corners included; None if that misses the document."""
+    """Cover all pixels between two corners, theirs included; None if that misses the document."""
     rect = _box(start, end).common(Rect(0, 0, size, size))
     return None if rect is None else (rect, np.ones((rect.height, rect.width), bool))
 
 
 def ellipse(start: Point, end: Point, size: int) -> Shape | None:
-    """The ellipse that fills the rectangle of those corners; None if it misses the document."""
+    """Cover the ellipse that fills the rectangle of two corners; None if it misses the document."""
     box = _box(start, end)
     rect = box.common(Rect(0, 0, size, size))
     if rect is None:
@@ -33,7 +33,7 @@ def ellipse(start: Point, end: Point, size: int) -> Shape | None:
 
 
 def polygon(points: Sequence[Point], size: int) -> Shape | None:
-    """The inside of a closed polygon by the even–odd rule; None if it holds no pixel's centre in the document."""
+    """Cover the inside of a closed polygon by the even–odd rule; None if it holds no pixel's centre in the document."""
     if len(points) < 3:
         return None
     if not all(math.isfinite(v) for point in points for v in point):
@@ -74,12 +74,11 @@ MAX_GAP = 32
 
 
 def region(pixels: np.ndarray, point: Point, contiguous: bool = True, gap: int = 0) -> Shape | None:
-    """The pixels of the same id as the one under `point`; None if that lies outside.
+    """Cover the pixels of the same id as the one under `point`; None if that lies outside.
 
-    pixels: uint8 [H, W]. contiguous: only those that hang together with it (through edges, not corners).
-    gap: 0–32; openings up to so many pixels wide count as closed, so that paint does not leak through them. The region
-    still reaches its own borders: it is found with its borders thickened, then grown back inside itself.
-    Raises ValueError for another gap.
+    pixels: uint8 [H, W]. contiguous: only the pixels connected to it (through edges, not corners). gap: 0–32; openings
+    of up to so many pixels count as closed, so that paint does not leak through them. The region still reaches its own
+    borders: it is found with thickened borders, then grown back inside itself. Raises ValueError for another gap.
     """
     if not 0 <= gap <= MAX_GAP:
         raise ValueError(f"a gap is 0 to {MAX_GAP} pixels wide, not {gap}")
@@ -96,7 +95,7 @@ def region(pixels: np.ndarray, point: Point, contiguous: bool = True, gap: int =
 
 
 def _connected(same: np.ndarray, column: int, row: int) -> np.ndarray:
-    """1 where connected to the pixel, uint8 [H, W]. `same` is 1 in the region's class, 0 elsewhere."""
+    """Return 1 where connected to the pixel, uint8 [H, W]. `same` is 1 in the class of the region, 0 elsewhere."""
     mask = np.zeros((same.shape[0] + 2, same.shape[1] + 2), np.uint8)
     cv2.floodFill(same.copy(), mask, (column, row), 0, flags=4 | cv2.FLOODFILL_MASK_ONLY | (1 << 8))
     inner: np.ndarray = mask[1:-1, 1:-1]
@@ -120,7 +119,7 @@ def _connected_with_gaps(same: np.ndarray, column: int, row: int, gap: int) -> n
 
 
 def _nearest(mask: np.ndarray, column: int, row: int, reach: int) -> tuple[int, int] | None:
-    """The set pixel nearest to (column, row) within `reach`, as (column, row)."""
+    """Return the set pixel nearest to (column, row) within `reach`, as (column, row)."""
     top, left = max(row - reach, 0), max(column - reach, 0)
     rows, columns = np.nonzero(mask[top : row + reach + 1, left : column + reach + 1])
     if not len(rows):

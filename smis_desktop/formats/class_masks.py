@@ -1,4 +1,4 @@
-"""One mask a class: folders as CelebAMask-HQ has them, read and written."""
+"""Class masks: folders with one black and white picture for each class, as CelebAMask-HQ has them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ _MAX_MASKS = 256
 
 
 def subjects(folder: Path) -> tuple[str, ...]:
-    """The pictures that the folder has masks of: the parts of file names before the first underscore."""
+    """Return the pictures that the folder has masks of: the parts of file names before the first underscore."""
     return tuple(sorted({match["subject"] for match in _matches(folder)}))
 
 
 def propose_masks(folder: Path, subject: str, palette: Palette) -> ImportProposal:
-    """The masks of one picture, laid over each other in CelebAMask-HQ's order (unknown parts last, by name).
+    """Propose a layout from the masks of one picture.
 
-    Raises UserError when there are none, or one cannot be read or has another size.
+    Masks are laid over each other in CelebAMask-HQ's order, unknown parts last, by name. Raises UserError when there
+    are none, or one cannot be read or has another size.
     """
     parts = {match["part"]: folder / match.string for match in _matches(folder) if match["subject"] == subject}
     if not parts:
@@ -88,10 +89,10 @@ def _mask(path: Path) -> np.ndarray:
 
 
 def write_class_masks(folder: Path, stem: str, label_map: np.ndarray, palette: Palette) -> list[Path]:
-    """Writes `STEM_CLASS.png` (white where the class is) for each class that uint8 `label_map` [H, H] holds, and
-    `STEM_classes.json` with ids and colours. The folder is made if need be.
+    """Write one mask for each class of a label map, uint8 [H, H], and return the paths.
 
-    Returns what was written. Raises UserError when the disk refuses.
+    The masks are `STEM_CLASS.png`, white where the class is; `STEM_classes.json` holds ids and colours. The folder is
+    made if it is missing. Raises UserError when the disk refuses.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def write_class_masks(folder: Path, stem: str, label_map: np.ndarray, palette: P
 
 
 def _file_name(name: str, class_id: int) -> str:
-    """The class's name without what file systems dislike; its id when nothing is left."""
+    """Return the class's name without characters that file systems refuse; its id when nothing is left."""
     return re.sub(r"[^\w-]+", "_", name).strip("_.")[:60] or str(class_id)
 
 

@@ -67,14 +67,16 @@ def propose_color_map(path: Path, palette: Palette) -> ImportProposal:
 
 
 def layer_rgba(pixels: np.ndarray, palette: Palette) -> np.ndarray:
-    """uint8 [h, w] class ids → uint8 [h, w, 4] in the classes' colours, transparent where empty."""
+    """Convert class ids, uint8 [h, w], to RGBA, uint8 [h, w, 4], in the classes' colours, transparent where empty."""
     colors = palette.color_table[pixels]
     return np.dstack((colors, np.where(pixels == EMPTY, 0, 255).astype(np.uint8)))
 
 
 def nearest_classes(rgba: np.ndarray, palette: Palette) -> np.ndarray:
-    """uint8 [h, w, 4] → uint8 [h, w] ids of the classes whose colours are nearest (in sRGB); 255 where more than half
-    transparent. Ties go to the lower id."""
+    """Convert RGBA, uint8 [h, w, 4], to the ids of the classes with the nearest colours in sRGB, uint8 [h, w].
+
+    Pixels that are more than half transparent become 255. Ties go to the lower id.
+    """
     ids = np.full(rgba.shape[:2], EMPTY, np.uint8)
     opaque = rgba[..., 3] >= 128
     if not palette.classes or not opaque.any():

@@ -25,18 +25,19 @@ _WEBP = {"quality": "85", "loop": "0"}
 
 
 class FilmWriter(Protocol):
-    """Takes frames one after another."""
+    """Takes the frames of a film one after another."""
 
     def add(self, frame: np.ndarray) -> None:
-        """uint8 [H, W, 3] sRGB; all of the same, even side."""
+        """Add a frame, uint8 [H, W, 3] sRGB; all have the same, even sides."""
         ...
 
 
 @contextmanager
 def film_file(path: Path, fps: int) -> Iterator[FilmWriter]:
-    """A film that replaces `path` when the block ends well; until then, and on any exception, `path` is untouched.
+    """Write a film that replaces `path` when the block ends well.
 
-    Raises UserError for another ending than `FILM_SUFFIXES`, and when the disk refuses.
+    Until then, and on any exception, `path` is untouched. Raises UserError for an ending that is not in
+    `FILM_SUFFIXES`, and when the disk refuses.
     """
     suffix = path.suffix.lower()
     if suffix not in FILM_SUFFIXES:
@@ -83,7 +84,7 @@ class _VideoWriter:
 
 
 class _GifWriter:
-    """Frames wait as palette pictures, a byte a pixel: the file's header wants to know the first one's colours."""
+    """Keeps frames as palette pictures, a byte a pixel, until the end: the header needs the first one's colours."""
 
     def __init__(self, fps: int) -> None:
         self._milliseconds = round(1000 / min(fps, GIF_FPS))

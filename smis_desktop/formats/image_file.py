@@ -158,7 +158,7 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode to RGB."""
+    """Convert any Pillow mode to RGB."""
     if image.mode.startswith(("I", "F")):
         return _deep_grey_to_rgb(image)
     if image.mode in ("La", "RGBa"):
@@ -176,7 +176,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _deep_grey_to_rgb(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey, which Pillow's own conversion would clip at 255."""
+    """Convert 16-bit, 32-bit and float grey, which Pillow's own conversion would clip at 255."""
     values = np.nan_to_num(np.asarray(image).astype(np.float64))
     if image.mode.startswith("I"):
         values = values / 257.0  # 16-bit white (65,535) → 255; wider integers hold 16-bit values too.
@@ -218,7 +218,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class Square:
-    """A square of a picture, in its pixels."""
+    """A square of a picture, in pixels."""
 
     left: int
     top: int
@@ -244,7 +244,7 @@ def same_proportions(first: tuple[int, int], second: tuple[int, int]) -> bool:
 
 
 def middle_squares(first: tuple[int, int], second: tuple[int, int]) -> tuple[Square, Square]:
-    """The squares in the middle of two sizes (width, height) of the same frame that show the same part of it.
+    """Return the squares in the middle of two sizes (width, height) of the same frame that show the same part of it.
 
     Where one size is a whole multiple of the other, so is its square, position included; otherwise the two agree to
     half a pixel of the larger.
@@ -261,7 +261,7 @@ def middle_squares(first: tuple[int, int], second: tuple[int, int]) -> tuple[Squ
 
 
 def _scaled(length: int, numerator: int, denominator: int) -> int:
-    """length · numerator / denominator, rounded half up."""
+    """Return length · numerator / denominator, rounded half up."""
     return (2 * length * numerator + denominator) // (2 * denominator)
 
 

@@ -1,4 +1,4 @@
-"""What was found in a file, and which class each part of it might be."""
+"""What an imported file holds, and which class each part of it might be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_SOURCES = 4096
 
 @dataclass(frozen=True)
 class ForeignClass:
-    """One kind of pixel in the file: an id, a colour, or a name. `share` of the picture, 0–1."""
+    """One kind of pixel in the file: an id, a colour, or a name. share: of the picture, 0–1."""
 
     name: str
     color: tuple[int, int, int] | None
@@ -24,11 +24,11 @@ class ForeignClass:
 
 @dataclass(frozen=True, eq=False)
 class ImportProposal:
-    """A layout in the file's own terms, and a suggestion.
+    """A layout in the file's own classes, and a suggestion for each of them.
 
-    title: what was recognised, for people. indices: int16 [H, H], an index into `sources` a pixel, -1 where nothing is.
-    suggestion: a class id (255: leave empty) for each source. is_certain: nobody needs to be asked.
-    notes: sentences about what was done on the way.
+    title: the kind of file, for people. indices: int16 [H, H], for each pixel an index into `sources`, -1 where there
+    is none. suggestion: a class id (255: leave empty) for each source. is_certain: the person need not be asked. notes:
+    sentences about what was done to the layout.
     """
 
     title: str
@@ -39,7 +39,10 @@ class ImportProposal:
     notes: tuple[str, ...] = ()
 
     def label_map(self, mapping: Mapping[int, int] | None = None) -> np.ndarray:
-        """uint8 [H, H] of class ids, 255 = empty. mapping: source index → class id, where the suggestion is wrong."""
+        """Return the layout, uint8 [H, H] of class ids, 255 = empty.
+
+        mapping: source index → class id, where it differs from the suggestion.
+        """
         table = np.full(len(self.sources) + 1, EMPTY, np.uint8)  # the last entry serves -1
         table[: len(self.suggestion)] = self.suggestion
         for index, class_id in (mapping or {}).items():
@@ -52,7 +55,7 @@ def propose(
     title: str, values: np.ndarray, names: Mapping[int, str], colors: Mapping[int, tuple[int, int, int]],
     suggestion: Mapping[int, int], *, is_certain: bool = False, notes: tuple[str, ...] = (),
 ) -> ImportProposal:  # fmt: skip
-    """A proposal from values [H, H] of any integer type; negative ones mean nothing. Largest sources come first.
+    """Make a proposal from values [H, H] of any integer type; negative ones mean empty. The largest sources come first.
 
     names, colors, suggestion: by value. Raises ValueError for more than 4,096 different values.
     """
@@ -93,8 +96,10 @@ _GENERAL = {
 
 
 def class_named(name: str, palette: Palette) -> int | None:
-    """The id of the palette's class that a name means: by the same words, by an abbreviation, or by a more general
-    class ("left eye" where there are "eyes" alone)."""
+    """Return the id of the class that a name means: the same words, an abbreviation, or a more general class.
+
+    "left eye" is "eyes" where the palette has no class for one eye. None if no class fits.
+    """
     by_name = {_plain(c.name): c.class_id for c in palette.classes}
     for candidate in _candidates(_plain(name)):
         if candidate in by_name:

@@ -24,7 +24,7 @@ _PALETTE = 3
 def read_label_map(path: str | os.PathLike[str]) -> np.ndarray:
     """Read class ids from a PNG as uint8 [H, W]; 255 means empty (no class).
 
-    Taken are index and grey PNGs of 1–8 bits (the stored numbers, whatever their colours), 16-bit grey with small
+    It reads index and grey PNGs of 1–8 bits (the stored numbers, whatever their colours), 16-bit grey with small
     values, and colour PNGs whose channels are equal. Nothing is scaled, converted or renumbered.
 
     Raises UserError for everything that `read_picture` refuses, and for files that cannot hold class ids: JPEG and
@@ -50,9 +50,9 @@ def read_label_map(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def encode_label_map(label_map: np.ndarray, palette: Palette) -> bytes:
-    """uint8 [H, W] → the bytes of an index PNG (mode P, 8 bits) showing the palette's colours.
+    """Encode a label map, uint8 [H, W], as an index PNG (mode P, 8 bits) with the palette's colours.
 
-    `read_label_map` gives back the identical array, ids without a class included.
+    `read_label_map` returns the identical array, ids without a class included.
     """
     if label_map.dtype != np.uint8 or label_map.ndim != 2:
         raise ValueError(f"a label map is uint8 [H, W], not {label_map.dtype} {list(label_map.shape)}")
@@ -80,7 +80,7 @@ def _grey_ids(path: Path, loaded: ImageFile, bit_depth: int) -> np.ndarray:
 
 
 def _equal_channels(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """[H, W, 2–4] grey with alpha, RGB or RGBA → the ids, if the channels agree and nothing is transparent."""
+    """Read ids from [H, W, 2–4] grey with alpha, RGB or RGBA, if the channels agree and nothing is transparent."""
     has_alpha = pixels.shape[2] in (2, 4)
     colours = pixels[:, :, :-1] if has_alpha else pixels
     if (colours != colours[:, :, :1]).any():
@@ -112,7 +112,10 @@ def _read_layout(path: Path) -> LayoutFile:
 
 
 def _propose(path: Path, palette: Palette) -> ImportProposal | None:
-    """Propose to keep the ids that the palette has; the import dialog asks about others (ADE20K, COCO-Stuff …)."""
+    """Propose to keep the ids that the palette has; other label sets (ADE20K, COCO-Stuff …) need an answer.
+
+    None for a file without class ids.
+    """
     try:
         label_map = read_label_map(path)
     except UserError:

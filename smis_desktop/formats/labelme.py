@@ -38,8 +38,10 @@ class _File(msgspec.Struct):
 
 
 def propose_labelme(path: Path, palette: Palette) -> ImportProposal:
-    """Shapes are painted in their order, later ones over earlier ones, and named classes found by name. The picture
-    that the file names or carries is not touched. Raises UserError for anything that is no such file."""
+    """Propose a layout from the shapes of a labelme file: later ones cover earlier ones, names give the classes.
+
+    The picture that the file names or contains is not read. Raises UserError for anything that is no such file.
+    """
     try:
         if path.stat().st_size > _MAX_FILE:
             raise UserError(f"{path} is larger than a labelme file can sensibly be; export it without its picture.")

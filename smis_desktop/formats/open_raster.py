@@ -33,8 +33,10 @@ _THUMBNAIL = 256
 
 
 def write_ora(path: Path, document: DocumentState, preview: np.ndarray | None = None) -> None:
-    """Writes the layers, named, and the preview (uint8 [S, S, 3]) as a hidden layer on top. Raises UserError when the
-    disk refuses."""
+    """Write the layers with their names, and the preview (uint8 [S, S, 3]) as a hidden layer on top.
+
+    Raises UserError when the disk refuses.
+    """
     size, palette = document.size, document.palette
     layers: list[tuple[str, np.ndarray, int, int, bool, bool]] = [
         (layer.name, layer_rgba(layer.pixels, palette), layer.left, layer.top, layer.visible, layer.locked)
@@ -68,10 +70,11 @@ def write_ora(path: Path, document: DocumentState, preview: np.ndarray | None = 
 
 
 def read_ora(path: Path, palette: Palette) -> DocumentState:
-    """The layers of an OpenRaster file. Ids are exact where the file is as `write_ora` made it; where another program
-    has saved it, pixels take the class of `palette` whose colour is nearest.
+    """Read the layers of an OpenRaster file.
 
-    Raises UserError for anything that is no such file, is damaged, not square or too large.
+    Ids are exact where the file is as `write_ora` made it; where another program has saved it, pixels take the class of
+    `palette` with the nearest colour. Raises UserError for anything that is no such file, is damaged, not square or too
+    large.
     """
     try:
         with zipfile.ZipFile(path) as archive:

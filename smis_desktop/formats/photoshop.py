@@ -38,8 +38,10 @@ _DAMAGED = (
 
 
 def write_psd(path: Path, document: DocumentState, preview: np.ndarray | None = None) -> None:
-    """Write the layers, from bottom to top, and the preview (uint8 [S, S, 3]) as the top layer. Raises UserError when
-    the disk refuses."""
+    """Write the layers, from bottom to top, and the preview (uint8 [S, S, 3]) as the top layer.
+
+    Raises UserError when the disk refuses.
+    """
     from psd_tools import PSDImage
     from psd_tools.psd.image_resources import ImageResource
 
@@ -63,10 +65,10 @@ def write_psd(path: Path, document: DocumentState, preview: np.ndarray | None = 
 
 
 def read_psd(path: Path, palette: Palette) -> DocumentState:
-    """The layers of a Photoshop file. Ids are exact where its layers are as `write_psd` made them; else pixels take the
-    class of `palette` whose colour is nearest. A layer named "Photograph" is left out.
+    """Read the layers of a Photoshop file, except one named "Photograph".
 
-    Raises UserError for anything that is no such file, is damaged, not square or too large.
+    Ids are exact where its layers are as `write_psd` made them; else pixels take the class of `palette` with the
+    nearest colour. Raises UserError for anything that is no such file, is damaged, not square or too large.
     """
     from psd_tools import PSDImage
 
@@ -112,7 +114,7 @@ def _pixel_layers(psd: PSDImage) -> list[PixelLayer]:
 
 
 def _digest(psd: PSDImage) -> bytes:
-    """What tells whether somebody has changed the layers since they were written."""
+    """Return a digest of the layers that tells whether they were changed since they were written."""
     digest = hashlib.sha256()
     for layer in _pixel_layers(psd):
         if layer.name == PHOTOGRAPH:

@@ -134,7 +134,7 @@ class ReadFile:
 
 
 def formats() -> tuple[Format, ...]:
-    """All formats, in the order in which they are asked whether they recognise a file."""
+    """Return all formats, in the order in which they are asked whether they recognise a file."""
     package = smis_desktop.formats
     names = [info.name for info in pkgutil.iter_modules(package.__path__, package.__name__ + ".")]
     found = [getattr(importlib.import_module(name), "FORMAT", None) for name in names]
@@ -142,13 +142,13 @@ def formats() -> tuple[Format, ...]:
 
 
 def export_formats(kinds: Sequence[Kind]) -> tuple[Format, ...]:
-    """The formats that one file of those kinds can be written in, ordered by kind as given."""
+    """Return the formats that write a single file of those kinds, in the order of the kinds."""
     written = [f for f in formats() if f.write is not None and not f.is_folder and f.kind in kinds]
     return tuple(sorted(written, key=lambda f: kinds.index(f.kind)))
 
 
 def folder_formats() -> tuple[Format, ...]:
-    """The formats that are a folder of files each."""
+    """Return the formats that are a folder of files each."""
     return tuple(f for f in formats() if f.is_folder)
 
 
@@ -195,13 +195,13 @@ def read_layout(path: Path) -> LayoutFile:
 
 
 def layout_names() -> str:
-    """The formats that `read_layout` takes, for people: "index PNGs, projects (.smis)"."""
+    """Name the formats that `read_layout` reads, for people: "index PNGs, projects (.smis)"."""
     readable = [f for f in formats() if f.read_layout is not None]
     return ", ".join(f.layout_name for f in sorted(readable, key=lambda f: -f.order))
 
 
 def layout_suffixes() -> tuple[str, ...]:
-    """The endings of files that `read_layout` is given out of a folder; backups (`~`) are left alone."""
+    """Return the endings of files that `read_layout` takes from a folder; backups (`~`) are left out."""
     endings = {s for f in formats() if f.read_layout is not None for s in f.suffixes if not s.endswith("~")}
     return tuple(sorted(endings))
 

@@ -34,8 +34,8 @@ class _ClassesFile(msgspec.Struct, forbid_unknown_fields=True):
 def read_classes(path: Path) -> dict[int, SemanticClass]:
     """Read `{"classes": [{"id": 0, "name": "sky", "color": "#aabbcc"}, …]}` as {id: class}.
 
-    Ids are 0–254, each once, and so are names (1–80 characters); a class without `color` gets its id's default
-    colour. Nothing else may stand in the file. Raises UserError when it cannot be read or says anything else.
+    Ids are 0–254, each once, and so are names (1–80 characters); a class without `color` gets its id's default colour.
+    Other keys are refused. Raises UserError when the file cannot be read or holds anything else.
     """
     try:
         with path.open("rb") as file:
@@ -101,7 +101,7 @@ class ShotsFolder:
 
 
 def shot_names(folder: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The stems of a shots folder's pairs, in natural order; no picture is opened.
+    """Return the stems of a shots folder's pairs, in natural order, without opening a picture.
 
     Raises UserError for a folder that is none, and for files without their counterpart; see `read_shots`.
     """
@@ -109,9 +109,9 @@ def shot_names(folder: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def likely_label_kind(label_maps: Sequence[np.ndarray], zero_is_a_class: bool) -> LabelKind:
-    """What kind labels (uint8 [s, s]) look like: sparse where most pixels hold 255, or nearly all of them 0 or 255.
+    """Guess the kind of labels, uint8 [s, s] each: sparse where most pixels are 255, or nearly all of them 0 or 255.
 
-    A small thing on a ground of class 0 covers more than scribbles do. zero_is_a_class: somebody has said that it is.
+    A small object on a ground of class 0 covers more than scribbles do. zero_is_a_class: whether it is known to be one.
     """
     empty = np.mean([(label_map == EMPTY).mean() for label_map in label_maps])
     unsaid = np.mean([np.isin(label_map, (UNLABELLED_SPARSE_ID, EMPTY)).mean() for label_map in label_maps])
@@ -181,7 +181,7 @@ def _palette(present: set[int], named: dict[int, SemanticClass], no_class: froze
 
 
 def _find_pairs(folder: Path) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
-    """{stem: (picture, label)} in natural order, and notes about files that are none of both."""
+    """Return {stem: (picture, label)} in natural order, and notes about files that are neither."""
     if not folder.exists():
         raise UserError(f"{folder} does not exist: give a folder that holds images/ and labels/.")
     if not folder.is_dir():
@@ -211,7 +211,7 @@ def _find_pairs(folder: Path) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], list[Path]]:
-    """The files with one of the suffixes by stem, and the other files; hidden and system files are neither."""
+    """Return the files with one of the suffixes by stem, and the other files; hidden and system files are left out."""
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
@@ -239,7 +239,7 @@ def _stem(path: Path) -> str:
 
 
 def _natural(names: Iterable[str]) -> list[str]:
-    """Sorted as people count: 2 before 10."""
+    """Sort as people count: 2 before 10."""
 
     def key(name: str) -> tuple[list[tuple[int, int | str]], str]:
         parts = re.split(r"(\d+)", name)

@@ -1,7 +1,7 @@
-"""Writing files so that a reader ever sees the old one or the new one, whole.
+"""Writing files so that a reader sees either the old or the new one, whole.
 
-The new content goes to a temporary neighbour in the same folder, is forced to the disk, and is renamed over the
-target; then the folder is forced to the disk too, so that the rename itself survives a power cut.
+The new content goes to a temporary file in the same folder, is flushed to the disk, and is renamed over the target;
+then the folder is flushed too, so that the rename itself survives a power cut.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EP
 def write_bytes(path: str | os.PathLike[str], data: bytes | bytearray | memoryview) -> None:
     """Replace (or make) the file `path` with `data`, atomically and durably.
 
-    Raises UserError when it cannot be written (no such folder, no permission, disk full …); an older file of that
-    name is then untouched.
+    Raises UserError when it cannot be written (no such folder, no permission, disk full …); an older file of that name
+    is then untouched.
     """
     with atomic_file(path) as temporary:
         try:
@@ -39,7 +39,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | bytearray | memoryvi
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty temporary neighbour of `path`; it becomes `path` when the block ends without an exception.
+    """Yield an empty temporary file beside `path`; it becomes `path` when the block ends without an exception.
 
     Until then `path` is untouched, and on any exception (an interrupt too) the temporary file is removed. A symbolic
     link is written through, an existing file's permissions are kept, a new file gets the umask's.
@@ -149,7 +149,7 @@ def _reason(error: OSError) -> str:
 
 
 def take_lock(file: IO[Any]) -> bool:
-    """Lock the open file for this process, without waiting. Whether it could be had."""
+    """Lock the open file for this process, without waiting. Returns whether it could be locked."""
     try:
         if os.name == "nt":
             import msvcrt

@@ -1,4 +1,4 @@
-"""Where installed generators and networks live."""
+"""The data folder: where installed generators and networks are stored."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from smis_desktop.resources import shipped_networks_folder
 
 
 def data_folder(part: str = "") -> Path:
-    """`$SMIS_DATA_DIR`, else the system's place for a user's program data, or a folder `part` in it. Made when missing.
+    """Return `$SMIS_DATA_DIR`, else the system's place for a user's program data, or a folder `part` in it.
 
-    Raises UserError when it cannot be made.
+    It is made when missing. Raises UserError when it cannot be made.
     """
     chosen = os.environ.get("SMIS_DATA_DIR")
     folder = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("smis-desktop", appauthor=False)
@@ -31,20 +31,21 @@ def data_folder(part: str = "") -> Path:
 
 
 def network_file(part: str, name: str) -> Path:
-    """Where the file `name` of the data folder's `part` is: the person's own, else the one that ships, else where the
-    person's own will be. Raises UserError as `data_folder` does.
+    """Return the path of the file `name` of the data folder's `part`: the user's own, else the one that ships.
+
+    If there is neither, it is the path of the user's own file to be. Raises UserError as `data_folder` does.
     """
     own, shipped = data_folder(part) / name, shipped_networks_folder(part) / name
     return shipped if shipped.is_file() and not own.is_file() else own
 
 
 def network_files(part: str, pattern: str) -> list[Path]:
-    """All files of the data folder's `part` and of those that ship, by name; the person's own hide shipped ones."""
+    """Return all files of the data folder's `part` and of those that ship, by name; own ones hide shipped ones."""
     found = {path.name: path for folder in (shipped_networks_folder(part), data_folder(part))
              for path in folder.glob(pattern)}  # fmt: skip
     return [found[name] for name in sorted(found)]
 
 
 def file_name(words: str) -> str:
-    """Letters, digits, dashes: a name for files on any system."""
+    """Turn words into a file name for any system: letters, digits and dashes."""
     return re.sub(r"[^\w-]+", "-", words, flags=re.UNICODE).strip("-._")[:60] or "shot"

@@ -1,4 +1,4 @@
-"""The program's place in a Linux desktop: its entry in the menu, its sign, and the files that a double click opens.
+"""The program's place in a Linux desktop: its menu entry, its icons, and the files that a double click opens.
 
 Source: the freedesktop.org specifications of desktop entries, icon themes and shared MIME information.
 """
@@ -20,20 +20,20 @@ _NAME = "smis-desktop"
 
 
 def user_share() -> Path:
-    """Where a user's desktop looks for such files: `$XDG_DATA_HOME`, else `~/.local/share`."""
+    """Return where a user's desktop looks for such files: `$XDG_DATA_HOME`, else `~/.local/share`."""
     chosen = os.environ.get("XDG_DATA_HOME")
     return Path(chosen) if chosen else Path.home() / ".local" / "share"
 
 
 def start_command() -> list[str]:
-    """What starts this very program, in words: the packaged program, or `python -m smis_desktop`."""
+    """Return the command line that starts this program: the packaged program, or `python -m smis_desktop`."""
     if getattr(sys, "frozen", False):
         return [sys.executable]
     return [sys.executable, "-m", "smis_desktop"]
 
 
 def install_desktop_entry(share: Path, command: Sequence[str]) -> list[Path]:
-    """Writes entry, MIME types and icons below `share`, each whole or not at all. Returns the files written.
+    """Write entry, MIME types and icons below `share`, each atomically. Returns the files written.
 
     command: what starts the program. Raises UserError when the disk refuses.
     """
@@ -59,7 +59,7 @@ def install_desktop_entry(share: Path, command: Sequence[str]) -> list[Path]:
 
 
 def remove_desktop_entry(share: Path) -> list[Path]:
-    """Removes what `install_desktop_entry` wrote. Returns the files removed."""
+    """Remove what `install_desktop_entry` wrote. Returns the files removed."""
     places = ["scalable", *(f"{side}x{side}" for side in ICON_SIDES)]
     paths = [_entry_path(share), _mime_path(share), *(_icon_path(share, place) for place in places)]
     removed = [path for path in paths if path.is_file()]
@@ -86,7 +86,7 @@ def _icon_path(share: Path, place: str) -> Path:
 
 
 def _quoted(word: str) -> str:
-    """A word of an entry's command line: quoted as the specification asks, its percent signs doubled.
+    """Quote a word of an entry's command line as the specification asks, and double its percent signs.
 
     A backslash is written twice in a quoted word, and each of the two twice again as in every string of an entry.
     """
@@ -98,7 +98,7 @@ def _quoted(word: str) -> str:
 
 
 def _tell_desktop(share: Path) -> None:
-    """Let the desktop read its folders again. Where these programs are missing it does so by itself, later."""
+    """Make the desktop read its folders again. Without these programs it does so by itself, later."""
     for words in (
         ["update-mime-database", str(share / "mime")],
         ["update-desktop-database", str(share / "applications")],

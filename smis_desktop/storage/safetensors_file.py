@@ -1,4 +1,4 @@
-"""One way in and out for every safetensors file: metadata with a format version, clear errors, atomic writes."""
+"""Reading and writing safetensors files: metadata with a format version, clear errors, atomic writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Writes `tensors` with JSON-able `facts`, atomically. Raises UserError when the disk refuses."""
+    """Write tensors with JSON facts, atomically. Raises UserError when the disk refuses."""
     from safetensors.torch import save  # not above: the window reads facts long before torch is there
 
     header = json.dumps({"kind": kind, "format_version": version, **facts}, sort_keys=True, ensure_ascii=True)
@@ -27,12 +27,12 @@ def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Ten
 
 
 def read_facts(path: Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
-    """The facts alone, without the tensors. Raises UserError; see `read_tensors`."""
+    """Read the facts alone, without the tensors. Raises UserError; see `read_tensors`."""
     return _read(path, kind, version, remedy, with_tensors=False)[1]
 
 
 def read_tensors(path: Path, kind: str, version: int, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (on the CPU) and facts of a file that `write_tensors` made.
+    """Read the tensors (to the CPU) and facts of a file that `write_tensors` made.
 
     Raises UserError naming the file, and `remedy` ("fetch it again"), when it is missing, damaged, of another kind or
     of a newer format than `version`.

