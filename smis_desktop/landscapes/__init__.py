@@ -1,1 +1,1 @@
-"""Rendered landscapes whose class maps are known exactly: what the generator `landscapes` was taught with."""
+"""Rendered landscapes whose class maps are known exactly: what the generator `landscapes` is trained on."""

@@ -1,4 +1,4 @@
-"""A landscape's picture: its shapes in the colours of an hour and a season,"""
+"""Paints landscapes: their shapes in the colours of an hour of the day and a season."""
 
 from __future__ import annotations
 
@@ -29,25 +29,27 @@ _LAMPS = (30, 0, 0, 10, 90, 200, 255)
 
 
 def render(z: np.ndarray, side: int, light_z: np.ndarray | None = None) -> np.ndarray:
-    """The landscapes of `z` [N, D] as pictures float32 [N, side, side, 3], sRGB in [0, 1]; in the light of `light_z`
-    [N, D] where that is another's."""
+    """Render the landscapes of `z` [N, D] as pictures float32 [N, side, side, 3], sRGB in [0, 1].
+
+    light_z: [N, D], where the light is to come from other latents than `z`.
+    """
     return paint(layout_of(z), light_of(z if light_z is None else light_z), side)
 
 
 def class_map(z: np.ndarray, side: int) -> np.ndarray:
-    """The exact classes of the landscapes of `z` [N, D], uint8 [N, side, side]; ids as in `LandscapeClass`."""
+    """Return the exact classes of the landscapes of `z` [N, D]: uint8 [N, side, side], ids as in `LandscapeClass`."""
     return shapes_of(layout_of(z), side).class_map()
 
 
 def paint(layout: Layout, light: Light, side: int) -> np.ndarray:
-    """N scenes as pictures float32 [N, side, side, 3], sRGB in [0, 1]."""
+    """Render N scenes as pictures float32 [N, side, side, 3], sRGB in [0, 1]."""
     shapes = shapes_of(layout, _OVERSAMPLING * side)
     picture = _Painter(layout, light, shapes).picture()
     return np.stack([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in picture])
 
 
 class _Painter:
-    """From back to front, each thing over what is behind it. Colours are float32 [..., 3] in [0, 1]."""
+    """Paints from back to front, each thing over what is behind it. Colours are float32 [..., 3] in [0, 1]."""
 
     def __init__(self, layout: Layout, light: Light, shapes: Shapes) -> None:
         self._layout, self._light, self._shapes = layout, light, shapes
@@ -80,13 +82,13 @@ class _Painter:
         return pattern(seed, self._shapes.side, across, down, octaves)[None, ..., None]
 
     def _in_light(self, color: np.ndarray, lit: np.ndarray | float) -> np.ndarray:
-        """A surface's own colour under the sun (lit 1) or in shadow (0); lit [N, S, S] or a number."""
+        """Return a surface's colour in the sun (lit 1) or in shadow (0); lit is [N, S, S] or a number."""
         share = lit[..., None] if isinstance(lit, np.ndarray) else lit
         seen: np.ndarray = color * (self._shade + (self._lit - self._shade) * share)
         return seen
 
     def _hazy(self, color: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
-        """What is far takes the colour of the low sky; distance [N, S, S] or a number in [0, 1]."""
+        """Blend a colour towards the low sky with its distance, [N, S, S] or a number in [0, 1]."""
         share = distance[..., None] if isinstance(distance, np.ndarray) else distance
         amount = share * (0.35 + 0.5 * self._light.haze[..., None])
         seen: np.ndarray = color + (0.88 * self._low + 0.12 * self._top - color) * amount
@@ -135,7 +137,7 @@ class _Painter:
         return self._hazy(self._in_light(leaves, lit), 0.62)
 
     def _leaves(self, green: np.ndarray, strength: float) -> np.ndarray:
-        """A green, turned by the season towards gold and russet."""
+        """Return a green that the season turns towards gold and russet."""
         autumn = ((self._light.season - 0.45) * 2.2).clip(0, 1)[..., None] * strength
         fresh = (0.45 - self._light.season).clip(0, 1)[..., None] * 0.35
         gold = np.array((0.66, 0.42, 0.14), np.float32)
@@ -231,7 +233,7 @@ def _over(behind: np.ndarray, color: np.ndarray, cover: np.ndarray) -> np.ndarra
 
 
 def _at_hour(keys: tuple[tuple[int, int, int], ...], hour: np.ndarray) -> np.ndarray:
-    """Between the colours of the hours, [N, 1, 1, 3]; hour [N] in [0, 1]."""
+    """Interpolate between the colours of the hours: [N, 1, 1, 3], for hour [N] in [0, 1]."""
     at = np.linspace(0, 1, len(keys))
     channels = [np.interp(hour, at, [key[c] for key in keys]) for c in range(3)]
     found: np.ndarray = (np.stack(channels, -1) / 255).astype(np.float32)[:, None, None]

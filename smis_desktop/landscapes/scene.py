@@ -1,6 +1,7 @@
-"""What stands where in a landscape, and in which light: every number of it a smooth function of the latent `z`.
+"""The scene of a landscape: what stands where, and in which light.
 
-Where a picture's latent is known, so is its scene, and with it the exact class of every pixel.
+Every number of it is a smooth function of the latent `z`. So a known latent gives the scene of its picture, and with it
+the exact class of every pixel.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ CLOUDS = 3
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What stands where in N scenes. Every array is float32 [N, 1, 1]; x runs from 0 to 1 across the picture, y from 0
-    at its top to 1, and sizes are shares of its side."""
+    """What stands where in N scenes. Every array is float32 [N, 1, 1].
+
+    x runs from 0 to 1 across the picture, y from 0 at its top to 1, and sizes are fractions of its side.
+    """
 
     horizon: np.ndarray
     sun_x: np.ndarray
@@ -47,7 +50,7 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """In which light and colours N scenes are seen. Every array is float32 [N, 1, 1] in [0, 1]."""
+    """Light and colours of N scenes. Every array is float32 [N, 1, 1] in [0, 1]."""
 
     hour: np.ndarray
     """From dawn over noon and sunset to night."""
@@ -64,8 +67,10 @@ class Light:
 
 
 def layout_of(z: np.ndarray) -> Layout:
-    """`z` float [N, D], D ≥ 64 → what stands where, from the direction of `z` alone (its length says nothing, as in
-    StyleGAN's mapping network)."""
+    """Return what stands where, for `z` float [N, D], D ≥ 64.
+
+    Only the direction of `z` counts, not its length, as in StyleGAN's mapping network.
+    """
     draw = _Draws(z)
     horizon = draw.between(0.46, 0.58)
     side = np.tanh(2.5 * draw.normal())
@@ -100,13 +105,13 @@ def layout_of(z: np.ndarray) -> Layout:
 
 
 def light_of(z: np.ndarray) -> Light:
-    """`z` float [N, D], D ≥ 80 → in which light the scene is seen, from the direction of `z` alone."""
+    """Return the light of the scenes, for `z` float [N, D], D ≥ 80, of which only the direction counts."""
     draw = _Draws(z, _FIRST_LIGHT)
     return Light(*(draw.between(0.0, 1.0) for _ in range(10)))
 
 
 class _Draws:
-    """The numbers of `z`, one after the other, each used once."""
+    """Hands out the numbers of `z` one after the other, each once."""
 
     def __init__(self, z: np.ndarray, first: int = 0) -> None:
         length = np.sqrt(np.square(z).mean(1, keepdims=True))
@@ -119,7 +124,8 @@ class _Draws:
         return found
 
     def between(self, low: float, high: float) -> np.ndarray:
-        """Uniform in [low, high]: by the normal distribution function (in the usual approximation by tanh)."""
+        """Return the next number, mapped to a uniform one in [low, high] by the normal distribution function (in the usual
+        approximation by tanh)."""
         x = self.normal()
         share = 0.5 + 0.5 * np.tanh(0.7978846 * (x + 0.044715 * x**3))
         found: np.ndarray = np.float32(low) + np.float32(high - low) * share

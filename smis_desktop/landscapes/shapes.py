@@ -1,7 +1,4 @@
-"""Which pixels each thing of a landscape covers, with soft edges, and the classes.
-
-learned.
-"""
+"""The classes of rendered landscapes, and which pixels each thing in a scene covers, with soft edges."""
 
 from __future__ import annotations
 
@@ -50,10 +47,13 @@ _SIDE = 512
 
 @lru_cache(maxsize=64)
 def pattern(seed: int, side: int, cells_x: float, cells_y: float, octaves: int = 3) -> np.ndarray:
-    """Smooth noise float32 [side, side], mean 0, standard deviation 1. cells: how many bumps across and down the
-    picture at the coarsest octave; each octave doubles them and halves their height.
+    """Return smooth noise float32 [side, side] with mean 0 and standard deviation 1.
 
-    One pattern a seed, whatever the side: smaller ones are averages of larger ones.
+    The same seed gives the same pattern at every side: smaller ones are averages of a larger one.
+
+    Args:
+        cells_x, cells_y: bumps across and down the picture at the coarsest octave; each further octave doubles their
+            number and halves their height.
     """
     draws = np.random.default_rng(seed)
     total = np.zeros((_SIDE, _SIDE), np.float32)
@@ -68,7 +68,7 @@ def pattern(seed: int, side: int, cells_x: float, cells_y: float, octaves: int =
 
 @lru_cache(maxsize=16)
 def tree_line(seed: int, side: int, trees: int) -> np.ndarray:
-    """The upper outline of a row of conifers, float32 [1, side]: 0 between them, up to 1 at the tip of the tallest."""
+    """Return the upper outline of a row of conifers, float32 [1, side]: 0 between trees, at most 1 at a tip."""
     draws = np.random.default_rng(seed)
     x = (np.arange(side, dtype=np.float32)[None] + 0.5) / side
     at = (np.arange(trees) + draws.uniform(0.1, 0.9, trees)) / trees
@@ -83,7 +83,7 @@ def tree_line(seed: int, side: int, trees: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def ragged_line(seed: int, side: int, cells: int, octaves: int = 4) -> np.ndarray:
-    """A ragged line float32 [1, side], mean 0, standard deviation 1: the teeth of a ridge."""
+    """Return a ragged line float32 [1, side] with mean 0 and standard deviation 1."""
     line: np.ndarray = pattern(seed, side, cells, 2, octaves)[side // 2][None]
     return line
 
@@ -96,13 +96,13 @@ _FOREST_REACH = 0.28
 
 @dataclass(frozen=True, eq=False)
 class Shapes:
-    """Coverages float32 [N, S, S] in [0, 1], each before anything in front of it is taken off; and the few measures
-    that shading needs. `ridge`, `hills`, `treetops`, `shore` are heights y [N, 1, S] along the picture; `wall`, `roof`,
+    """Coverages float32 [N, S, S] in [0, 1], each before what is in front of it is subtracted; and measures for
+    shading. `ridge`, `hills`, `treetops`, `shore` are heights y [N, 1, S] along the picture; `wall`, `roof`,
     `gable`, `windows` and `door` are the parts of the house."""
 
     side: int
     distances: np.ndarray
-    """float32 [N, 9, S, S]: how deep inside each thing a pixel lies (below 0: outside), in the order of the drawing."""
+    """float32 [N, 9, S, S]: how deep inside each thing a pixel lies (below 0: outside), in drawing order."""
     x: np.ndarray
     y: np.ndarray
     sun: np.ndarray
@@ -128,7 +128,7 @@ class Shapes:
     door: np.ndarray
 
     def class_map(self) -> np.ndarray:
-        """uint8 [N, S, S]: the class of the front-most thing that covers at least half of each pixel."""
+        """Return uint8 [N, S, S]: the class of the front-most thing that covers at least half of each pixel."""
         found = np.full(self.clouds.shape, LandscapeClass.SKY, np.uint8)
         for kind, cover in (
             (LandscapeClass.SUN, self.sun),
@@ -145,38 +145,25 @@ class Shapes:
 
 
 def shapes_of(layout: Layout, side: int) -> Shapes:
-    """The scenes on a grid of side² pixels."""
+    """Rasterise the scenes on a grid of side² pixels."""
     grid = (np.arange(side, dtype=np.float32) + 0.5) / side
     x, y = grid[None, None, :], grid[None, :, None]
 
     def inside(distance: np.ndarray) -> np.ndarray:
-        """How much of a pixel lies inside, from the distance to the edge (inside > 0)."""
+        """The share of each pixel that lies inside, from its distance to the edge (inside > 0)."""
         cover: np.ndarray = (0.5 + distance * side).clip(0, 1)
         return cover
 
     sun = _SUN_RADIUS - np.hypot(x - layout.sun_x, y - layout.sun_y)
     clouds, cloud_bulk, cloud_depth = _clouds(layout, x, y, side)
     ridge, facing = _ridge(layout, x, y, side)
-    hills = (
-        layout.horizon
-        - layout.hills_height
-        - layout.hills_swing * np.sin(5.0 * x)
-        - 0.4 * layout.hills_swing * np.sin(11.0 * x)
-        - 0.003 * ragged_line(21, side, 24)
-    )
+    hills = _hills(layout, x, side)
     ground = inside(y - layout.horizon)
     depth = ((y - layout.horizon) / (1 - layout.horizon)).clip(0, 1)
     treetops, forest_floor = _forest(layout, x, side)
     forest = np.minimum(y - treetops, forest_floor - y)
     shore, water = _water(layout, x, y, side)
-    road_centre = (
-        layout.road_to
-        + (layout.road_from - layout.road_to) * depth
-        + layout.road_bend * np.sin(np.pi * np.sqrt(depth)) * (1 - 0.4 * depth)
-    )
-    half_width = layout.road_width.clip(0) * (0.06 + 0.94 * depth**1.25)
-    road_across = (x - road_centre) / (half_width + 1e-4)
-    road_distance = half_width - np.abs(x - road_centre)
+    road_distance, road_across = _road(layout, x, depth)
     road = inside(road_distance) * ground * (layout.road_width * side).clip(0, 1)
     wall, roof, gable, windows, door, house = _house(layout, x, y, inside)
     fields = (sun, 0.1 * cloud_bulk, y - ridge, y - hills, y - layout.horizon, water, road_distance, forest, house)
@@ -211,8 +198,8 @@ def shapes_of(layout: Layout, side: int) -> Shapes:
 
 
 def _clouds(layout: Layout, x: np.ndarray, y: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coverage, the bulk that it comes of (0 at the edge), and how deep inside a cloud each pixel lies, -1 at its top
-    to 1 at its flat base."""
+    """Return the coverage, the density that it comes from (0 at the edge), and each pixel's height in its cloud, from
+    -1 at the top to 1 at the flat base."""
     puffs = 0.16 * pattern(31, side, 9, 12, 3)[None]
     field = np.zeros((len(layout.horizon), side, side), np.float32)
     depth = np.zeros_like(field)
@@ -231,8 +218,8 @@ def _clouds(layout: Layout, x: np.ndarray, y: np.ndarray, side: int) -> tuple[np
 
 
 def _ridge(layout: Layout, x: np.ndarray, y: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The line of the peaks, y [N, 1, S], and which flank each pixel lies on [N, S, S]: -1 left to 1 right of a crest
-    that runs down from the summit in zigzags."""
+    """Return the line of the peaks, y [N, 1, S], and the flank of each pixel [N, S, S]: -1 left to 1 right of a crest
+    that zigzags down from the summit."""
     height = np.zeros((len(layout.horizon), 1, side), np.float32)
     crest = np.zeros_like(height)
     for k in range(PEAKS):
@@ -247,8 +234,34 @@ def _ridge(layout: Layout, x: np.ndarray, y: np.ndarray, side: int) -> tuple[np.
     return ridge, facing
 
 
+def _hills(layout: Layout, x: np.ndarray, side: int) -> np.ndarray:
+    """Return the upper edge of the hills in front of the mountains, y [N, 1, S]."""
+    hills: np.ndarray = (
+        layout.horizon
+        - layout.hills_height
+        - layout.hills_swing * np.sin(5.0 * x)
+        - 0.4 * layout.hills_swing * np.sin(11.0 * x)
+        - 0.003 * ragged_line(21, side, 24)
+    )
+    return hills
+
+
+def _road(layout: Layout, x: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance to the nearest edge, > 0 on the road, and the position across it, -1 to 1 between edges.
+
+    depth: 0 at the horizon to 1 at the lower edge of the picture.
+    """
+    centre = (
+        layout.road_to
+        + (layout.road_from - layout.road_to) * depth
+        + layout.road_bend * np.sin(np.pi * np.sqrt(depth)) * (1 - 0.4 * depth)
+    )
+    half_width = layout.road_width.clip(0) * (0.06 + 0.94 * depth**1.25)
+    return half_width - np.abs(x - centre), (x - centre) / (half_width + 1e-4)
+
+
 def _forest(layout: Layout, x: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tree tops and forest floor, y [N, 1, S]: masses at both sides, a belt along the horizon between them."""
+    """Return treetops and forest floor, y [N, 1, S]: a wood at either side, and a belt along the horizon between."""
     left = layout.forest_left * np.exp(-np.square(x / _FOREST_REACH))
     right = layout.forest_right * np.exp(-np.square((1 - x) / _FOREST_REACH))
     belt = layout.forest_middle * (1 + 0.5 * np.sin(7 * x))
@@ -263,7 +276,7 @@ def _forest(layout: Layout, x: np.ndarray, side: int) -> tuple[np.ndarray, np.nd
 
 
 def _water(layout: Layout, x: np.ndarray, y: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The far shore, y [N, 1, S], and the distance to the shore, > 0 on the water."""
+    """Return the far shore, y [N, 1, S], and the distance to the nearest shore, > 0 on the water."""
     across = (x - layout.water_x) / layout.water_width
     height = 0.03 + 0.20 * layout.water_width
     wobble = 0.14 * np.sin(9 * x + 1) + 0.09 * np.sin(21 * x + 2)
@@ -278,8 +291,10 @@ def _water(layout: Layout, x: np.ndarray, y: np.ndarray, side: int) -> tuple[np.
 def _house(
     layout: Layout, x: np.ndarray, y: np.ndarray, inside: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Wall, roof, gable (a part of the wall), windows, door, and the distance to the outline; seen from one corner, the
-    gable to the left."""
+    """Return wall, roof, gable (a part of the wall), windows, door, and the distance to the outline.
+
+    The house is seen from one corner, with the gable to the left.
+    """
     nearness = (layout.house_y - layout.horizon) / (1 - layout.horizon)
     size = layout.house_size * (0.7 + 1.2 * nearness)
     u, v = (x - layout.house_x) / size, (layout.house_y - y) / size
