@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from smis_desktop.generators.generator import Generator
+    from smis_desktop.training.perceptual import PerceptualDistance
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _MOST_WORKERS = 4
@@ -45,12 +46,28 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and NETWORK_FIXTURES & set(item.fixturenames):
+            item.add_marker("network")
     left_out = [mark for mark in ("slow", "gpu") if not config.getoption(f"--{mark}")]
     deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in left_out)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
+
+
+NETWORK_FIXTURES = {"faces", "perceptual"}
+"""Fixtures that download a file on first need; tests that use them are marked `network`."""
+
+
+@pytest.fixture(scope="session")
+def perceptual() -> PerceptualDistance:
+    """The real perceptual network, downloaded on first need into the tests' data folder."""
+    from smis_desktop.training.perceptual import open_perceptual_distance
+
+    return open_perceptual_distance(lambda words, fraction: None)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from smis_desktop.personal_model.label_transfer import LatentShot, learn_vectors
 from smis_desktop.personal_model.model import PersonalModel, write_personal_model
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.storage.safetensors_file import write_tensors
+from smis_desktop.training.perceptual import PerceptualDistance
 from tests.small_generator import small_generator
 
 PALETTE = Palette(
@@ -94,12 +95,12 @@ def small() -> MobileStyleGAN:
 
 @pytest.fixture
 def small_data(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, small: MobileStyleGAN
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    small: MobileStyleGAN,
+    perceptual: PerceptualDistance,
 ) -> Path:
     """A data folder of its own with the generator `small`, and the real perceptual network."""
-    from smis_desktop.training.perceptual import open_perceptual_distance
-
-    open_perceptual_distance(lambda words, fraction: None)
     networks = data_folder() / "networks"
     folder = tmp_path_factory.mktemp("data")
     (folder / "generators").mkdir()

@@ -24,6 +24,7 @@ from smis_desktop.personal_model.scribbles import ScribbleTransfer
 from smis_desktop.storage.safetensors_file import read_tensors
 from smis_desktop.training import pace as training_pace
 from smis_desktop.training.pace import Pace, measured_pace
+from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.training import TrainingSettings
 from tests.cli.conftest import Smis, files_below, label_map, write_layout, write_photo
 from tests.small_training import SMALL, small_training
@@ -170,11 +171,9 @@ def test_minutes_choose_the_samples(
     assert files_below(tmp_path) == before
 
 
-def test_the_pace_is_measured_on_the_real_code(small: MobileStyleGAN) -> None:
-    from smis_desktop.training.perceptual import open_perceptual_distance
-
+def test_the_pace_is_measured_on_the_real_code(small: MobileStyleGAN, perceptual: PerceptualDistance) -> None:
     settings = TrainingSettings(**SMALL)  # type: ignore[arg-type]
-    pace = measured_pace(small, open_perceptual_distance(lambda words, fraction: None), settings, to_invert=2)
+    pace = measured_pace(small, perceptual, settings, to_invert=2)
     assert pace.inversion > 0
     assert pace.round > 0
     assert pace.consistency_step > 0

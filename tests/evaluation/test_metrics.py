@@ -90,14 +90,6 @@ def test_kid_needs_two_pictures_on_both_sides() -> None:
         kid(torch.zeros(1, 3), torch.zeros(5, 3))
 
 
-@pytest.fixture(scope="module")
-def perceptual() -> PerceptualDistance:
-    """The real network."""
-    from smis_desktop.training.perceptual import open_perceptual_distance
-
-    return open_perceptual_distance(lambda _words, _fraction: None)
-
-
 def test_picture_features_are_one_vector_a_picture_at_any_size(perceptual: PerceptualDistance) -> None:
     pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     features = picture_features(perceptual, pictures)

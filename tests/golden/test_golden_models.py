@@ -21,7 +21,7 @@ from smis_desktop.generators.store import installed_generators, open_generator
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import StageProgress
-from smis_desktop.training.perceptual import open_perceptual_distance
+from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.shots import training_shots
 from smis_desktop.training.store import FeatureCache, TrainingFolder
 from tests.golden import description
@@ -112,9 +112,8 @@ def test_another_training_does_not_go_on_from_it(golden: Golden) -> None:
 
 
 @pytest.fixture
-def with_perceptual_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[Golden], None]:
-    """Gives the golden data folder the network of the tests' own one, where it is fetched on first need."""
-    open_perceptual_distance(lambda words, fraction: None)
+def with_perceptual_network(perceptual: PerceptualDistance) -> Callable[[Golden], None]:
+    """Give the golden data folder the network of the tests' own one."""
     networks = data_folder("networks")
     return lambda golden: (golden.data / "networks").symlink_to(networks)
 

@@ -11,14 +11,9 @@ import torch
 from smis_desktop.generators.generator import from_rgb8, seeded_z, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.inversion import FineInversion, Inversion, InversionSettings
-from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
+from smis_desktop.training.perceptual import PerceptualDistance
 
 SETTINGS = InversionSettings(steps=6, close_steps=2.5, large_steps=0.25)
-
-
-@pytest.fixture(scope="module")
-def perceptual() -> PerceptualDistance:
-    return open_perceptual_distance(lambda words, fraction: None)
 
 
 @pytest.fixture(scope="module")

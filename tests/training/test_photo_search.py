@@ -19,7 +19,7 @@ from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.training.distributed import SINGLE_PROCESS
 from smis_desktop.training.events import InvertingShots, ShotInverted, TrainingEvent
 from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
-from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
+from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.photo_search import ShotInversion
 from smis_desktop.training.shots import latent_pair
 from smis_desktop.training.store import TrainingFolder, TrainingStore
@@ -40,11 +40,6 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def perceptual() -> PerceptualDistance:
-    return open_perceptual_distance(lambda words, fraction: None)
 
 
 @pytest.fixture(scope="module")
