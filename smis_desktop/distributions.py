@@ -1,4 +1,4 @@
-"""What this program is made of: the installed distributions that it needs, and the licences that they name."""
+"""The installed distributions that the program needs, and their licences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PROGRAM = "smis-desktop"
 
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _LICENCE_FILE = re.compile(r"(^|/)(licen[cs]e|copying|notice)[^/]*$", re.IGNORECASE)
-_LONGEST_LICENCE_NAME = 60
+_MAX_LICENCE_NAME = 60
 
 
 @dataclass(frozen=True)
 class Part:
-    """A distribution inside the program. licence: in a few words, empty when it does not say."""
+    """A distribution that the program includes. licence: in a few words, empty if it names none."""
 
     name: str
     version: str
@@ -25,9 +25,9 @@ class Part:
 
 
 def needed_distributions() -> tuple[str, ...]:
-    """Names of the program's own distribution and of all that it needs and that are installed, in alphabetical order.
+    """Return the program's own distribution and all installed ones that it needs, in alphabetical order.
 
-    Those that only an extra asks for are left out, like those of other systems, which are not installed.
+    Distributions that only an extra requires are left out.
     """
     found: set[str] = set()
     waiting = [PROGRAM]
@@ -49,7 +49,7 @@ def needed_distributions() -> tuple[str, ...]:
 
 
 def parts() -> tuple[Part, ...]:
-    """All distributions inside the program but its own, by name."""
+    """Return all distributions that the program includes except its own, by name."""
     found = []
     for name in needed_distributions():
         if name != PROGRAM:
@@ -59,7 +59,7 @@ def parts() -> tuple[Part, ...]:
 
 
 def licence_text(name: str) -> str:
-    """The full text of a distribution's licence files, one after another; empty when it brings none.
+    """Return the full text of a distribution's licence files, one after another; empty if it has none.
 
     Raises PackageNotFoundError for a name that is not installed.
     """
@@ -69,12 +69,12 @@ def licence_text(name: str) -> str:
             try:
                 texts.append(Path(str(file.locate())).read_text(encoding="utf-8", errors="replace").strip())
             except OSError:
-                continue  # listed and not there: as good as not brought
+                continue  # listed but not installed
     return "\n\n\n".join(texts)
 
 
 def _licence_name(distribution: Distribution) -> str:
-    """Its licence expression, else the first line of what it says, else what its classifiers name."""
+    """Return the licence expression, else the first line of the licence text, else the licences in the classifiers."""
     metadata = distribution.metadata
     if "License-Expression" in metadata:
         return metadata["License-Expression"]
@@ -83,7 +83,7 @@ def _licence_name(distribution: Distribution) -> str:
         for value in metadata.get_all("Classifier") or ()
         if value.startswith("License :: ") and not value.endswith("OSI Approved")
     ]
-    said = (metadata.get_all("License") or [""])[0].strip().partition("\n")[0].rpartition(":: ")[2]
-    if classifiers and not 0 < len(said) <= _LONGEST_LICENCE_NAME:
+    stated = (metadata.get_all("License") or [""])[0].strip().partition("\n")[0].rpartition(":: ")[2]
+    if classifiers and not 0 < len(stated) <= _MAX_LICENCE_NAME:
         return ", ".join(classifiers)
-    return str(said[:_LONGEST_LICENCE_NAME])
+    return str(stated[:_MAX_LICENCE_NAME])

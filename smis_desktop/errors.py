@@ -1,11 +1,11 @@
-"""The one exception that means "the person can put this right"."""
+"""The one exception that people can put right themselves."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Bad input or a missing prerequisite, told in one sentence.
+    """Bad input or a missing prerequisite, explained in one sentence.
 
-    The message names the file (or option) and what to do about it. The command line prints it and exits with
-    code 2; the window shows it in a dialog. Whoever raises it has written nothing.
+    The message names the file (or option) and says what to do. The command line prints it and exits with code 2; the
+    window shows it in a dialog. Code that raises it has written nothing.
     """

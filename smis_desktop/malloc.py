@@ -16,7 +16,7 @@ _MEGABYTE = 2**20
 
 
 def keep_freed_memory() -> None:
-    """For this process, from now on. Does nothing where the C library is another one."""
+    """Keep freed memory in this process from now on. Does nothing where the C library is not glibc."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,4 +1,4 @@
-"""Talking to whoever started a command: the answer on stdout, everything else on stderr."""
+"""What a command prints: the answer on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _BAR = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command found or made: `facts` for programs (JSON), `text` for people."""
+    """The result of a command: `facts` for programs (JSON), `text` for people."""
 
     facts: Mapping[str, Any]
     text: str
 
 
 class Console:
-    """Progress, notes and warnings while a command runs, and its answer at the end.
+    """Prints progress, notes and warnings while a command runs, and its answer at the end.
 
-    On a terminal progress is a bar; elsewhere a plain line for every piece of work and for every tenth of it.
+    Progress is a bar on a terminal, and elsewhere a plain line for every task and for every tenth of it.
     """
 
     def __init__(self, out: TextIO, err: TextIO, as_json: bool = False) -> None:
         self.if_interrupted = "files that were not finished are not kept"
-        """What Ctrl-C leaves behind, told in its one line."""
+        """What the one line after Ctrl-C says about the files."""
         self._out, self._err, self._as_json = out, err, as_json
         self._notes: list[str] = []
         self._warnings: list[str] = []
@@ -39,9 +39,9 @@ class Console:
         self._since, self._from = 0.0, 0.0
 
     def progress(self, words: str, fraction: float) -> None:
-        """Tell what is going on and how much of it is done, 0–1; below 0 nobody knows how much.
+        """Show what the command is doing and the fraction done, 0–1, or below 0 if that is unknown.
 
-        New words begin a new bar (or a new line), so they should stay the same for one piece of work.
+        New words begin a new bar (or a new line), so they should stay the same for one task.
         """
         if self._err.isatty():
             self._show_bar(words, fraction)
@@ -49,12 +49,12 @@ class Console:
             self._print_tenths(words, fraction)
 
     def note(self, text: str) -> None:
-        """One line on stderr that is good to know; programs find it in the answer's `notes`."""
+        """Print one line of information on stderr; programs find it in the answer's `notes`."""
         self._notes.append(text)
         self._say(text)
 
     def warn(self, text: str) -> None:
-        """One line on stderr that the person should act on; programs find it in the answer's `warnings`."""
+        """Print one line on stderr that the person should act on; programs find it in the answer's `warnings`."""
         self._warnings.append(text)
         self._say(f"Warning: {text}")
 
@@ -67,7 +67,7 @@ class Console:
         print(text, file=self._out, flush=True)
 
     def close(self) -> None:
-        """End a bar that is still on screen, so that what comes next starts on a line of its own."""
+        """End a bar that is still on screen, so that the next output starts on a line of its own."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -81,9 +81,9 @@ class Console:
             self.close()
             self._words, self._tenths = words, 0
         elif self._tenths == 10:
-            return  # that piece of work is done, and its full bar stands on screen
+            return  # that task is done, and its full bar is on screen
         if self._bar is None:
-            tqdm.monitor_interval = 0  # no thread of tqdm's own beside ours
+            tqdm.monitor_interval = 0  # tqdm starts no thread
             shape = {"bar_format": _BAR, "total": 1.0} if fraction >= 0 else {"bar_format": "{desc} {elapsed}"}
             self._bar = tqdm(desc=words, file=self._err, initial=max(fraction, 0.0), **shape)
         if fraction >= 0:
@@ -96,10 +96,10 @@ class Console:
 
     def _print_tenths(self, words: str, fraction: float) -> None:
         now = time.monotonic()
-        # Half a per cent of grace: 0.1 + 0.2 is not the only sum that misses its tenth.
+        # With half a per cent of tolerance: 0.1 + 0.2 is not the only sum that misses its tenth.
         tenths = max(int(fraction * 10 + 0.005), 0)
         if words != self._words:
-            # What was done before (a resumed training) says nothing about the speed of now.
+            # What a resumed training did before says nothing about the present speed.
             self._words, self._tenths, self._since, self._from = words, tenths, now, fraction
             print(words if tenths < 10 else f"{words}: 100 %", file=self._err, flush=True)
         elif tenths > self._tenths:
@@ -109,12 +109,12 @@ class Console:
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """`counted(1, "picture", "pictures")` → `1 picture`."""
+    """Return a number with its noun: `counted(1, "picture", "pictures")` is `1 picture`."""
     return f"{number:,} {one if number == 1 else many}"
 
 
 def _left(seconds: float) -> str:
-    """How long it will still take, where that is long enough to be worth telling."""
+    """Return the remaining time, or nothing for less than five seconds."""
     if seconds < 5:
         return ""
     minutes, rest = divmod(round(seconds), 60)

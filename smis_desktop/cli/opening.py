@@ -1,4 +1,4 @@
-"""Opening generators and personal models, on the accelerator when there is one."""
+"""Open generators and personal models, on the accelerator if there is one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
-    """`--model FILE`, the personal model for faces by default."""
+    """Add `--model FILE`, by default the personal model for faces."""
     parser.add_argument(
         "--model", type=Path, default=default_model_path(), metavar="FILE",
         help="a personal model (default: the one for faces that comes with the program)",
@@ -26,7 +26,7 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_generator_argument(parser: argparse.ArgumentParser) -> None:
-    """`--generator NAME`, the faces by default."""
+    """Add `--generator NAME`, by default the one for faces."""
     parser.add_argument(
         "--generator",
         default=DEFAULT_GENERATOR,
@@ -56,7 +56,7 @@ def open_generator(name: str, console: Console) -> Generator:
 
 
 def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
-    """The model together with its generator. Raises UserError when it was trained on other weights."""
+    """Open the model's generator and put both together. Raises UserError if it was trained on other weights."""
     import torch
 
     from smis_desktop.inference.backend_selection import open_chosen_backend
@@ -67,7 +67,7 @@ def open_synthesizer(model: PersonalModel, console: Console) -> Synthesizer:
 
 
 def open_perceptual(console: Console) -> PerceptualDistance:
-    """The network that compares pictures, fetched on first need. Raises UserError."""
+    """Open the network that compares pictures; it is fetched on first need. Raises UserError."""
     from smis_desktop.generators.device import best_device
     from smis_desktop.training.perceptual import open_perceptual_distance
 

@@ -1,4 +1,4 @@
-"""Values of options, checked where they are parsed."""
+"""Parsers of option values, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SEEDS = 10_000
 
 
 def seeds(text: str) -> list[int]:
-    """`0-7,12` → [0, …, 7, 12], each once, in the order given."""
+    """Parse seeds: `0-7,12` is [0, …, 7, 12], each once, in the order given."""
     found: dict[int, None] = {}
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -32,7 +32,7 @@ def seeds(text: str) -> list[int]:
 
 
 def seed(text: str) -> int:
-    """One seed: a whole number from 0 to 2⁶³ - 1."""
+    """Parse one seed: a whole number from 0 to 2⁶³ - 1."""
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and int(digits) <= MAX_SEED):
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give whole numbers like 7, or 0-7,12")
@@ -40,7 +40,7 @@ def seed(text: str) -> int:
 
 
 def between(low: float, high: float) -> Callable[[str], float]:
-    """A number from `low` to `high`."""
+    """Return a parser of numbers from `low` to `high`."""
 
     def parse(text: str) -> float:
         try:
@@ -55,7 +55,7 @@ def between(low: float, high: float) -> Callable[[str], float]:
 
 
 def add_variety_argument(parser: argparse.ArgumentParser) -> None:
-    """`--variety`: what `Style.variety` is."""
+    """Add `--variety` (see `Style.variety`)."""
     parser.add_argument(
         "--variety", type=between(0, 1), default=VARIETY,
         help="how much of what the layout leaves open (build, expression) comes from the seed (default: %(default)s)",
@@ -63,12 +63,12 @@ def add_variety_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def refinement(text: str) -> int:
-    """Refinement steps: a whole number to 1,000, or `auto` for as many as the window takes when the hand rests."""
+    """Parse refinement steps: a whole number up to 1,000, or `auto` for as many as the window takes."""
     return STEPS_AT_REST if text.strip() == "auto" else whole(0, 1000)(text)
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number from `low` to `high`."""
+    """Return a parser of whole numbers from `low` to `high`."""
 
     def parse(text: str) -> int:
         digits = text.strip()
@@ -81,14 +81,14 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def add_size_argument(parser: argparse.ArgumentParser) -> None:
-    """`--size 256|512|1024`, None when not given."""
+    """Add `--size 256|512|1024`, None if not given."""
     parser.add_argument(
         "--size", type=int, choices=(256, 512, 1024), help="side of the pictures (default: the generator's own)"
     )
 
 
 def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
-    """`--inversion-steps N`, None when not given."""
+    """Add `--inversion-steps N`, None if not given."""
     parser.add_argument(
         "--inversion-steps", type=whole(1, 10_000), metavar="N",
         help="steps of finding a photo's place in the generator (more: more alike, slower)",
@@ -96,7 +96,7 @@ def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def picture_size(asked: int | None, generator: Generator) -> int:
-    """The size asked for, or the generator's own. Raises UserError for more than it makes."""
+    """Return the requested size, or the generator's own. Raises UserError for a larger one than it makes."""
     if asked is not None and asked > generator.img_resolution:
         raise UserError(
             f"--size {asked} is more than the generator {generator.name} makes; "

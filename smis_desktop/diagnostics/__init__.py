@@ -1,1 +1,1 @@
-"""Help when something went wrong: the log, the marks that a crash leaves, and what to send to whoever can help."""
+"""Help after a failure: the log, crash marks, and a diagnostics report without personal names."""

@@ -1,8 +1,7 @@
-"""How the next window learns that the last one did not end in peace.
+"""Crash marks tell the next window that an earlier one crashed.
 
-Each window holds one file open and locked. The interpreter's fault handler writes into it where the program was when
-it was killed by a fault (a segmentation fault, an abort). A window that closes removes its file; a file whose lock is
-free was left by a window that could not.
+Each window keeps one file open and locked. On a segmentation fault or an abort, the interpreter's fault handler writes
+a traceback into it. A window that closes removes its file, so a file whose lock is free belongs to a crashed window.
 """
 
 from __future__ import annotations
@@ -22,13 +21,16 @@ from smis_desktop.storage.atomic import take_lock
 from smis_desktop.storage.data_folder import data_folder
 
 _PATTERN = "window-*.txt"
-_LONGEST_TRACE = 100_000
+_MAX_TRACE_CHARS = 100_000
 
 
 @dataclass(frozen=True)
 class Crash:
-    """A window that did not end in peace. trace: where the program was; empty when it was ended from outside (a kill,
-    a power cut). started_at: seconds since 1970."""
+    """A window that crashed.
+
+    trace: where the program was; empty if it was ended from outside (a kill, a power cut). started_at: when it started,
+    in seconds since 1970.
+    """
 
     trace: str
     started_at: float
@@ -36,7 +38,7 @@ class Crash:
 
 @contextlib.contextmanager
 def marked_as_running() -> Iterator[None]:
-    """While this lasts, an end of the process leaves a mark. Where that cannot be written, it leaves none."""
+    """Leave a mark if the process ends inside this context; none where the file cannot be written."""
     try:
         path = data_folder("log") / f"window-{int(time.time())}-{secrets.token_hex(4)}.txt"
         file = _locked(path)
@@ -56,7 +58,7 @@ def marked_as_running() -> Iterator[None]:
 
 
 def take_crashes() -> tuple[Crash, ...]:
-    """The windows that did not end in peace, newest first. Each is told of once: its mark is removed."""
+    """Return the windows that crashed, newest first, and remove their marks."""
     found = []
     try:
         paths = list(data_folder("log").glob(_PATTERN))
@@ -66,17 +68,17 @@ def take_crashes() -> tuple[Crash, ...]:
         try:
             with path.open("r+", encoding="utf-8", errors="replace") as file:
                 if not take_lock(file):
-                    continue  # that window lives
+                    continue  # that window is still open
                 started_at = float(path.name.split("-")[1])
-                found.append(Crash(file.read(_LONGEST_TRACE).strip(), started_at))
+                found.append(Crash(file.read(_MAX_TRACE_CHARS).strip(), started_at))
             path.unlink()
         except (OSError, ValueError):
-            continue  # another window was quicker, or it is no mark of ours
+            continue  # another window was quicker, or it is not one of our marks
     return tuple(sorted(found, key=lambda crash: -crash.started_at))
 
 
 def _locked(path: Path) -> TextIO:
-    """A new file of that name; nobody sees it unlocked."""
+    """Create a locked file. It gets its name once it is locked."""
     hidden = path.with_suffix(".new")
     file = hidden.open("w", encoding="utf-8")
     take_lock(file)

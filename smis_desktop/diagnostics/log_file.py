@@ -1,4 +1,4 @@
-"""The log in the data folder: every window, command and background process writes to it."""
+"""The log in the data folder. Every window, command and background process writes to it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 
 
 def log_path() -> Path:
-    """Of the newest log file; older ones are beside it as `.1` to `.3`. Raises UserError as `data_folder` does."""
+    """Return the path of the newest log file; older ones are beside it as `.1` to `.3`.
+
+    Raises UserError like `data_folder`.
+    """
     return data_folder("log") / "smis.log"
 
 
 @contextlib.contextmanager
 def kept_log(shown: int = logging.WARNING) -> Iterator[None]:
-    """While this lasts, what the program logs goes to the log file, and what is at least `shown` to stderr too.
+    """Write the program's log to the file inside this context, and messages of at least level `shown` to stderr too.
 
-    An exception that ends it is logged with its traceback and passes through. Where the file cannot be written, there
-    is none: helping must not be what hinders.
+    An exception is logged with its traceback and passes through. Where the file cannot be written, the program runs
+    without it.
 
-    Several processes may write at once. Should two of them begin a new file in the same moment, a few lines end up in
-    the older one.
+    Several processes may write at once. If two begin a new file in the same moment, a few lines end up in the older
+    one.
     """
     root = logging.getLogger()
     level_before = root.level
@@ -46,7 +49,7 @@ def kept_log(shown: int = logging.WARNING) -> Iterator[None]:
         yield
     except Exception as error:
         if file is not None and not isinstance(error, UserError):
-            # Into the file alone: stderr gets the traceback from Python itself.
+            # To the file only: Python itself prints the traceback to stderr.
             facts = (type(error), error, error.__traceback__)
             words = "a fault in this program"
             file.handle(log.makeRecord(log.name, logging.CRITICAL, __file__, 0, words, (), facts))
@@ -59,7 +62,7 @@ def kept_log(shown: int = logging.WARNING) -> Iterator[None]:
 
 
 def last_lines(count: int) -> list[str]:
-    """The newest lines of the log, oldest first."""
+    """Return the last `count` lines of the log, oldest first."""
     try:
         path = log_path()
         older = path.with_name(f"{path.name}.1")

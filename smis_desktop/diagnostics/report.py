@@ -1,4 +1,4 @@
-"""What to send to whoever can help: versions, machine, what was open, the end of the log. Nobody's name in it."""
+"""The diagnostics report: versions, machine, what was open and the end of the log, without personal names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from smis_desktop.distributions import parts
 
 _LINES = 120
 _TOO_SHORT_TO_REPLACE = 3
-"""Names of fewer letters are left alone: they are parts of other words, and tell little."""
+"""Shorter names stay: they are parts of other words, and reveal little."""
 
 
 def diagnostics(facts: Mapping[str, str], trace: str = "") -> str:
-    """The report as plain text, with home, user name and computer name taken out.
+    """Return the report as plain text, without home folder, user name and computer name.
 
-    facts: what the window knows (device, backend, generator, model), by its name. trace: of the fault, if it is about
-    one.
+    Args:
+        facts: what the window knows (device, backend, generator, model), by name.
+        trace: traceback of the fault that the report is about, if any.
     """
     about = {
         "SMIS Desktop": __version__ + (" (packaged)" if getattr(sys, "frozen", False) else ""),
@@ -41,7 +42,7 @@ def diagnostics(facts: Mapping[str, str], trace: str = "") -> str:
 
 
 def without_personal_names(text: str) -> str:
-    """The text with the home folder as `~`, and user and computer name replaced."""
+    """Replace the home folder in the text by `~`, and user and computer name by placeholders."""
     for home in dict.fromkeys((str(Path.home()), os.path.realpath(Path.home()))):
         if len(home) >= _TOO_SHORT_TO_REPLACE:
             text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)

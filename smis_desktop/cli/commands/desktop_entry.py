@@ -1,4 +1,4 @@
-"""`smis desktop-entry`: into the menu of a Linux desktop, and out of it again."""
+"""`smis desktop-entry`: add the program to the menu of a Linux desktop, or remove it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from smis_desktop.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis desktop-entry [--remove]`."""
+    """Add the arguments of `smis desktop-entry [--remove]`."""
     parser.add_argument("--remove", action="store_true", help="take it out again")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Write or remove the files, for this user alone."""
+    """Write or remove the files, for this user only."""
     from smis_desktop.storage.desktop_entry import (
         install_desktop_entry,
         remove_desktop_entry,

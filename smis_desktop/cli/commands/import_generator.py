@@ -1,4 +1,4 @@
-"""`smis import-generator`: a StyleGAN2 checkpoint of somebody else's becomes an installed generator."""
+"""`smis import-generator`: install somebody else's StyleGAN2 checkpoint as a generator."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.cli.values import whole
 
-_MOST_CLASSES = 100_000
+_MAX_CLASSES = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis import-generator FILE --name NAME [--class-index K]`."""
+    """Add the arguments of `smis import-generator FILE --name NAME [--class-index K]`."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a checkpoint of NVIDIA's or rosinality's StyleGAN2")
     parser.add_argument("--name", required=True, metavar="NAME", help="what the generator is to be called")
     parser.add_argument(
-        "--class-index", type=whole(0, _MOST_CLASSES), metavar="K",
+        "--class-index", type=whole(0, _MAX_CLASSES), metavar="K",
         help="which class of a conditional generator to take; each becomes a generator of its own",
     )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Read, check and install it. Nothing is installed when anything is wrong."""
+    """Read, check and install it. Nothing is installed if anything is wrong."""
     from smis_desktop.generators.checkpoint_import import import_generator
 
     installed, notes = import_generator(arguments.file, arguments.name, console.progress, arguments.class_index)

@@ -1,4 +1,4 @@
-"""`smis models`: which generators are installed, which personal models there are, and what is done with one's own."""
+"""`smis models`: list the installed generators and the personal models, and manage your own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis models [FOLDER]… [--rename NAME NEW | --duplicate NAME NEW | --note NAME WORDS | --import FILE | …]`."""
+    """Add the arguments of `smis models [FOLDER]… [--rename NAME NEW | --duplicate NAME NEW | …]`."""
     parser.add_argument(
         "folders", nargs="*", type=Path, metavar="FOLDER",
         help="also look for .smismodel files here (your own, and those that come with the program, are always listed)",
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Do what was asked for, then list them. A model file that cannot be read is warned about and left out."""
+    """Make the requested change, then list everything. An unreadable model file is left out with a warning."""
     from smis_desktop.generators.catalog import DEFAULT_GENERATOR
     from smis_desktop.generators.store import installed_generators
     from smis_desktop.personal_model.library import ModelLibrary, library_folder
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _change(library: ModelLibrary, arguments: argparse.Namespace) -> None:
-    """The one change that was asked for, if any, as the window's dialog makes it."""
+    """Make the one requested change, if any, as the window's dialog does."""
     changes: dict[str, Callable[[Path, str], object]] = {
         "rename": library.rename,
         "duplicate": library.duplicate,

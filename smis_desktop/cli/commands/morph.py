@@ -1,4 +1,4 @@
-"""`smis morph`: a film in which the pictures of several layouts change into each other."""
+"""`smis morph`: make a film in which the pictures of several layouts change into each other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from smis_desktop.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis morph LAYOUT LAYOUT… --model M --out FILM.mp4|webp|gif [--seconds S] [--fps N] [--once] …`."""
+    """Add the arguments of `smis morph LAYOUT LAYOUT… --model M --out FILM.mp4|webp|gif …`."""
     parser.add_argument(
         "layouts", nargs="+", type=Path, metavar="LAYOUT", help="two or more layouts, in the film's order"
     )

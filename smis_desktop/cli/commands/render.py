@@ -1,4 +1,4 @@
-"""`smis render`: layouts to pictures."""
+"""`smis render`: make pictures from layouts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis render LAYOUT… --model M --out DIR [--seed S] [--mix 0..1] [--refine N|auto] [--size N] …`."""
+    """Add the arguments of `smis render LAYOUT… --model M --out DIR [--seed S] [--mix 0..1] [--refine N|auto] …`."""
     parser.add_argument(
         "layouts",
         nargs="+",
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Write DIR/<stem>.png for each layout, or one a seed with --variations; each process of several its share."""
+    """Write DIR/<stem>.png for each layout, or one for each seed with --variations. Processes share the work."""
     from smis_desktop.training.distributed import launched_process_group
 
     with launched_process_group() as group:
@@ -120,14 +120,17 @@ def _render(arguments: argparse.Namespace, console: Console, group: ProcessGroup
 
 
 def own_seed(layout: GivenLayout) -> int:
-    """A layout's own style: the same however and with whichever others it is rendered."""
+    """Return the seed of a layout's own style, which depends on its pixels alone."""
     return zlib.crc32(layout.label_map.tobytes()) % 1_000_000
 
 
 def _tasks(
     layouts: list[GivenLayout], out: Path, seed: int | None, variations: int
 ) -> list[tuple[Path, GivenLayout, int]]:
-    """(file to write, layout, style seed). Raises UserError when two would write the same file, or over a layout."""
+    """Return (file to write, layout, style seed) of every picture.
+
+    Raises UserError if two would write the same file, or one would overwrite a layout.
+    """
     tasks: dict[Path, tuple[Path, GivenLayout, int]] = {}
     sources = {layout.path.resolve() for layout in layouts}
     for layout in layouts:

@@ -1,4 +1,4 @@
-"""`smis sample`: pictures by the generator alone, from seeds; labelled, they are shots that need no inversion."""
+"""`smis sample`: make pictures from seeds, by the generator alone. Labelled, they are shots that need no inversion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis sample --seeds 0-7 --out DIR [--generator faces] [--truncation 0.7] [--size 256|512|1024]`."""
+    """Add the arguments of `smis sample --seeds 0-7 --out DIR [--generator faces] [--truncation 0.7] [--size N]`."""
     add_generator_argument(parser)
     parser.add_argument("--seeds", type=seeds, required=True, metavar="SEEDS", help="like 7 or 0-7,12")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Write DIR/seed-NNNN.png for each seed, and DIR/generated.json. Pictures of earlier runs stay listed in it."""
+    """Write DIR/seed-NNNN.png for each seed, and DIR/generated.json, which keeps the pictures of earlier runs."""
     import torch
 
     from smis_desktop.formats.image_file import write_picture
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         with torch.inference_mode():
             w = generator.mapping(seeded_z(picture.seed, generator.w_dim).to(generator.device), picture.truncation)
             pixels = render_ws(generator, generator.broadcast(w), size)
-        # Listed first: whatever interrupts the run, no picture lies there that is not listed.
+        # Listed first, so that an interrupted run leaves no picture that is not listed.
         generated = generated.with_pictures([picture])
         write_generated_pictures(make_folder(out), generated)
         write_picture(out / f"{picture.name}.png", pixels)
