@@ -1,4 +1,4 @@
-"""The program's entry: headless commands, or the window when there is none.
+"""The program's entry: runs a command, or opens the window if there is none.
 
 Exit codes: 0 done, 1 a fault of the program (with its traceback), 2 bad input (one sentence), 130 interrupted.
 """

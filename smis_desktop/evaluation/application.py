@@ -1,4 +1,4 @@
-"""The program itself, started as a person starts it: how soon it paints, what it takes at rest."""
+"""The program itself, as a person uses it: time to the first picture, load at rest, and the time of pointer events."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-from smis_desktop.resources import example_layout_path
+from smis_desktop.document.recording import read_recording, replay
+from smis_desktop.resources import example_layout_path, resources_folder
 from smis_desktop.storage.data_folder import data_folder
 
 _FIRST_PICTURE = re.compile(r"revision \d+ draft in")
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 _IDLE_SECONDS = 10
-_BUSY_SHARE = 0.05
-"""Of a core: what is above it is still at work on the picture."""
+_BUSY_FRACTION = 0.05
+"""Of a core: above this, the program is still working on the picture."""
 
 
 def application_figures(model: Path, is_cold: bool = False) -> dict[str, Any] | str:
-    """`first_preview_s` from the process's start, `idle_cpu_percent` of a core once the picture is finished, and
-    `memory_mib` then (resident); or why there are none. The window opens on the example layout.
+    """Start the program on the example layout and measure it.
 
-    is_cold: also `cold_first_preview_s`, with the networks fetched and nothing else ever made on this machine.
+    Returns: `first_preview_s`, from the start of the process; `idle_cpu_percent` of a core and resident `memory_mib`
+    once the picture is finished. A text says why nothing could be measured.
+
+    Args:
+        is_cold: also measure `cold_first_preview_s`, with the networks fetched and nothing else in the data folder.
     """
     if not Path("/proc/self/stat").is_file():
         return "only measured where the system has /proc"
@@ -46,7 +50,7 @@ def application_figures(model: Path, is_cold: bool = False) -> dict[str, Any] | 
 def _figures_of_a_start(
     model: Path, variables: dict[str, str], only_first_preview: bool = False
 ) -> dict[str, Any] | str:
-    """variables: added to the environment."""
+    """Start the program once. variables: added to the environment."""
     program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "smis_desktop"]
     environment = {**os.environ, **variables}
     if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
@@ -57,10 +61,10 @@ def _figures_of_a_start(
         [*program, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            appeared = _FirstPicture(process)
-            if not appeared.event.wait(_PATIENCE) or appeared.at is None:
-                return f"no picture appeared within {_PATIENCE:.0f} seconds"
-            first = {"first_preview_s": round(appeared.at - started, 2)}
+            first_picture = _FirstPicture(process)
+            if not first_picture.event.wait(_TIMEOUT) or first_picture.at is None:
+                return f"no picture appeared within {_TIMEOUT:.0f} seconds"
+            first = {"first_preview_s": round(first_picture.at - started, 2)}
             if only_first_preview:
                 return first
             idle = _idle_share(process.pid)
@@ -74,7 +78,7 @@ def _figures_of_a_start(
 
 
 class _FirstPicture:
-    """Reads all that the program logs, so that it never waits for a reader; knows when the first picture came."""
+    """Reads the program's log to its end, so that it never blocks, and notes when the first picture appears."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.at: float | None = None
@@ -92,9 +96,9 @@ class _FirstPicture:
 
 
 def _idle_share(pid: int) -> float:
-    """Of a core, over the first stretch in which the program rests."""
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until and _cpu_share(pid, 2.0) > _BUSY_SHARE:
+    """Return the fraction of a core that the program takes, once it is at rest."""
+    until = time.monotonic() + _TIMEOUT
+    while time.monotonic() < until and _cpu_share(pid, 2.0) > _BUSY_FRACTION:
         pass
     return _cpu_share(pid, _IDLE_SECONDS)
 
@@ -116,3 +120,29 @@ def _resident_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def painting_recording() -> Path:
+    """Return the path of the recorded painting at 1024² that ships with the program."""
+    return resources_folder() / "recordings" / "painting-1024.json"
+
+
+def stroke_milliseconds(repeats: int) -> list[float]:
+    """Return the time of every pointer event of the recording, `repeats` times over, without a window.
+
+    Each is the time for the brush, the changed pixels, and their colours in the picture that a canvas shows.
+    """
+    recording = read_recording(painting_recording())
+    times = []
+    for _ in range(repeats):
+        editor = recording.new_editor()
+        label_map, colors = editor.document.label_map, editor.document.palette.color_table
+        composite = colors[label_map]
+        started = time.perf_counter()
+        for change in replay(recording, editor):
+            if change is not None and change.rect is not None:
+                composite[change.rect.slices] = colors[label_map[change.rect.slices]]
+            now = time.perf_counter()
+            times.append(1000 * (now - started))
+            started = now
+    return times

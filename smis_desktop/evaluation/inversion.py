@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.cli.files import given_files
 from smis_desktop.evaluation.timing import figures
 from smis_desktop.formats.exported_picture import contact_sheet
-from smis_desktop.formats.image_file import PHOTO_SUFFIXES, middle_square, read_picture
+from smis_desktop.formats.image_file import middle_square, read_picture
 from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import render_ws
 from smis_desktop.training.inversion import Inversion, InversionSettings, InversionStep, run_inversions
@@ -121,17 +120,13 @@ def generated_photos(generator: Generator) -> list[Photo]:
         ]
 
 
-def photos_in(folder: Path) -> list[Photo]:
-    """The photos of a shots folder, or of any folder of pictures; the middle square of each.
-
-    Raises UserError when there is none, or one cannot be read.
-    """
-    inside = folder / "images"
-    found = []
-    for path in given_files([inside if inside.is_dir() else folder], PHOTO_SUFFIXES, "photos"):
+def read_photos(files: Iterable[Path]) -> list[Photo]:
+    """Read the middle square of each photo. Raises UserError when one cannot be read."""
+    photos = []
+    for path in files:
         picture = read_picture(path)
-        found.append(Photo(path.stem, middle_square(picture.shape[1], picture.shape[0]).of(picture)))
-    return found
+        photos.append(Photo(path.stem, middle_square(picture.shape[1], picture.shape[0]).of(picture)))
+    return photos
 
 
 def invert_both_ways(

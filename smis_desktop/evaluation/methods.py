@@ -1,8 +1,9 @@
-"""Ways from a layout to a picture compared: pictures, figures, diversity of styles, sheets."""
+"""Compare ways from layouts to pictures: layout fidelity, KID, diversity of styles, contact sheets."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,179 +13,237 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.cli.console import Console, counted
-from smis_desktop.cli.files import GivenLayout
 from smis_desktop.document.palette import EMPTY
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
-from smis_desktop.evaluation.metrics import confusion_matrix, mean_iou, picture_features
+from smis_desktop.evaluation.metrics import (
+    KID_FEATURES,
+    class_iou,
+    confusion_matrix,
+    kid,
+    mean_iou,
+    picture_features,
+    pixel_accuracy,
+)
 from smis_desktop.formats.exported_picture import contact_sheet
 from smis_desktop.formats.image_file import write_picture
 from smis_desktop.generators.generator import from_rgb8, latents_of_seed
-from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer
+from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Quality, Synthesizer
 from smis_desktop.personal_model.encoder import layout_channels
+from smis_desktop.storage.wheel_download import Progress
 from smis_desktop.training.perceptual import PerceptualDistance
 
-SHOWN = 12
-"""Pictures that are kept for the contact sheets."""
+NUM_STYLES = 8
+
+_SIDE = 256
+_SHOWN_LAYOUTS = 12
+_MAX_DIVERSITY_LAYOUTS = 8
+"""With only three, the choice of layouts mattered more than the styles."""
+_SHEET_LAYOUTS, _SHEET_STYLES = 4, 5
+_FIRST_SAMPLE_SEED = 1_000_000
+"""The generator's own pictures have seeds that nobody uses for styles by accident."""
+
+
+@dataclass(frozen=True, eq=False)
+class NamedLayout:
+    """label_map: uint8 [S, S] class ids, read-only."""
+
+    name: str
+    label_map: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Method:
-    """A model and how far its pictures are refined."""
+    """A way to make pictures: a model with its generator, and how many refinement steps."""
 
     name: str
     synthesizer: Synthesizer
     refine_steps: int
 
-    def request(self, layout: GivenLayout, style: Style, quality: Quality = "full") -> PictureRequest:
-        """At 256²."""
-        return PictureRequest(layout.label_map, style, 256, quality, refine_steps=self.refine_steps)
+    def render(self, layout: NamedLayout, style: Style, quality: Quality) -> PictureResult:
+        """Render a layout at 256²."""
+        request = PictureRequest(layout.label_map, style, _SIDE, quality, refine_steps=self.refine_steps)
+        return self.synthesizer.render(request)
 
 
-@dataclass
-class Rendered:
-    """The confusion matrix of all layouts, each picture's features for KID, and the first pictures."""
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Measures methods on the same layouts, in the same styles and by the same segmentation.
 
-    matrix: np.ndarray
-    features: list[Tensor] = field(default_factory=list)
-    pictures: list[np.ndarray] = field(default_factory=list)
+    segmenter: reads the classes off the pictures' latents. seed: style of the first layout; each next one takes the
+    next. perceptual: None leaves out KID and diversity, and pictures are made as drafts.
+    """
 
+    layouts: Sequence[NamedLayout]
+    segmenter: Synthesizer
+    seed: int
+    mix: float
+    variety: float
+    perceptual: PerceptualDistance | None
+    progress: Progress
 
-def rendered(
-    method: Method,
-    judge: Synthesizer,
-    layouts: Sequence[GivenLayout],
-    seed: int,
-    mix: float,
-    variety: float,
-    perceptual: PerceptualDistance | None,
-    console: Console,
-) -> Rendered:
-    """Every layout once, each in a style of its own. Without `perceptual`, no features and quicker pictures."""
-    palette = method.synthesizer.palette
-    found = Rendered(np.zeros((palette.num_classes, palette.num_classes + 1), np.int64))
-    words = f"Rendering {counted(len(layouts), 'layout', 'layouts')} ({method.name})"
-    quality: Quality = "draft" if perceptual is None else "full"  # the picture itself matters to KID alone
-    for done, layout in enumerate(layouts):
-        console.progress(words, done / len(layouts))
-        result = method.synthesizer.render(method.request(layout, Style.of_seed(seed + done, mix, variety), quality))
-        found.matrix += judged(judge, method, layout, result.ws)
-        if done < SHOWN:
-            found.pictures.append(result.picture)
-        if perceptual is not None:
-            found.features.append(features_of(perceptual, result.picture, method.synthesizer))
-    console.progress(words, 1.0)
-    return found
+    def measure(self, method: Method, generator_features: Tensor | None) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Return a method's figures, as in `methods` of `smis evaluate --json`, and its first pictures.
 
+        generator_features: see `generator_features`.
+        """
+        palette = method.synthesizer.palette
+        matrix = _empty_matrix(method)
+        features: list[Tensor] = []
+        pictures: list[np.ndarray] = []
+        words = f"Rendering {len(self.layouts):,} {'layout' if len(self.layouts) == 1 else 'layouts'} ({method.name})"
+        for number, layout in enumerate(self.layouts):
+            self.progress(words, number / len(self.layouts))
+            style = Style.of_seed(self.seed + number, self.mix, self.variety)
+            result = method.render(layout, style, "draft" if self.perceptual is None else "full")
+            matrix += self._confusion(method, layout, result)
+            if number < _SHOWN_LAYOUTS:
+                pictures.append(result.picture)
+            if self.perceptual is not None:
+                features.append(_features(self.perceptual, result.picture, method.synthesizer))
+        self.progress(words, 1.0)
+        classes = [
+            {"id": c.class_id, "name": c.name, "iou": _rounded(iou), "cells": int(row.sum())}
+            for c, iou, row in zip(palette.classes, class_iou(matrix), matrix, strict=True)
+        ]
+        kid_facts = None
+        if generator_features is not None and len(self.layouts) >= 2:
+            kid_facts = _kid_figures(torch.cat(features), generator_features)
+        facts = {
+            "method": method.name,
+            "refine": method.refine_steps,
+            "pixel_accuracy": _rounded(pixel_accuracy(matrix)),
+            "mean_iou": _rounded(mean_iou(matrix)),
+            "classes": classes,
+            "kid": kid_facts,
+            "diversity": None if self.perceptual is None else self._diversity(method, self.perceptual),
+        }
+        return facts, pictures
 
-def judged(judge: Synthesizer, method: Method, layout: GivenLayout, ws: np.ndarray) -> np.ndarray:
-    """The confusion matrix of one picture, by its latents."""
-    model = method.synthesizer.model
-    ids = np.array([*model.palette.class_ids, EMPTY], np.uint8)  # by channel; -1 (not said) reads the last entry
-    seen = judge.segment(ws)
-    wanted = layout_channels(layout.label_map, model.palette, model.label_kind, len(seen)).numpy()
-    return confusion_matrix(ids[wanted], seen, model.palette)
+    def _diversity(self, method: Method, perceptual: PerceptualDistance) -> dict[str, Any]:
+        """Measure how different the styles of a layout look, and what they do to its fidelity.
 
+        `ratio`: the mean perceptual distance between the styles of a layout, divided by that between as many of the
+        generator's own pictures. `mixed_mean_iou`, `unmixed_mean_iou`: layout fidelity with those styles and with none.
+        """
+        mixed, unmixed = _empty_matrix(method), _empty_matrix(method)
+        distances = []
+        layouts = self.layouts[:_MAX_DIVERSITY_LAYOUTS]
+        words = f"Comparing styles ({method.name})"
+        for number, layout in enumerate(layouts):
+            self.progress(words, number / len(layouts))
+            pictures = []
+            for style in range(NUM_STYLES):
+                result = method.render(layout, Style.of_seed(self.seed + style, variety=self.variety), "draft")
+                pictures.append(result.picture)
+                mixed += self._confusion(method, layout, result)
+            distances.append(_mean_distance(pictures, perceptual, method.synthesizer))
+            unmixed += self._confusion(method, layout, method.render(layout, Style.of_seed(self.seed, 0.0), "draft"))
+        self.progress(words, 1.0)
+        generated = [_generated_picture(method.synthesizer, seed, "draft") for seed in range(NUM_STYLES)]
+        of_generator = _mean_distance(generated, perceptual, method.synthesizer)
+        return {
+            "ratio": round(float(np.mean(distances)) / of_generator, 4),
+            "styles": NUM_STYLES,
+            "mixed_mean_iou": round(mean_iou(mixed), 4),
+            "unmixed_mean_iou": round(mean_iou(unmixed), 4),
+        }
 
-def features_of(perceptual: PerceptualDistance, picture: np.ndarray, synthesizer: Synthesizer) -> Tensor:
-    """As KID compares them, [1, D]."""
-    with torch.inference_mode():
-        return picture_features(perceptual, from_rgb8(picture, 256).to(synthesizer.generator.device))
-
-
-STYLES = 8
-_LAYOUTS = 8
-"""At most. Of three, which three they were decided more than the styles did."""
-
-
-def measured_diversity(
-    method: Method,
-    judge: Synthesizer,
-    layouts: Sequence[GivenLayout],
-    seed: int,
-    variety: float,
-    perceptual: PerceptualDistance,
-    console: Console,
-) -> dict[str, Any]:
-    """`ratio`: the mean perceptual distance between the styles of a layout over that between as many of the generator's
-    own pictures. `mixed_mean_iou`, `unmixed_mean_iou`: obedience with those styles, and with none."""
-    palette = method.synthesizer.palette
-    mixed = np.zeros((palette.num_classes, palette.num_classes + 1), np.int64)
-    unmixed = mixed.copy()
-    distances = []
-    chosen = layouts[:_LAYOUTS]
-    for number, layout in enumerate(chosen):
-        console.progress(f"Comparing styles ({method.name})", number / len(chosen))
-        pictures = []
-        for style in range(STYLES):
-            result = method.synthesizer.render(
-                method.request(layout, Style.of_seed(seed + style, variety=variety), "draft")
-            )
-            pictures.append(result.picture)
-            mixed += judged(judge, method, layout, result.ws)
-        distances.append(_mean_distance(pictures, perceptual))
-        alone = method.synthesizer.render(method.request(layout, Style.of_seed(seed, 0.0), "draft"))
-        unmixed += judged(judge, method, layout, alone.ws)
-    console.progress(f"Comparing styles ({method.name})", 1.0)
-    own = _mean_distance(_random_pictures(method.synthesizer), perceptual)
-    return {
-        "ratio": round(float(np.mean(distances)) / own, 4),
-        "styles": STYLES,
-        "mixed_mean_iou": round(mean_iou(mixed), 4),
-        "unmixed_mean_iou": round(mean_iou(unmixed), 4),
-    }
+    def _confusion(self, method: Method, layout: NamedLayout, result: PictureResult) -> np.ndarray:
+        """Compare a layout with the classes that the segmenter reads off the picture's latents."""
+        model = method.synthesizer.model
+        ids = np.array([*model.palette.class_ids, EMPTY], np.uint8)  # by channel; -1 (unknown) reads the last entry
+        found = self.segmenter.segment(result.ws)
+        target = layout_channels(layout.label_map, model.palette, model.label_kind, len(found)).numpy()
+        return confusion_matrix(ids[target], found, model.palette)
 
 
-def _random_pictures(synthesizer: Synthesizer) -> list[np.ndarray]:
-    nothing = np.full((64, 64), 255, np.uint8)
-    found = []
-    for seed in range(STYLES):
-        ws = latents_of_seed(synthesizer.generator, seed, 1.0).cpu().numpy()
-        found.append(synthesizer.render(PictureRequest(nothing, Style(), 256, "draft", exact_ws=ws)).picture)
-    return found
+def generator_features(
+    synthesizer: Synthesizer, perceptual: PerceptualDistance, count: int, progress: Progress
+) -> Tensor:
+    """Return features of the generator's own pictures for KID, [count, D]."""
+    words = f"Making {count} pictures of the generator's own to compare with"
+    features = []
+    for number in range(count):
+        progress(words, number / count)
+        picture = _generated_picture(synthesizer, _FIRST_SAMPLE_SEED + number, "full")
+        features.append(_features(perceptual, picture, synthesizer))
+    progress(words, 1.0)
+    return torch.cat(features)
 
 
-def _mean_distance(pictures: Sequence[np.ndarray], perceptual: PerceptualDistance) -> float:
-    with torch.inference_mode():
-        device = next(perceptual.parameters()).device if any(True for _ in perceptual.parameters()) else "cpu"
-        features = [perceptual.features(from_rgb8(picture, 256).to(device)) for picture in pictures]
-        pairs = [perceptual(a, b).sum().item() for a, b in itertools.combinations(features, 2)]
-    return float(np.mean(pairs))
-
-
-_LAYOUTS_contact_sheets, _STYLES, _SIDE = 4, 5, 256
-
-
-def write(
+def write_contact_sheets(
     folder: Path,
     synthesizer: Synthesizer,
-    layouts: Sequence[GivenLayout],
+    layouts: Sequence[NamedLayout],
     pictures: Mapping[str, Sequence[np.ndarray]],
     refine_steps: int,
     seed: int,
 ) -> None:
-    """`methods.jpg`: layout and one column a method; `styles.jpg`: layouts × styles, refined."""
+    """Write `methods.jpg`, a row for each layout and a column for each method, and `styles.jpg`, layouts × styles."""
     cells, captions = [], []
     for number in range(len(next(iter(pictures.values())))):
         cells.append(_colored(layouts[number], synthesizer))
-        captions.append(layouts[number].path.stem)
-        for name, found in pictures.items():
-            cells.append(found[number])
+        captions.append(layouts[number].name)
+        for name, of_method in pictures.items():
+            cells.append(of_method[number])
             captions.append(name)
     write_picture(folder / "methods.jpg", contact_sheet(cells, captions, columns=1 + len(pictures)))
+    refined = Method("refined", synthesizer, refine_steps)
     cells, captions = [], []
-    for layout in layouts[:_LAYOUTS_contact_sheets]:
+    for layout in layouts[:_SHEET_LAYOUTS]:
         cells.append(_colored(layout, synthesizer))
-        captions.append(layout.path.stem)
-        for style in range(seed, seed + _STYLES):
-            request = PictureRequest(layout.label_map, Style.of_seed(style), _SIDE, refine_steps=refine_steps)
-            cells.append(synthesizer.render(request).picture)
+        captions.append(layout.name)
+        for style in range(seed, seed + _SHEET_STYLES):
+            cells.append(refined.render(layout, Style.of_seed(style), "full").picture)
             captions.append(f"seed {style}")
-    write_picture(folder / "styles.jpg", contact_sheet(cells, captions, columns=1 + _STYLES))
+    write_picture(folder / "styles.jpg", contact_sheet(cells, captions, columns=1 + _SHEET_STYLES))
 
 
-def _colored(layout: GivenLayout, synthesizer: Synthesizer) -> np.ndarray:
-    small = reduce_label_map(layout.label_map, _SIDE) if len(layout.label_map) > _SIDE else layout.label_map
+def _empty_matrix(method: Method) -> np.ndarray:
+    num_classes = method.synthesizer.palette.num_classes
+    return np.zeros((num_classes, num_classes + 1), np.int64)
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
+
+
+def _kid_figures(features: Tensor, of_generator: Tensor) -> dict[str, Any]:
+    """Return KID × 1000 between the rendered pictures and the generator's own, and what it was measured on."""
+    return {
+        "times_1000": round(1000 * kid(features, of_generator), 4),
+        "rendered": len(features),
+        "own": len(of_generator),
+        "features": KID_FEATURES,
+    }
+
+
+def _features(perceptual: PerceptualDistance, picture: np.ndarray, synthesizer: Synthesizer) -> Tensor:
+    """Return a picture's features for KID, [1, D]."""
+    with torch.inference_mode():
+        return picture_features(perceptual, from_rgb8(picture, _SIDE).to(synthesizer.generator.device))
+
+
+def _generated_picture(synthesizer: Synthesizer, seed: int, quality: Quality) -> np.ndarray:
+    """Return one of the generator's own pictures, without truncation, at 256²."""
+    empty = np.full((64, 64), EMPTY, np.uint8)
+    ws = latents_of_seed(synthesizer.generator, seed, 1.0).cpu().numpy()
+    return synthesizer.render(PictureRequest(empty, Style(), _SIDE, quality, exact_ws=ws)).picture
+
+
+def _mean_distance(pictures: Sequence[np.ndarray], perceptual: PerceptualDistance, synthesizer: Synthesizer) -> float:
+    """Return the mean perceptual distance between all pairs of the pictures."""
+    with torch.inference_mode():
+        device = synthesizer.generator.device
+        features = [perceptual.features(from_rgb8(picture, _SIDE).to(device)) for picture in pictures]
+        pairs = [perceptual(a, b).sum().item() for a, b in itertools.combinations(features, 2)]
+    return float(np.mean(pairs))
+
+
+def _colored(layout: NamedLayout, synthesizer: Synthesizer) -> np.ndarray:
+    """Return the layout in its classes' colours, uint8 [S, S, 3], S ≤ 256."""
+    label_map = layout.label_map
+    small = reduce_label_map(label_map, _SIDE) if len(label_map) > _SIDE else label_map
     colored: np.ndarray = synthesizer.palette.color_table[small][..., :3]
     return np.ascontiguousarray(colored)

@@ -1,4 +1,4 @@
-"""How long the networks take, how exact they are, and the yardsticks beside them."""
+"""Speed and precision of the networks, compared with OpenVINO and with the processor's arithmetic limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.errors import UserError
-from smis_desktop.evaluation.timing import Work, interleaved
+from smis_desktop.evaluation.timing import Work, figures, interleaved, ratio
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.generators.generator import Generator, draft_side, latents_of_seed
 from smis_desktop.generators.store import original_synthesis_network
@@ -29,12 +31,77 @@ from smis_desktop.training.pace import measured_pace
 from smis_desktop.training.sample_pool import SamplePool
 from smis_desktop.training.training import TrainingSettings
 
-MATRIX_SIDE = 2048
-MATRIX_FLOP = 2 * MATRIX_SIDE**3
+_MATRIX_SIDE = 2048
+_MATRIX_FLOP = 2 * _MATRIX_SIDE**3
+_AGAINST_PEER = ("generator_1024", "request_1024", "request_256")
+_PSNR_PICTURES = 16
+_FIRST_PSNR_SEED = 10_000
+"""No picture head was fitted on seeds from here on."""
+_LAYOUT_SIDE = 512
+_REFINE_STEPS = 4
+_SAMPLES = 8
 
 
-def peer_work(generator: Generator, progress: Progress) -> Work | str:
-    """OpenVINO's run of the original synthesis network, on as many threads as torch's; or why there is none."""
+def measure_networks(synthesizer: Synthesizer, repeats: int, with_peer: bool, progress: Progress) -> dict[str, Any]:
+    """Measure encoder, generator, requests, refinement and training; `smis bench --json` prints these figures.
+
+    Args:
+        repeats: runs of each measurement.
+        with_peer: also OpenVINO's run of the generator's original files (`peer_1024`).
+    """
+    layout = layout_to_measure(synthesizer)
+    return {
+        **_turns(synthesizer, layout, repeats, with_peer, progress),
+        "refine_step": figures(
+            _refine_step(synthesizer, layout, repeats, partial(progress, "Measuring a refinement step"))
+        ),
+        "samples_per_s": _samples_per_second(synthesizer, repeats, partial(progress, "Making training samples")),
+        "training": _training_rates(synthesizer),
+        "psnr": _psnr(
+            synthesizer.generator,
+            synthesizer.backend,
+            min(_PSNR_PICTURES, repeats),
+            partial(progress, "Comparing pictures with torch's full ones"),
+        ),
+    }
+
+
+def _turns(
+    synthesizer: Synthesizer, layout: np.ndarray, repeats: int, with_peer: bool, progress: Progress
+) -> dict[str, Any]:
+    """Measure networks, requests, OpenVINO and the arithmetic limit, all in turns."""
+    generator = synthesizer.generator
+    peer = _peer_work(generator, progress) if with_peer else "left out by --no-peer"
+    # OpenVINO right behind the generator: a machine that slows down or speeds up does it to both.
+    works: dict[str, Work] = {}
+    for name, work in _works(synthesizer, layout).items():
+        works[name] = work
+        if name == "generator_1024":
+            if not isinstance(peer, str):
+                works["peer_1024"] = peer
+            works["matrix product"] = _matrix_work(generator)
+    times = interleaved(works, repeats, partial(progress, "Measuring encoder, generator and requests"))
+    products = times.pop("matrix product")
+    flop = synthesis_flop(generator)
+    limits = [milliseconds * flop / _MATRIX_FLOP for milliseconds in products]
+    facts: dict[str, Any] = {name: figures(milliseconds) for name, milliseconds in times.items()}
+    ratios = {"generator_1024 / limit_1024": ratio(times["generator_1024"], limits)}
+    if "peer_1024" in times:
+        ratios |= {f"{name} / peer_1024": ratio(times[name], times["peer_1024"]) for name in _AGAINST_PEER}
+    return {
+        **facts,
+        "ratios": ratios,
+        "styles_per_s": round(1000 / facts["restyled_256"]["median"], 2),
+        "peer_1024": facts.get("peer_1024"),
+        "peer_reason": peer if isinstance(peer, str) else None,
+        "limit_1024": figures(limits),
+        "generator_1024_gflop": round(flop / 1e9, 2),
+        "matrix_product_gflop_per_s": round(_MATRIX_FLOP / 1e6 / figures(products)["median"], 1),
+    }
+
+
+def _peer_work(generator: Generator, progress: Progress) -> Work | str:
+    """Return OpenVINO's run of the original synthesis network, on as many threads as torch's, or why there is none."""
     if generator.name != DEFAULT_GENERATOR:
         return f"only the generator {DEFAULT_GENERATOR} has a peer, this is {generator.name}"
     try:
@@ -55,60 +122,53 @@ def peer_work(generator: Generator, progress: Progress) -> Work | str:
     return lambda: compiled(style)
 
 
-def matrix_work(generator: Generator) -> Work:
-    """One product of two 2048² matrices, `MATRIX_FLOP` operations: what the machine can do at its best."""
-    a = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, generator=torch.Generator().manual_seed(0)).to(generator.device)
+def _matrix_work(generator: Generator) -> Work:
+    """Return one product of two 2048² matrices, `_MATRIX_FLOP` operations: the most that the machine can do."""
+    a = torch.rand(2, _MATRIX_SIDE, _MATRIX_SIDE, generator=torch.Generator().manual_seed(0)).to(generator.device)
     return lambda: torch.mm(a[0], a[1])
 
 
 def synthesis_flop(generator: Generator) -> int:
-    """Multiplications and additions in the convolutions and matrix products of one full picture."""
+    """Count the multiplications and additions in the convolutions and matrix products of one full picture."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         generator.synthesis(generator.broadcast(generator.w_avg[None]))
     return int(counter.get_total_flops())
 
 
-_FIRST_SEED = 10_000
-"""Seeds that no head was fitted on."""
-
-
-def picture_psnr(
-    generator: Generator, pictures: SynthesisBackend, count: int, told: Callable[[float], None]
+def _psnr(
+    generator: Generator, backend: SynthesisBackend, count: int, progress: Callable[[float], None]
 ) -> dict[str, dict[str, float]]:
-    """{side: {"mean", "worst"}} in dB, over `count` random pictures at truncation 0.7, against the full ones in float32
-    by torch, averaged to that side; for all of the generator's `draft_sizes`."""
-    found: dict[int, list[float]] = {side: [] for side in generator.draft_sizes}
+    """Compare the backend's pictures of every draft size with torch's full ones in float32, averaged to that size.
+
+    Returns {side: {"mean", "worst"}} in dB over `count` random pictures at truncation 0.7.
+    """
+    psnr: dict[int, list[float]] = {side: [] for side in generator.draft_sizes}
     with torch.inference_mode():
         for number in range(count):
-            ws = latents_of_seed(generator, _FIRST_SEED + number, 0.7)[None]
-            structure = pictures.coarse_features(ws)
+            ws = latents_of_seed(generator, _FIRST_PSNR_SEED + number, 0.7)[None]
+            coarse = backend.coarse_features(ws)
             full = generator.synthesis(ws).clamp(-1, 1)
-            for side, values in found.items():
-                picture = pictures.synthesize_fine(structure, ws, side, None).clamp(-1, 1)
+            for side, values in psnr.items():
+                picture = backend.synthesize_fine(coarse, ws, side, None).clamp(-1, 1)
                 error = (picture - F.interpolate(full, size=(side, side), mode="area")).square().mean().item()
                 values.append(10 * math.log10(4 / max(error, 1e-10)))
-            told((number + 1) / count)
+            progress((number + 1) / count)
     return {
         str(side): {"mean": round(sum(values) / len(values), 2), "worst": round(min(values), 2)}
-        for side, values in found.items()
+        for side, values in psnr.items()
     }
 
 
-_LAYOUT_SIDE = 512
-_REFINE_STEPS = 4
-_SAMPLES = 8
-
-
 def layout_to_measure(synthesizer: Synthesizer) -> np.ndarray:
-    """uint8 [512, 512]: what the model sees in one of the generator's pictures, so that it is a layout like others."""
+    """Return a typical layout, uint8 [512, 512]: what the model sees in one of the generator's pictures."""
     generator = synthesizer.generator
     layout = segment_latents(generator, synthesizer.model, latents_of_seed(generator, 0, 0.7), _LAYOUT_SIDE)
     layout.setflags(write=False)
     return layout
 
 
-def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
-    """What to time, by the name of its figure."""
+def _works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
+    """Return what to time, by the name of its figure."""
     generator, model = synthesizer.generator, synthesizer.model
     resolution = model.encoder.shape.resolution
     channels = layout_channels(layout, model.palette, model.label_kind, resolution)[None].to(generator.device)
@@ -123,72 +183,72 @@ def works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
 
         return work
 
-    pictures = synthesizer.backend
-    fresh = itertools.count(1)
+    backend = synthesizer.backend
+    counter = itertools.count(1)
 
-    def requested(size: int, quality: Quality) -> Work:
-        """Every time another layout, so that nothing is remembered."""
+    def request(size: int, quality: Quality) -> Work:
+        """Render a new layout every time, so that no cache answers."""
 
         def work() -> None:
             changed = np.array(layout)
-            number = next(fresh)
+            number = next(counter)
             changed[-1 - number // 512, number % 512] ^= 1
             changed.setflags(write=False)
             synthesizer.render(PictureRequest(changed, size=size, quality=quality))
 
         return work
 
-    def restyled() -> None:
-        """The slider of style mixing, drawn: every time at another place."""
-        mix = 1 - next(fresh) % 1000 / 1001
+    def restyle() -> None:
+        """Render a new position of the slider of style mixing."""
+        mix = 1 - next(counter) % 1000 / 1001
         synthesizer.render(PictureRequest(layout, Style.of_seed(0, mix), DRAFT_SIZE, "draft"))
 
-    def generated(side: int) -> Work:
+    def generate(side: int) -> Work:
         def call() -> None:
-            moved = ws + 1e-5 * next(fresh)
-            pictures.synthesize_fine(pictures.coarse_features(moved), moved, side, None)
+            moved = ws + 1e-5 * next(counter)
+            backend.synthesize_fine(backend.coarse_features(moved), moved, side, None)
 
         return without_gradients(call)
 
     return {
         "encoder": without_gradients(lambda: model.encoder(planes)),
-        "generator_256": generated(draft_side(generator, DRAFT_SIZE)),
-        "generator_1024": generated(full),
-        "request_256": requested(DRAFT_SIZE, "draft"),
-        "request_1024": requested(full, "full"),
-        "restyled_256": restyled,
+        "generator_256": generate(draft_side(generator, DRAFT_SIZE)),
+        "generator_1024": generate(full),
+        "request_256": request(DRAFT_SIZE, "draft"),
+        "request_1024": request(full, "full"),
+        "restyled_256": restyle,
     }
 
 
-def training_rates(synthesizer: Synthesizer) -> dict[str, float]:
-    """`samples_per_s` of a whole training round, encoder steps included; `obedience_step` in milliseconds."""
-    pictures = synthesizer.backend
-    settings = TrainingSettings(precision=pictures.precision)
-    pace = measured_pace(synthesizer.generator, None, settings, pictures)
+def _training_rates(synthesizer: Synthesizer) -> dict[str, float]:
+    """Return `samples_per_s` of a whole training round, encoder steps included, and the time of one step with the
+    layout consistency loss, `obedience_step`, in milliseconds."""
+    settings = TrainingSettings(precision=synthesizer.backend.precision)
+    pace = measured_pace(synthesizer.generator, None, settings, synthesizer.backend)
     return {
         "samples_per_s": round(settings.round_size / pace.round, 2),
         "obedience_step": round(1000 * pace.consistency_step, 2),
     }
 
 
-def refine_step(
-    synthesizer: Synthesizer, layout: np.ndarray, repeats: int, told: Callable[[float], None]
+def _refine_step(
+    synthesizer: Synthesizer, layout: np.ndarray, repeats: int, progress: Callable[[float], None]
 ) -> list[float]:
-    """Milliseconds of one refinement step, forward and backward; the last scoring is shared out among the steps."""
+    """Return the milliseconds of a refinement step, forward and backward, with its share of the final evaluation."""
     generator, model = synthesizer.generator, synthesizer.model
     channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
     channels = channels[None].to(generator.device)
     ws = latents_of_seed(generator, 1, 0.7)[None]
     precision = synthesizer.backend.precision
     work = {"refine": lambda: refine(generator, model.transfer, ws, channels, _REFINE_STEPS, precision)}
-    return [taken / _REFINE_STEPS for taken in interleaved(work, repeats, told)["refine"]]
+    return [time / _REFINE_STEPS for time in interleaved(work, repeats, progress)["refine"]]
 
 
-def samples_per_second(synthesizer: Synthesizer, repeats: int, told: Callable[[float], None]) -> float:
-    """Pseudo-labelled training samples a second (median); without the encoder's own steps."""
+def _samples_per_second(synthesizer: Synthesizer, repeats: int, progress: Callable[[float], None]) -> float:
+    """Return the median of pseudo-labelled training samples a second, without the encoder's own steps."""
     model = synthesizer.model
     pool = SamplePool(
         synthesizer.generator, model.transfer, 0, _SAMPLES, model.palette.num_classes, synthesizer.backend
     )
-    taken = interleaved({"samples": pool.grow}, repeats, told)["samples"]
-    return round(1000 * _SAMPLES / statistics.median(taken), 2)
+    times = interleaved({"samples": pool.grow}, repeats, progress)["samples"]
+    return round(1000 * _SAMPLES / statistics.median(times), 2)

@@ -1,7 +1,8 @@
-"""Taking times, comparing them, and the machine that they were taken on."""
+"""Times: measuring them, comparing them with an earlier run, and the machine that they are measured on."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from smis_desktop.errors import UserError
+
 _WARM_UPS = 2
 
 Work = Callable[[], object]
@@ -19,45 +22,73 @@ Figures = dict[str, float]
 """Milliseconds: `median`, `p95`, `p99`."""
 
 
-def interleaved(works: Mapping[str, Work], repeats: int, told: Callable[[float], None]) -> dict[str, list[float]]:
-    """Milliseconds of `repeats` runs of each work, taking turns, so that all of them see the same machine.
+def interleaved(works: Mapping[str, Work], repeats: int, progress: Callable[[float], None]) -> dict[str, list[float]]:
+    """Return the milliseconds of `repeats` runs of each work. They take turns, so that all see the same machine.
 
-    Each is run twice before it counts. `told` hears the fraction done, 0–1.
+    Each runs twice before it counts. progress: receives the fraction done, 0–1.
     """
-    taken: dict[str, list[float]] = {name: [] for name in works}
+    times: dict[str, list[float]] = {name: [] for name in works}
     rounds = _WARM_UPS + repeats
     for number in range(rounds):
-        told(number / rounds)
+        progress(number / rounds)
         for name, work in works.items():
-            _finish()
+            _synchronize()
             started = time.perf_counter()
             work()
-            _finish()
+            _synchronize()
             if number >= _WARM_UPS:
-                taken[name].append(1000 * (time.perf_counter() - started))
-    told(1.0)
-    return taken
+                times[name].append(1000 * (time.perf_counter() - started))
+    progress(1.0)
+    return times
 
 
 def figures(milliseconds: list[float]) -> Figures:
-    """Median and high percentiles (interpolated; of few runs p99 is hardly more than the slowest)."""
+    """Return median and high percentiles (interpolated: with few runs, p99 is close to the slowest)."""
     median, p95, p99 = np.percentile(milliseconds, [50, 95, 99])
     return {"median": round(float(median), 4), "p95": round(float(p95), 4), "p99": round(float(p99), 4)}
 
 
-def ratio(these: list[float], those: list[float]) -> float:
-    """Median of the ratios round by round: what slows the machine down in a round slows both."""
-    return round(float(np.median(np.array(these) / np.array(those))), 4)
+def ratio(times: list[float], others: list[float]) -> float:
+    """Return the median of the ratios round by round: what slows the machine down in a round slows both."""
+    return round(float(np.median(np.array(times) / np.array(others))), 4)
 
 
-def _finish() -> None:
+def _synchronize() -> None:
     """Wait for an accelerator: its calls return before it is done."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
+def read_earlier_run(path: Path) -> dict[str, Any]:
+    """Read the output of an earlier `smis bench --json`. Raises UserError for any other file."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); name the output of smis bench --json.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON; name the output of smis bench --json.") from error
+    if not isinstance(facts, dict) or not _medians(facts):
+        raise UserError(f"{path} holds no measurements; name the output of smis bench --json.")
+    return facts
+
+
+def median_ratios(facts: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, float]:
+    """Return {figure: median now ÷ median then} of the figures that both have: below 1 is faster."""
+    before = _medians(earlier)
+    return {name: round(now / before[name], 3) for name, now in _medians(facts).items() if before.get(name)}
+
+
+def _medians(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Return {figure: milliseconds} of every figure that has a median."""
+    return {
+        name: float(value["median"])
+        for name, value in facts.items()
+        if isinstance(value, dict) and isinstance(value.get("median"), int | float)
+    }
+
+
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory, system, Python."""
+    """Return processor, cores that this process may use, memory, system, Python."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -68,7 +99,7 @@ def machine() -> dict[str, Any]:
 
 
 def device() -> str:
-    """Where they are computed."""
+    """Return the name of the accelerator, or `CPU`."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 

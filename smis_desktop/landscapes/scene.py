@@ -124,8 +124,10 @@ class _Draws:
         return found
 
     def between(self, low: float, high: float) -> np.ndarray:
-        """Return the next number, mapped to a uniform one in [low, high] by the normal distribution function (in the usual
-        approximation by tanh)."""
+        """Return the next number, made uniform in [low, high] by the normal distribution function.
+
+        That is approximated by tanh, as usual.
+        """
         x = self.normal()
         share = 0.5 + 0.5 * np.tanh(0.7978846 * (x + 0.044715 * x**3))
         found: np.ndarray = np.float32(low) + np.float32(high - low) * share

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
-from smis_desktop.evaluation.ground_truth import exact_picture, likeness, rendered_picture
-from smis_desktop.evaluation.ground_truth_transfer import scribbled
+from smis_desktop.evaluation.ground_truth import exact_picture, rendered_picture, renderer_psnr, scribble
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.store import open_generator
@@ -41,7 +40,7 @@ def test_it_paints_what_its_latents_say(landscapes: StyleGAN2) -> None:
     other = float(
         np.mean([10 * torch.log10(4 / _error(landscapes, seed, seed + 1)).item() for seed in range(500, 516)])
     )
-    assert likeness(landscapes, range(500, 516)) > max(17.0, other + 3), "nearer to its own scene than to another"
+    assert renderer_psnr(landscapes, range(500, 516)) > max(17.0, other + 3), "nearer to its own scene than to another"
 
 
 def test_looks_change_colours_alone(landscapes: StyleGAN2) -> None:
@@ -89,7 +88,7 @@ def test_the_whole_chain(smis: Smis, tmp_path: Path) -> None:
 
 def test_a_scribble_is_a_short_stroke_inside_its_class(landscapes: StyleGAN2) -> None:
     labels = exact_picture(landscapes, 3).labels
-    strokes = scribbled(labels)
+    strokes = scribble(labels)
     marked = strokes != UNKNOWN_CHANNEL
     assert torch.equal(strokes[marked], labels[marked])
     for channel in labels.unique():

@@ -1,31 +1,31 @@
-"""`smis bench`: how fast this machine paints and learns."""
+"""`smis bench`: measure how fast this machine paints and trains."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
-from smis_desktop.cli.files import check_file
+from smis_desktop.cli.files import check_file, given_files
 from smis_desktop.cli.opening import add_model_argument, open_model, open_perceptual, open_synthesizer
 from smis_desktop.cli.values import add_inversion_argument, whole
 from smis_desktop.errors import UserError
+from smis_desktop.formats.image_file import PHOTO_SUFFIXES
 
 if TYPE_CHECKING:
+    from smis_desktop.evaluation.inversion import Photo
     from smis_desktop.inference.synthesizer import Synthesizer
+    from smis_desktop.training.perceptual import PerceptualDistance
 
-_PICTURES = 16
-"""That are held against torch's full ones, at most."""
 _GENERATED = Path()
 """`--inversion` without a folder."""
-_AGAINST_PEER = ("generator_1024", "request_1024", "request_256")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis bench [--paint] [--app [--cold]] [--ranks N] [--inversion [DIR] [--sheet FILE]] [--repeats N] [--no-peer]
-    [--compare FILE]`."""
+    """Add the arguments of `smis bench [--paint] [--app] [--ranks N] [--inversion [DIR]] [--compare FILE] …`."""
     add_model_argument(parser)
     parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
     parser.add_argument("--app", action="store_true", help="also the program's start, its memory, its work at rest")
@@ -57,86 +57,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Measure, one thing after another; what is to be compared takes turns."""
-    import torch
+    """Measure one thing after another; what is compared takes turns."""
+    from smis_desktop.evaluation.networks import measure_networks
+    from smis_desktop.evaluation.timing import median_ratios, read_earlier_run
 
-    from smis_desktop.evaluation import networks
-    from smis_desktop.evaluation import timing as machine
-    from smis_desktop.evaluation.comparison import compared, read_earlier
-    from smis_desktop.evaluation.inversion import (
-        generated_photos,
-        inversion_figures,
-        inversion_sheet,
-        invert_both_ways,
-        photos_in,
-    )
-    from smis_desktop.evaluation.networks import picture_psnr
-    from smis_desktop.evaluation.timing import figures
-    from smis_desktop.formats.image_file import write_picture
-    from smis_desktop.training.inversion import InversionSettings
-
-    earlier = None if arguments.compare is None else read_earlier(arguments.compare)
+    earlier = None if arguments.compare is None else read_earlier_run(arguments.compare)
     if arguments.sheet is not None:
         if arguments.inversion is None:
             raise UserError(f"There is no inversion to show in {arguments.sheet}; add --inversion.")
         check_file(arguments.sheet)
-    photos = None if arguments.inversion in (None, _GENERATED) else photos_in(arguments.inversion)
+    photos = None if arguments.inversion in (None, _GENERATED) else _read_photos(arguments.inversion)
     model = open_model(arguments.model)
     perceptual = None if arguments.inversion is None else open_perceptual(console)
     synthesizer = open_synthesizer(model, console)
-    layout = networks.layout_to_measure(synthesizer)
-    facts: dict[str, Any] = {
-        "machine": machine.machine(),
-        "threads": torch.get_num_threads(),
-        "device": machine.device(),
-        "backend": synthesizer.backend.name,
-        "generator": synthesizer.generator.name,
-        "img_resolution": synthesizer.generator.img_resolution,
-        "model": model.name,
+    facts = {
+        **_conditions(synthesizer),
         "repeats": arguments.repeats,
-        **_networks(arguments, synthesizer, networks.works(synthesizer, layout), console),
+        **measure_networks(synthesizer, arguments.repeats, not arguments.no_peer, console.progress),
     }
-    words = "Measuring a refinement step"
-    steps = networks.refine_step(synthesizer, layout, arguments.repeats, lambda f: console.progress(words, f))
-    facts["refine_step"] = figures(steps)
-    facts["samples_per_s"] = networks.samples_per_second(
-        synthesizer, arguments.repeats, lambda f: console.progress("Making training samples", f)
-    )
-    facts["training"] = networks.training_rates(synthesizer)
-    facts["psnr"] = picture_psnr(
-        synthesizer.generator,
-        synthesizer.backend,
-        min(_PICTURES, arguments.repeats),
-        lambda f: console.progress("Holding pictures against torch's full ones", f),
-    )
     if arguments.paint:
-        from smis_desktop.evaluation.painting import painting_recording, stroke_milliseconds
-
-        facts["stroke"] = figures(stroke_milliseconds(repeats=3))
-        console.progress("Painting in a window while the preview runs", -1.0)
-        painted = arguments.paint_in_window(arguments.model, painting_recording())
-        if painted is not None:
-            facts["event_to_canvas"] = figures(painted.to_canvas)
-            facts["event_to_preview"] = figures(painted.to_preview)
+        facts |= _painting(arguments, console)
     if perceptual is not None:
-        photos = photos or generated_photos(synthesizer.generator)
-        count = arguments.inversion_steps
-        pairs = invert_both_ways(
-            synthesizer.generator,
-            perceptual,
-            photos,
-            InversionSettings() if count is None else InversionSettings(steps=count),
-            lambda f: console.progress("Inverting photos", f),
-        )
-        facts["inversion"] = inversion_figures(pairs)
-        if arguments.sheet is not None:
-            write_picture(arguments.sheet, inversion_sheet(pairs))
+        facts["inversion"] = _inversion(arguments, synthesizer, perceptual, photos, console)
     if arguments.ranks is not None:
         from smis_desktop.evaluation.several_processes import several_processes_figures
 
         words = f"Training by {arguments.ranks} processes and by one"
         facts["ranks"] = several_processes_figures(
-            synthesizer.generator, arguments.ranks, lambda f: console.progress(words, f)
+            synthesizer.generator, arguments.ranks, partial(console.progress, words)
         )
     if arguments.app:
         from smis_desktop.evaluation.application import application_figures
@@ -146,45 +94,78 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         facts["application"] = None if isinstance(found, str) else found
         facts["application_reason"] = found if isinstance(found, str) else None
     if earlier is not None:
-        facts["compared"] = compared(facts, earlier)
+        facts["compared"] = median_ratios(facts, earlier)
     return Answer(facts, _table(facts))
 
 
-def _networks(
-    arguments: argparse.Namespace, synthesizer: Synthesizer, works: dict[str, Any], console: Console
-) -> dict[str, Any]:
-    """Figures of the networks, of the peer and of the arithmetic limit, all taken in turns."""
-    from smis_desktop.evaluation.networks import MATRIX_FLOP, matrix_work, peer_work, synthesis_flop
-    from smis_desktop.evaluation.timing import figures, interleaved, ratio
+def _conditions(synthesizer: Synthesizer) -> dict[str, Any]:
+    """Return what the figures depend on: the machine, what computes, generator and model."""
+    import torch
 
-    generator = synthesizer.generator
-    peer = "left out by --no-peer" if arguments.no_peer else peer_work(generator, console.progress)
-    # The peer right behind the generator: a machine that slows down or speeds up does it to both.
-    ordered: dict[str, Any] = {}
-    for name, work in works.items():
-        ordered[name] = work
-        if name == "generator_1024":
-            if not isinstance(peer, str):
-                ordered["peer_1024"] = peer
-            ordered["matrix product"] = matrix_work(generator)
-    words = "Measuring encoder, generator and requests"
-    taken = interleaved(ordered, arguments.repeats, lambda f: console.progress(words, f))
-    products = taken.pop("matrix product")
-    flop = synthesis_flop(generator)
-    found: dict[str, Any] = {name: figures(times) for name, times in taken.items()}
-    limits = [taken_ms * flop / MATRIX_FLOP for taken_ms in products]
-    peers = taken.get("peer_1024")
-    found["ratios"] = {
-        "generator_1024 / limit_1024": ratio(taken["generator_1024"], limits),
-        **({} if peers is None else {f"{name} / peer_1024": ratio(taken[name], peers) for name in _AGAINST_PEER}),
+    from smis_desktop.evaluation import timing
+
+    return {
+        "machine": timing.machine(),
+        "threads": torch.get_num_threads(),
+        "device": timing.device(),
+        "backend": synthesizer.backend.name,
+        "generator": synthesizer.generator.name,
+        "img_resolution": synthesizer.generator.img_resolution,
+        "model": synthesizer.model.name,
     }
-    found["styles_per_s"] = round(1000 / found["restyled_256"]["median"], 2)
-    found["peer_1024"] = found.get("peer_1024")
-    found["peer_reason"] = peer if isinstance(peer, str) else None
-    found["limit_1024"] = figures(limits)
-    found["generator_1024_gflop"] = round(flop / 1e9, 2)
-    found["matrix_product_gflop_per_s"] = round(MATRIX_FLOP / 1e6 / figures(products)["median"], 1)
-    return found
+
+
+def _read_photos(folder: Path) -> list[Photo]:
+    """Read the photos of a shots folder, or of any folder of pictures. Raises UserError when it holds none."""
+    from smis_desktop.evaluation.inversion import read_photos
+
+    images = folder / "images"
+    return read_photos(given_files([images if images.is_dir() else folder], PHOTO_SUFFIXES, "photos"))
+
+
+def _painting(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Measure a recorded painting, in memory and in a window."""
+    from smis_desktop.evaluation.application import painting_recording, stroke_milliseconds
+    from smis_desktop.evaluation.timing import figures
+
+    stroke = figures(stroke_milliseconds(repeats=3))
+    console.progress("Painting in a window while the preview runs", -1.0)
+    times = arguments.paint_in_window(arguments.model, painting_recording())
+    return {
+        "stroke": stroke,
+        "event_to_canvas": figures(times.to_canvas),
+        "event_to_preview": figures(times.to_preview),
+    }
+
+
+def _inversion(
+    arguments: argparse.Namespace,
+    synthesizer: Synthesizer,
+    perceptual: PerceptualDistance,
+    photos: list[Photo] | None,
+    console: Console,
+) -> dict[str, Any]:
+    """Measure the inversion of the photos, or of generated pictures; write the sheet if one is wanted."""
+    from smis_desktop.evaluation.inversion import (
+        generated_photos,
+        inversion_figures,
+        inversion_sheet,
+        invert_both_ways,
+    )
+    from smis_desktop.formats.image_file import write_picture
+    from smis_desktop.training.inversion import InversionSettings
+
+    steps = arguments.inversion_steps
+    pairs = invert_both_ways(
+        synthesizer.generator,
+        perceptual,
+        photos or generated_photos(synthesizer.generator),
+        InversionSettings() if steps is None else InversionSettings(steps=steps),
+        partial(console.progress, "Inverting photos"),
+    )
+    if arguments.sheet is not None:
+        write_picture(arguments.sheet, inversion_sheet(pairs))
+    return inversion_figures(pairs)
 
 
 def _table(facts: dict[str, Any]) -> str:

@@ -1,14 +1,11 @@
-"""`smis evaluate`: how well a personal model's pictures obey layouts, and how real they look."""
+"""`smis evaluate`: how well a personal model's pictures follow layouts, and how real they look."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console, counted
@@ -20,12 +17,8 @@ from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from smis_desktop.document.palette import Palette
     from smis_desktop.inference.synthesizer import Synthesizer
-    from smis_desktop.training.perceptual import PerceptualDistance
-
+    from smis_desktop.personal_model.model import PersonalModel
 
 JUDGE = (
     "The judge is the model's own segmentation of its pictures: it shares the model's mistakes, and refinement "
@@ -36,12 +29,10 @@ OTHER_JUDGE = (
     "other shots, but no independent network either."
 )
 _FEW = 50
-_FIRST_SAMPLE_SEED = 1_000_000
-"""The generator's own pictures come from seeds that nobody renders styles with by accident."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis evaluate LAYOUTS_DIR --model M [--refine N|auto] [--plain FILE] [--judge FILE] [--out DIR] …`."""
+    """Add the arguments of `smis evaluate LAYOUTS_DIR --model M [--refine N|auto] [--plain FILE] [--out DIR] …`."""
     parser.add_argument("layouts", type=Path, metavar="LAYOUTS_DIR", help="a folder of layouts (index PNGs)")
     add_model_argument(parser)
     parser.add_argument(
@@ -72,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Render every layout by every method, and tell the figures side by side."""
+    """Render every layout by every method, and print the figures side by side."""
     if not arguments.layouts.is_dir():
         raise UserError(f"{arguments.layouts} is not a folder; give a folder of layouts.")
     out: Path | None = arguments.out
@@ -81,60 +72,63 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     model = open_model(arguments.model)
     layouts = read_layouts([arguments.layouts], model, console)[: arguments.limit]
     synthesizer = open_synthesizer(model, console)
-    judge = _judge(arguments.judge, synthesizer)
-    plain = _plain(arguments.plain, synthesizer)
-    with_kid = arguments.kid_samples >= 2
-    perceptual = open_perceptual(console) if with_kid else None
+    judge = _open_judge(arguments.judge, synthesizer)
+    plain = _open_plain(arguments.plain, synthesizer)
+    perceptual = open_perceptual(console) if arguments.kid_samples >= 2 else None
 
-    from smis_desktop.evaluation import methods as contact_sheets
-    from smis_desktop.evaluation.methods import Method, measured_diversity, rendered
+    from smis_desktop.evaluation.methods import (
+        Evaluation,
+        Method,
+        NamedLayout,
+        generator_features,
+        write_contact_sheets,
+    )
 
-    steps = STEPS_AT_REST if arguments.refine is None else arguments.refine
+    refine_steps = STEPS_AT_REST if arguments.refine is None else arguments.refine
     methods = [Method("encoder", synthesizer, 0)]
-    if steps:
-        methods.append(Method("refined", synthesizer, steps))
+    if refine_steps:
+        methods.append(Method("refined", synthesizer, refine_steps))
     if plain is not None:
         methods.append(Method("plain", plain, 0))
-    own = _own_features(synthesizer, perceptual, arguments.kid_samples, console) if perceptual else None
-    entries: list[dict[str, Any]] = []
-    pictures = {}
-    for method in methods:
-        found = rendered(method, judge, layouts, arguments.seed, arguments.mix, arguments.variety, perceptual, console)
-        entry = {"method": method.name, "refine": method.refine_steps, **_obedience(found.matrix, model.palette)}
-        entry["kid"] = None
-        if own is not None and len(layouts) >= 2:
-            entry["kid"] = _kid(found.features, own)
-        entry["diversity"] = None
-        if perceptual is not None:
-            entry["diversity"] = measured_diversity(
-                method, judge, layouts, arguments.seed, arguments.variety, perceptual, console
-            )
-        entries.append(entry)
-        pictures[method.name] = found.pictures
-    if own is not None and min(len(layouts), arguments.kid_samples) < _FEW:
+    features = None
+    if perceptual is not None:
+        features = generator_features(synthesizer, perceptual, arguments.kid_samples, console.progress)
+    named = [NamedLayout(layout.path.stem, layout.label_map) for layout in layouts]
+    seed, mix, variety = arguments.seed, arguments.mix, arguments.variety
+    evaluation = Evaluation(named, judge, seed, mix, variety, perceptual, console.progress)
+    results = {method.name: evaluation.measure(method, features) for method in methods}
+    if features is not None and min(len(layouts), arguments.kid_samples) < _FEW:
         console.warn(f"KID of fewer than {_FEW} pictures is little more than chance.")
-    told = entries[1] if arguments.refine else entries[0]
-    facts = {
-        "model": model.name,
-        "generator": model.generator_name,
-        "layouts": len(layouts),
-        "mix": arguments.mix,
-        "variety": arguments.variety,
-        "seed": arguments.seed,
-        **{key: told[key] for key in ("refine", "pixel_accuracy", "mean_iou", "classes", "kid", "diversity")},
-        "methods": entries,
-        "judge": JUDGE if judge is synthesizer else OTHER_JUDGE.format(name=judge.model.name),
-    }
+    facts = _facts(arguments, model, [figures for figures, _ in results.values()])
+    facts["layouts"] = len(layouts)
+    facts["judge"] = JUDGE if judge is synthesizer else OTHER_JUDGE.format(name=judge.model.name)
     if out is not None:
         make_folder(out)
-        contact_sheets.write(out, synthesizer, layouts, pictures, steps, arguments.seed)
+        pictures = {name: of_method for name, (_, of_method) in results.items()}
+        write_contact_sheets(out, synthesizer, named, pictures, refine_steps, seed)
         write_bytes(out / "evaluation.svg", _plot(facts).encode())
         write_bytes(out / "evaluation.json", json.dumps(facts, indent=1).encode())
         facts["folder"] = str(out)
     return Answer(facts, _table(facts))
 
 
-def _judge(path: Path | None, synthesizer: Synthesizer) -> Synthesizer:
+def _facts(arguments: argparse.Namespace, model: PersonalModel, methods: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer for programs. The summary is of the refined pictures if `--refine` asks for them."""
+    summary = methods[1] if arguments.refine else methods[0]
+    return {
+        "model": model.name,
+        "generator": model.generator_name,
+        "layouts": 0,
+        "mix": arguments.mix,
+        "variety": arguments.variety,
+        "seed": arguments.seed,
+        **{key: summary[key] for key in ("refine", "pixel_accuracy", "mean_iou", "classes", "kid", "diversity")},
+        "methods": methods,
+    }
+
+
+def _open_judge(path: Path | None, synthesizer: Synthesizer) -> Synthesizer:
+    """Open the model whose segmentation judges the pictures; without a path, it is the evaluated model itself."""
     if path is None:
         return synthesizer
     other = open_model(path)
@@ -143,7 +137,8 @@ def _judge(path: Path | None, synthesizer: Synthesizer) -> Synthesizer:
     return type(synthesizer)(synthesizer.generator, other, synthesizer.backend)
 
 
-def _plain(path: Path | None, synthesizer: Synthesizer) -> Synthesizer | None:
+def _open_plain(path: Path | None, synthesizer: Synthesizer) -> Synthesizer | None:
+    """Open the model that was trained by the paper's plain method."""
     if path is None:
         return None
     model = open_model(path)
@@ -152,55 +147,6 @@ def _plain(path: Path | None, synthesizer: Synthesizer) -> Synthesizer | None:
             f"{path} was not trained by the paper's plain method; train one with smis train --transfer vectors."
         )
     return type(synthesizer)(synthesizer.generator, model, synthesizer.backend)
-
-
-def _own_features(synthesizer: Synthesizer, perceptual: PerceptualDistance, count: int, console: Console) -> Tensor:
-    """Features of the generator's own pictures, as KID compares them."""
-    import torch
-
-    from smis_desktop.document.style import Style
-    from smis_desktop.evaluation.metrics import picture_features
-    from smis_desktop.generators.generator import from_rgb8, latents_of_seed
-    from smis_desktop.inference.synthesizer import PictureRequest
-
-    generator, own = synthesizer.generator, []
-    nothing = np.full((64, 64), 255, np.uint8)
-    words = f"Making {count} pictures of the generator's own to compare with"
-    for number in range(count):
-        console.progress(words, number / count)
-        ws = latents_of_seed(generator, _FIRST_SAMPLE_SEED + number, 1.0).cpu().numpy()
-        with torch.inference_mode():
-            pixels = synthesizer.render(PictureRequest(nothing, Style(), 256, exact_ws=ws)).picture
-            own.append(picture_features(perceptual, from_rgb8(pixels, 256).to(generator.device)))
-    console.progress(words, 1.0)
-    return torch.cat(own)
-
-
-def _kid(features: list[Tensor], own: Tensor) -> dict[str, Any]:
-    """KID × 1000 between the rendered pictures and the generator's own, and what it was measured on."""
-    import torch
-
-    from smis_desktop.evaluation.metrics import KID_FEATURES, kid
-
-    return {
-        "times_1000": round(1000 * kid(torch.cat(features), own), 4),
-        "rendered": len(features),
-        "own": len(own),
-        "features": KID_FEATURES,
-    }
-
-
-def _obedience(matrix: np.ndarray, palette: Palette) -> dict[str, Any]:
-    from smis_desktop.evaluation.metrics import class_iou, mean_iou, pixel_accuracy
-
-    def number(value: float) -> float | None:
-        return None if math.isnan(value) else round(value, 4)
-
-    classes = [
-        {"id": c.class_id, "name": c.name, "iou": number(iou), "cells": int(row.sum())}
-        for c, iou, row in zip(palette.classes, class_iou(matrix), matrix, strict=True)
-    ]
-    return {"pixel_accuracy": number(pixel_accuracy(matrix)), "mean_iou": number(mean_iou(matrix)), "classes": classes}
 
 
 def _plot(facts: dict[str, Any]) -> str:
@@ -274,7 +220,7 @@ def _figure(value: float | None) -> str:
 
 COMMAND = Command(
     "evaluate",
-    "measure how well a personal model obeys layouts, and how real its pictures look",
+    "measure how well a personal model follows layouts, and how real its pictures look",
     order=90,
     add_arguments=add_arguments,
     run=run,
