@@ -14,7 +14,6 @@ from torch import Tensor
 
 from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
-from smis_desktop.errors import UserError
 from smis_desktop.evaluation.landscape_segmenter import LandscapeSegmenter, train_segmenter
 from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy
 from smis_desktop.generators.generator import Generator, latents_of_seed, seeded_z
@@ -228,7 +227,7 @@ def _labels_by(transfer: LabelTransfer, generator: Generator, pictures: Sequence
         return [transfer.label(generator.label_features(picture.ws[None]))[0].cpu() for picture in pictures]
 
 
-def trained_briefly(
+def train_briefly(
     generator: Generator,
     pictures: Sequence[ExactPicture],
     transfer: TransferKind,
@@ -236,7 +235,10 @@ def trained_briefly(
     consistency_steps: int,
     progress: Callable[[float], None],
 ) -> PersonalModel:
-    """A personal model from exact shots, by that many pseudo-labelled samples."""
+    """Train a personal model from exact shots on `samples` pseudo-labelled samples.
+
+    progress: receives the fraction done.
+    """
     shots = [TrainingShot(str(p.seed), p.label_map, ws=p.ws) for p in pictures]
     settings = TrainingSettings(
         transfer=transfer, samples=samples, round_size=min(64, samples), consistency_steps=consistency_steps
@@ -248,7 +250,7 @@ def trained_briefly(
 
     backend = TorchBackend(generator, settings.precision)
     return train(
-        TrainingContext("landscapes", generator, shots, PALETTE, settings, _Memory(), on_event, _no_photo, backend)
+        TrainingContext("landscapes", generator, shots, PALETTE, settings, _MemoryStore(), on_event, _no_photo, backend)
     )
 
 
@@ -264,7 +266,7 @@ def _fidelities(
     rows: list[dict[str, Any]] = []
     for kind in TRANSFERS:
         training = partial(progress, f"Training an encoder ({kind})")
-        model = trained_briefly(generator, shots, kind, extent.samples, extent.consistency_steps, training)
+        model = train_briefly(generator, shots, kind, extent.samples, extent.consistency_steps, training)
         for name, mix, refine_steps in METHODS:
             progress(f"Layout fidelity ({kind})", len(rows) / (len(TRANSFERS) * len(METHODS)))
             figures = _fidelity(Synthesizer(generator, model), segmenter, layouts, mix, refine_steps)
@@ -318,11 +320,11 @@ def _confusion(target: Sequence[Tensor], found: Sequence[Tensor]) -> np.ndarray:
 
 
 def _no_photo() -> PerceptualDistance:
-    raise UserError("Pictures of known latents need no inversion.")
+    raise AssertionError("pictures of known latents need no inversion")
 
 
-class _Memory:
-    """A training that nobody goes on with keeps its stages in memory."""
+class _MemoryStore:
+    """Keeps the stages of a training that nobody resumes."""
 
     def __init__(self) -> None:
         self._kept: dict[str, dict[str, Tensor]] = {}

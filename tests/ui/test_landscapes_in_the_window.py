@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.evaluation.ground_truth import exact_picture, trained_briefly
+from smis_desktop.evaluation.ground_truth import exact_picture, train_briefly
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.catalog import generator_names
 from smis_desktop.generators.store import open_generator
@@ -34,7 +34,7 @@ def test_a_layout_of_landscapes_is_painted_with(make_window: MakeWindow, qtbot: 
     generator = open_generator("landscapes")
     shot = exact_picture(generator, 0)
     model, layout = tmp_path / "land.smismodel", tmp_path / "layout.png"
-    write_personal_model(model, trained_briefly(generator, [shot], "probe", 8, 1, lambda share: None))
+    write_personal_model(model, train_briefly(generator, [shot], "probe", 8, 1, lambda share: None))
     layout.write_bytes(encode_label_map(shot.label_map, PALETTE))
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
     qtbot.waitUntil(lambda: is_finished(window), timeout=WAIT)

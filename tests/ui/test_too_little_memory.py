@@ -10,7 +10,7 @@ import torch
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.evaluation.ground_truth import exact_picture, trained_briefly
+from smis_desktop.evaluation.ground_truth import exact_picture, train_briefly
 from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backends import TorchBackend
@@ -30,7 +30,7 @@ def test_the_window_names_what_makes_the_pictures_now(
     generator = open_generator("landscapes")
     shot = exact_picture(generator, 0)
     model, layout = tmp_path / "land.smismodel", tmp_path / "layout.png"
-    write_personal_model(model, trained_briefly(generator, [shot], "probe", 8, 1, lambda share: None))
+    write_personal_model(model, train_briefly(generator, [shot], "probe", 8, 1, lambda share: None))
     layout.write_bytes(encode_label_map(shot.label_map, PALETTE))
 
     computed = TorchBackend.coarse_features
