@@ -18,18 +18,18 @@ from smis_desktop.storage.data_folder import data_folder
 
 _FIRST_PICTURE = re.compile(r"revision \d+ draft in")
 _TIMEOUT = 120.0
-_IDLE_SECONDS = 10
 _BUSY_FRACTION = 0.05
 """Of a core: above this, the program is still working on the picture."""
 
 
-def application_figures(model: Path, is_cold: bool = False) -> dict[str, Any] | str:
+def application_figures(model: Path, is_cold: bool = False, idle_seconds: float = 10) -> dict[str, Any] | str:
     """Start the program on the example layout and measure it.
 
     Returns: `first_preview_s`, from the start of the process; `idle_cpu_percent` of a core and resident `memory_mib`
     once the picture is finished. A text says why nothing could be measured.
 
     Args:
+        idle_seconds: for how long the load at rest is measured.
         is_cold: also measure `cold_first_preview_s`, with the networks fetched and nothing else in the data folder.
     """
     if not Path("/proc/self/stat").is_file():
@@ -39,18 +39,21 @@ def application_figures(model: Path, is_cold: bool = False) -> dict[str, Any] | 
         with tempfile.TemporaryDirectory() as bare:
             for networks in ("generators", "networks"):
                 (Path(bare) / networks).symlink_to(data_folder(networks))
-            found = _figures_of_a_start(model, {"SMIS_DATA_DIR": bare}, only_first_preview=True)
+            found = _figures_of_a_start(model, {"SMIS_DATA_DIR": bare}, idle_seconds=None)
         if isinstance(found, str):
             return found
         cold = {"cold_first_preview_s": found["first_preview_s"]}
-    found = _figures_of_a_start(model, {})
+    found = _figures_of_a_start(model, {}, idle_seconds)
     return found if isinstance(found, str) else {**found, **cold}
 
 
-def _figures_of_a_start(
-    model: Path, variables: dict[str, str], only_first_preview: bool = False
-) -> dict[str, Any] | str:
-    """Start the program once. variables: added to the environment."""
+def _figures_of_a_start(model: Path, variables: dict[str, str], idle_seconds: float | None) -> dict[str, Any] | str:
+    """Start the program once.
+
+    Args:
+        variables: added to the environment.
+        idle_seconds: None measures only the time to the first picture.
+    """
     program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "smis_desktop"]
     environment = {**os.environ, **variables}
     if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
@@ -65,9 +68,9 @@ def _figures_of_a_start(
             if not first_picture.event.wait(_TIMEOUT) or first_picture.at is None:
                 return f"no picture appeared within {_TIMEOUT:.0f} seconds"
             first = {"first_preview_s": round(first_picture.at - started, 2)}
-            if only_first_preview:
+            if idle_seconds is None:
                 return first
-            idle = _idle_share(process.pid)
+            idle = _idle_share(process.pid, idle_seconds)
             return {
                 **first,
                 "idle_cpu_percent": round(100 * idle, 2),
@@ -95,12 +98,12 @@ class _FirstPicture:
         self.event.set()  # it has ended
 
 
-def _idle_share(pid: int) -> float:
+def _idle_share(pid: int, seconds: float) -> float:
     """Return the fraction of a core that the program takes, once it is at rest."""
     until = time.monotonic() + _TIMEOUT
     while time.monotonic() < until and _cpu_share(pid, 2.0) > _BUSY_FRACTION:
         pass
-    return _cpu_share(pid, _IDLE_SECONDS)
+    return _cpu_share(pid, seconds)
 
 
 def _cpu_share(pid: int, seconds: float) -> float:
