@@ -1,4 +1,4 @@
-"""Bar charts as SVG: a few groups of bars with their values written on them, light and dark pages alike."""
+"""Bar charts as SVG: a few groups of bars with their values, readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLORS = ("#c47f1e", "#3d7ea6", "#7a8b3c", "#8a5fa8", "#a84f4f")
 
 @dataclass(frozen=True)
 class Mark:
-    """A line across one group, with a word: a goal, a limit."""
+    """A labelled line across one group: a goal, a limit."""
 
     value: float
     words: str
@@ -26,9 +26,14 @@ def bar_chart(
     unit: str = "",
     marks: Mapping[str, Mark] | None = None,
 ) -> str:
-    """SVG text. groups: {name: one value a series}, each group on a scale of its own; None: no bar, a dash.
+    """Draw a bar chart and return the SVG text.
 
-    Raises ValueError without groups, or for a group with another number of values than series.
+    Args:
+        groups: {name: a value for each series}, each group on its own scale; None draws a dash instead of a bar.
+        marks: {name of a group: its line}.
+
+    Raises:
+        ValueError: without groups, or if the numbers of values and series differ.
     """
     if not groups or any(len(values) != len(series) for values in groups.values()):
         raise ValueError("every group needs a value a series")

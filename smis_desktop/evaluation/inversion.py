@@ -1,4 +1,4 @@
-"""How long an inversion takes and how well it finds photos, beside a plain descent of equal time."""
+"""Inversion measured: how long it takes and how well it finds photos, compared with a plain descent of equal time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LEARNING_RATE = 0.05
 
 
 class PlainDescent:
-    """Adam on the mean L1 distance at 256², 128², 64² and 32², from the mean latent in every slot."""
+    """Adam on the mean L1 distance at 256², 128², 64² and 32², starting at the mean latent in every slot."""
 
     def __init__(self, generator: Generator, photo: np.ndarray) -> None:
         """photo: uint8 [S, S, 3] sRGB, square."""
@@ -42,12 +42,14 @@ class PlainDescent:
 
     @property
     def ws(self) -> Tensor:
-        """Where it is: float32 [num_ws, 512]."""
+        """The present latents, float32 [num_ws, 512]."""
         return self._ws.detach()[0]
 
     def step(self, done: float) -> float:
-        """One step; returns the loss. done: how much of its time is over, 0–1, for the learning rate's slope down over
-        the last quarter."""
+        """Take one step and return the loss.
+
+        done: the fraction of the time that is over, 0–1; the learning rate falls over the last quarter.
+        """
         for group in self._adam.param_groups:
             group["lr"] = _LEARNING_RATE * (0.5 - 0.5 * math.cos(math.pi * min(1.0, 4 * (1 - done))))
         picture = _pyramid(self._generator.draft(self._ws, _SIDE))
@@ -78,7 +80,7 @@ class Photo:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What one way made of a photo: the generator's picture uint8 [256, 256, 3] and its figures against the photo.
+    """What one way found for a photo: the generator's picture uint8 [256, 256, 3] and its figures against the photo.
 
     latent_distance: root mean square of the whitened latents, about 1 for the generator's own."""
 
@@ -90,7 +92,7 @@ class Found:
     latent_distance: float
 
     def rounded(self) -> dict[str, float]:
-        """For people and programs."""
+        """Return the figures, rounded, for the answer."""
         return {
             "steps": self.steps,
             "seconds": round(self.seconds, 2),
@@ -102,8 +104,10 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A photo found again both ways. step_ms: milliseconds of each step of the inversion; of several photos side by
-    side, each one's equal share."""
+    """A photo found both ways.
+
+    step_ms: milliseconds of each step of the inversion; of photos inverted at once, each gets an equal share.
+    """
 
     photo: Photo
     inversion: Found
@@ -112,7 +116,7 @@ class Pair:
 
 
 def generated_photos(generator: Generator) -> list[Photo]:
-    """Three of the generator's own pictures; that their latents are known is not used."""
+    """Return three of the generator's own pictures; that their latents are known is not used."""
     with torch.inference_mode():
         return [
             Photo(f"seed {seed}", render_ws(generator, latents_of_seed(generator, seed, 0.7)[None], _SIDE))
@@ -134,16 +138,20 @@ def invert_both_ways(
     perceptual: PerceptualDistance,
     photos: Sequence[Photo],
     settings: InversionSettings,
-    told: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> list[Pair]:
-    """As many side by side as in a training. The two ways take turns, so that a machine that slows down does it to
-    both: after each step of the inversion the plain descent makes its own until it has used as much time. `told` hears
-    the fraction done, 0–1."""
+    """Invert the photos, and find them by a plain descent that gets the same time.
+
+    As many photos at once as in a training. The two ways take turns, so that a machine that slows down does it to both:
+    after each step of the inversion, the plain descent steps until it has used as much time.
+
+    progress: receives the fraction done, 0–1.
+    """
     pairs: list[Pair] = []
     for group in split_evenly(photos, generator.device):
 
         def tell(done: float, before: int = len(pairs), of_group: int = len(group)) -> None:
-            told((before + done * of_group) / len(photos))
+            progress((before + done * of_group) / len(photos))
 
         with ThreadedRunner(len(group)) as runner:
             pairs += _inverted_both_ways(generator, perceptual, group, settings, runner, tell)
@@ -156,39 +164,39 @@ def _inverted_both_ways(
     photos: Sequence[Photo],
     settings: InversionSettings,
     runner: ThreadedRunner,
-    told: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> list[Pair]:
     inversions = [Inversion(generator, perceptual, photo.picture, settings) for photo in photos]
     plain = [PlainDescent(generator, photo.picture) for photo in photos]
-    taken: list[float] = []
+    times: list[float] = []
     plain_seconds, plain_steps = 0.0, 0
     started = time.perf_counter()
 
     def on_step(step: InversionStep) -> None:
         nonlocal started, plain_seconds, plain_steps
-        taken.append((time.perf_counter() - started) / len(photos))
-        while plain_seconds < sum(taken):
+        times.append((time.perf_counter() - started) / len(photos))
+        while plain_seconds < sum(times):
             started = time.perf_counter()
             runner.map([partial(descent.step, step.fraction) for descent in plain])
             plain_seconds += (time.perf_counter() - started) / len(photos)
             plain_steps += 1
-        told(step.fraction)
+        progress(step.fraction)
         started = time.perf_counter()
 
     results = run_inversions(inversions, on_step, runner)
     return [
         Pair(
             photo,
-            _found(generator, perceptual, photo, result.reconstruction_ws, len(taken), sum(taken)),
+            _found(generator, perceptual, photo, result.reconstruction_ws, len(times), sum(times)),
             _found(generator, perceptual, photo, descent.ws, plain_steps, plain_seconds),
-            [1000 * seconds for seconds in taken],
+            [1000 * seconds for seconds in times],
         )
         for photo, result, descent in zip(photos, results, plain, strict=True)
     ]
 
 
 def inversion_figures(pairs: Iterable[Pair]) -> dict[str, Any]:
-    """`step` (ms); `photos`: name, and the figures of `inversion` and `plain`; `mean`: of both ways over the photos."""
+    """Return `step` (ms), `photos` (name, figures of `inversion` and `plain`) and `mean` of both over the photos."""
     pairs = list(pairs)
     photos: list[dict[str, Any]] = [
         {"name": pair.photo.name, "inversion": pair.inversion.rounded(), "plain": pair.plain.rounded()}
@@ -202,7 +210,7 @@ def inversion_figures(pairs: Iterable[Pair]) -> dict[str, Any]:
 
 
 def inversion_sheet(pairs: Iterable[Pair]) -> np.ndarray:
-    """One row a photo: itself, found by inversion, found by the plain descent."""
+    """Return a sheet with a row for each photo: itself, found by inversion, found by the plain descent."""
     pictures, captions = [], []
     for pair in pairs:
         pictures.append(pair.photo.picture)
@@ -216,7 +224,7 @@ def inversion_sheet(pairs: Iterable[Pair]) -> np.ndarray:
 def _found(
     generator: Generator, perceptual: PerceptualDistance, photo: Photo, ws: Tensor, steps: int, seconds: float
 ) -> Found:
-    """Judged on the generator's full picture, whatever shortcut the search took."""
+    """Measure the latents on the generator's full picture, whatever shortcut the search took."""
     target = from_rgb8(photo.picture, _SIDE).to(generator.device)
     with torch.inference_mode():
         ws = ws.to(generator.device)

@@ -1,4 +1,4 @@
-"""Figures for comparing layouts with segmentations (IoU), and sets of pictures with each other (KID)."""
+"""Metrics that compare layouts with segmentations (IoU), and sets of pictures with each other (KID)."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from smis_desktop.training.perceptual import PerceptualDistance
 KID_FEATURES = (
     "AlexNet's five layers, unit length a pixel, averaged over the picture at 256² (shift-tolerant LPIPS trunk)"
 )
-"""What `picture_features` are, in words: a KID says nothing without them, and none compares with Inception's."""
+"""What `picture_features` are: a KID means nothing without them, and is not comparable with one of Inception's."""
 
 _SIDE = 256
 
 
-def confusion_matrix(wanted: np.ndarray, found: np.ndarray, palette: Palette) -> np.ndarray:
-    """How many pixels of each wanted class were found as each class: int64 [C, C + 1], C = palette.num_classes.
+def confusion_matrix(target: np.ndarray, found: np.ndarray, palette: Palette) -> np.ndarray:
+    """Count how many pixels of each target class were found as each class: int64 [C, C + 1], C = palette.num_classes.
 
-    wanted, found: class ids, uint8 of equal shape. Rows are wanted channels, columns found channels; the last column
-    counts pixels found as no class of the palette. Pixels whose wanted id is no class of the palette are left out.
+    target, found: class ids, uint8 of equal shape. Rows are target channels, columns found channels; the last column
+    counts pixels found as no class of the palette. Pixels whose target id is no class of the palette are left out.
     Matrices of several pictures add up.
     """
-    if wanted.shape != found.shape:
-        raise ValueError(f"shapes differ: {wanted.shape} and {found.shape}")
+    if target.shape != found.shape:
+        raise ValueError(f"shapes differ: {target.shape} and {found.shape}")
     classes = palette.num_classes
-    rows = palette.channel_of[wanted].astype(np.int64).ravel()
+    rows = palette.channel_of[target].astype(np.int64).ravel()
     columns = palette.channel_of[found].astype(np.int64).ravel()
     columns[columns < 0] = classes
-    asked = rows >= 0
-    bins = rows[asked] * (classes + 1) + columns[asked]
+    known = rows >= 0
+    bins = rows[known] * (classes + 1) + columns[known]
     return np.bincount(bins, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class: float64 [C]; NaN for a class that was not wanted anywhere."""
+    """Return the intersection over union of each class: float64 [C]; NaN for a class without target pixels."""
     classes = len(matrix)
     hits = matrix.diagonal().astype(np.float64)
-    wanted = matrix.sum(1)
-    union = wanted + matrix[:, :classes].sum(0) - hits
-    return np.where(wanted > 0, hits / np.maximum(union, 1), np.nan)
+    target = matrix.sum(1)
+    union = target + matrix[:, :classes].sum(0) - hits
+    return np.where(target > 0, hits / np.maximum(union, 1), np.nan)
 
 
 def mean_iou(matrix: np.ndarray) -> float:
-    """Mean of `class_iou` over the classes that were wanted somewhere; NaN when none was."""
+    """Return the mean of `class_iou` over the classes with target pixels; NaN without any."""
     iou = class_iou(matrix)
     return float(np.nanmean(iou)) if (~np.isnan(iou)).any() else float("nan")
 
 
 def pixel_accuracy(matrix: np.ndarray) -> float:
-    """The share of wanted pixels that were found as what they should be; NaN when there are none."""
+    """Return the fraction of target pixels that were found as their class; NaN if there are none."""
     total = int(matrix.sum())
     return float(matrix.diagonal().sum() / total) if total else float("nan")
 
 
 def picture_features(perceptual: PerceptualDistance, pictures: Tensor) -> Tensor:
-    """Pictures [N, 3, R, R] in [-1, 1] → one vector each, float64 [N, D]; see `KID_FEATURES`.
+    """Return a vector for each of the pictures [N, 3, R, R] in [-1, 1]: float64 [N, D]; see `KID_FEATURES`.
 
     Scaled to a mean square of at most 1, so that the products x·y / D that KID works on span a useful range.
     """
@@ -70,8 +70,9 @@ def picture_features(perceptual: PerceptualDistance, pictures: Tensor) -> Tensor
 
 
 def kid(features_a: Tensor, features_b: Tensor) -> float:
-    """Kernel distance of two sets of vectors [N, D] and [M, D] (Bińkowski et al. 2018, arXiv 1801.01401): 0 for equal
-    distributions, larger for different ones.
+    """Return the kernel distance of two sets of vectors [N, D] and [M, D] (Bińkowski et al. 2018, arXiv 1801.01401).
+
+    It is 0 for equal distributions and larger for different ones.
 
     The unbiased estimate of the squared maximum mean discrepancy under the kernel k(x, y) = (x·y / D + 1)³, in
     float64. Unbiased means that for equal distributions it falls below 0 as often as above.

@@ -34,13 +34,13 @@ def several_processes_figures(generator: Generator, count: int, progress: Callab
     Each process gets its share of the cores. The two ways take turns. progress: receives the fraction done.
     """
     backend = chosen_backend(generator, torch.get_num_threads(), lambda words, fraction: None)
-    taken: dict[int, list[float]] = {1: [], count: []}
+    times: dict[int, list[float]] = {1: [], count: []}
     for turn in range(_TURNS):
-        for number, processes in enumerate(taken):
+        for number, processes in enumerate(times):
             progress((2 * turn + number) / (2 * _TURNS))
-            taken[processes].append(_samples_per_second(generator.name, backend, processes))
+            times[processes].append(_samples_per_second(generator.name, backend, processes))
     progress(1.0)
-    alone, together = statistics.median(taken[1]), statistics.median(taken[count])
+    alone, together = statistics.median(times[1]), statistics.median(times[count])
     return {
         "count": count,
         "samples_per_s": round(together, 2),

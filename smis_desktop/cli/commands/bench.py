@@ -190,7 +190,7 @@ def _table(facts: dict[str, Any]) -> str:
     training = facts["training"]
     lines.append(
         f"training samples a second: {facts['samples_per_s']}; with the encoder's steps: {training['samples_per_s']} "
-        f"(a step for obedience: {training['obedience_step']} ms)"
+        f"(a step with the layout consistency loss: {training['obedience_step']} ms)"
     )
     if "ranks" in facts:
         ranks = facts["ranks"]

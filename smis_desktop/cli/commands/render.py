@@ -102,9 +102,9 @@ def _render(arguments: argparse.Namespace, console: Console, group: ProcessGroup
             "layout": str(layout.path),
             "seed": style_seed,
             "unknown_ids": list(layout.unknown_ids),
-            "seconds": round(taken, 4),
+            "seconds": round(elapsed, 4),
         }
-        for (target, layout, style_seed), taken in zip(tasks, everyones, strict=True)
+        for (target, layout, style_seed), elapsed in zip(tasks, everyones, strict=True)
     ]
     facts = {
         "folder": str(out),

@@ -83,9 +83,9 @@ def _read_pictures(paths: list[Path], out: Path, console: Console) -> list[tuple
                 f"its middle {square.side}×{square.side} is used."
             )
         found.append((path, square.of(picture)))
-    taken = {path.resolve() for path in files}
+    sources = {path.resolve() for path in files}
     for path in files:
-        if (out / f"{path.stem}.png").resolve() in taken:
+        if (out / f"{path.stem}.png").resolve() in sources:
             raise UserError(
                 f"{out / path.stem}.png is a picture itself and would be overwritten; choose another --out folder."
             )
