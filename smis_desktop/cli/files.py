@@ -42,7 +42,7 @@ def check_file(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Make the folder and those above it, as far as they are missing. Raises UserError when it cannot be made."""
+    """Make the folder and those above it that are missing. Raises UserError when it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -54,7 +54,10 @@ def make_folder(path: Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class GivenLayout:
-    """label_map: uint8 [s, s], read-only. unknown_ids: those in it that the model does not know."""
+    """A layout given on the command line.
+
+    label_map: uint8 [s, s], read-only. unknown_ids: ids in it that the model lacks.
+    """
 
     path: Path
     label_map: np.ndarray = field(repr=False)
@@ -62,10 +65,10 @@ class GivenLayout:
 
 
 def given_files(paths: Sequence[Path], suffixes: Sequence[str], what: str) -> list[Path]:
-    """The paths, folders replaced by the files in them that end so (not those of folders further down).
+    """Return the files given, each folder replaced by the files in it with such a suffix (not of its subfolders).
 
-    Raises UserError for a folder without such a file, and for two files of one stem, whose results would overwrite
-    each other. `what` names the files in messages.
+    what: names the files in messages. Raises UserError for a folder without such a file, and for two files of one stem,
+    whose results would overwrite each other.
     """
     files: list[Path] = []
     for path in paths:
@@ -88,7 +91,7 @@ def given_files(paths: Sequence[Path], suffixes: Sequence[str], what: str) -> li
 
 
 def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) -> list[GivenLayout]:
-    """Read all of them; cropping is noted, ids that the model does not know are warned about.
+    """Read all layouts; note where one was cropped, and warn about ids that the model lacks.
 
     Raises UserError for the first one that cannot be used: unreadable, or without a single class of the model.
     """

@@ -153,5 +153,5 @@ FORMAT = Format(
     write=_write,
     menu_id="masks",
     import_text="Import folder of mas&ks…",
-    export_text="Export one mas&k a class…",
+    export_text="Export class mas&ks…",
 )

@@ -1,4 +1,4 @@
-"""The import dialog: which class each part of a foreign layout is."""
+"""The import dialog: which class each part of an imported layout is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_ROWS = 200
 
 
 class ImportDialog(QDialog):
-    """Every source with a suggestion, and a picture of what comes of it; `label_map` after it was accepted."""
+    """Lists every source with a suggestion, beside a picture of the result; `label_map` gives it once accepted."""
 
     def __init__(self, proposal: ImportProposal, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,7 +90,7 @@ class ImportDialog(QDialog):
         self._show_preview()
 
     def label_map(self) -> np.ndarray:
-        """uint8 [H, H] as the choices say now."""
+        """Return the layout as chosen now, uint8 [H, H]."""
         return self._proposal.label_map({row: int(c.currentData()) for row, c in enumerate(self._choices)})
 
     def _show_preview(self) -> None:

@@ -10,6 +10,11 @@ def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
     return text
 
 
+def without_mnemonic(text: str) -> str:
+    """Return a menu's text without its mnemonic and its dots, for titles, tooltips and lists."""
+    return text.replace("&", "").removesuffix("…")
+
+
 def translated(text: str) -> str:
     """Return a text of the tables of commands, tools and docks (context `Command`) in the person's language."""
     return QCoreApplication.translate("Command", text)

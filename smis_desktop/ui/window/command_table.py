@@ -10,6 +10,7 @@ from smis_desktop.document.brush import MirrorAxis
 from smis_desktop.document.document import Document
 from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.errors import UserError
+from smis_desktop.formats.registry import Format, folder_formats
 from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
 from smis_desktop.ui.dialogs.help_dialogs import AboutDialog
 from smis_desktop.ui.dialogs.key_dialogs import CheatSheet, RebindDialog
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 def _choose_tool(name: str, surface: PaintingSurface) -> None:
     surface.options.set_tool(name)
+
+
+def _ask_to_import(folder: Format, window: MainWindow) -> None:
+    window.files.ask_for_folder(folder)
+
+
+def _ask_to_export(folder: Format, window: MainWindow) -> None:
+    window.exports.ask_for_folder(folder)
 
 
 def _show_dock(name: str, window: MainWindow, is_shown: bool) -> None:
@@ -110,15 +119,13 @@ MENUS: tuple[Menu, ...] = (
         Slot.LINE,
         Command("file.import", QT_TRANSLATE_NOOP("Command", "&Import layout…"), ("Ctrl+I",),
                 run=lambda w: w.files.ask_for_import()),
-        Command("file.import_masks", QT_TRANSLATE_NOOP("Command", "Import folder of mas&ks…"),
-                run=lambda w: w.files.ask_for_masks()),
+        Slot.FOLDER_IMPORTS,
         Slot.LINE,
         Command("file.export_picture", QT_TRANSLATE_NOOP("Command", "&Export photograph…"), ("Ctrl+E",), "export",
                 run=lambda w: w.exports.ask_for_picture(), when=When.PICTURE),
         Command("file.export_layout", QT_TRANSLATE_NOOP("Command", "Export &layout…"), ("Ctrl+Shift+E",),
                 run=lambda w: w.exports.ask_for_layout(), when=When.DOCUMENT),
-        Command("file.export_masks", QT_TRANSLATE_NOOP("Command", "Export class mas&ks…"),
-                run=lambda w: w.exports.ask_for_masks(), when=When.DOCUMENT),
+        Slot.FOLDER_EXPORTS,
         Command("file.variations", QT_TRANSLATE_NOOP("Command", "Export &variations…"),
                 run=lambda w: w.exports.ask_for_variations(), when=When.DOCUMENT),
         Slot.LINE,
@@ -278,6 +285,10 @@ def _filled(rows: tuple[Command | Slot, ...]) -> Iterator[Command | Slot]:
     for row in rows:
         if row is Slot.TOOLS:
             yield from _tool_rows()
+        elif row is Slot.FOLDER_IMPORTS:
+            yield from _folder_import_rows()
+        elif row is Slot.FOLDER_EXPORTS:
+            yield from _folder_export_rows()
         elif row is Slot.DOCKS:
             yield from _dock_rows()
         else:
@@ -292,6 +303,20 @@ def _tool_rows() -> Iterator[Command | Slot]:
         last = tool
         choose = partial(_choose_tool, tool.name)
         yield Command(f"tools.{tool.name}", tool.title, tool.keys, tool.icon, edit=choose, is_choice=True)
+
+
+def _folder_import_rows() -> Iterator[Command]:
+    for folder in folder_formats():
+        if folder.reads:
+            ask = partial(_ask_to_import, folder)
+            yield Command(f"file.import_{folder.menu_id}", folder.import_text, run=ask)
+
+
+def _folder_export_rows() -> Iterator[Command]:
+    for folder in folder_formats():
+        if folder.write is not None:
+            ask = partial(_ask_to_export, folder)
+            yield Command(f"file.export_{folder.menu_id}", folder.export_text, run=ask, when=When.DOCUMENT)
 
 
 def _dock_rows() -> Iterator[Command]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
-from smis_desktop.ui.widgets.translation import translated
+from smis_desktop.ui.widgets.translation import translated, without_mnemonic
 
 if TYPE_CHECKING:
     from smis_desktop.ui.canvas.canvas import Canvas
@@ -44,6 +44,9 @@ class Slot(Enum):
     """The submenu of recent projects."""
     TOOLS = auto()
     """One command for each tool of `ui.tools`."""
+    FOLDER_IMPORTS = auto()
+    FOLDER_EXPORTS = auto()
+    """One command for each file format that is a folder of files."""
     DOCKS = auto()
     """One command for each dock that can be shown and hidden."""
 
@@ -82,7 +85,7 @@ class Command:
     @property
     def plain_words(self) -> str:
         """In the person's language, for tooltips and lists."""
-        return self.words.replace("&", "").removesuffix("…")
+        return without_mnemonic(self.words)
 
 
 @dataclass(frozen=True)

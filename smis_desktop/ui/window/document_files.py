@@ -1,4 +1,4 @@
-"""The painting and its file: new, open, save, import, recover, and the question before anything is lost."""
+"""The painting and its file: new, open, save, import, recover, and the question before changes are lost."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from smis_desktop.formats.color_map import IsPhotograph
 from smis_desktop.formats.import_proposal import ImportProposal
 from smis_desktop.formats.project import PROJECT_SUFFIX, Project, write_project
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder, RecoveryOffer
-from smis_desktop.formats.registry import read_file
+from smis_desktop.formats.registry import Format, read_file
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, name_filter, readable_filter
 from smis_desktop.ui.dialogs.import_dialog import ImportDialog
+from smis_desktop.ui.widgets.translation import translated, without_mnemonic
 from smis_desktop.ui.window.autosave import Autosave
 from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
 
 
 class DocumentFiles(QObject):
-    """Knows which file the painting belongs to, and whether that is up to date."""
+    """Knows the file of the painting, and whether it is saved there."""
 
     opened = Signal(Project)
     """A whole project was opened: style, kept pictures and model come with it. Its document is on the controller."""
@@ -43,7 +44,7 @@ class DocumentFiles(QObject):
         recovery: RecoveryFolder | None,
         collect: Callable[[], Project],
     ) -> None:
-        """collect: the painting as a project, as it is now. recovery: None where autosaving is impossible."""
+        """collect: returns the painting as a project. recovery: None where autosaving is impossible."""
         super().__init__()
         self._controller, self._dialogs, self._recent, self._collect = controller, dialogs, recent, collect
         self._recovery = recovery
@@ -57,16 +58,16 @@ class DocumentFiles(QObject):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name of the file, for people."""
         return self.path.name if self.path else self.tr("Untitled")
 
     @property
     def is_dirty(self) -> bool:
-        """Whether there is something that no project file holds."""
+        """Whether there are changes that no project file holds."""
         return self._controller.document is not None and (self._controller.is_dirty or self._extras_changed)
 
     def touch(self) -> None:
-        """Kept pictures have changed: they belong to the project too."""
+        """Note that kept pictures have changed, which belong to the project too."""
         self._extras_changed = True
         if self.autosave is not None:
             self.autosave.touch()
@@ -79,7 +80,7 @@ class DocumentFiles(QObject):
         self.changed.emit()
 
     def before_losing(self, then: Callable[[], None]) -> None:
-        """Do `then` once there is nothing to lose: at once, after saving, or after "Discard"."""
+        """Call `then` once there is nothing to lose: at once, after saving, or after "Discard"."""
         if not self.is_dirty:
             then()
             return
@@ -88,25 +89,25 @@ class DocumentFiles(QObject):
     # Opening
 
     def ask_to_open(self) -> None:
-        """Any file that this program can open."""
+        """Ask for a file of any format to open."""
         filters = readable_filter(self.tr("Paintings and layouts"), ("project", "picture", "layers", "layout"))
         self._dialogs.ask_to_open(self.tr("Open"), filters, self.open)
 
     def open(self, path: Path) -> None:
-        """A project, a picture with a recipe, a layered file, or a layout to import; asks before anything is lost."""
+        """Open a file or folder of any format; changes are asked about before they are lost."""
         take = self._found_in(path)
         if take is not None:
             self.before_losing(take)
 
     def open_without_asking(self, path: Path) -> bool:
-        """Returns whether it could be read; if not, a dialog says why and what is painted stays."""
+        """Open a file. Returns whether it could be read; if not, a dialog says why and the painting stays."""
         take = self._found_in(path)
         if take is not None:
             take()
         return take is not None
 
     def _found_in(self, path: Path) -> Callable[[], None] | None:
-        """Reads the file, and changes nothing yet: what puts its content in the painting's place."""
+        """Read a file without changing anything. Returns what puts its content in the document's place."""
         try:
             return self._read(path)
         except IsPhotograph:
@@ -138,9 +139,9 @@ class DocumentFiles(QObject):
         filters = readable_filter(self.tr("Layouts"), ("layout",))
         self._dialogs.ask_to_open(self.tr("Import layout"), filters, self.open)
 
-    def ask_for_masks(self) -> None:
-        """Ask for a folder with one mask a class."""
-        self._dialogs.ask_for_folder(self.tr("Import folder of masks"), self.open)
+    def ask_for_folder(self, folder: Format) -> None:
+        """Ask for a folder of that format to import."""
+        self._dialogs.ask_for_folder(without_mnemonic(translated(folder.import_text)), self.open)
 
     def _take_label_map(self, label_map: np.ndarray, palette: Palette, notes: Sequence[str]) -> None:
         self.place(Document.of_label_map(paintable_size(label_map), palette))
@@ -173,14 +174,14 @@ class DocumentFiles(QObject):
     # Saving
 
     def save(self, then: Callable[[], None] | None = None) -> None:
-        """To its file, or to one that is asked for; then `then`."""
+        """Save to the file of the painting, or to one that is asked for; then call `then`."""
         if self.path is None:
             self.save_as(then)
         else:
             self._write(self.path, then)
 
     def save_as(self, then: Callable[[], None] | None = None) -> None:
-        """To a file that is asked for."""
+        """Save to a file that is asked for."""
         if self._controller.document is None:
             return
         name = self.path.name if self.path else self.tr("painting") + PROJECT_SUFFIX
@@ -206,11 +207,11 @@ class DocumentFiles(QObject):
     # Recovery
 
     def offers(self) -> tuple[RecoveryOffer, ...]:
-        """Paintings that outlived their window."""
+        """Return the paintings of crashed windows."""
         return () if self._recovery is None else self._recovery.offers()
 
     def restore(self, offer: RecoveryOffer) -> None:
-        """Take such a painting; it belongs to the file it came from, and is not saved there yet."""
+        """Open such a painting; it belongs to the file it came from, and is not saved there yet."""
         assert self._recovery is not None
         try:
             project = self._recovery.load(offer)
@@ -234,12 +235,12 @@ class DocumentFiles(QObject):
         return True
 
     def discard(self, offer: RecoveryOffer) -> None:
-        """It is not wanted."""
+        """Remove such a painting."""
         if self._recovery is not None:
             self._recovery.discard(offer)
 
     def close(self) -> None:
-        """The window closes in peace."""
+        """End autosaving when the window closes as usual."""
         if self.autosave is not None:
             self.autosave.close()
 

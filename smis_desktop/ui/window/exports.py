@@ -1,4 +1,4 @@
-"""Everything that leaves the program but the project itself: pictures, layouts, layered files, variations."""
+"""Exports: pictures, layouts, layered files, folders of masks, and variations."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.exported_picture import contact_sheet
 from smis_desktop.formats.image_file import write_picture
 from smis_desktop.formats.project import Project
-from smis_desktop.formats.registry import Export, Format, Kind, export_formats, folder_formats, write_export
+from smis_desktop.formats.registry import Export, Format, Kind, export_formats, write_export
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, name_filter
 from smis_desktop.ui.dialogs.small_dialogs import VariationsDialog
+from smis_desktop.ui.widgets.translation import translated, without_mnemonic
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
 
@@ -27,7 +28,7 @@ _LAYOUTS: tuple[Kind, ...] = ("layout", "layers")
 
 
 class Exports(QObject):
-    """Asks where to, and writes."""
+    """Asks where to export to, and writes in the background."""
 
     message = Signal(str)
     """A short message for the status bar."""
@@ -43,7 +44,10 @@ class Exports(QObject):
         preview_picture: Callable[[], np.ndarray | None],
         stem: Callable[[], str],
     ) -> None:
-        """collect: the painting as it is. preview_picture: uint8 [S, S, 3] on screen, if any. stem: a file's name."""
+        """collect: returns the painting as a project.
+
+        preview_picture: uint8 [S, S, 3] on screen, if any. stem: for file names.
+        """
         super().__init__()
         self._controller, self._preview, self._dialogs = controller, preview, dialogs
         self._collect, self._preview_picture, self._stem = collect, preview_picture, stem
@@ -54,23 +58,26 @@ class Exports(QObject):
         self._layout_done.connect(self._tell_layout)
 
     def ask_for_picture(self) -> None:
-        """The photograph at full size; a PNG carries the whole project."""
+        """Ask where to export the photograph at full size; a PNG carries the whole project."""
         suffixes = [suffix for f in export_formats(("picture",)) for suffix in f.written_suffixes]
         filters = name_filter(self.tr("Pictures"), suffixes)
         self._dialogs.ask_to_save(self.tr("Export photograph"), f"{self._stem()}.png", filters, self.save_picture)
 
     def save_picture(self, path: Path) -> None:
-        """In the background; `PreviewController.saved` tells when it is there."""
+        """Write the photograph in the background; `PreviewController.saved` tells when it is there."""
         self.message.emit(self.tr("Saving {name}…").format(name=path.name))
         self._preview.save(path, self._collect())
 
     def ask_for_layout(self) -> None:
-        """An index PNG, OpenRaster or Photoshop file, as the name's ending says."""
+        """Ask where to export the layout: as an index PNG, or a layered file, as the name's ending says."""
         filters = ";;".join(name_filter(f.name, f.written_suffixes) for f in export_formats(_LAYOUTS))
         self._dialogs.ask_to_save(self.tr("Export layout"), f"{self._stem()}-layout.png", filters, self.save_layout)
 
     def save_layout(self, path: Path) -> None:
-        """In the background: Photoshop files of large paintings take seconds. `told` or a dialog says how it went."""
+        """Write the layout in the background: Photoshop files of large paintings take seconds.
+
+        A message or a dialog tells how it went.
+        """
         document = self._controller.document
         if document is None:
             return
@@ -92,10 +99,10 @@ class Exports(QObject):
         else:
             self.message.emit(self.tr("Saved {path}").format(path=path))
 
-    def ask_for_masks(self) -> None:
-        """Ask where to write one black and white picture for each class."""
-        (masks,) = folder_formats()
-        self._dialogs.ask_for_folder(self.tr("Export one mask a class"), partial(self.save_folder, masks))
+    def ask_for_folder(self, folder: Format) -> None:
+        """Ask where to write a folder of that format."""
+        title = without_mnemonic(translated(folder.export_text))
+        self._dialogs.ask_for_folder(title, partial(self.save_folder, folder))
 
     def save_folder(self, folder_format: Format, folder: Path) -> None:
         """Write the layout as a folder of that format; a message or a dialog tells how it went."""
@@ -111,7 +118,7 @@ class Exports(QObject):
             self.message.emit(self.tr("Saved {count} files in {folder}").format(count=len(written), folder=folder))
 
     def ask_for_variations(self) -> None:
-        """How many, then where."""
+        """Ask how many variations to export, then where to."""
         dialog = VariationsDialog(self._dialogs.parent())  # type: ignore[arg-type]
 
         def take() -> None:
@@ -124,7 +131,7 @@ class Exports(QObject):
         dialog.open()
 
     def save_variations(self, folder: Path, count: int) -> None:
-        """The layout in `count` styles, and a contact sheet of them, in the background."""
+        """Write the layout in `count` styles, and a contact sheet of them, in the background."""
         project = self._collect()
         style = project.style.style
         first = style.look.seed
