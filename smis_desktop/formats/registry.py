@@ -172,17 +172,6 @@ def read_file(path: Path, palette: Callable[[], Palette]) -> ReadFile:
     raise UserError(f"{path} is of no format that this program reads; choose another file.")
 
 
-def propose_import(path: Path, palette: Palette) -> ImportProposal:
-    """Read a flat layout of any format, or a folder of masks, as a proposal. Raises UserError when it is none."""
-    found = FoundFile(path)
-    for file_format in formats():
-        if file_format.kind == "layout" and file_format.read_document is not None and file_format.may_hold(found):
-            proposal = file_format.read_document(path, palette)
-            if isinstance(proposal, ImportProposal):
-                return proposal
-    raise UserError(f"{path} holds no layout; choose another file.")
-
-
 def read_layout(path: Path) -> LayoutFile:
     """Read the class ids of a layout, or of what shows of a painting. Raises UserError when there are none."""
     found = FoundFile(path)

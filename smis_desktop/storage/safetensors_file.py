@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from safetensors import SafetensorError, safe_open
 
 from smis_desktop.document.palette import Palette, SemanticClass
@@ -75,10 +76,15 @@ HEADER_KEY = "smis"
 
 
 def palette_of(facts: Mapping[str, Any]) -> Palette:
-    """The palette in a personal model's facts. Raises KeyError, TypeError or ValueError when it is not one."""
-    return Palette(tuple(SemanticClass(int(c["id"]), str(c["name"]), _color(c["color"])) for c in facts["palette"]))
+    """Read the palette in a personal model's facts. Raises KeyError or ValueError when it is none."""
+    try:
+        classes = msgspec.convert(facts["palette"], list[_ClassFacts])
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+    return Palette(tuple(SemanticClass(c.id, c.name, c.color) for c in classes))
 
 
-def _color(channels: list[int]) -> tuple[int, int, int]:
-    red, green, blue = channels
-    return int(red), int(green), int(blue)
+class _ClassFacts(msgspec.Struct):
+    id: int
+    name: str
+    color: tuple[int, int, int]

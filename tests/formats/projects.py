@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -9,7 +11,9 @@ from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.document.style import Look, Style
+from smis_desktop.formats.import_proposal import ImportProposal
 from smis_desktop.formats.project import KeptPicture, KeptStyle, Project
+from smis_desktop.formats.registry import read_file
 
 # Two classes share a colour on purpose: colours must not be what ids are saved as.
 PALETTE = Palette(
@@ -21,6 +25,13 @@ PALETTE = Palette(
     )
 )
 IDS = np.array([0, 3, 7, 254, 255], np.uint8)
+
+
+def proposal_of(path: Path, palette: Palette) -> ImportProposal:
+    """What the import dialog would be given for a file or folder."""
+    content = read_file(path, lambda: palette).content
+    assert isinstance(content, ImportProposal)
+    return content
 
 
 @st.composite

@@ -23,8 +23,7 @@ from smis_desktop.formats.index_png import encode_label_map
 from smis_desktop.formats.open_raster import read_ora, write_ora
 from smis_desktop.formats.photoshop import read_psd, write_psd
 from smis_desktop.formats.project import Project, encode_project, read_project
-from smis_desktop.formats.registry import propose_import
-from tests.formats.projects import IDS, PALETTE
+from tests.formats.projects import IDS, PALETTE, proposal_of
 
 ROUNDS = int(os.environ.get("SMIS_FUZZ_ROUNDS", "5000"))
 """Mutants of each kind of file; a hundred thousand take an hour."""
@@ -58,8 +57,8 @@ READ: dict[str, Callable[[Path], object]] = {
     "recipe": read_picture_project,
     "ora": lambda path: read_ora(path, PALETTE),
     "psd": lambda path: read_psd(path, PALETTE),
-    "index": lambda path: propose_import(path, PALETTE),
-    "labelme": lambda path: propose_import(path, PALETTE),
+    "index": lambda path: proposal_of(path, PALETTE),
+    "labelme": lambda path: proposal_of(path, PALETTE),
 }
 
 

@@ -14,7 +14,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.class_masks import subjects
 from smis_desktop.formats.import_proposal import class_named
 from smis_desktop.formats.index_png import encode_label_map
-from smis_desktop.formats.registry import propose_import
+from tests.formats.projects import proposal_of
 
 FACE = Palette(
     (
@@ -31,7 +31,7 @@ def test_an_index_image_of_known_ids_needs_no_question(tmp_path: Path) -> None:
     label_map = np.random.default_rng(0).choice(np.array([0, 1, 7, 255], np.uint8), (80, 80))
     path = tmp_path / "a.png"
     path.write_bytes(encode_label_map(label_map, FACE))
-    proposal = propose_import(path, FACE)
+    proposal = proposal_of(path, FACE)
     assert proposal.is_certain
     np.testing.assert_array_equal(proposal.label_map(), label_map)
 
@@ -42,7 +42,7 @@ def test_foreign_ids_are_asked_for_and_mapped(tmp_path: Path) -> None:
     label_map[:20] = 1
     path = tmp_path / "ade.png"
     Image.fromarray(label_map).save(path)
-    proposal = propose_import(path, FACE)
+    proposal = proposal_of(path, FACE)
     assert not proposal.is_certain
     assert "middle" in proposal.notes[0]
     assert [(s.name, round(s.share, 2)) for s in proposal.sources] == [("id 13", 0.69), ("skin", 0.31)]
@@ -59,7 +59,7 @@ def test_a_colour_map_is_read_by_its_nearest_colours(tmp_path: Path) -> None:
     pixels[29, :1] = (90, 90, 90)  # a smoothed edge
     path = tmp_path / "map.png"
     Image.fromarray(pixels).save(path)
-    proposal = propose_import(path, FACE)
+    proposal = proposal_of(path, FACE)
     label_map = proposal.label_map()
     assert not proposal.is_certain
     assert (label_map[:29] == 7).all()
@@ -72,7 +72,7 @@ def test_a_photograph_is_no_colour_map(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "photo.jpg")
     with pytest.raises(UserError, match="no colour map"):
-        propose_import(tmp_path / "photo.jpg", FACE)
+        proposal_of(tmp_path / "photo.jpg", FACE)
 
 
 def test_a_folder_of_masks_is_laid_over_in_its_datasets_order(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_folder_of_masks_is_laid_over_in_its_datasets_order(tmp_path: Path) ->
     mask("00012_cloth.png", slice(38, 64))
     mask("00013_skin.png", slice(0, 64))
     assert subjects(tmp_path) == ("00012", "00013")
-    proposal = propose_import(tmp_path, FACE)
+    proposal = proposal_of(tmp_path, FACE)
     assert proposal.is_certain
     expected = np.zeros((64, 64), np.uint8)
     expected[0:40], expected[10:14], expected[0:8], expected[38:] = 1, 3, 7, 9
@@ -111,7 +111,7 @@ def test_labelme_shapes_become_classes_by_name(tmp_path: Path) -> None:
     }
     path = tmp_path / "face.json"
     path.write_text(json.dumps(file))
-    proposal = propose_import(path, FACE)
+    proposal = proposal_of(path, FACE)
     assert not proposal.is_certain, "nobody knows what a beard is"
     label_map = proposal.label_map()
     assert label_map.shape == (100, 100)
@@ -141,12 +141,12 @@ def test_names_are_understood() -> None:
 def test_anything_else_is_refused_in_a_sentence(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match=name) as refusal:
-        propose_import(tmp_path / name, FACE)
+        proposal_of(tmp_path / name, FACE)
     assert "\n" not in str(refusal.value)
 
 
 def test_missing_files_and_empty_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
-        propose_import(tmp_path / "nowhere.png", FACE)
+        proposal_of(tmp_path / "nowhere.png", FACE)
     with pytest.raises(UserError, match="no masks"):
-        propose_import(tmp_path, FACE)
+        proposal_of(tmp_path, FACE)

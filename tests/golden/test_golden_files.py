@@ -18,7 +18,6 @@ from smis_desktop.formats.open_raster import read_ora
 from smis_desktop.formats.photoshop import read_psd
 from smis_desktop.formats.project import decode_project, encode_project, read_project
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
-from smis_desktop.formats.registry import propose_import
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend, requested_backend
@@ -26,6 +25,7 @@ from smis_desktop.personal_model.library import ModelLibrary, picture_path
 from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.store import TrainingFolder
 from smis_desktop.training.workspace import Workspace, begun_workspaces
+from tests.formats.projects import proposal_of
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json
 from tests.golden.subjects import ASCII_PALETTE, HOME, PALETTE
@@ -62,7 +62,7 @@ def test_an_index_png_holds_the_ids_that_no_class_has_too(golden: Golden) -> Non
     path = golden.folder / "files" / "layout.png"
     found = read_label_map(path)
     assert description.array(found) == golden.expected["layout"]
-    proposal = propose_import(path, PALETTE)
+    proposal = proposal_of(path, PALETTE)
     unknown = [place for place, source in enumerate(proposal.sources) if "200" in source.name]
     assert len(unknown) == 1
     np.testing.assert_array_equal(proposal.label_map({unknown[0]: 200}), found)
@@ -70,7 +70,7 @@ def test_an_index_png_holds_the_ids_that_no_class_has_too(golden: Golden) -> Non
 
 def test_masks_of_the_classes_are_the_layout(golden: Golden) -> None:
     folder, layout = golden.folder / "files" / "masks", golden.arrays["layouts"][0]
-    proposal = propose_import(folder, ASCII_PALETTE)
+    proposal = proposal_of(folder, ASCII_PALETTE)
     assert proposal.is_certain
     np.testing.assert_array_equal(proposal.label_map(), layout)
     facts = json.loads((folder / "face_classes.json").read_bytes())["classes"]
