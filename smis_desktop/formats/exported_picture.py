@@ -74,12 +74,12 @@ def read_picture_project(path: Path) -> Project | None:
                 length, kind = struct.unpack(">I4s", head)
                 if kind == _CHUNK:
                     if length > _MAX_PROJECT:
-                        raise UserError(f"{path} carries a recipe of {length} bytes, far too many; open another copy.")
+                        raise UserError(f"{path} carries a project of {length} bytes, far too many; open another copy.")
                     project_bytes, checksum = file.read(length), file.read(4)
                     if len(project_bytes) != length or checksum != struct.pack(
                         ">I", zlib.crc32(_CHUNK + project_bytes)
                     ):
-                        raise UserError(f"{path} carries a recipe that is damaged; open another copy of the picture.")
+                        raise UserError(f"{path} carries a project that is damaged; open another copy of the picture.")
                     return decode_project(project_bytes, str(path))
                 if kind == b"IEND":
                     return None

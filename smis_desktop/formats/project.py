@@ -27,7 +27,7 @@ PROJECT_SUFFIX = ".smis"
 ANCHOR_KEY = "anchor"
 """The name of the anchor among a project's extras."""
 _MAX_ANCHOR_SIDE = 2048
-VERSION = 1
+_VERSION = 1
 _MIMETYPE = b"application/x-smis-project"
 MAX_LAYERS = 1000
 _MAX_KEPT = 500
@@ -140,7 +140,7 @@ def encode_project(project: Project) -> bytes:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
         put = _Writer(archive).put
         facts = _ProjectFacts(
-            format_version=VERSION,
+            format_version=_VERSION,
             document=_put_document(put, "document", project.document),
             style=_put_style(put, "style", project.style),
             model=_ModelFacts(project.model_name, project.model_sha256, project.model_path),
@@ -157,10 +157,10 @@ def decode_project(data: bytes, name: str) -> Project:
             read = _Reader(archive).read
             found = read("project.json")
             version = msgspec.json.decode(found, type=_VersionOnly).format_version
-            if version > VERSION:
+            if version > _VERSION:
                 raise UserError(
                     f"{name} was saved by a newer version of this program (format {version}, this one reads up to "
-                    f"{VERSION}); update the program."
+                    f"{_VERSION}); update the program."
                 )
             facts = msgspec.json.decode(found, type=_ProjectFacts)
             if len(facts.kept) > _MAX_KEPT:

@@ -11,8 +11,9 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from smis_desktop.ui.window.main_window import MainWindow
 from tests.formats.toy_format import add_toy_format
-from tests.ui.acting import WAIT, pixels
+from tests.ui.acting import WAIT, answer_file_dialog, pixels, stroke
 from tests.ui.conftest import MakeWindow
 
 
@@ -39,3 +40,17 @@ def test_the_window_opens_drops_and_exports_it(
             )
         )  # fmt: skip
     assert set(np.unique(pixels(window))) == {0, 1}
+
+
+def test_a_folder_format_has_menu_entries(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    stroke(window, (4, 56), (60, 56))
+    painted = pixels(window)
+    window.commands["file.export_masks"].trigger()
+    with qtbot.waitSignal(window.exports.message, timeout=WAIT):
+        answer_file_dialog(window, tmp_path, qtbot)
+    assert list(tmp_path.glob("*_classes.json"))
+    window.controller.undo()
+    with qtbot.waitSignal(window.controller.replaced, timeout=WAIT):
+        window.commands["file.import_masks"].trigger()
+        answer_file_dialog(window, tmp_path, qtbot)
+    np.testing.assert_array_equal(pixels(window), painted)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QLineEdit, QPushButt
 from smis_desktop.document.style import Look
 from smis_desktop.ui.widgets.controls import PercentSlider
 from smis_desktop.ui.widgets.icons import ICON_GAP, tool_icon
-from smis_desktop.ui.window.style_model import MAX_SEED, StyleModel
+from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED, StyleModel
 
 _LEAST_WIDTH = 330
 """Below the width that all of it needs, the words beside seed and slider are hidden; tooltips say the same."""
@@ -40,7 +40,7 @@ class StyleBar(QWidget):
         self._seed_name = QLabel(self.tr("Seed"))
         self._seed_name.setProperty("role", "muted")
         self._seed_field = QLineEdit()
-        self._seed_field.setValidator(QIntValidator(0, MAX_SEED, self))
+        self._seed_field.setValidator(QIntValidator(0, MAX_DRAWN_SEED, self))
         self._seed_field.setFixedWidth(74)
         self._seed_field.setAccessibleName(self.tr("Seed of the style"))
         self._seed_field.setToolTip(self.tr("The number of this style; type one to return to it"))

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from smis_desktop.document.style import Look
 from smis_desktop.ui.widgets.controls import PictureList
 from smis_desktop.ui.widgets.theme import current_colors
-from smis_desktop.ui.window.style_model import MAX_SEED
+from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED
 
 _COUNT = 12
 _SIDE = 180
@@ -75,7 +75,7 @@ class VariationsWall(QDialog):
 
     def draw_looks(self) -> None:
         """Show other random looks, all different."""
-        self._looks = [Look(seed) for seed in self._seeds.sample(range(MAX_SEED), _COUNT)]
+        self._looks = [Look(seed) for seed in self._seeds.sample(range(MAX_DRAWN_SEED), _COUNT)]
         self.list.clear()
         blank = QPixmap(_SIDE, _SIDE)
         blank.fill(QColor(current_colors().raised))

@@ -27,7 +27,7 @@ from smis_desktop.ui.panels.variations_wall import VariationsWall
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
-from smis_desktop.ui.window.style_model import MAX_SEED, StyleModel
+from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED, StyleModel
 from smis_desktop.workers.photo_inversion import photo_inversion
 from smis_desktop.workers.preview_jobs import BackgroundRendered, Failed, FilmCancelled, FilmProgress, PicturePainted
 
@@ -75,7 +75,7 @@ class StyleController(QObject):
         return self.style_model.pins
 
     def random_look(self) -> Look:
-        return Look(self._seeds.randrange(MAX_SEED))
+        return Look(self._seeds.randrange(MAX_DRAWN_SEED))
 
     def take_from_photo(self, take: TakeLook) -> None:
         self._dialogs.ask_to_open(

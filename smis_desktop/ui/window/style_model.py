@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.document.style import Look, Style
 
-MAX_SEED = 999_999
+MAX_DRAWN_SEED = 999_999
 """The largest seed that is drawn or can be typed: short enough to be read aloud."""
 
 
@@ -74,7 +74,7 @@ class StyleModel(QObject):
 
     def choose_random_look(self) -> None:
         """Set a random look other than the present one; emit `refused` instead while the style is locked."""
-        drawn = self._seeds.randrange(MAX_SEED)
+        drawn = self._seeds.randrange(MAX_DRAWN_SEED)
         self.choose_look(Look(drawn + (drawn >= self._style.look.seed)))
 
     def lock(self, is_locked: bool) -> None:
