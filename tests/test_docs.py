@@ -39,6 +39,18 @@ def test_every_document_that_code_names_is_there() -> None:
     assert {(path, document) for path, document in named if not (CHECKOUT / document).exists()} == set()
 
 
+PRESENT = [name for name in DOCUMENTS if not name.startswith(("docs/experiments/", "docs/guide/", "CHANGELOG"))]
+"""Documents that speak of the code as it is now."""
+
+
+@pytest.mark.parametrize("document", PRESENT)
+def test_every_module_that_a_document_names_is_there(document: str) -> None:
+    paths = {"/" + path.relative_to(CHECKOUT).as_posix() for path in CHECKOUT.glob("[!.]*/**/*.py")}
+    text = _FENCE.sub("", (CHECKOUT / document).read_text(encoding="utf-8"))
+    named = {name for name in re.findall(r"`([\w/]+\.py)`", text) if "NAME" not in name}
+    assert {name for name in named if not any(path.endswith(f"/{name}") for path in paths)} == set()
+
+
 def test_dead_links_are_found(tmp_path: Path) -> None:
     (tmp_path / "there.md").write_text("# One *two*, `three`\n\n## One two three\n\n```sh\n# no heading\n```\n")
     page = tmp_path / "page.md"
