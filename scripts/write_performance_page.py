@@ -48,7 +48,7 @@ GOALS: dict[str, tuple[str, float]] = {
 }
 
 _NO_CARD = """
-No graphics card could be had for these figures, and none has run the code for them: recorded kernels (`torch-graphs`),
+No graphics card could be had for these figures, and none has run the code for them: CUDA graphs (`torch-graphs`),
 training on CUDA, Apple's cards. Their logic is tested on the processor, the rest by `pytest --gpu` where there is one.
 """
 
