@@ -98,7 +98,7 @@ def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) 
     from smis_desktop.personal_model.model import unknown_ids
 
     layouts: list[GivenLayout] = []
-    told: list[str] = []
+    notes: list[str] = []
     for path in given_files(paths, layout_suffixes(), "layouts"):
         layout = read_layout(path)
         if not (model.palette.channel_of[layout.label_map] >= 0).any():
@@ -110,8 +110,8 @@ def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) 
         layouts.append(
             GivenLayout(path, layout.label_map, tuple(unknown_ids(layout.label_map, model.palette, model.label_kind)))
         )
-        told += layout.notes
-    for text in told:
+        notes += layout.notes
+    for text in notes:
         console.note(text)
     for given in layouts:
         if given.unknown_ids:

@@ -52,11 +52,6 @@ class DocumentEditor:
         return self._history.undo_name
 
     @property
-    def redo_name(self) -> str | None:
-        """The name of the step that redo makes again."""
-        return self._history.redo_name
-
-    @property
     def is_dirty(self) -> bool:
         """Whether the document differs from the saved one; undoing back to that state makes it clean again."""
         return self._stroke is not None or self._shift is not None or self._history.mark is not self._saved

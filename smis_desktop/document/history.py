@@ -233,11 +233,6 @@ class History:
         """Identifies the state of the document: the same object after undo or redo back to that state."""
         return self._done[-1] if self._done else self._bottom
 
-    @property
-    def nbytes(self) -> int:
-        """The size of all edits in memory."""
-        return self._nbytes
-
     def push(self, edit: Edit) -> None:
         """Add an edit that has just been made, and forget the undone ones."""
         self._undone.clear()

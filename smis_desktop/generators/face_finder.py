@@ -12,40 +12,38 @@ import numpy as np
 from smis_desktop.resources import models_folder
 
 FACE_FILTER = models_folder() / "face-finder.npy"
-
-
-def read_face_filter() -> np.ndarray:
-    """float32 [16, 16, 8]; made by scripts/fit_face_finder.py."""
-    weights: np.ndarray = np.load(FACE_FILTER, allow_pickle=False).astype(np.float32)
-    return weights
-
-
 BINS = 8
 CELL = 4
 CELLS = 16
 WINDOW = CELL * CELLS
 LEFT, TOP, PART = 0.2, 0.28, 0.6
-"""Of the generator's frame, the part that the filter looks at: from brows to chin, without hair and ground."""
+"""The part of the generator's frame that the filter covers: from brows to chin, without hair and background."""
 _FRAME = WINDOW / PART
 _TURNS = (-16.0, -8.0, 0.0, 8.0, 16.0)
 _STEP = 2**0.25
-"""Between two sizes of the pyramid."""
+"""The factor between two sizes of the pyramid."""
 _SMALLEST, _LARGEST = 0.16, 1.5
-"""Sides of frames, as parts of the photo's shorter side."""
+"""The sides of frames, as fractions of the photo's shorter side."""
 _WORKING_SIDE = 240
-"""A photo's shorter side is reduced to it."""
+"""The side to which a photo's shorter side is reduced."""
 _MOST_ENLARGED = 3.0
 _MOST_PIXELS = 4_000_000
-"""Of one size of the pyramid: in a panorama only large faces are looked for."""
+"""The limit for one size of the pyramid: in a panorama only large faces are searched for."""
 _FLAT = 0.25
-"""Added to the edges around, in grey values: where nothing is to be seen there is no direction either."""
+"""Added to the strength of the edges around, in grey values: flat areas have no direction."""
 FACE_FROM = 1.0
-"""Scores of filters are scaled so that faces lie above."""
+"""Filters are scaled so that faces score more."""
+
+
+def read_face_filter() -> np.ndarray:
+    """Read the filter that ships with the program, float32 [16, 16, 8]; made by scripts/fit_face_finder.py."""
+    weights: np.ndarray = np.load(FACE_FILTER, allow_pickle=False).astype(np.float32)
+    return weights
 
 
 @dataclass(frozen=True)
 class FoundFace:
-    """The generator's frame around it: centre and side in pixels of the photo, degrees clockwise; and how sure."""
+    """The generator's frame around a face: centre and side in pixels of the photo, degrees clockwise, and a score."""
 
     x: float
     y: float
@@ -55,8 +53,10 @@ class FoundFace:
 
 
 def find_face(photo: np.ndarray, weights: np.ndarray, least: float = FACE_FROM) -> FoundFace | None:
-    """photo: uint8 [H, W, 3]; weights: float32 [16, 16, 8], the filter. The likeliest face, None where nothing scores
-    more than `least`."""
+    """Find the likeliest face in a photo, uint8 [H, W, 3]; None where nothing scores more than `least`.
+
+    weights: the filter, float32 [16, 16, 8].
+    """
     shrink = max(1.0, min(photo.shape[:2]) / _WORKING_SIDE)
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     if shrink > 1:
@@ -71,8 +71,10 @@ def find_face(photo: np.ndarray, weights: np.ndarray, least: float = FACE_FROM) 
 
 
 def gradient_histograms(grey: np.ndarray) -> np.ndarray:
-    """uint8 or float32 [H, W] → float32 [H // 4, W // 4, 8]: how strong edges of each direction are in each cell of 4²
-    pixels, against all edges around it."""
+    """Measure how strong the edges of each direction are in each cell of 4² pixels, relative to all edges around it.
+
+    grey: uint8 or float32 [H, W]. Returns float32 [H // 4, W // 4, 8].
+    """
     grey = grey.astype(np.float32)
     dx = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=1)
     dy = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=1)
@@ -93,7 +95,7 @@ def gradient_histograms(grey: np.ndarray) -> np.ndarray:
 
 
 def window_of(grey: np.ndarray, x: float, y: float, side: float, angle: float) -> np.ndarray:
-    """float32 [64, 64]: what the filter looks at in that frame of a picture [H, W]."""
+    """Cut out what the filter covers in a frame of a picture [H, W]: float32 [64, 64]."""
     scale = _FRAME / side
     turn = math.radians(angle)
     cosine, sine = math.cos(turn) * scale, math.sin(turn) * scale
@@ -110,7 +112,7 @@ def window_of(grey: np.ndarray, x: float, y: float, side: float, angle: float) -
 
 
 def _candidates(grey: np.ndarray, weights: np.ndarray, turn: float) -> Iterator[FoundFace]:
-    """The best place of each size, the photo turned by so many degrees."""
+    """Yield the best place of each size, with the photo turned by so many degrees."""
     height, width = grey.shape
     shorter = min(height, width)
     side = max(_SMALLEST * shorter, _FRAME / _MOST_ENLARGED)
@@ -140,7 +142,7 @@ def _candidates(grey: np.ndarray, weights: np.ndarray, turn: float) -> Iterator[
 
 
 def _settled(grey: np.ndarray, weights: np.ndarray, found: FoundFace) -> FoundFace:
-    """Moved, sized and turned in ever smaller steps as long as that raises the score."""
+    """Move, resize and turn the frame in ever smaller steps as long as that raises the score."""
     place = np.array([found.x, found.y, math.log(found.side), found.angle])
     steps = np.array([0.05 * found.side, 0.05 * found.side, 0.12, 5.0])
 

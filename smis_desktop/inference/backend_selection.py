@@ -8,7 +8,6 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from smis_desktop.inference.backends import CachingBackend, CpuFallbackBackend, 
 from smis_desktop.inference.cuda_graph_backend import CudaGraphBackend
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.wheel_download import Progress
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,6 @@ _MAX_RUNS = 5
 _MIN_RUNS = 2
 _MAX_SECONDS = 0.4
 """How long one backend is timed: the first start waits for all of them."""
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

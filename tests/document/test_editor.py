@@ -30,7 +30,7 @@ class TestPainting:
         bench.undo()
         assert (bench.document.label_map == EMPTY).all()
         assert not bench.can_undo
-        assert bench.redo_name == "Brush stroke"
+        assert bench.can_redo
         bench.redo()
         assert (bench.document.label_map[10, 10:51] == 3).all()
 

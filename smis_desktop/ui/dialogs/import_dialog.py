@@ -22,7 +22,7 @@ from smis_desktop.formats.import_proposal import ImportProposal
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 
 _PREVIEW_SIDE = 260
-_MOST_ROWS = 200
+_MAX_ROWS = 200
 
 
 class ImportDialog(QDialog):
@@ -43,7 +43,7 @@ class ImportDialog(QDialog):
         rows = QWidget()
         grid = QGridLayout(rows)
         grid.setColumnStretch(1, 1)
-        for row, source in enumerate(proposal.sources[:_MOST_ROWS]):
+        for row, source in enumerate(proposal.sources[:_MAX_ROWS]):
             swatch = QLabel()
             pixmap = QPixmap(18, 18)
             pixmap.fill(QColor(*source.color) if source.color else Qt.GlobalColor.transparent)
