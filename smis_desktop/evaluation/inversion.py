@@ -20,9 +20,9 @@ from smis_desktop.formats.exported_picture import contact_sheet
 from smis_desktop.formats.image_file import middle_square, read_picture
 from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import render_ws
+from smis_desktop.training.distributed import ThreadedRunner, split_evenly
 from smis_desktop.training.inversion import Inversion, InversionSettings, InversionStep, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance
-from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
 
 _SIDE = 256
 _LEVELS = 4

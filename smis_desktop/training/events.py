@@ -111,20 +111,6 @@ class RunOpened:
 
 
 @dataclass(frozen=True, eq=False)
-class InvertingShots:
-    """One step of the inversion of photos, several at once: their names, and their numbers among the `count` shots, the
-    first of which is 1. `best_loss` is their mean. `pictures` (uint8 [256, 256, 3] each) come every so often."""
-
-    names: tuple[str, ...]
-    numbers: tuple[int, ...]
-    count: int
-    step: int
-    steps: int
-    best_loss: float
-    pictures: tuple[np.ndarray, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, eq=False)
 class ShotInverted:
     """A photo's reconstruction, in figures (see `inversion.InversionResult`), and its latents, float32 [num_ws, 512].
 

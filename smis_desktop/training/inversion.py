@@ -28,8 +28,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.generators.generator import Generator, from_rgb8, to_rgb8
+from smis_desktop.training.distributed import ThreadedRunner
 from smis_desktop.training.perceptual import PerceptualDistance
-from smis_desktop.training.threaded_runner import ThreadedRunner
 
 _FULL_SIDE, _HALF_SIDE = 256, 128
 _FINE_LEARNING_RATE = 0.14

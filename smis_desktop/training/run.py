@@ -93,7 +93,7 @@ class TrainingRun:
         self._store = TrainingFolder.beside(request.out)
         self._intermediate = self._store.path / "unfinished.smismodel"
         self._perceptual: PerceptualDistance | None = None
-        self._threads = torch.get_num_threads()
+        self._device, self._threads = best_device(), torch.get_num_threads()
 
     def run(self) -> PersonalModel:
         """Trains and returns the model, which is in the request's file then.
@@ -120,7 +120,7 @@ class TrainingRun:
         request, group = self._request, self._group
         folder = read_shots(request.shots, request.label_kind)
         with group.main_process_first():
-            self.generator = open_generator(request.generator, self._report_opening).to(best_device())
+            self.generator = open_generator(request.generator, self._report_opening).to(self._device)
         self.shots = training_shots(request.shots, folder, self.generator, request.label_kind)
         known = sum(shot.is_known for shot in self.shots)
         self._on_event(ShotsOpened(tuple(folder.notes), len(self.shots), known))

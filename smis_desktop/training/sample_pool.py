@@ -14,8 +14,7 @@ from smis_desktop.generators.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.personal_model.label_transfer import LabelTransfer, LinearProbe
-from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
-from smis_desktop.training.threaded_runner import ThreadedRunner
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner
 
 _MIN_AREA = 1 / 256
 """Fraction of a picture that a class has to cover to count as present."""

@@ -10,8 +10,8 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.training.inversion_init import InversionInit
 from smis_desktop.training.sample_pool import SamplePool
+from smis_desktop.training.stages.inversion import InversionInit
 from tests.personal_model.labelled_faces import CLASSES, labelled_faces
 from tests.small_generator import part_prior_of, small_generator
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smis_desktop.training.label_alignment import aligned
+from smis_desktop.training.stages.label_transfer import aligned
 
 
 def _disc(x: float, y: float, side: int = 256) -> NDArray[np.uint8]:

@@ -16,14 +16,13 @@ from torch import Tensor
 from smis_desktop.generators.generator import seeded_z, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.label_transfer import TrainingShot
-from smis_desktop.training.distributed import SINGLE_PROCESS
-from smis_desktop.training.events import InvertingShots, ShotInverted, TrainingEvent
+from smis_desktop.training.distributed import SINGLE_PROCESS, ThreadedRunner, split_evenly
+from smis_desktop.training.events import ShotInverted, TrainingEvent
 from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance
-from smis_desktop.training.photo_search import ShotInversion
 from smis_desktop.training.shots import latent_pair
+from smis_desktop.training.stages.inversion import InvertingShots, ShotInversion
 from smis_desktop.training.store import TrainingFolder, TrainingStore
-from smis_desktop.training.threaded_runner import ThreadedRunner, split_evenly
 from tests.small_generator import small_generator
 
 SETTINGS = InversionSettings(steps=12, close_steps=1.0)

@@ -6,7 +6,7 @@ import torch
 
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.training.distributed import ProcessGroup
-from smis_desktop.training.inversion_init import InversionInit
+from smis_desktop.training.stages.inversion import InversionInit
 from tests.small_generator import part_prior_of, small_generator
 
 

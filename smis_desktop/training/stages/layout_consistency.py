@@ -24,11 +24,10 @@ from smis_desktop.generators.layers import autocast_to, current_precision, freez
 from smis_desktop.personal_model.class_statistics import ClassColors, ColorReader
 from smis_desktop.personal_model.encoder import LayoutEncoder, one_hot
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner, num_parallel_pictures
 from smis_desktop.training.sample_pool import SamplePool
 from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.stages.encoder import EncoderTrainer, dropped_classes
-from smis_desktop.training.threaded_runner import ThreadedRunner, num_parallel_pictures
 from smis_desktop.training.training import TrainingContext, TrainingSettings
 
 _SECONDS = 85.0
