@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from safetensors import SafetensorError, safe_open
 
 from smis_desktop.resources import MODEL_SUFFIX, models_folder
@@ -50,6 +50,13 @@ class NetworkOrigin:
     licence: str
 
 
+class _OriginFacts(msgspec.Struct):
+    kind: str
+    name: str = ""
+    source: str | None = None
+    licence: str | None = None
+
+
 def network_origins() -> tuple[NetworkOrigin, ...]:
     """Those of generators, the perceptual network and the models that ship, in this order, without unreadable files."""
     paths = [
@@ -63,16 +70,13 @@ def network_origins() -> tuple[NetworkOrigin, ...]:
 def _origin(path: Path) -> NetworkOrigin | None:
     try:
         with safe_open(path, "np") as file:
-            facts = json.loads((file.metadata() or {})[HEADER_KEY])
-        ships = path.parent == models_folder()
-        return NetworkOrigin(
-            str(facts.get("name", path.stem)),
-            str(facts["kind"]),
-            str(facts.get("source", "trained by this project" if ships else "")),
-            str(facts.get("licence", "MIT, like this program" if ships else "")),
-        )
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            facts = msgspec.json.decode((file.metadata() or {})[HEADER_KEY], type=_OriginFacts)
+    except (SafetensorError, OSError, KeyError, msgspec.DecodeError):
         return None
+    ships = path.parent == models_folder()
+    source = ("trained by this project" if ships else "") if facts.source is None else facts.source
+    licence = ("MIT, like this program" if ships else "") if facts.licence is None else facts.licence
+    return NetworkOrigin(facts.name or path.stem, facts.kind, source, licence)
 
 
 def has_part_prior(weights_sha256: str) -> bool:

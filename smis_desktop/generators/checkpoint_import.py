@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import tempfile
 import time
 from pathlib import Path
 
+import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -22,6 +22,7 @@ LICENCE = "unknown, given by the person"
 _MAX_FILE_SIZE = 4 << 30
 _TIMEOUT_SECONDS = 120.0
 _MAX_ANSWER_SIZE = 1 << 16
+_UNREADABLE = "cannot be read (the process that read it was stopped)"
 
 
 class ClassWanted(UserError):
@@ -110,8 +111,8 @@ def _read_confined(path: Path, target: Path, class_index: int | None) -> Outcome
     if process.exitcode == ESCAPE_TRIED:
         return Outcome("tried to do something that reading a file never needs, and was stopped")
     if answer is None or process.exitcode != 0:
-        return Outcome("cannot be read (the process that read it was stopped)")
-    found = json.loads(answer)
-    return Outcome(
-        str(found["refused"]), int(found["num_classes"]), bool(found["class_needed"]), tuple(map(str, found["notes"]))
-    )
+        return Outcome(_UNREADABLE)
+    try:
+        return msgspec.json.decode(answer, type=Outcome)
+    except msgspec.DecodeError:
+        return Outcome(_UNREADABLE)

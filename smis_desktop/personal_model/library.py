@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from safetensors import SafetensorError, safe_open
 
 from smis_desktop.document.palette import Palette
@@ -173,14 +174,16 @@ class ModelLibrary:
         return target
 
 
+class _NoteFile(msgspec.Struct):
+    note: str = ""
+
+
 def note_of(model: Path) -> str:
     """Read a model's note; empty if there is none."""
     try:
-        found = json.loads(_note_path(model).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return msgspec.json.decode(_note_path(model).read_bytes(), type=_NoteFile).note
+    except (OSError, msgspec.DecodeError):
         return ""
-    note = found.get("note") if isinstance(found, dict) else None
-    return note if isinstance(note, str) else ""
 
 
 def picture_path(model: Path) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -135,8 +136,30 @@ def read_personal_model(path: Path) -> PersonalModel:
         raise UserError(f"{path} was made by an older version of this program; train the model again.")
     try:
         return _assembled(tensors, facts)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, msgspec.ValidationError) as error:
         raise UserError(f"{path} is damaged (its parts do not fit together); {REMEDY}.") from error
+
+
+class _GeneratorFacts(msgspec.Struct):
+    name: str
+    weights_sha256: str
+
+
+class _LabelFacts(msgspec.Struct):
+    kind: LabelKind
+    resolution: int
+    top_k: int
+    threshold: float
+
+
+class _Facts(msgspec.Struct):
+    """The header of a model's file, besides its palette."""
+
+    name: str
+    generator: _GeneratorFacts
+    labels: _LabelFacts
+    encoder: EncoderShape
+    settings: dict[str, Any] = {}
 
 
 def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalModel:
@@ -144,15 +167,15 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
     palette = palette_of(facts)
-    labels = facts["labels"]
-    shape = EncoderShape(**{**facts["encoder"], "slot_groups": tuple(facts["encoder"]["slot_groups"])})
+    stored_facts = msgspec.convert(facts, _Facts)
+    labels = stored_facts.labels
     with torch.device("meta"):
-        encoder = LayoutEncoder(shape)
+        encoder = LayoutEncoder(stored_facts.encoder)
     encoder.load_state_dict(part("encoder."), assign=True)
     stored = part("vectors.")
     vectors = RepresentativeVectors(
-        stored["vectors"], stored["channels"], palette.num_classes, labels["resolution"], labels["kind"],
-        labels["top_k"], labels["threshold"],
+        stored["vectors"], stored["channels"], palette.num_classes, labels.resolution, labels.kind, labels.top_k,
+        labels.threshold,
     )  # fmt: skip
     probe_tensors = part("probe.")
     probe = None
@@ -160,15 +183,15 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         weights = {int(key.removeprefix("weight_")): value for key, value in probe_tensors.items() if key != "bias"}
         probe = LinearProbe(weights, probe_tensors["bias"])
     return PersonalModel(
-        name=str(facts["name"]),
-        generator_name=str(facts["generator"]["name"]),
-        generator_sha256=str(facts["generator"]["weights_sha256"]),
+        name=stored_facts.name,
+        generator_name=stored_facts.generator.name,
+        generator_sha256=stored_facts.generator.weights_sha256,
         palette=palette,
-        label_kind=labels["kind"],
+        label_kind=labels.kind,
         vectors=freeze(vectors),
         probe=None if probe is None else freeze(probe),
         encoder=freeze(encoder),
-        settings=dict(facts.get("settings", {})),
+        settings=stored_facts.settings,
         directions=tensors.get("directions"),
         feature_colors=tensors.get("feature_colors"),
     )
