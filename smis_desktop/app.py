@@ -135,10 +135,9 @@ def _run_window(model: Path, layout: Path | None) -> int:
     from PySide6.QtCore import QCoreApplication, QSettings, Qt
     from PySide6.QtWidgets import QApplication
 
-    from smis_desktop.ui.widgets.icons import application_icon
-    from smis_desktop.ui.widgets.theme import THEMES, apply_theme
+    from smis_desktop.ui.widgets.theme import THEMES, application_icon, apply_theme
+    from smis_desktop.ui.window.document_files import OpenRequests
     from smis_desktop.ui.window.main_window import MainWindow
-    from smis_desktop.ui.window.open_requests import OpenRequests
     from smis_desktop.ui.window.preview_controller import PreviewController
 
     # Keep every position of a fast stroke, also those that come while Python is busy elsewhere.

@@ -9,7 +9,7 @@ from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.ui.window.open_requests import OpenRequests
+from smis_desktop.ui.window.document_files import OpenRequests
 
 
 def test_the_file_is_opened_and_other_events_pass(qtbot: QtBot) -> None:

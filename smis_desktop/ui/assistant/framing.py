@@ -35,8 +35,8 @@ from PySide6.QtWidgets import (
 from smis_desktop.formats.image_file import middle_square
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
 from smis_desktop.generators.face_finder import FoundFace, find_face, read_face_filter
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.ui.widgets.qimage import picture_to_qimage, qimage_to_picture
-from smis_desktop.ui.widgets.telling import telling
 from smis_desktop.ui.widgets.theme import current_colors
 
 SIDE = 512
@@ -273,7 +273,7 @@ class FramingDialog(QDialog):
         if is_face:
             # No daemon: an interpreter that ends beside it would abort, and it takes a second at most.
             threading.Thread(
-                target=_look_for_face, args=(photo, telling(self, self._face_found.emit)), name="face"
+                target=_look_for_face, args=(photo, weak_callback(self, self._face_found.emit)), name="face"
             ).start()
 
     def _advice(self, is_face: bool) -> str:

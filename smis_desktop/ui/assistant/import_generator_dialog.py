@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from smis_desktop.generators.catalog import is_good_name, proposed_name
-from smis_desktop.ui.widgets.telling import telling
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.workers.checkpoint_import import (
     ClassAsked,
     GeneratorImport,
@@ -75,7 +75,9 @@ class ImportGeneratorDialog(QDialog):
     def begin(self) -> None:
         """Start the import with what was entered."""
         chosen = self.class_index.value() if self._form.isRowVisible(self.class_index) else None
-        self._job = GeneratorImport(self._checkpoint, self.name.text().strip(), chosen, telling(self, self._told.emit))
+        self._job = GeneratorImport(
+            self._checkpoint, self.name.text().strip(), chosen, weak_callback(self, self._told.emit)
+        )
         self._show_busy(True)
         self._job.start()
 

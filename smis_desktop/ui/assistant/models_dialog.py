@@ -25,7 +25,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.personal_model.library import LibraryModel, ModelLibrary
 from smis_desktop.resources import MODEL_SUFFIX
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
-from smis_desktop.ui.widgets.telling import telling
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.ui.widgets.theme import current_colors
 from smis_desktop.workers.model_pictures import ModelPictured, model_pictures
 from smis_desktop.workers.process import WorkEnded, WorkerProcess
@@ -158,7 +158,7 @@ class ModelsDialog(QDialog):
         """Models from elsewhere come without a picture."""
         missing = tuple(model.path for model in self._models if model.picture is None and not model.fault)
         if missing and self._drawing is None:
-            self._drawing = model_pictures(missing, telling(self, self._told.emit))
+            self._drawing = model_pictures(missing, weak_callback(self, self._told.emit))
             self._drawing.start()
 
     @Slot(object)

@@ -25,8 +25,8 @@ from PySide6.QtWidgets import (
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.landscapes.shapes import PALETTE as LANDSCAPE
 from smis_desktop.training.workspace import BegunWorkspace
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
-from smis_desktop.ui.widgets.telling import telling
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 from smis_desktop.workers.shot_messages import SampleShown, ShowSamples, WorkerReady
 from smis_desktop.workers.shot_worker import shot_worker
@@ -205,7 +205,7 @@ class NewModelDialog(QDialog):
         self.words.setText(self.tr("Classes can be renamed, added and recoloured at any time."))
         self._turn += 1
         turn = self._turn
-        self._hand = shot_worker(name, partial(telling(self, self._told.emit), turn))
+        self._hand = shot_worker(name, partial(weak_callback(self, self._told.emit), turn))
         self._hand.start()
 
     @Slot(int, object)

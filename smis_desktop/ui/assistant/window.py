@@ -28,7 +28,7 @@ from smis_desktop.ui.assistant.sheet_dialog import SheetDialog
 from smis_desktop.ui.assistant.shots_page import ShotsPage
 from smis_desktop.ui.assistant.train_page import TrainPage
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
-from smis_desktop.ui.widgets.telling import telling
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.ui.window.document_controller import paintable_size
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 from smis_desktop.workers.shot_messages import (
@@ -153,7 +153,7 @@ class AssistantWindow(QMainWindow):
             self._hand.send(CancelSearch())  # two cores for the training
             self.shots.forget_searches()
         self.train.show_begun()
-        self._training = training(order, telling(self, self._training_told.emit))
+        self._training = training(order, weak_callback(self, self._training_told.emit))
         self._training.start()
 
     def cancel_training(self) -> None:
@@ -200,7 +200,7 @@ class AssistantWindow(QMainWindow):
 
     def _start_hand(self) -> None:
         self._state.setText(self.tr("Opening the generator…"))
-        self._hand = shot_worker(self.workspace.facts.generator, telling(self, self._hand_told.emit))
+        self._hand = shot_worker(self.workspace.facts.generator, weak_callback(self, self._hand_told.emit))
         self._hand.start()
 
     def _request(self, wish: object) -> None:

@@ -9,8 +9,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from smis_desktop.formats.registry import Kind, formats
-from smis_desktop.ui.widgets.icons import plain_icon
-from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.widgets.theme import current_colors, plain_icon
 
 
 def name_filter(name: str, suffixes: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 import smis_desktop
 from smis_desktop.distributions import licence_text, parts
 from smis_desktop.generators.catalog import network_origins
-from smis_desktop.ui.widgets.icons import application_icon
+from smis_desktop.ui.widgets.theme import application_icon
 
 _NAME = Qt.ItemDataRole.UserRole
 

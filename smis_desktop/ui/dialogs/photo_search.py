@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.ui.widgets.controls import ProgressLine
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
-from smis_desktop.ui.widgets.telling import telling
 from smis_desktop.workers.photo_inversion import Inverted, Inverting, PhotoLayout
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 
@@ -37,7 +37,7 @@ class PhotoInversionDialog(QDialog):
         """square: the photo, uint8 [S, S, 3]. work: what looks for it, not started yet. words: what for."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Searching for the photo"))
-        self._work: WorkerProcess | None = work(telling(self, self._arrived.emit))
+        self._work: WorkerProcess | None = work(weak_callback(self, self._arrived.emit))
         self._arrived.connect(self._receive)
         self._grown = _picture_label(self.tr("As the generator shows it"))
         given = _picture_label(self.tr("Your photo"))

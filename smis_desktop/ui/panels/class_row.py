@@ -13,8 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from smis_desktop.ui.widgets.icons import plain_icon
-from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.widgets.theme import current_colors, plain_icon
 
 COLOR = Qt.ItemDataRole.UserRole
 CLASS_ID = Qt.ItemDataRole.UserRole + 1

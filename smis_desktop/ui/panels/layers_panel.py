@@ -23,9 +23,8 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.document.layers import Layer, layer_thumbnail
 from smis_desktop.ui.widgets.controls import Pane
-from smis_desktop.ui.widgets.icons import ICON_SIZE, plain_icon
 from smis_desktop.ui.widgets.qimage import rgba_to_qimage
-from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.widgets.theme import ICON_SIZE, current_colors, plain_icon
 from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.document_controller import DocumentController
 

@@ -21,7 +21,7 @@ from smis_desktop.document.fidelity import LayoutFidelity
 from smis_desktop.document.palette import Palette, default_color
 from smis_desktop.ui.panels.class_row import CLASS_ID, COLOR, FOLLOWED, KEY, PRESERVED, ClassDelegate, ClassList
 from smis_desktop.ui.widgets.controls import Pane
-from smis_desktop.ui.widgets.icons import ICON_SIZE
+from smis_desktop.ui.widgets.theme import ICON_SIZE
 from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.document_controller import DocumentController
 

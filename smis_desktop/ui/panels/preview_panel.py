@@ -17,8 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from smis_desktop.ui.widgets.controls import ProgressLine
-from smis_desktop.ui.widgets.icons import plain_icon
-from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.widgets.theme import current_colors, plain_icon
 
 _MARGIN = 16
 _CORNER = 6.0

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QLineEdit, QPushButt
 
 from smis_desktop.document.style import Look
 from smis_desktop.ui.widgets.controls import PercentSlider
-from smis_desktop.ui.widgets.icons import ICON_GAP, tool_icon
+from smis_desktop.ui.widgets.theme import ICON_GAP, tool_icon
 from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED, StyleModel
 
 _LEAST_WIDTH = 330

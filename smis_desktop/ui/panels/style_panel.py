@@ -24,10 +24,8 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.document.style import Look
 from smis_desktop.formats.project import KeptPicture
-from smis_desktop.ui.widgets.blend_pad import BlendPad
-from smis_desktop.ui.widgets.controls import Pane, PercentSlider
-from smis_desktop.ui.widgets.icons import plain_icon
-from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.widgets.controls import BlendPad, Pane, PercentSlider
+from smis_desktop.ui.widgets.theme import current_colors, plain_icon
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.style_model import StyleModel
 

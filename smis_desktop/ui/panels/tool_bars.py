@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from smis_desktop.ui.tools.options import Choice, Diameter, Fraction, Option, Pixels, Toggle
 from smis_desktop.ui.tools.tool import ToolOptions
 from smis_desktop.ui.widgets.controls import roomy
-from smis_desktop.ui.widgets.icons import ICON_SIZE
+from smis_desktop.ui.widgets.theme import ICON_SIZE
 from smis_desktop.ui.widgets.translation import translated
 from smis_desktop.ui.window.actions import CommandActions
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QWidget
 
-from smis_desktop.ui.widgets.icons import tool_icon
+from smis_desktop.ui.widgets.theme import tool_icon
 from smis_desktop.ui.window.command_table import gestures, menus
 from smis_desktop.ui.window.commands import Command, PaintingSurface, Slot, When
 

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtGui import QFileOpenEvent, QGuiApplication
 
 from smis_desktop.document.document import Document, DocumentState
 from smis_desktop.document.palette import Palette
@@ -248,3 +249,21 @@ class DocumentFiles(QObject):
         if not self.is_dirty or self._controller.is_painting:
             return None
         return self._collect(), self.path
+
+
+class OpenRequests(QObject):
+    """Opens the files that the desktop hands to the running program: on macOS a double click is an event.
+
+    Belongs to the application, and listens as long as it lives.
+    """
+
+    def __init__(self, application: QGuiApplication, open_file: Callable[[Path], None]) -> None:
+        super().__init__(application)
+        self._open_file = open_file
+        application.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self._open_file(Path(event.file()))
+            return True
+        return False

@@ -25,8 +25,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.diagnostics.crash_marks import Crash
 from smis_desktop.diagnostics.report import diagnostics
-from smis_desktop.ui.widgets.icons import plain_icon
-from smis_desktop.ui.widgets.theme import current_colors
+from smis_desktop.ui.widgets.theme import current_colors, plain_icon
 
 _WIDTH = 520
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from smis_desktop.ui.widgets.icons import application_icon
+from smis_desktop.ui.widgets.theme import application_icon
 
 _MOST_RECENT = 6
 

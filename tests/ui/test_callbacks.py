@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
 from smis_desktop.ui.dialogs.photo_search import PhotoInversionDialog
-from smis_desktop.ui.widgets.telling import telling
+from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.workers.process import Inbox, Send, WorkerProcess
 
 PATIENCE = 60.0
@@ -34,7 +34,7 @@ def test_a_listener_hears_and_one_that_is_gone_does_not() -> None:
     listener = Listener()
     heard: list[str] = []
     listener.told.connect(heard.append)
-    tell = telling(listener, listener.told.emit)
+    tell = weak_callback(listener, listener.told.emit)
     tell("hello")
     delete(listener)
     tell("are you there?")
@@ -46,7 +46,7 @@ def test_a_fault_of_the_message_is_a_fault() -> None:
         raise RuntimeError(message)
 
     with pytest.raises(RuntimeError, match="no such"):
-        telling(Listener(), stumble)("no such thing")
+        weak_callback(Listener(), stumble)("no such thing")
 
 
 def test_a_search_outlives_its_deleted_dialog(qtbot: QtBot, tmp_path: Path) -> None:
