@@ -20,78 +20,83 @@ Operation = Callable[[DocumentEditor], Change | None]
 
 
 class DocumentController(QObject):
-    """Everything that changes the document goes through here, so that no view misses it."""
+    """Makes every change to the document, and emits a signal for what it changed."""
 
     replaced = Signal()
-    """Another document: look at everything anew."""
+    """Another document was placed: everything has changed."""
     painted = Signal(Rect)
-    """The composite's pixels have changed in that rectangle."""
+    """Pixels of the composite have changed, in that rectangle."""
     layers_changed = Signal()
-    """Layers were added, moved or renamed, another is active, or what they show in thumbnails changed."""
+    """Layers were added, moved or renamed, another is active, or their thumbnails have changed."""
     palette_changed = Signal()
     """The classes have changed."""
     stroke_ended = Signal()
-    """The stroke in hand was finished or cancelled."""
+    """A stroke, or the move of a layer, was finished or cancelled."""
     history_changed = Signal()
     """What can be undone, redone or saved may have changed."""
     can_undo_changed = Signal(bool)
-    """Undo takes back a step or, while one paints, the stroke."""
+    """Whether undo would take back a step or the stroke under way."""
     can_redo_changed = Signal(bool)
     undo_text_changed = Signal(str)
-    """The words of the undo command, with its mnemonic and the step's name."""
+    """The text of the undo command, with its mnemonic and the step's name."""
     settings_changed = Signal()
-    """Mirror axis or preserved classes."""
+    """Mirror axis or preserved classes have changed."""
     refused = Signal(str)
-    """A sentence: the layer is locked or hidden, and nothing was painted."""
+    """Nothing was painted because the layer is locked or hidden: a sentence for the status bar."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._editor: DocumentEditor | None = None
-        self._told = (False, False, "")
+        self._last_emitted = (False, False, "")
 
     @property
     def editor(self) -> DocumentEditor | None:
-        """To look at; to change something, `do` it."""
+        """The editor, to read from; changes go through `do`."""
         return self._editor
 
     @property
     def document(self) -> Document | None:
-        """What is being painted; None as long as nothing is."""
+        """The document that is painted on; None before there is one."""
         return self._editor.document if self._editor else None
 
     @property
     def can_undo(self) -> bool:
+        """Whether there is a step to undo."""
         return self._editor is not None and self._editor.can_undo
 
     @property
     def can_redo(self) -> bool:
+        """Whether there is a step to redo."""
         return self._editor is not None and self._editor.can_redo
 
     @property
     def is_painting(self) -> bool:
-        """Whether a stroke is in hand, or a layer is being moved."""
+        """Whether a stroke is under way, or a layer is being moved."""
         return self._editor is not None and (self._editor.is_painting or self._editor.is_shifting)
 
     @property
     def is_dirty(self) -> bool:
-        """Whether there is something that no project file holds."""
+        """Whether there are changes that no project file holds."""
         return self._editor is not None and self._editor.is_dirty
 
     def place(self, document: Document) -> None:
-        """Begin with another document; the history is forgotten."""
-        self._give_up_stroke()
+        """Replace the document; the history is cleared."""
+        self._cancel_any_stroke()
         settings = self._editor
         self._editor = DocumentEditor(document)
         if settings is not None:
             self._editor.preserved = settings.preserved & {*document.palette.class_ids, 255}
         self.replaced.emit()
-        self._tell_history()
+        self._emit_history()
         self.settings_changed.emit()
 
     def do(self, operation: Operation) -> Change | None:
-        """Do something to the document: `controller.do(lambda w: w.add_layer())`. Nothing without one.
+        """Change the document, for example `controller.do(lambda editor: editor.add_layer())`.
 
-        A layer that is closed is told with `refused`.
+        Does nothing without a document or during a stroke; emits `refused` if the layer is locked or hidden.
+
+        Returns:
+            What has changed; None if nothing has.
         """
         if self._editor is None or self.is_painting:
             return None
@@ -100,66 +105,66 @@ class DocumentController(QObject):
         except LayerNotPaintable as error:
             self.refused.emit(str(error))
             return None
-        self._tell(change)
+        self._emit(change)
         return change
 
     def set_palette(self, palette: Palette) -> None:
-        """The same layout in other classes. Ids stay what they are; those that the palette lacks are shown grey."""
-        self._give_up_stroke()
+        """Replace the classes. Ids in the layout stay as they are; those that the palette lacks are shown grey."""
+        self._cancel_any_stroke()
         self.do(lambda editor: editor.set_palette(palette))
 
     def set_mirror(self, axis: object) -> None:
-        """A MirrorAxis to paint on both sides of, or None."""
+        """Set the MirrorAxis that strokes are mirrored at, or None."""
         if self._editor is not None:
             self._editor.mirror = axis  # type: ignore[assignment]
             self.settings_changed.emit()
 
     def set_preserved(self, class_ids: frozenset[int]) -> None:
-        """Classes that nothing is painted over."""
+        """Set the classes that are not painted over."""
         if self._editor is not None:
             self._editor.preserved = class_ids
             self.settings_changed.emit()
 
     def activate_layer(self, layer_id: int) -> None:
-        """Paint on that layer from now on."""
+        """Make a layer the one that is painted on."""
         if self._editor is not None and not self.is_painting and layer_id != self._editor.active_id:
             self._editor.active_id = layer_id
             self.layers_changed.emit()
 
     def mark_saved(self) -> None:
-        """A project file holds the document as it is."""
+        """Note that a project file holds the document as it is."""
         if self._editor is not None:
             self._editor.mark_saved()
-            self._tell_history()
+            self._emit_history()
 
-    # The stroke in hand
+    # Strokes
 
     def begin_stroke(self, brush: Brush, class_id: int, point: Point, pressure: float, stabilizer: float) -> None:
-        """Set the brush down at `point` (x, y in layout pixels)."""
+        """Start a stroke at `point` (x, y in layout pixels)."""
         self.do(lambda editor: editor.begin_stroke(brush, class_id, point, pressure, stabilizer))
 
     def extend_stroke(self, point: Point, pressure: float = 1.0) -> None:
-        """Draw on to `point`; nothing happens without a stroke in hand."""
+        """Continue the stroke to `point`; does nothing without a stroke."""
         if self._editor is not None and self._editor.is_painting:
-            self._tell(self._editor.extend_stroke(point, pressure))
+            self._emit(self._editor.extend_stroke(point, pressure))
 
     def end_stroke(self) -> None:
-        """Lift the brush: the stroke becomes one step of the history."""
+        """Finish the stroke: it becomes one step of the history."""
         if self._editor is not None and self._editor.is_painting:
-            self._tell(self._editor.end_stroke())
-            self._tell_end()
+            self._emit(self._editor.end_stroke())
+            self._emit_stroke_end()
 
     def cancel_stroke(self) -> None:
-        """Take the stroke in hand back, without a trace in the history; likewise a layer that is being moved."""
+        """Cancel the stroke, or the move of a layer, without a step in the history."""
         if self._editor is None or not self.is_painting:
             return
-        self._tell(self._editor.cancel_stroke() if self._editor.is_painting else self._editor.cancel_shift())
-        self._tell_end()
+        self._emit(self._editor.cancel_stroke() if self._editor.is_painting else self._editor.cancel_shift())
+        self._emit_stroke_end()
 
-    # A layer that is being moved
+    # Moving a layer
 
     def begin_shift(self) -> None:
-        """Take hold of the active layer."""
+        """Start moving the active layer."""
 
         def begin(editor: DocumentEditor) -> None:
             editor.begin_shift(editor.active_id)
@@ -167,31 +172,31 @@ class DocumentController(QObject):
         self.do(begin)
 
     def extend_shift(self, dx: int, dy: int) -> None:
-        """Move it there from where it was taken."""
+        """Move the layer to this offset from where it was."""
         if self._editor is not None and self._editor.is_shifting:
-            self._tell(self._editor.extend_shift(dx, dy))
+            self._emit(self._editor.extend_shift(dx, dy))
 
     def end_shift(self) -> None:
-        """Let it go."""
+        """Finish moving the layer."""
         if self._editor is not None and self._editor.is_shifting:
-            self._tell(self._editor.end_shift())
-            self._tell_end()
+            self._emit(self._editor.end_shift())
+            self._emit_stroke_end()
 
     # History
 
     def undo(self) -> None:
-        """One step back; with a stroke in hand, that stroke."""
+        """Undo one step, or cancel the stroke under way."""
         if self.is_painting:
             self.cancel_stroke()
         elif self._editor is not None:
-            self._tell(self._editor.undo())
+            self._emit(self._editor.undo())
 
     def redo(self) -> None:
-        """One step forward again."""
+        """Redo one step."""
         if self._editor is not None and not self.is_painting:
-            self._tell(self._editor.redo())
+            self._emit(self._editor.redo())
 
-    def _tell(self, change: Change | None) -> None:
+    def _emit(self, change: Change | None) -> None:
         if change is None:
             return
         if change.palette:
@@ -200,32 +205,35 @@ class DocumentController(QObject):
             self.painted.emit(change.rect)
         if change.layers:
             self.layers_changed.emit()
-        self._tell_history()
+        self._emit_history()
 
-    def _tell_end(self) -> None:
+    def _emit_stroke_end(self) -> None:
         self.stroke_ended.emit()
-        self._tell_history()
+        self._emit_history()
 
-    def _tell_history(self) -> None:
-        assert self._editor is not None, "there is a document"
+    def _emit_history(self) -> None:
+        assert self._editor is not None, "only a document has a history"
         name = self._editor.undo_name
         words = self.tr("&Undo {what}").format(what=name.lower()) if name else self.tr("&Undo")
-        before, self._told = self._told, (self.can_undo or self.is_painting, self.can_redo, words)
+        before, self._last_emitted = self._last_emitted, (self.can_undo or self.is_painting, self.can_redo, words)
         for signal, old, new in zip(
-            (self.can_undo_changed, self.can_redo_changed, self.undo_text_changed), before, self._told, strict=True
+            (self.can_undo_changed, self.can_redo_changed, self.undo_text_changed),
+            before,
+            self._last_emitted,
+            strict=True,
         ):
             if new != old:
                 signal.emit(new)
         if not self.is_painting:
             self.history_changed.emit()
 
-    def _give_up_stroke(self) -> None:
+    def _cancel_any_stroke(self) -> None:
         if self.is_painting:
             self.cancel_stroke()
 
 
 def paintable_size(label_map: np.ndarray) -> np.ndarray:
-    """uint8 [H, H] of any size → the same layout within 64² to 2048² pixels; ids are kept, never blended."""
+    """Scale a layout, uint8 [H, H] of any size, to between 64² and 2048² pixels; ids are never blended."""
     side = label_map.shape[0]
     if side < MIN_SIZE:
         times = -(-MIN_SIZE // side)
