@@ -102,23 +102,7 @@ class StylePanel(QDockWidget):
         super().__init__(parent)
         self._style_model, self._controller, self._sources = style_model, controller, sources
 
-        self.faders = {
-            "coarse": PercentSlider(
-                self.tr("Pose, shape"),
-                self.tr("How much of the look's pose and shape to use; it competes with your layout"),
-            ),
-            "middle": PercentSlider(
-                self.tr("Features"),
-                self.tr("How much of the look's eyes, mouth and hair to use; it competes with your layout"),
-            ),
-            "fine": PercentSlider(
-                self.tr("Colours"), self.tr("How much of the look's colours, light and texture to use")
-            ),
-            "variety": PercentSlider(
-                self.tr("Variety"),
-                self.tr("How much the look decides what your layout does not, such as build and expression"),
-            ),
-        }
+        self.faders = self._build_faders()
         width = max(fader.name_label.sizeHint().width() for fader in self.faders.values())
         for name, fader in self.faders.items():
             fader.name_label.setFixedWidth(width)
@@ -138,6 +122,35 @@ class StylePanel(QDockWidget):
         self._class_looks = QVBoxLayout()
         self._class_looks.setSpacing(2)
 
+        self.setWidget(self._arrange())
+        style_model.changed.connect(self._show)
+        style_model.pins_changed.connect(self._show_pins)
+        style_model.lock_changed.connect(self._show_lock)
+        controller.palette_changed.connect(self._show)
+        controller.replaced.connect(self._show)
+        self._show()
+        self._show_pins()
+
+    def _build_faders(self) -> dict[str, PercentSlider]:
+        return {
+            "coarse": PercentSlider(
+                self.tr("Pose, shape"),
+                self.tr("How much of the look's pose and shape to use; it competes with your layout"),
+            ),
+            "middle": PercentSlider(
+                self.tr("Features"),
+                self.tr("How much of the look's eyes, mouth and hair to use; it competes with your layout"),
+            ),
+            "fine": PercentSlider(
+                self.tr("Colours"), self.tr("How much of the look's colours, light and texture to use")
+            ),
+            "variety": PercentSlider(
+                self.tr("Variety"),
+                self.tr("How much the look decides what your layout does not, such as build and expression"),
+            ),
+        }
+
+    def _arrange(self) -> QWidget:
         column = QVBoxLayout()
         column.setContentsMargins(14, 2, 14, 12)
         column.setSpacing(6)
@@ -169,14 +182,7 @@ class StylePanel(QDockWidget):
         around.setContentsMargins(0, 0, 8, 8)
         around.addWidget(Pane(self.tr("Style"), scroll))
         margin.setMinimumWidth(_WIDTH)
-        self.setWidget(margin)
-        style_model.changed.connect(self._show)
-        style_model.pins_changed.connect(self._show_pins)
-        style_model.lock_changed.connect(self._show_lock)
-        controller.palette_changed.connect(self._show)
-        controller.replaced.connect(self._show)
-        self._show()
-        self._show_pins()
+        return margin
 
     def redraw_icons(self) -> None:
         """Draw the icons in the colours of the present theme."""
