@@ -151,7 +151,7 @@ class TestKeys:
         dialog = RebindDialog(window.commands, window)
         dialog.show()
         dialog.findChild(QLineEdit).setText("lasso")
-        tree = dialog._tree
+        tree = dialog.tree
         shown = [
             tree.topLevelItem(g).child(i).text(0)
             for g in range(tree.topLevelItemCount())
@@ -270,7 +270,7 @@ class TestFiles:
     def test_an_empty_layout_of_a_chosen_size(self, window: MainWindow) -> None:
         window.commands["file.new"].trigger()
         dialog = window.findChild(NewDialog)
-        dialog._size.setCurrentIndex(1)
+        dialog.size_box.setCurrentIndex(1)
         dialog.accept()
         assert pixels(window).shape == (128, 128)
         assert (pixels(window) == 255).all()
@@ -379,7 +379,7 @@ def test_text_stands_out_from_every_ground(colors: ThemeColors) -> None:
 
 def test_the_theme_can_be_changed_and_is_remembered(window: MainWindow) -> None:
     window.commands["view.light"].setChecked(True)
-    assert window._settings.value("window/theme") == "light"
+    assert window.settings.value("window/theme") == "light"
     window.commands["view.light"].setChecked(False)
 
 

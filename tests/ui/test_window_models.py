@@ -19,7 +19,7 @@ from smis_desktop.document.document import Document
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import Project, write_project
-from smis_desktop.ui.panels.class_row import COLOR
+from smis_desktop.ui.panels.palette_dock import COLOR
 from smis_desktop.ui.window.main_window import MainWindow
 from tests.ui.acting import (
     WAIT,

@@ -1,4 +1,4 @@
-"""What computes the pictures on this machine: what its self-test found, and another choice."""
+"""The dialog that chooses the backend, with the results of this computer's self-test."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QButtonGroup, QDialog, QDialogButtonBox, QLabel, Q
 
 
 class BackendDialog(QDialog):
-    """Radio buttons: by itself, or one of the backends that were tested; those that cannot run here say why."""
+    """Offers the fastest backend or one of those tested; those that cannot run here say why."""
 
     def __init__(self, chosen: str, tests: tuple[dict[str, Any], ...], parent: QWidget | None = None) -> None:
-        """chosen, tests: as `BackendFacts` has them."""
+        """Args: chosen, tests: as in `BackendFacts`."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Backend"))
         intro = QLabel(
-            self.tr("All of them make the same pictures, some sooner than others. This computer was measured.")
+            self.tr("All backends make the same pictures, at different speeds. These were measured on this computer.")
         )
         intro.setWordWrap(True)
         self._names: dict[int, str] = {}
@@ -25,13 +25,13 @@ class BackendDialog(QDialog):
         column.setContentsMargins(22, 18, 22, 16)
         column.setSpacing(10)
         column.addWidget(intro)
-        column.addWidget(self._choice("auto", self.tr("The fastest, by measurement"), chosen, True))
+        column.addWidget(self._choice("auto", self.tr("Automatic (the fastest)"), chosen, True))
         if chosen != "auto" and chosen not in [test["backend"] for test in tests]:
             tests = ({"backend": chosen}, *tests)
         for test in tests:
             column.addWidget(self._choice(str(test["backend"]), self._words(test), chosen, not test.get("fault")))
         if not tests:
-            column.addWidget(QLabel(self.tr("Nothing was measured here yet.")))
+            column.addWidget(QLabel(self.tr("No backend has been measured yet.")))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -57,7 +57,7 @@ class BackendDialog(QDialog):
         names = {
             "torch": self.tr("PyTorch"),
             "torch-bf16": self.tr("PyTorch, reduced precision"),
-            "torch-graphs": self.tr("PyTorch, reduced precision, recorded"),
+            "torch-graphs": self.tr("PyTorch, reduced precision, CUDA graphs"),
             "openvino": self.tr("OpenVINO"),
             "openvino-bf16": self.tr("OpenVINO, reduced precision"),
         }
@@ -66,6 +66,6 @@ class BackendDialog(QDialog):
             return self.tr("{name}: {fault}").format(name=name, fault=test["fault"])
         if not test.get("milliseconds"):
             return self.tr("{name}: not measured yet").format(name=name)
-        return self.tr("{name}: {milliseconds:.0f} ms for a quick picture").format(
+        return self.tr("{name}: {milliseconds:.0f} ms per draft").format(
             name=name, milliseconds=float(test["milliseconds"])
         )

@@ -1,4 +1,4 @@
-"""Asks how a film is made, and shows how far it is."""
+"""The dialogs of films: what goes into one, and its progress."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _SIDE = 96
 
 
 class FilmDialog(QDialog):
-    """Two pictures or more must be chosen, in the order of the strip; drag to change it."""
+    """Chooses pictures, order, pace and size. Saving needs two pictures or more."""
 
     def __init__(self, kept: tuple[KeptPicture, ...], full_size: int, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Film from kept pictures"))
         self._kept = kept
         self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("Pictures of the film, in its order"))
+        self.list.setAccessibleName(self.tr("Pictures of the film, in order"))
         self.list.setFlow(QListView.Flow.LeftToRight)
         self.list.setIconSize(QSize(_SIDE, _SIDE))
         self.list.setFixedHeight(_SIDE + 40)
@@ -61,13 +61,13 @@ class FilmDialog(QDialog):
             if side <= full_size:
                 self.size_box.addItem(self.tr("{side} × {side}").format(side=side), side)
         self.size_box.setCurrentIndex(min(1, self.size_box.count() - 1))
-        self.loop = QCheckBox(self.tr("Back to the first at the end"))
+        self.loop = QCheckBox(self.tr("Loop back to the first picture"))
         self.loop.setChecked(True)
         form = QFormLayout()
-        form.addRow(self.tr("From one to the next"), self.seconds)
+        form.addRow(self.tr("Each transition"), self.seconds)
         form.addRow(self.tr("Size"), self.size_box)
         form.addRow("", self.loop)
-        hint = QLabel(self.tr("Drag the pictures into their order; take the tick from those that are not to be in it."))
+        hint = QLabel(self.tr("Drag pictures to reorder them; untick those to leave out."))
         hint.setProperty("role", "muted")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel | QDialogButtonBox.StandardButton.Save)
         self.buttons.accepted.connect(self.accept)
@@ -82,7 +82,7 @@ class FilmDialog(QDialog):
 
     @property
     def chosen(self) -> tuple[KeptPicture, ...]:
-        """In the film's order."""
+        """The ticked pictures, in the film's order."""
         items = [self.list.item(row) for row in range(self.list.count())]
         return tuple(
             self._kept[item.data(Qt.ItemDataRole.UserRole)]
@@ -92,7 +92,7 @@ class FilmDialog(QDialog):
 
     @property
     def settings(self) -> FilmSettings:
-        """As chosen."""
+        """The settings as they are chosen."""
         return FilmSettings(seconds=self.seconds.value(), size=self.size_box.currentData(), loop=self.loop.isChecked())
 
     def _check(self) -> None:
@@ -100,7 +100,7 @@ class FilmDialog(QDialog):
 
 
 class FilmProgressDialog(QDialog):
-    """Closing it only puts it out of sight; `cancelled` tells that the film is not wanted any more."""
+    """Shows how much of a film is made. Closing it only hides it; `cancelled` is emitted by the cancel button."""
 
     cancelled = Signal()
 
@@ -111,10 +111,10 @@ class FilmProgressDialog(QDialog):
         self._name = path.name
         self._words = QLabel()
         self._line = ProgressLine()
-        self.cancel_button = QPushButton(self.tr("Cancel the film"))
+        self.cancel_button = QPushButton(self.tr("Cancel film"))
         self.cancel_button.clicked.connect(self.cancelled)
         self.cancel_button.clicked.connect(self.close)
-        hint = QLabel(self.tr("You can paint on meanwhile."))
+        hint = QLabel(self.tr("You can keep painting."))
         hint.setProperty("role", "muted")
         row = QHBoxLayout()
         row.addWidget(hint, 1)
@@ -129,7 +129,7 @@ class FilmProgressDialog(QDialog):
         self.show_fraction(0.0)
 
     def show_fraction(self, fraction: float) -> None:
-        """0–1."""
+        """Show how much of the film is made, 0–1."""
         self._line.set_fraction(fraction)
         words = self.tr("Making {name}: {percent} %")
         self._words.setText(words.format(name=self._name, percent=round(100 * fraction)))

@@ -1,4 +1,4 @@
-"""What this program is, and whose work it stands on."""
+"""About SMIS Desktop: version, components and networks, with their licences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME = Qt.ItemDataRole.UserRole
 
 
 class AboutDialog(QDialog):
-    """What this is, and whose work it stands on: the program, its parts and its networks, with their licences."""
+    """Shows the program, its components and its networks, with their licences."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class AboutDialog(QDialog):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)  # else the system's style paints its own ground behind the pages
         self.tabs.addTab(self._program(), self.tr("Program"))
-        self.tabs.addTab(self._parts(), self.tr("Parts"))
+        self.tabs.addTab(self._parts(), self.tr("Components"))
         self.tabs.addTab(self._networks(), self.tr("Networks"))
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 20, 20, 16)
@@ -52,7 +52,7 @@ class AboutDialog(QDialog):
                 "look like; a personal model, learned from one to five labelled photos, tells it what your classes "
                 "mean.\n\nThe method is “Few-shot Semantic Image Synthesis Using StyleGAN Prior” by Endo and Kanamori "
                 "(2021). Faces come from MobileStyleGAN, distilled from StyleGAN2 (FFHQ): the people in its pictures "
-                "do not exist.\n\nEverything is computed on this computer; nothing you paint leaves it."
+                "do not exist.\n\nEverything runs on this computer; nothing you paint leaves it."
             )
         )
         words.setWordWrap(True)
@@ -67,7 +67,7 @@ class AboutDialog(QDialog):
 
     def _parts(self) -> QWidget:
         self.parts = QListWidget()
-        self.parts.setAccessibleName(self.tr("Parts of the program"))
+        self.parts.setAccessibleName(self.tr("Components of the program"))
         self.parts.setWordWrap(True)
         for part in parts():
             licence = part.licence or self.tr("see its text")
@@ -76,7 +76,7 @@ class AboutDialog(QDialog):
             self.parts.addItem(item)
         self.licence = QPlainTextEdit()
         self.licence.setReadOnly(True)
-        self.licence.setAccessibleName(self.tr("Text of the licence"))
+        self.licence.setAccessibleName(self.tr("Licence text"))
         self.parts.currentItemChanged.connect(self._show_licence)
         self.parts.setCurrentRow(0)
         page = QWidget()
@@ -88,7 +88,7 @@ class AboutDialog(QDialog):
     def _show_licence(self, item: QListWidgetItem | None) -> None:
         if item is not None:
             text = licence_text(item.data(_NAME))
-            self.licence.setPlainText(text or self.tr("This part names its licence and brings no text of it."))
+            self.licence.setPlainText(text or self.tr("This component names its licence but includes no licence text."))
 
     def _networks(self) -> QWidget:
         self.networks = QListWidget()
@@ -97,7 +97,7 @@ class AboutDialog(QDialog):
         self.networks.setSpacing(6)
         for origin in network_origins():
             source, licence = origin.source or self.tr("unknown"), origin.licence or self.tr("not stated")
-            words = self.tr("{name} ({kind})\nfrom: {source}\nlicence: {licence}")
+            words = self.tr("{name} ({kind})\nsource: {source}\nlicence: {licence}")
             kind = origin.kind.replace("-", " ")
             self.networks.addItem(words.format(name=origin.name, kind=kind, source=source, licence=licence))
         page = QWidget()

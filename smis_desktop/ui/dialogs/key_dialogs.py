@@ -1,4 +1,4 @@
-"""Keys and mouse: the sheet to look them up, and the dialog to change them."""
+"""Keys and mouse: the cheat sheet, and the dialog that changes keys."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ID_ROLE = Qt.ItemDataRole.UserRole
 
 
 class CheatSheet(QDialog):
-    """All keys by group, and what the pointer does."""
+    """Lists all keys by menu, and what the pointer does."""
 
     def __init__(self, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,7 +70,7 @@ class CheatSheet(QDialog):
 
 
 class RebindDialog(QDialog):
-    """Search a command, press its new keys. Keys that another command has are taken from it, and that is said."""
+    """Gives commands other keys, and warns before a key is taken from another command."""
 
     def __init__(self, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,12 +82,12 @@ class RebindDialog(QDialog):
         self._search.setAccessibleName(self.tr("Search commands and keys"))
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._filter)
-        self._tree = QTreeWidget()
-        self._tree.setAccessibleName(self.tr("Commands and their keys"))
-        self._tree.setHeaderLabels([self.tr("Command"), self.tr("Keys")])
-        self._tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self._tree.currentItemChanged.connect(self._show_keys)
+        self.tree = QTreeWidget()
+        self.tree.setAccessibleName(self.tr("Commands and their keys"))
+        self.tree.setHeaderLabels([self.tr("Command"), self.tr("Keys")])
+        self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.tree.currentItemChanged.connect(self._show_keys)
         self._edit = QKeySequenceEdit()
         self._edit.setMaximumSequenceLength(1)
         self._edit.setAccessibleName(self.tr("New key of the command"))
@@ -97,9 +97,9 @@ class RebindDialog(QDialog):
         self._warning.setWordWrap(True)
         self._set = QPushButton(self.tr("Set"))
         self._set.clicked.connect(self._bind)
-        self._remove = QPushButton(self.tr("No key"))
+        self._remove = QPushButton(self.tr("Remove"))
         self._remove.clicked.connect(lambda: self._rebind(()))
-        reset = QPushButton(self.tr("Reset all"))
+        reset = QPushButton(self.tr("Reset all keys"))
         reset.clicked.connect(self._reset)
         row = QHBoxLayout()
         for widget in (self._edit, self._set, self._remove):
@@ -110,7 +110,7 @@ class RebindDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 16)
         layout.addWidget(self._search)
-        layout.addWidget(self._tree, 1)
+        layout.addWidget(self.tree, 1)
         layout.addLayout(row)
         layout.addWidget(self._warning)
         layout.addLayout(foot)
@@ -118,28 +118,28 @@ class RebindDialog(QDialog):
 
     def _fill(self) -> None:
         chosen = self._chosen()
-        self._tree.clear()
+        self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
         for heading, command in self._commands.by_heading():
             group = groups.get(heading)
             if group is None:
                 group = QTreeWidgetItem([heading])
                 group.setFlags(Qt.ItemFlag.ItemIsEnabled)
-                self._tree.addTopLevelItem(group)
+                self.tree.addTopLevelItem(group)
                 groups[heading] = group
             item = QTreeWidgetItem([command.plain_words, self._commands.native_keys(command.command_id)])
             item.setData(0, _ID_ROLE, command.command_id)
             group.addChild(item)
             if command.command_id == chosen:
-                self._tree.setCurrentItem(item)
-        self._tree.expandAll()
+                self.tree.setCurrentItem(item)
+        self.tree.expandAll()
         self._filter(self._search.text())
         self._show_keys()
 
     def _filter(self, text: str) -> None:
         wanted = text.casefold()
-        for index in range(self._tree.topLevelItemCount()):
-            group = self._tree.topLevelItem(index)
+        for index in range(self.tree.topLevelItemCount()):
+            group = self.tree.topLevelItem(index)
             if group is None:
                 continue
             shown = 0
@@ -153,7 +153,7 @@ class RebindDialog(QDialog):
             group.setHidden(not shown)
 
     def _chosen(self) -> str | None:
-        item = self._tree.currentItem()
+        item = self.tree.currentItem()
         value = None if item is None else item.data(0, _ID_ROLE)
         return value if isinstance(value, str) else None
 
@@ -170,7 +170,7 @@ class RebindDialog(QDialog):
         holder = None
         if chosen is not None and not key.isEmpty():
             holder = self._commands.holder_of(key.toString(QKeySequence.SequenceFormat.PortableText), besides=chosen)
-        words = self.tr("“{name}” has this key now and would lose it.")
+        words = self.tr("“{name}” uses this key and would lose it.")
         self._warning.setText("" if holder is None else words.format(name=holder.plain_words))
 
     def _bind(self) -> None:
@@ -189,7 +189,7 @@ class RebindDialog(QDialog):
 
 
 def close_button(dialog: QDialog) -> QDialogButtonBox:
-    """A row with "Close" at its right end."""
+    """Return a button row with "Close" at its right end."""
     box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     box.rejected.connect(dialog.reject)
     return box

@@ -1,4 +1,4 @@
-"""Small questions: the size of a new layout, how many variations, and which painting to recover."""
+"""Small dialogs: the size of a new layout, the number of variations, and paintings to recover."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ SIZES = (64, 128, 256, 512, 1024, 2048)
 
 
 class NewDialog(QDialog):
-    """The size of an empty layout."""
+    """Asks for the size of an empty layout."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("New layout"))
-        self._size = QComboBox()
-        self._size.setAccessibleName(self.tr("Size of the layout"))
+        self.size_box = QComboBox()
+        self.size_box.setAccessibleName(self.tr("Size of the layout"))
         for size in SIZES:
-            self._size.addItem(self.tr("{side} × {side} pixels").format(side=size), size)
-        self._size.setCurrentIndex(SIZES.index(DEFAULT_SIZE))
-        _form(self, [(self.tr("Size"), self._size)], self.tr("Create"))
+            self.size_box.addItem(self.tr("{side} × {side} pixels").format(side=size), size)
+        self.size_box.setCurrentIndex(SIZES.index(DEFAULT_SIZE))
+        _form(self, [(self.tr("Size"), self.size_box)], self.tr("Create"))
 
     @property
     def size_in_pixels(self) -> int:
-        return int(self._size.currentData())
+        return int(self.size_box.currentData())
 
 
 class VariationsDialog(QDialog):
-    """How many styles of one layout."""
+    """Asks how many styles of one layout to export."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,9 +54,7 @@ class VariationsDialog(QDialog):
         self._count.setRange(2, 100)
         self._count.setValue(9)
         self._count.setAccessibleName(self.tr("Number of variations"))
-        _form(
-            self, [(self.tr("Pictures of this layout, each in another style"), self._count)], self.tr("Choose folder…")
-        )
+        _form(self, [(self.tr("Number of styles"), self._count)], self.tr("Choose folder…"))
 
     @property
     def count(self) -> int:
@@ -64,15 +62,15 @@ class VariationsDialog(QDialog):
 
 
 class RecoveryDialog(QDialog):
-    """Paintings that outlived their window."""
+    """Offers unsaved paintings of windows that did not close."""
 
     restored = Signal(RecoveryOffer)
     discarded = Signal(RecoveryOffer)
 
     def __init__(self, offers: Sequence[RecoveryOffer], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Recover your painting?"))
-        lead = QLabel(self.tr("The program ended before this was saved:"))
+        self.setWindowTitle(self.tr("Recover unsaved paintings"))
+        lead = QLabel(self.tr("The program ended before these paintings were saved:"))
         column = QVBoxLayout(self)
         column.setContentsMargins(22, 18, 22, 16)
         column.setSpacing(12)

@@ -1,4 +1,4 @@
-"""The layers, topmost first: choose, order, name, show, lock, add and merge."""
+"""The list of layers, topmost first: choose, reorder, rename, show, lock, add and merge."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ROW_HEIGHT = 44
 
 
 class LayersPanel(QDockWidget):
-    """A list of the document's layers. Every change goes through the controller; the list only shows the result."""
+    """Lists the document's layers. Every change goes through the controller; the list shows the result."""
 
     def __init__(self, controller: DocumentController, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,7 +89,7 @@ class LayersPanel(QDockWidget):
         return foot
 
     def _follow(self) -> None:
-        """Names and places at once; thumbnails when the hand rests."""
+        """Show names and order at once, thumbnails after a pause."""
         document = self._controller.document
         if document is None:
             return
@@ -192,10 +192,10 @@ class LayersPanel(QDockWidget):
 
 
 class _LayerList(QListWidget):
-    """Rows with an eye and a lock to click on, that can be dragged into another order."""
+    """Rows with an eye and a lock to click; dragging reorders them."""
 
     dropped = Signal(int, int)
-    """Layer id and the row where it was let go."""
+    """Layer id, and the row where it was dropped."""
     eye_clicked = Signal(int)
     lock_clicked = Signal(int)
 
@@ -225,17 +225,17 @@ class _LayerList(QListWidget):
         item = self.item(landed)
         if item is not None:
             layer_id = int(item.data(_ID))
-            # Not from within the drop: the list is filled anew by what this leads to.
+            # Not during the drop: the list is filled again in response.
             QTimer.singleShot(0, self, lambda: self.dropped.emit(layer_id, landed))
 
 
 def eye_rect(row: QRect) -> QRect:
-    """Where a row's eye is."""
+    """Return where a row's eye is."""
     return QRect(row.left() + 8, row.center().y() - 12, 24, 24)
 
 
 def lock_rect(row: QRect) -> QRect:
-    """Where a row's lock is."""
+    """Return where a row's lock is."""
     return QRect(row.right() - 34, row.center().y() - 12, 24, 24)
 
 
@@ -251,7 +251,7 @@ class _LayerDelegate(QStyledItemDelegate):
         editor.setGeometry(_name_rect(option.rect).adjusted(-4, 6, 0, -6))
 
     def eventFilter(self, editor: QObject, event: QEvent) -> bool:
-        # Enter and Esc end the typing here; as keys of the canvas they would go on to it.
+        # Keep what was typed when the field loses the focus.
         if isinstance(editor, QLineEdit) and event.type() == QEvent.Type.FocusOut:
             self.commitData.emit(editor)
             self.closeEditor.emit(editor, QAbstractItemDelegate.EndEditHint.NoHint)

@@ -1,4 +1,4 @@
-"""The underlay: a photo to paint after, and what is seen through the layout."""
+"""The underlay: the preview or a photo, shown under or over the layout."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CHOICES: dict[str, tuple[str, UnderlayMode]] = {
 
 
 class UnderlayBar(QWidget):
-    """Chooses between the photograph as it is painted and a photo of one's own, under or over the layout."""
+    """Chooses what to show, the preview or a photo, and its opacity."""
 
     photo_wanted = Signal()
-    """A photo was chosen, but there is none yet."""
+    """A photo was chosen as underlay, but none is open yet."""
 
     def __init__(self, canvas: Canvas, preview: PreviewController | None = None, parent: QWidget | None = None) -> None:
         """preview: where the photograph comes from."""
@@ -42,19 +42,19 @@ class UnderlayBar(QWidget):
             ("none", self.tr("None")),
             ("picture-under", self.tr("Photograph, under the layout")),
             ("picture-over", self.tr("Photograph, over the layout")),
-            ("photo-under", self.tr("Own photo, under the layout")),
-            ("photo-over", self.tr("Own photo, over the layout")),
+            ("photo-under", self.tr("Your photo, under the layout")),
+            ("photo-over", self.tr("Your photo, over the layout")),
         ):
             self.choice.addItem(words, key)
         self.choice.currentIndexChanged.connect(self._choose)
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.choice.setMinimumContentsLength(10)  # its longest words would widen the window past a small screen
+        self.choice.setMinimumContentsLength(10)  # its longest entry would make the window wider than a small screen
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(50)
         self.opacity.setMinimumWidth(70)
-        self.opacity.setAccessibleName(self.tr("Opacity of what lies on top"))
-        self.opacity.setToolTip(self.tr("How much of what lies on top is seen"))
+        self.opacity.setAccessibleName(self.tr("Opacity of the upper image"))
+        self.opacity.setToolTip(self.tr("Opacity of the upper image"))
         self.opacity.valueChanged.connect(lambda percent: canvas.set_underlay_opacity(percent / 100))
         self.opacity.setEnabled(False)
         row = QHBoxLayout(self)
@@ -65,7 +65,7 @@ class UnderlayBar(QWidget):
         row.addWidget(self.opacity, 1)
 
     def set_photo(self, photo: QImage) -> None:
-        """A photo of one's own; it is shown at once."""
+        """Show a photo at once."""
         self._photo = photo
         if self._source != "photo":
             self.choice.setCurrentIndex(self.choice.findData("photo-under"))
@@ -100,7 +100,7 @@ class UnderlayBar(QWidget):
 
 
 class UnderlayPhoto(QObject):
-    """Brings photos to the underlay bar."""
+    """Opens photos for the underlay bar."""
 
     def __init__(self, bar: UnderlayBar, dialogs: FileDialogs, parent: QObject) -> None:
         super().__init__(parent)
@@ -108,11 +108,11 @@ class UnderlayPhoto(QObject):
         bar.photo_wanted.connect(self.ask)
 
     def ask(self) -> None:
-        """For a photo's file."""
+        """Ask for a photo's file."""
         self._dialogs.ask_to_open(self.tr("Photo as underlay"), photo_filter(), self.take)
 
     def take(self, path: Path) -> None:
-        """The middle square of that photo; one that cannot be read is said so in a dialog."""
+        """Show the middle square of a photo; a dialog tells if it cannot be read."""
         reader = QImageReader(str(path))
         reader.setAutoTransform(True)
         photo = reader.read()

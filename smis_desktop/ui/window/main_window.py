@@ -93,7 +93,7 @@ class MainWindow(QMainWindow):
         self.resize(QSize(1440, 900).boundedTo(self.screen().availableSize()))
         self.preview = preview
         preview.setParent(self)
-        self._settings = settings
+        self.settings = settings
         self._example_layout = example_layout
         self._closes_when_saved = False
         self._may_close = False
@@ -186,7 +186,7 @@ class MainWindow(QMainWindow):
             self.status.notify(self.tr("Saving the picture before closing…"))
             event.ignore()
             return
-        self.arrangement.keep(self._settings)
+        self.arrangement.keep(self.settings)
         self.preview.close(0.0)
         self.workspaces.shut_down()
         self.files.close()
@@ -224,7 +224,7 @@ class MainWindow(QMainWindow):
     def set_theme(self, is_light: bool) -> None:
         """Of the whole program; remembered."""
         name = "light" if is_light else "dark"
-        self._settings.setValue("window/theme", name)
+        self.settings.setValue("window/theme", name)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         apply_theme(application, THEMES[name])

@@ -1,4 +1,4 @@
-"""The start page: what one can begin with, before anything is painted."""
+"""The start page: ways to begin, before anything is painted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_RECENT = 6
 
 
 class StartPage(QWidget):
-    """Three ways to begin, and the projects that were open lately."""
+    """Three ways to begin, recent projects, and the way to a personal model."""
 
     paint_wanted = Signal()
     new_wanted = Signal()
@@ -26,12 +26,10 @@ class StartPage(QWidget):
         super().__init__(parent)
         sign = QLabel()
         sign.setPixmap(application_icon().pixmap(QSize(72, 72)))
-        title = QLabel(self.tr("Paint what goes where. See a photograph of it."))
+        title = QLabel(self.tr("Paint what goes where, and see it as a photograph."))
         title.setProperty("role", "title")
         title.setWordWrap(True)
-        lead = QLabel(
-            self.tr("Choose a class, paint it on the layout, and the photograph beside it follows as you paint.")
-        )
+        lead = QLabel(self.tr("Choose a class and paint on the layout; the photograph beside it follows every stroke."))
         lead.setProperty("role", "muted")
         lead.setWordWrap(True)
         self.paint_button = QPushButton(self.tr("Paint with Faces"))
@@ -51,7 +49,7 @@ class StartPage(QWidget):
         self._recent_title.setProperty("role", "heading")
         self._recent = QVBoxLayout()
         self._recent.setSpacing(4)
-        own = QLabel(self.tr("Have photos of your own? Label one to five of them, and paint in classes of your own."))
+        own = QLabel(self.tr("Have your own photos? Label one to five of them, then paint with your own classes."))
         own.setProperty("role", "muted")
         own.setWordWrap(True)
 
@@ -80,7 +78,7 @@ class StartPage(QWidget):
         self.show_recent(())
 
     def show_recent(self, paths: Sequence[Path]) -> None:
-        """Newest first."""
+        """Show the recent projects, newest first."""
         while (item := self._recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
