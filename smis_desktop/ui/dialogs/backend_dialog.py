@@ -15,9 +15,7 @@ class BackendDialog(QDialog):
         """Args: chosen, tests: as in `BackendFacts`."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Backend"))
-        intro = QLabel(
-            self.tr("All backends make the same pictures, at different speeds. These were measured on this computer.")
-        )
+        intro = QLabel(self.tr("All backends make the same pictures, at different speeds."))
         intro.setWordWrap(True)
         self._names: dict[int, str] = {}
         self.choices = QButtonGroup(self)
