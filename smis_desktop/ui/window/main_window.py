@@ -82,10 +82,15 @@ class MainWindow(QMainWindow):
         settings: QSettings,
         data_folder: Path,
     ) -> None:
-        """preview: not started yet; the window owns it from here. open_model: how model files are opened.
+        """Build the window; `start` begins the work.
 
-        example_layout: what "New from example" brings. seeds: where new styles are drawn from. settings: the person's
-        own. data_folder: for recovery files and the list of recent projects.
+        Args:
+            preview: Not started yet; the window owns it from here.
+            open_model: Returns how a model file is opened.
+            example_layout: What "New from example" opens.
+            seeds: Where new styles are drawn from.
+            settings: The person's own.
+            data_folder: For recovery files and the list of recent projects.
         """
         super().__init__()
         self.setObjectName("window")
@@ -98,53 +103,10 @@ class MainWindow(QMainWindow):
         self._closes_when_saved = False
         self._may_close = False
 
-        self.commands = CommandActions(self, settings)
-        self.dialogs = FileDialogs(self)
-        self.controller = DocumentController(self)
-        self.options = ToolOptions(self)
-        self.canvas = Canvas(self.controller, self.options)
-        self.commands.add_canvas_actions(self.canvas)
-        self.panel = PreviewPanel()
-        self.history = PreviewHistory()
-        self.style_controller = StyleController(self.controller, preview, self.history, self.dialogs, seeds, self)
-        self.tools = OptionsBar(self.commands, self.options)
-        self.classes = PaletteDock(self.controller, self.commands)
-        self.layers = LayersPanel(self.controller, self.commands)
-        self.underlay = UnderlayBar(self.canvas, preview)
-        self.underlay_photo = UnderlayPhoto(self.underlay, self.dialogs, self)
-        self.workspaces = PersonalModels(data_folder, self.dialogs, settings, self)
-        self.start_page = StartPage()
-        self.status = StatusBar()
-        preview.follow(self.controller, self.style_controller.style_model, self.panel)
-        self.model = ActiveModel(preview, open_model, self.panel, self.dialogs, self)
-        self.photo_start = PhotoStart(self.dialogs, self.model.file, self)
-        self.project_state = ProjectState(
-            self.controller, self.style_controller.style_model, self.history, preview, self.model, self
-        )
-        self.preview_actions = PreviewActions(
-            preview, self.controller, self.canvas, self.panel, self.history, self.project_state.style, self
-        )
-        self.recent = RecentFiles(data_folder)
-        recovery = self._recovery(data_folder)
-        self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.project_state.project)
-        self.files.setParent(self)
-        self.model_palette = ModelPalette(self.controller, self.model, self.files, self.classes, self)
-        self.fault_reporting = FaultReporting(self, self._facts_for_help, self.files.save_recovery, self.files.save_as)
-        self.exports = Exports(
-            self.controller,
-            preview,
-            self.dialogs,
-            self.project_state.project,
-            self.preview_actions.pixels,
-            lambda: Path(self.files.name).stem,
-        )
-        self.exports.setParent(self)
-        self.layout_pane = Pane(self.tr("Layout"), self.canvas, self.underlay)
-        self.picture_pane = Pane(self.tr("Photograph"), stacked(self.panel, self.history), self.style_controller.bar)
-        self.arrangement = Arrangement(self)
-        self._recent_menu = self.commands.fill_menu_bar(self)
-        self.setStatusBar(self.status)
-        self.canvas.setFocus()
+        self._build_painting(seeds)
+        self._build_models(open_model, data_folder)
+        self._build_files(data_folder)
+        self._arrange()
         self.commands.connect_window(self)
         self._connect_files()
         self._connect_painting()
@@ -155,11 +117,70 @@ class MainWindow(QMainWindow):
             self.commands["view.light"].setChecked(True)
         self._show_title()
 
-    def start(self, model: Path, layout: Path | None, palette: Palette | None) -> None:
-        """Begin: open the model, and show the layout or, without one, the start page. What cannot be read is said in a
-        dialog.
+    def _build_painting(self, seeds: random.Random) -> None:
+        """The document, and the parts that one paints and chooses styles with."""
+        self.commands = CommandActions(self, self.settings)
+        self.dialogs = FileDialogs(self)
+        self.controller = DocumentController(self)
+        self.options = ToolOptions(self)
+        self.canvas = Canvas(self.controller, self.options)
+        self.commands.add_canvas_actions(self.canvas)
+        self.panel = PreviewPanel()
+        self.history = PreviewHistory()
+        self.style_controller = StyleController(self.controller, self.preview, self.history, self.dialogs, seeds, self)
+        self.tools = OptionsBar(self.commands, self.options)
+        self.classes = PaletteDock(self.controller, self.commands)
+        self.layers = LayersPanel(self.controller, self.commands)
+        self.underlay = UnderlayBar(self.canvas, self.preview)
+        self.underlay_photo = UnderlayPhoto(self.underlay, self.dialogs, self)
+        self.start_page = StartPage()
+        self.status = StatusBar()
 
-        palette: the model's classes, when they are known before it is open: one can paint at once.
+    def _build_models(self, open_model: OpenModel, data_folder: Path) -> None:
+        """The preview of the model in use, and what makes and opens models."""
+        preview = self.preview
+        self.workspaces = PersonalModels(data_folder, self.dialogs, self.settings, self)
+        preview.follow(self.controller, self.style_controller.style_model, self.panel)
+        self.model = ActiveModel(preview, open_model, self.panel, self.dialogs, self)
+        self.photo_start = PhotoStart(self.dialogs, self.model.file, self)
+        self.project_state = ProjectState(
+            self.controller, self.style_controller.style_model, self.history, preview, self.model, self
+        )
+        self.preview_actions = PreviewActions(
+            preview, self.controller, self.canvas, self.panel, self.history, self.project_state.style, self
+        )
+
+    def _build_files(self, data_folder: Path) -> None:
+        """The document's file, exports, recovery, and what helps after a fault."""
+        self.recent = RecentFiles(data_folder)
+        recovery = self._recovery(data_folder)
+        self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.project_state.project)
+        self.files.setParent(self)
+        self.model_palette = ModelPalette(self.controller, self.model, self.files, self.classes, self)
+        self.fault_reporting = FaultReporting(self, self._facts_for_help, self.files.save_recovery, self.files.save_as)
+        self.exports = Exports(
+            self.controller,
+            self.preview,
+            self.dialogs,
+            self.project_state.project,
+            self.preview_actions.pixels,
+            lambda: Path(self.files.name).stem,
+        )
+        self.exports.setParent(self)
+
+    def _arrange(self) -> None:
+        """Give all parts their places, and fill the menu bar."""
+        self.layout_pane = Pane(self.tr("Layout"), self.canvas, self.underlay)
+        self.picture_pane = Pane(self.tr("Photograph"), stacked(self.panel, self.history), self.style_controller.bar)
+        self.arrangement = Arrangement(self)
+        self._recent_menu = self.commands.fill_menu_bar(self)
+        self.setStatusBar(self.status)
+        self.canvas.setFocus()
+
+    def start(self, model: Path, layout: Path | None, palette: Palette | None) -> None:
+        """Open the model, and show the layout or, without one, the start page. A dialog tells what cannot be read.
+
+        palette: the model's classes, if they are known before it is open; one can then paint at once.
         """
         self.model.begin(model, palette)
         if layout is None:
@@ -203,7 +224,7 @@ class MainWindow(QMainWindow):
             self.open_any(paths[0])
 
     def open_any(self, path: Path) -> None:
-        """A personal model, a checkpoint of a generator, or whatever can be painted on."""
+        """Open a personal model, a checkpoint of a generator, or a file that can be painted on."""
         if path.suffix.lower() == MODEL_SUFFIX:
             self.model.open(path)
         elif path.suffix.lower() in CHECKPOINT_SUFFIXES:
@@ -212,17 +233,17 @@ class MainWindow(QMainWindow):
             self.files.open(path)
 
     def show_start_page(self) -> None:
-        """What one can begin with."""
+        """Show the start page in the middle."""
         self.start_page.show_recent(self.recent.paths())
         self.arrangement.show_start_page()
         self.start_page.paint_button.setFocus()
 
     def paint_example(self) -> None:
-        """The example layout takes the painting's place."""
+        """Open the example layout in place of the painting."""
         self.files.before_losing(lambda: self.model_palette.open_layout(self._example_layout))
 
     def set_theme(self, is_light: bool) -> None:
-        """Of the whole program; remembered."""
+        """Give the whole program the light or the dark theme, and remember it."""
         name = "light" if is_light else "dark"
         self.settings.setValue("window/theme", name)
         application = QApplication.instance()
@@ -233,11 +254,11 @@ class MainWindow(QMainWindow):
         self.style_controller.panel.redraw_icons()
 
     def show_dialog(self, dialog: QDialog) -> None:
-        """Over the window, which goes on; gone when it is closed."""
+        """Open a dialog that does not block the window, and delete it when it is closed."""
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
-    # Who listens to whom
+    # Connections
 
     def _connect_files(self) -> None:
         self._recent_menu.aboutToShow.connect(
