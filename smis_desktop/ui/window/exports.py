@@ -70,7 +70,7 @@ class Exports(QObject):
 
     def ask_for_layout(self) -> None:
         """Ask where to export the layout: as an index PNG, or a layered file, as the name's ending says."""
-        filters = ";;".join(name_filter(f.name, f.written_suffixes) for f in export_formats(_LAYOUTS))
+        filters = ";;".join(name_filter(translated(f.name), f.written_suffixes) for f in export_formats(_LAYOUTS))
         self._dialogs.ask_to_save(self.tr("Export layout"), f"{self._stem()}-layout.png", filters, self.save_layout)
 
     def save_layout(self, path: Path) -> None:
