@@ -1,5 +1,5 @@
 """Makes models/faces-parts.safetensors: the known parts of a face, learned from the twelve pictures that ship labelled
-by hand. They are the part prior of probes (see `personal_model.probe.learn_probe`).
+by hand. They are the part prior of probes (see `personal_model.label_transfer.learn_probe`).
 
 `python scripts/fit_face_parts.py`, a minute on two cores.
 """

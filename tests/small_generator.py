@@ -37,7 +37,7 @@ def small_generator(
 
 
 def part_prior_of(generator: MobileStyleGAN, parts: int = 3) -> dict[int, torch.Tensor]:
-    """As if somebody had told it the parts of its pictures: rows of `Generator.part_prior`."""
+    """A random part prior for the generator, as `Generator.part_prior`."""
     random = torch.Generator().manual_seed(2)
     features = generator.label_features(generator.broadcast(generator.w_avg[None]))
     return {r: torch.randn(parts, maps.shape[1], generator=random) for r, maps in features.items()}

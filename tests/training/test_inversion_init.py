@@ -90,7 +90,7 @@ def test_another_try_begins_elsewhere(small: MobileStyleGAN, pool: SamplePool, l
     assert torch.equal(beyond, tries[-1])
 
 
-def test_without_known_parts_or_labels_there_is_none(small: MobileStyleGAN, layouts: list[Tensor]) -> None:
+def test_without_a_part_prior_or_labels_there_is_none(small: MobileStyleGAN, layouts: list[Tensor]) -> None:
     unknown = small_generator()
     looking, told = starts(unknown)
     assert looking.of(layouts, [None] * 3, PARTS) == [None] * 3
