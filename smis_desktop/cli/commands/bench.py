@@ -155,12 +155,11 @@ def _inversion(
     from smis_desktop.formats.image_file import write_picture
     from smis_desktop.training.inversion import InversionSettings
 
-    steps = arguments.inversion_steps
     pairs = invert_both_ways(
         synthesizer.generator,
         perceptual,
         photos or generated_photos(synthesizer.generator),
-        InversionSettings() if steps is None else InversionSettings(steps=steps),
+        InversionSettings.of(arguments.inversion_steps),
         partial(console.progress, "Inverting photos"),
     )
     if arguments.sheet is not None:

@@ -1,4 +1,4 @@
-"""`smis segment`: pictures to layouts, with the classes of a personal model."""
+"""`smis segment`: make layouts from pictures, with the classes of a personal model."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from smis_desktop.training.perceptual import PerceptualDistance
 
 
-_LARGEST = 4096
+_MAX_SIDE = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`smis segment PICTURE… --model M --out DIR [--inversion-steps N]`."""
+    """Add the arguments of `smis segment PICTURE… --model M --out DIR [--inversion-steps N]`."""
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="photos, or folders of them")
     add_model_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the layouts (index PNG)")
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
             result = _invert(generator, perceptual, picture, arguments.inversion_steps, words, console)
             ws = result.reconstruction_ws
             entry["inversion"] = {"psnr": round(result.psnr, 2), "perceptual": round(result.perceptual, 4)}
-        label_map = segment_latents(generator, model, ws, min(len(picture), _LARGEST))
+        label_map = segment_latents(generator, model, ws, min(len(picture), _MAX_SIDE))
         make_folder(out)
         write_bytes(out / f"{path.stem}.png", encode_label_map(label_map, model.palette))
         entry |= {"size": len(label_map), "class_ids": sorted(int(i) for i in np.unique(label_map))}
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _read_pictures(paths: list[Path], out: Path, console: Console) -> list[tuple[Path, np.ndarray]]:
-    """(file, uint8 [S, S, 3] middle square) of all of them. Raises UserError for the first that cannot be used."""
+    """Return (file, its middle square as uint8 [S, S, 3]). Raises UserError for the first unusable picture."""
     from smis_desktop.formats.image_file import middle_square, read_picture
 
     found, notes = [], []
