@@ -22,7 +22,7 @@ from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from smis_desktop.generators.generator import Generator
-    from smis_desktop.training.training import TrainingSettings
+    from smis_desktop.generators.layers import Precision
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,19 @@ def shots_digest(arrays: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+class SampleSettings(Protocol):
+    """The settings of a training that decide its random pictures."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def round_size(self) -> int: ...
+
+    @property
+    def precision(self) -> Precision: ...
+
+
 class FeatureCache:
     """Reduced features of random pictures on disk (a `FeatureStore`), of limited size; writes in the background.
 
@@ -159,8 +172,8 @@ class FeatureCache:
                 os.utime(folder)
 
     @classmethod
-    def of(cls, generator: Generator, settings: TrainingSettings) -> FeatureCache:
-        """The cache of the features that a training with these settings computes.
+    def of(cls, generator: Generator, settings: SampleSettings) -> FeatureCache:
+        """Return the cache of the features that a training with these settings computes.
 
         `$SMIS_KEPT_FEATURES_MIB` limits its size; 0 turns it off. Raises UserError when that is not a number.
         """

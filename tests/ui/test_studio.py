@@ -20,6 +20,7 @@ from smis_desktop.ui.dialogs.key_dialogs import RebindDialog
 from smis_desktop.ui.dialogs.small_dialogs import NewDialog, RecoveryDialog
 from smis_desktop.ui.widgets.theme import THEMES, ThemeColors
 from smis_desktop.ui.window.actions import CommandActions
+from smis_desktop.ui.window.command_table import command_table
 from smis_desktop.ui.window.main_window import MainWindow
 from tests.ui.acting import WAIT, answer_file_dialog, pixels, stroke, texts
 from tests.ui.conftest import MakeWindow, is_finished
@@ -137,15 +138,15 @@ class TestKeys:
         settings = QSettings(str(tmp_path / "keys.ini"), QSettings.Format.IniFormat)
         host = QWidget()
         qtbot.addWidget(host)
-        shortcuts = CommandActions(host, settings)
+        shortcuts = CommandActions(host, settings, command_table())
         shortcuts.rebind("tools.brush", ("E",))
         assert shortcuts.keys("tools.eraser") == ()
         assert "(E)" in shortcuts["tools.brush"].toolTip()
-        again = CommandActions(QWidget(host), settings)
+        again = CommandActions(QWidget(host), settings, command_table())
         assert again.keys("tools.brush") == ("E",)
         assert again.keys("tools.eraser") == ()
         again.reset()
-        assert CommandActions(QWidget(host), settings).keys("tools.brush") == ("B",)
+        assert CommandActions(QWidget(host), settings, command_table()).keys("tools.brush") == ("B",)
 
     def test_the_dialog_finds_commands_and_warns_of_conflicts(self, window: MainWindow, qtbot: QtBot) -> None:
         dialog = RebindDialog(window.commands, window)

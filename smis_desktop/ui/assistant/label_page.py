@@ -26,6 +26,7 @@ from smis_desktop.ui.tools.tool import ToolOptions
 from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.actions import CommandActions
+from smis_desktop.ui.window.command_table import command_table
 from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
 
 _SIDE = 512
@@ -53,7 +54,7 @@ class LabelPage(QMainWindow):
         self._stored: tuple[bytes, object] | None = None
         self._picture: np.ndarray | None = None
         self._unsure: dict[str, np.ndarray] = {}
-        self.commands = CommandActions(self, settings)
+        self.commands = CommandActions(self, settings, command_table())
         self.controller = DocumentController(self)
         self.options = ToolOptions(self)
         self.canvas = Canvas(self.controller, self.options)

@@ -12,8 +12,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QWidget
 
 from smis_desktop.ui.widgets.theme import tool_icon
-from smis_desktop.ui.window.command_table import gestures, menus
-from smis_desktop.ui.window.commands import Command, PaintingSurface, Slot, When
+from smis_desktop.ui.window.commands import Command, CommandTable, PaintingSurface, Slot, When
 
 if TYPE_CHECKING:
     from smis_desktop.ui.window.main_window import MainWindow
@@ -27,11 +26,11 @@ class CommandActions(QObject):
     changed = Signal()
     """Keys were changed."""
 
-    def __init__(self, window: QWidget, settings: QSettings) -> None:
+    def __init__(self, window: QWidget, settings: QSettings, table: CommandTable) -> None:
         super().__init__(window)
         self._settings = settings
-        self._menus = menus()
-        self.gestures = gestures()
+        self._menus = table.menus
+        self.gestures = table.gestures
         """What the pointer does on the canvas, and how, in the words of the table."""
         self._commands: dict[str, Command] = {}
         self._headings: dict[str, str] = {}

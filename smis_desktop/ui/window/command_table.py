@@ -18,7 +18,7 @@ from smis_desktop.ui.dialogs.small_dialogs import NewDialog
 from smis_desktop.ui.tools.tool import Tool, tool_classes
 from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 from smis_desktop.ui.window import docks
-from smis_desktop.ui.window.commands import Command, Menu, PaintingSurface, Slot, When
+from smis_desktop.ui.window.commands import Command, CommandTable, Menu, PaintingSurface, Slot, When
 
 if TYPE_CHECKING:
     from smis_desktop.ui.window.main_window import MainWindow
@@ -276,9 +276,11 @@ _GESTURES: tuple[tuple[str, str], ...] = (
 """What the pointer does on the canvas with every tool; these cannot be changed. Tools have gestures of their own."""
 
 
-def menus() -> tuple[Menu, ...]:
-    """Return the menus with the tools and docks that there are now."""
-    return tuple(Menu(menu.title, tuple(_filled(menu.rows))) for menu in MENUS)
+def command_table() -> CommandTable:
+    """Return the menus and gestures with the tools and docks that there are now."""
+    menus = tuple(Menu(menu.title, tuple(_filled(menu.rows))) for menu in MENUS)
+    gestures = _GESTURES + tuple(gesture for tool in tool_classes().values() for gesture in tool.gestures)
+    return CommandTable(menus, gestures)
 
 
 def _filled(rows: tuple[Command | Slot, ...]) -> Iterator[Command | Slot]:
@@ -325,8 +327,3 @@ def _dock_rows() -> Iterator[Command]:
             yield Command(
                 f"view.{dock.name}", dock.toggle_text, dock.keys, dock.icon, toggle=partial(_show_dock, dock.name)
             )
-
-
-def gestures() -> tuple[tuple[str, str], ...]:
-    """Return what the pointer does on the canvas, and how, tools' own gestures included."""
-    return _GESTURES + tuple(gesture for tool in tool_classes().values() for gesture in tool.gestures)

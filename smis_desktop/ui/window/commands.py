@@ -11,10 +11,19 @@ from smis_desktop.ui.widgets.translation import translated, without_mnemonic
 
 if TYPE_CHECKING:
     from smis_desktop.ui.canvas.canvas import Canvas
-    from smis_desktop.ui.panels.palette_dock import PaletteDock
     from smis_desktop.ui.tools.tool import ToolOptions
     from smis_desktop.ui.window.document_controller import DocumentController
     from smis_desktop.ui.window.main_window import MainWindow
+
+
+class ClassList(Protocol):
+    """The classes that one paints with, as a list in a dock."""
+
+    def choose_row(self, row: int) -> None:
+        """Choose the class in a row."""
+
+    def add_class(self) -> None:
+        """Add a class and choose it."""
 
 
 class PaintingSurface(Protocol):
@@ -23,7 +32,10 @@ class PaintingSurface(Protocol):
     controller: DocumentController
     options: ToolOptions
     canvas: Canvas
-    classes: PaletteDock
+
+    @property
+    def classes(self) -> ClassList:
+        """The dock of classes."""
 
 
 class When(Enum):
@@ -103,3 +115,11 @@ class Menu:
     def heading(self, command: Command) -> str:
         """Return the command's heading in the lists of keys, in the person's language."""
         return translated(command.group or self.title).replace("&", "")
+
+
+@dataclass(frozen=True)
+class CommandTable:
+    """All commands in their menus, and what the pointer does on the canvas, and how."""
+
+    menus: tuple[Menu, ...]
+    gestures: tuple[tuple[str, str], ...]

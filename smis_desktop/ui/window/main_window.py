@@ -34,6 +34,7 @@ from smis_desktop.ui.widgets.theme import THEMES, apply_theme
 from smis_desktop.ui.window.actions import CommandActions, fill_recent
 from smis_desktop.ui.window.active_model import ActiveModel
 from smis_desktop.ui.window.arrangement import Arrangement, stacked
+from smis_desktop.ui.window.command_table import command_table
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.document_files import DocumentFiles
 from smis_desktop.ui.window.exports import Exports
@@ -119,7 +120,7 @@ class MainWindow(QMainWindow):
 
     def _build_painting(self, seeds: random.Random) -> None:
         """The document, and the parts that one paints and chooses styles with."""
-        self.commands = CommandActions(self, self.settings)
+        self.commands = CommandActions(self, self.settings, command_table())
         self.dialogs = FileDialogs(self)
         self.controller = DocumentController(self)
         self.options = ToolOptions(self)
