@@ -108,16 +108,11 @@ def inverse_haar(x: Tensor) -> Tensor:
     return F.pixel_shuffle(corners.reshape(n, channels, height, width) * 0.5, 2)
 
 
-def haar(x: Tensor) -> Tensor:
-    """One orthonormal Haar step, [N, C, 2H, 2W] → [N, 4C, H, W]; `inverse_haar(haar(x)) == x`."""
-    a, b, c, d = F.pixel_unshuffle(x, 2).unflatten(1, (x.shape[1], 4)).unbind(2)
-    low = a + b + c + d
-    high = torch.stack((a + b - c - d, a - b + c - d, a - b - c + d), 2)
-    return torch.cat((low, high.flatten(1, 2)), 1) * 0.5
-
-
 def haar_matrix(channels: int) -> Tensor:
-    """The step as a 1×1 convolution [C, C, 1, 1]: `inverse_haar(x) == pixel_shuffle(conv2d(x, haar_matrix(C)), 2)`."""
+    """Return the step as a 1×1 convolution [C, C, 1, 1].
+
+    `inverse_haar(x) == pixel_shuffle(conv2d(x, haar_matrix(C)), 2)`.
+    """
     unit = torch.eye(channels)[:, :, None, None]
     return F.pixel_unshuffle(inverse_haar(unit), 2).transpose(0, 1).contiguous()
 

@@ -18,7 +18,7 @@ from smis_desktop.document.layers import Rect
 from smis_desktop.document.palette import EMPTY, Palette
 from smis_desktop.ui.canvas.viewport import Viewport
 from smis_desktop.ui.tools.tool import outline_pens
-from smis_desktop.ui.widgets.qimage import argb_table, transparent_argb_to_qimage
+from smis_desktop.ui.widgets.qimage import argb_table, argb_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
 
 UnderlayMode = Literal["off", "under", "over"]
@@ -75,7 +75,7 @@ class LayoutImage:
             argb = self._hatched(argb, ids, rect)
         painter = QPainter(self.image)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-        painter.drawImage(rect.left, rect.top, transparent_argb_to_qimage(argb))
+        painter.drawImage(rect.left, rect.top, argb_to_qimage(argb))
         painter.end()
 
     def draw(self, painter: QPainter) -> None:
@@ -122,7 +122,7 @@ def heat_image(heat: np.ndarray) -> QImage:
     strength = np.clip(heat, 0, 1)
     alpha = (strength * 200).astype(np.uint32)
     red, green = alpha, (alpha * 0.25).astype(np.uint32)  # premultiplied
-    return transparent_argb_to_qimage(alpha << np.uint32(24) | red << np.uint32(16) | green << np.uint32(8))
+    return argb_to_qimage(alpha << np.uint32(24) | red << np.uint32(16) | green << np.uint32(8))
 
 
 def _patterns() -> np.ndarray:

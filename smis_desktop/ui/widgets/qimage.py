@@ -27,14 +27,7 @@ def picture_to_qimage(picture: np.ndarray) -> QImage:
 
 
 def argb_to_qimage(argb: np.ndarray) -> QImage:
-    """uint32 [H, W] of `0xffRRGGBB` → an opaque QImage of its own, in the format that painting is fastest in."""
-    height, width = argb.shape
-    pixels = np.ascontiguousarray(argb, np.uint32)
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
-
-
-def transparent_argb_to_qimage(argb: np.ndarray) -> QImage:
-    """uint32 [H, W] of `0xAARRGGBB`, colours premultiplied → a QImage of its own, translucent."""
+    """Convert uint32 [H, W] of `0xAARRGGBB`, colours premultiplied, to a QImage of its own."""
     height, width = argb.shape
     pixels = np.ascontiguousarray(argb, np.uint32)
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
