@@ -101,8 +101,7 @@ class MainWindow(QMainWindow):
         preview.setParent(self)
         self.settings = settings
         self._example_layout = example_layout
-        self._closes_when_saved = False
-        self._may_close = False
+        self._closes_when_saved = self._may_close = False
 
         self._build_painting(seeds)
         self._build_models(open_model, data_folder)
@@ -278,13 +277,9 @@ class MainWindow(QMainWindow):
         self.files.opened.connect(self._take_project)
         self.files.changed.connect(self._show_title)
         for part in (
-            self.files,
-            self.exports,
-            self.project_state,
-            self.preview_actions,
-            self.style_controller,
+            self.files, self.exports, self.project_state, self.preview_actions, self.style_controller,
             self.fault_reporting,
-        ):
+        ):  # fmt: skip
             part.message.connect(self.status.notify)
         self.controller.refused.connect(self.status.notify)
 
