@@ -1,4 +1,4 @@
-"""A shots folder from elsewhere, photos with their labels, brought into a workspace."""
+"""Importing labelled photos from a shots folder into a workspace."""
 
 from __future__ import annotations
 
@@ -15,26 +15,32 @@ from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.workspace import Workspace
 
 
-def bring_shots(workspace: Workspace, folder: Path, names: Sequence[str], label_kind: LabelKind) -> tuple[str, ...]:
-    """The shots of these names, with labels and classes; returns the names that they got.
+def import_shots(workspace: Workspace, folder: Path, names: Sequence[str], label_kind: LabelKind) -> tuple[str, ...]:
+    """Imports the shots of these names with labels and classes, and returns the names that they got.
 
-    label_kind: what 0 means in the folder's labels; a workspace without labels becomes one of that kind, and takes the
-    folder's classes in place of those it was to begin with. Otherwise its own go on, and the folder's are added to
-    them. What `generated.json` calls the generator's own is taken for that.
+    A workspace without labels takes over the folder's classes and kind of labels; otherwise the folder's classes are
+    added to its own. Pictures that `generated.json` lists count as the generator's own.
 
-    Raises UserError, and brings nothing, when the folder cannot be read, its classes are at odds with the workspace's,
-    there are too many shots, or the disk refuses.
+    Args:
+        workspace: To import into.
+        folder: A shots folder.
+        names: Stems of the shots.
+        label_kind: Decides what 0 means in the folder's labels.
+
+    Raises:
+        UserError: The folder cannot be read, its classes contradict the workspace's, there are too many shots, or the
+            disk refuses. Nothing is imported then.
     """
-    brought = read_shots(folder, label_kind, names)
+    imported = read_shots(folder, label_kind, names)
     is_first = not any(shot.is_labelled for shot in workspace.shots())
     before = workspace.palette
-    palette = brought.palette if is_first else merged_palette(before, brought.palette, folder)
+    palette = imported.palette if is_first else merged_palette(before, imported.palette, folder)
     listed = read_generated_pictures(folder)
     seeds = {} if listed is None else listed.by_name()
     added: dict[str, str] = {}
     try:
         workspace.set_palette(palette)
-        for shot in brought.shots:
+        for shot in imported.shots:
             own = added[shot.name] = workspace.add_photo(shot.name, shot.picture)
             label_map = shot.label_map
             if label_kind == "sparse":
@@ -42,7 +48,7 @@ def bring_shots(workspace: Workspace, folder: Path, names: Sequence[str], label_
             workspace.set_label(own, label_map)
         if listed is not None:
             own_pictures = tuple(replace(seeds[name], name=own) for name, own in added.items() if name in seeds)
-            workspace.take_for_generated(replace(listed, pictures=own_pictures))
+            workspace.mark_generated(replace(listed, pictures=own_pictures))
         if is_first:
             workspace.change(label_kind=label_kind)
     except UserError:
@@ -54,9 +60,9 @@ def bring_shots(workspace: Workspace, folder: Path, names: Sequence[str], label_
 
 
 def merged_palette(own: Palette, other: Palette, folder: Path) -> Palette:
-    """The classes of both. A class that the folder gives a number only is the one that has that number already.
+    """The classes of both. A class that the folder only numbers is the own class of that number.
 
-    Raises UserError where one number has two names, or one name two numbers: labels of the two would mix.
+    Raises UserError where one number has two names, or one name two numbers: their labels would mix.
     """
     path = folder / "classes.json"
     named = read_classes(path) if path.is_file() else {}

@@ -85,7 +85,7 @@ class ShotState:
 
 
 @dataclass(frozen=True)
-class BegunWorkspace:
+class UnfinishedWorkspace:
     """A workspace without a model yet. changed: when its shots, labels or decisions last did, local time."""
 
     path: Path
@@ -182,7 +182,7 @@ class Workspace:
         write_generated_pictures(self.path, known.with_pictures([GeneratedPicture(own, seed, truncation)]))
         return own
 
-    def take_for_generated(self, listed: GeneratedPictures) -> None:
+    def mark_generated(self, listed: GeneratedPictures) -> None:
         """Marks shots as the generator's own, by a list from elsewhere with the names that they have here.
 
         A list of other weights is ignored. Users of the latents check that a picture is what its seed makes."""
@@ -192,7 +192,7 @@ class Workspace:
             merged = (known or replace(listed, pictures=())).with_pictures(listed.pictures)
             write_generated_pictures(self.path, merged)
 
-    def take_for_photo(self, name: str) -> None:
+    def mark_photo(self, name: str) -> None:
         """Marks a shot as a photo: it is not, or no longer, the generator's own picture."""
         known = self.generated()
         if known is not None and name in known.by_name():
@@ -203,7 +203,7 @@ class Workspace:
         """Deletes the shot with its label and latents."""
         for path in self._files_of(name):
             path.unlink(missing_ok=True)
-        self.take_for_photo(name)  # else a photo that gets the name later would pass for the generator's own
+        self.mark_photo(name)  # else a photo that gets the name later would pass for the generator's own
 
     def picture(self, name: str) -> np.ndarray:
         """The shot's picture, uint8 [S, S, 3]."""
@@ -328,7 +328,7 @@ class Workspace:
         return self.path / "labels" / f"{name}.png"
 
 
-def begun_workspaces(parent: Path, library: Path) -> tuple[BegunWorkspace, ...]:
+def unfinished_workspaces(parent: Path, library: Path) -> tuple[UnfinishedWorkspace, ...]:
     """The workspaces that the library has no model of, newest first, without damaged ones."""
     found = []
     for workspace in Workspace.all_in(parent):
@@ -336,7 +336,7 @@ def begun_workspaces(parent: Path, library: Path) -> tuple[BegunWorkspace, ...]:
             continue
         with suppress(UserError):
             count = len(list((workspace.path / "images").glob("*.png")))
-            found.append(BegunWorkspace(workspace.path, workspace.facts.name, count, workspace.changed))
+            found.append(UnfinishedWorkspace(workspace.path, workspace.facts.name, count, workspace.changed))
     return tuple(found)
 
 

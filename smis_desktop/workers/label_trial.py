@@ -136,7 +136,7 @@ class LabelTrial:
             ws = latents_of_seed(generator, generated.seed, generated.truncation)
             if self._is_picture_of(picture, ws):
                 return [(ws, label)]
-            workspace.take_for_photo(name)
+            workspace.mark_photo(name)
             return []
         kept = kept_latents(workspace.path, name)
         if kept is None:

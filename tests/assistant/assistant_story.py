@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtWidgets import QDialogButtonBox
+from PySide6.QtWidgets import QDialogButtonBox, QListWidgetItem
 
 from scripts.driven_window import Mouse, Story, middle_of, on_screen, play
 from smis_desktop.training.events import TrainingRequest
@@ -22,8 +22,9 @@ from smis_desktop.ui.assistant import window as assistant_window
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.models_dialog import ModelsDialog
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
-from smis_desktop.ui.assistant.sheet_dialog import SheetDialog
+from smis_desktop.ui.assistant.samples_dialog import SamplesDialog
 from smis_desktop.ui.assistant.window import LABELS, LEARNED, TRAIN, AssistantWindow
+from smis_desktop.ui.widgets.qimage import qimage_to_picture
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.workers.process import WorkerProcess
 from smis_desktop.workers.training_process import training
@@ -101,14 +102,19 @@ def story(window: MainWindow, folder: Path) -> Story:
 
 def _pick(assistant: AssistantWindow, mouse: Mouse) -> Story:
     """Two pictures of the sheet."""
-    yield mouse.click(middle_of(assistant.shots.sheet_button))
-    yield lambda: assistant.findChild(SheetDialog) is not None
-    sheet = assistant.findChild(SheetDialog)
-    yield lambda: all(seed in sheet._pictures for seed in (0, 1))
+    yield mouse.click(middle_of(assistant.shots.samples_button))
+    yield lambda: assistant.findChild(SamplesDialog) is not None
+    sheet = assistant.findChild(SamplesDialog)
+    yield lambda: all(_is_shown(sheet.list.item(seed)) for seed in (0, 1))
     for row in (0, 1):
         sheet.list.item(row).setSelected(True)
     yield mouse.click(middle_of(sheet.buttons.button(QDialogButtonBox.StandardButton.Ok)))
     yield lambda: assistant.shots.list.count() == 2
+
+
+def _is_shown(item: QListWidgetItem) -> bool:
+    """Whether the picture has taken the place of the blank one."""
+    return len(np.unique(qimage_to_picture(item.icon().pixmap(128, 128).toImage()))) > 8
 
 
 def _label(page: LabelPage, mouse: Mouse, name: str) -> Story:

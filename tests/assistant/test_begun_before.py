@@ -68,7 +68,7 @@ def workspaces(tmp_path: Path, qtbot: QtBot) -> PersonalModels:
 
 def asked(shown: PersonalModels) -> NewModelDialog:
     shown.ask_for_new()
-    return shown._window.findChildren(NewModelDialog)[-1]  # closed ones go when Qt likes
+    return shown.parent().findChildren(NewModelDialog)[-1]  # closed ones go when Qt likes
 
 
 def opened(shown: PersonalModels, workspace: Workspace) -> AssistantWindow:
@@ -90,14 +90,14 @@ def test_an_assistant_that_was_closed_before_training_is_gone_on_with(
 
     shown = workspaces(tmp_path, qtbot)
     dialog = asked(shown)
-    words = [dialog.begun.item(row).text() for row in range(dialog.begun.count())]
+    words = [dialog.unfinished.item(row).text() for row in range(dialog.unfinished.count())]
     assert [line.split(" · ")[:2] for line in words] == [["Things", "shots: 2"], ["Cats", "shots: 0"]]
     assert "01" in words[1].split(" · ")[2]
     assert dialog.focusWidget() is dialog.name
     if by_key:
-        QTest.keyClick(dialog.begun, Qt.Key.Key_Return)
+        QTest.keyClick(dialog.unfinished, Qt.Key.Key_Return)
     else:
-        qtbot.mouseClick(dialog.go_on_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(dialog.resume_button, Qt.MouseButton.LeftButton)
     assert not dialog.isVisible()
     (window,) = shown.windows
     assert window.isVisible()
@@ -114,13 +114,13 @@ def test_what_is_thrown_away_goes_to_the_trash_with_its_window_and_training(
     shown = workspaces(tmp_path, qtbot)
     opened(shown, workspace).start_training()
     dialog = asked(shown)
-    qtbot.mouseClick(dialog.throw_away_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dialog.trash_button, Qt.MouseButton.LeftButton)
     assert not workspace.path.exists()
     assert list((tmp_path / "share").rglob("classes.json")), "it can be had back"
     assert list((tmp_path / "models").iterdir()) == []
     assert begun[0].is_cancelled
     assert shown.windows == []
-    assert not dialog.go_on_button.isVisible()
+    assert not dialog.resume_button.isVisible()
     assert dialog.isVisible()
     dialog.reject()
 
@@ -128,17 +128,17 @@ def test_what_is_thrown_away_goes_to_the_trash_with_its_window_and_training(
 def test_without_anything_begun_enter_begins_a_new_one(begun: list[Idle], tmp_path: Path, qtbot: QtBot) -> None:
     shown = workspaces(tmp_path, qtbot)
     dialog = asked(shown)
-    assert not dialog.begun.isVisible()
+    assert not dialog.unfinished.isVisible()
     dialog.name.setText("Birds")
     QTest.keyClick(dialog.name, Qt.Key.Key_Return)
     (window,) = shown.windows
     assert window.workspace.facts.name == "Birds"
     again = asked(shown)
-    assert again.begun.isVisible()
+    assert again.unfinished.isVisible()
     again.name.setText("More birds")
     QTest.keyClick(again.name, Qt.Key.Key_Return)
     assert [window.workspace.facts.name for window in shown.windows] == ["Birds", "More birds"]
-    assert again.buttons.button(QDialogButtonBox.StandardButton.Ok).text() == "Begin"
+    assert again.buttons.button(QDialogButtonBox.StandardButton.Ok).text() == "Create"
     shown.shut_down()
 
 
@@ -157,19 +157,19 @@ def test_only_a_training_that_nobody_held_goes_on_at_the_next_start(
     elif deed != "nothing":
         window.train.pause_wanted.emit()
     if deed == "pause and go on":
-        window.train.go_on_wanted.emit()
+        window.train.resume_wanted.emit()
         assert begun[0].told == [Pause(), Resume()]
     first.shut_down()
 
     second = workspaces(tmp_path, qtbot)
-    second.go_on()
+    second.resume_trainings()
     assert [window.is_training for window in second.windows] == ([True] if goes_on else [])
     assert workspace.has_unfinished_training(second.library.folder), "what it has made stays, to go on with"
     if not goes_on:
         opened(second, workspace).start_training()
         second.shut_down()
         third = workspaces(tmp_path, qtbot)
-        third.go_on()
+        third.resume_trainings()
         assert [window.is_training for window in third.windows] == [True]
         third.shut_down()
     second.shut_down()

@@ -44,7 +44,7 @@ def test_a_face_is_found_and_its_marks_can_be_dragged(qtbot: QtBot, host: QWidge
     assert error(FoundFace(frame.x, frame.y, frame.side, frame.angle, 0), TRUE) < 0.2
     assert "found" in dialog.hint.text()
     view = dialog.view
-    mouth = view._to_view().map(view.marks[2]).toPoint()
+    mouth = view.to_view().map(view.marks[2]).toPoint()
     QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=mouth)
     QTest.mouseMove(view, mouth + QPoint(0, 30))
     QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=mouth + QPoint(0, 30))
@@ -61,7 +61,7 @@ def test_what_was_touched_is_left_alone(
     qtbot: QtBot, host: QWidget, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = []
-    monkeypatch.setattr(framing, "_look_for_face", lambda photo, tell: told.append(tell))
+    monkeypatch.setattr(framing, "find_face_for", lambda photo, tell: told.append(tell))
     dialog = FramingDialog(photo, "anna.jpg", "faces", host)
     dialog.show()
     qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
@@ -80,7 +80,7 @@ def test_other_generators_look_for_no_face(
     def must_not(photo: np.ndarray, tell: object) -> None:
         raise AssertionError("a landscape has no face")
 
-    monkeypatch.setattr(framing, "_look_for_face", must_not)
+    monkeypatch.setattr(framing, "find_face_for", must_not)
     dialog = FramingDialog(photo, "hills.jpg", "landscapes", host)
     assert (dialog.view.frame.x, dialog.view.frame.y, dialog.view.frame.side) == (240, 160, 320)
     dialog.reject()
@@ -90,7 +90,7 @@ def test_other_generators_look_for_no_face(
 def test_eyes_and_mouth_are_spoken_of_where_there_are_some(
     qtbot: QtBot, host: QWidget, monkeypatch: pytest.MonkeyPatch, generator: str
 ) -> None:
-    monkeypatch.setattr(framing, "_look_for_face", lambda photo, tell: None)
+    monkeypatch.setattr(framing, "find_face_for", lambda photo, tell: None)
     is_face = generator == "faces"
     grey = np.full((300, 300, 3), 90, np.uint8)
     dialog = FramingDialog(grey, "photo.jpg", generator, host)

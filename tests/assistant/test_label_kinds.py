@@ -52,7 +52,7 @@ def test_points_are_named_as_what_they_are_learned_as(
     page = LabelPage(workspace, FileDialogs(host), QSettings(str(tmp_path / "ini"), QSettings.Format.IniFormat))
     qtbot.addWidget(page)
     page.fill()
-    assert word in page._seen.text()
+    assert word in page.hint.text()
 
 
 def test_the_page_tells_them_apart_as_learning_does() -> None:

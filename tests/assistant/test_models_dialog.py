@@ -32,8 +32,8 @@ def test_the_note_goes_to_the_trash_with_its_model(
     dialog.note.setPlainText("of my cat")
     dialog.fill()
     assert [model.note for model in library.models()] == ["of my cat"]
-    throw_away = next(button for button in dialog.findChildren(QPushButton) if button.text() == "Throw away")
-    qtbot.mouseClick(throw_away, Qt.MouseButton.LeftButton)
+    move_to_trash = next(button for button in dialog.findChildren(QPushButton) if button.text() == "Move to trash")
+    qtbot.mouseClick(move_to_trash, Qt.MouseButton.LeftButton)
     assert list(library.folder.iterdir()) == [], "nor is its picture left"
     small_model.write_bytes(given.read_bytes())
     assert [model.note for model in library.models()] == [""]

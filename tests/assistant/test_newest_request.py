@@ -32,8 +32,8 @@ from tests.small_generator import part_prior_of
 def answers(requests: list[Any], until: Any) -> list[Any]:
     """All that is said until `until` of it is true; then nobody listens any more."""
     here, there = multiprocessing.Pipe()
-    for wish in requests:
-        here.send(wish)
+    for request in requests:
+        here.send(request)
     said: list[Any] = []
 
     def send(message: Any) -> None:
@@ -47,7 +47,7 @@ def answers(requests: list[Any], until: Any) -> list[Any]:
     return said
 
 
-def test_of_wishes_to_learn_the_newest_is_granted_and_of_sheets_that_of_the_slider(
+def test_the_newest_request_to_learn_and_the_samples_of_the_newest_slider_are_handled(
     small_data: Path, workspace: Workspace
 ) -> None:
     requests = [

@@ -33,7 +33,7 @@ PATIENCE = 120.0
 
 
 @contextmanager
-def hand() -> Iterator[tuple[WorkerProcess, queue.Queue[Any]]]:
+def running_worker() -> Iterator[tuple[WorkerProcess, queue.Queue[Any]]]:
     told: queue.Queue[Any] = queue.Queue()
     worker = shot_worker("small", told.put)
     worker.start()
@@ -45,7 +45,7 @@ def hand() -> Iterator[tuple[WorkerProcess, queue.Queue[Any]]]:
 
 
 def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, small: MobileStyleGAN) -> None:
-    with hand() as (worker, told):
+    with running_worker() as (worker, told):
         worker.send(ShowSamples((5, 6), 0.7))
         sheet = [told.get(timeout=PATIENCE) for _ in range(2)]
         assert all(isinstance(picture, SampleShown) for picture in sheet)
@@ -74,7 +74,7 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, 
 
         name = workspace.add_photo("photo", picture_and_label(small, 3)[0])
         worker.send(InvertShot(workspace.path, name, steps=4))
-        worker.send(ShowSamples((8,), 0.7))  # quick wishes go before the rest of a search
+        worker.send(ShowSamples((8,), 0.7))  # short requests go before the rest of an inversion
         heard = []
         while not (heard and isinstance(heard[-1], ShotFound)):
             heard.append(told.get(timeout=PATIENCE))

@@ -17,7 +17,7 @@ from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.shots import GeneratedPicture, GeneratedPictures, write_generated_pictures
-from smis_desktop.training.shots_import import bring_shots
+from smis_desktop.training.shots_import import import_shots
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.assistant.import_shots_dialog import ImportShotsDialog
 from smis_desktop.ui.assistant.label_page import LabelPage
@@ -67,7 +67,7 @@ class TestBringing:
     def test_the_first_labels_bring_their_classes_whole(self, empty: Workspace, tmp_path: Path) -> None:
         labels = {"anna": halves(0, 7), "ben": halves(7, 0), "left out": halves(3, 3)}
         folder = shots_folder(tmp_path / "given", labels, {0: "sky", 7: "sea"})
-        assert bring_shots(empty, folder, ("anna", "ben"), "dense") == ("anna", "ben")
+        assert import_shots(empty, folder, ("anna", "ben"), "dense") == ("anna", "ben")
         assert ids_and_names(empty) == {0: "sky", 7: "sea"}
         for name in ("anna", "ben"):
             np.testing.assert_array_equal(empty.label(name), labels[name])
@@ -79,7 +79,7 @@ class TestBringing:
 
     def test_in_scribbles_nothing_becomes_255(self, empty: Workspace, tmp_path: Path) -> None:
         folder = shots_folder(tmp_path / "given", {"cat": scribble(4)})
-        bring_shots(empty, folder, ("cat",), "sparse")
+        import_shots(empty, folder, ("cat",), "sparse")
         assert empty.facts.label_kind == "sparse"
         label = empty.label("cat")
         assert label is not None
@@ -89,7 +89,7 @@ class TestBringing:
 
     def test_later_labels_add_to_the_classes(self, workspace: Workspace, tmp_path: Path) -> None:
         folder = shots_folder(tmp_path / "given", {"anna": halves(2, 9)}, {9: "hat"})
-        bring_shots(workspace, folder, ("anna",), "dense")
+        import_shots(workspace, folder, ("anna",), "dense")
         assert ids_and_names(workspace) == {1: "ground", 2: "thing", 9: "hat"}
         assert len(workspace.shots()) == 3
 
@@ -103,7 +103,7 @@ class TestBringing:
         folder = shots_folder(tmp_path / "given", {"anna": halves(2, 9)}, classes)
         before = files_below(workspace.path)
         with pytest.raises(UserError, match=words):
-            bring_shots(workspace, folder, ("anna",), "dense")
+            import_shots(workspace, folder, ("anna",), "dense")
         assert files_below(workspace.path) == before
 
     def test_a_disk_that_refuses_leaves_it_as_it_was(
@@ -120,7 +120,7 @@ class TestBringing:
 
         monkeypatch.setattr(Workspace, "set_label", full)
         with pytest.raises(UserError, match="full"):
-            bring_shots(workspace, folder, ("anna", "ben"), "dense")
+            import_shots(workspace, folder, ("anna", "ben"), "dense")
         assert files_below(workspace.path) == before
 
     @pytest.mark.parametrize("is_known", [False, True])
@@ -135,7 +135,7 @@ class TestBringing:
         Image.fromarray(picture).save(folder / "images" / "own.png")
         listed = GeneratedPictures("small", small.weights_sha256, (GeneratedPicture("own", 5, 1.0),))
         write_generated_pictures(folder, listed)
-        bring_shots(empty, folder, ("own", "photo"), "dense")
+        import_shots(empty, folder, ("own", "photo"), "dense")
         assert {shot.name: shot.seed for shot in empty.shots()} == {"own": 5, "photo": None}
         empty.change(generator_sha256=small.weights_sha256)
         assert {shot.name: shot.seed for shot in empty.shots()} == {"own": 5, "photo": None}
@@ -147,7 +147,7 @@ class TestBringing:
     def test_a_list_of_another_generator_is_passed_over(self, workspace: Workspace, tmp_path: Path) -> None:
         folder = shots_folder(tmp_path / "given", {"own": halves(1, 2)})
         write_generated_pictures(folder, GeneratedPictures("x", OTHER_WEIGHTS, (GeneratedPicture("own", 5, 1.0),)))
-        bring_shots(workspace, folder, ("own",), "dense")
+        import_shots(workspace, folder, ("own",), "dense")
         assert [shot.seed for shot in workspace.shots()] == [None, 1, 2]
 
 
@@ -193,7 +193,7 @@ def test_a_dropped_folder_is_imported_and_its_photos_are_searched_for(
 ) -> None:
     folder = shots_folder(tmp_path / "given", {"anna": halves(3, 7), "ben": halves(7, 3)}, {3: "sky", 7: "sea"})
     wanted: list[str] = []
-    page.search_wanted.connect(lambda name, start: wanted.append(name))
+    page.inversion_wanted.connect(lambda name, start: wanted.append(name))
     drop(page, folder)
     dialog = ready_dialog(page, qtbot)
     assert dialog.label_kind == "dense"
@@ -251,7 +251,7 @@ def test_the_label_page_shows_what_an_import_brought(
     assert labels.controller.document is not None
     assert labels.controller.document.palette == CLASSES
     folder = shots_folder(tmp_path / "given", {"ben": scribble(4)}, {0: "nothing", 4: "tail"})
-    bring_shots(empty, folder, ("ben",), "sparse")
+    import_shots(empty, folder, ("ben",), "sparse")
     labels.fill()
     assert labels.choice.currentData() == "anna"
     assert labels.controller.document.palette == Palette((SemanticClass(4, "tail", empty.palette.by_id(4).color),))

@@ -25,8 +25,8 @@ def test_a_search_that_was_given_up_can_be_begun_again(qtbot: QtBot, tmp_path: P
     qtbot.addWidget(page)
     page.add_square("photo", np.zeros((64, 64, 3), np.uint8))
     assert not page.again_button.isEnabled()
-    page.forget_searches()
-    with qtbot.waitSignal(page.search_wanted) as wanted:
+    page.end_inversions()
+    with qtbot.waitSignal(page.inversion_wanted) as wanted:
         page.again_button.click()
     assert wanted.args == ["photo", 1]
 

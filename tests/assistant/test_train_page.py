@@ -19,11 +19,11 @@ def test_the_note_of_too_little_memory_stays_and_the_photo_goes_with_its_search(
     page = TrainPage()
     qtbot.addWidget(page)
     page.show()
-    page.show_begun()
+    page.show_started()
     page.show_message(TrainingStep("inverting", 0.1, 250.0, 1.0, ("aunt", "uncle")))
     page.show_message(PhotosGrowing((np.full((256, 256, 3), 200, np.uint8), np.full((256, 256, 3), 90, np.uint8))))
     assert "“aunt”, “uncle” · about 4 min left" in shown(page)
-    photos = page._photos
+    photos = [label for label in page.findChildren(QLabel) if "reconstruction" in label.accessibleName()]
     assert all(photo.isVisible() for photo in photos)
     assert [photo.pixmap().toImage().pixelColor(5, 5).red() for photo in photos] == [200, 90]
     page.show_message(SmallerBatch(16))

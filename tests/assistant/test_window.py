@@ -33,10 +33,10 @@ def opened(workspace: Workspace, tmp_path: Path, qtbot: QtBot) -> AssistantWindo
 def test_a_process_that_dies_is_told(small_data: Path, workspace: Workspace, tmp_path: Path, qtbot: QtBot) -> None:
     before = set(multiprocessing.active_children())
     window = opened(workspace, tmp_path, qtbot)
-    (hand,) = set(multiprocessing.active_children()) - before
-    hand.kill()
+    (worker,) = set(multiprocessing.active_children()) - before
+    worker.kill()
     qtbot.waitUntil(
-        lambda: any("ended from outside (signal 9" in label.text() for label in window.findChildren(QLabel)),
+        lambda: any("killed (signal 9" in label.text() for label in window.findChildren(QLabel)),
         timeout=60_000,
     )
     window.shut_down()
@@ -46,9 +46,9 @@ def test_photos_found_before_they_were_labelled_are_searched_for_once_more(
     workspace: Workspace, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
-    hand = SimpleNamespace(start=lambda: None, send=told.append, cancel=lambda: None)
-    monkeypatch.setattr(window_module, "shot_worker", lambda name, deliver: hand)
-    monkeypatch.setattr(window_module, "are_parts_known", lambda weights_sha256: True)
+    worker = SimpleNamespace(start=lambda: None, send=told.append, cancel=lambda: None)
+    monkeypatch.setattr(window_module, "shot_worker", lambda name, deliver: worker)
+    monkeypatch.setattr(window_module, "has_part_prior", lambda weights_sha256: True)
     ws = np.zeros((2, 4), np.float32)
     before, after, bare = (workspace.add_photo(name, np.zeros((64, 64, 3), np.uint8)) for name in ("b", "c", "d"))
     for name in (before, after, bare):
@@ -57,12 +57,12 @@ def test_photos_found_before_they_were_labelled_are_searched_for_once_more(
         workspace.set_label(name, np.ones((64, 64), np.uint8))
     window = opened(workspace, tmp_path, qtbot)
     window.open_step(LABELS)
-    assert not any(isinstance(wish, InvertShot) for wish in told)
+    assert not any(isinstance(request, InvertShot) for request in told)
     window.open_step(TRAIN)
-    assert "photos to search for first, a minute each: 1" in window.train.summary.text()
+    assert "photos to find first, a minute each: 1" in window.train.summary.text()
     window.open_step(LEARNED)
     window.open_step(TRAIN)
-    assert [wish for wish in told if isinstance(wish, InvertShot)] == [
+    assert [request for request in told if isinstance(request, InvertShot)] == [
         InvertShot(workspace.path, before, only_by_label=True)
     ]
     window.shut_down()
@@ -76,28 +76,28 @@ def test_what_scribbles_reach_is_seen_while_sliders_move_and_one_scribbles(
     workspace.change(label_kind="sparse")
     window = opened(workspace, tmp_path, qtbot)
     window.show()
-    reach, canvas = window.labels.reach, window.labels.canvas
+    panel, canvas = window.labels.sparse_panel, window.labels.canvas
     window.open_step(LABELS)
-    qtbot.waitUntil(lambda: "No shot is labelled" in reach.words.text(), timeout=WAIT)
-    assert reach.isVisible()
+    qtbot.waitUntil(lambda: "No shot is labelled" in panel.words.text(), timeout=WAIT)
+    assert panel.isVisible()
 
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at(canvas, 200, 120))
     QTest.mouseMove(canvas, at(canvas, 300, 400))
     QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at(canvas, 300, 400))
-    qtbot.waitUntil(lambda: "nobody labelled" in reach.words.text(), timeout=WAIT)
-    assert all(not label.pixmap().isNull() for label in reach.pictures)
+    qtbot.waitUntil(lambda: "unlabelled pictures" in panel.words.text(), timeout=WAIT)
+    assert all(not label.pixmap().isNull() for label in panel.pictures)
 
-    assert not reach.top_k.isEnabled(), "a scribble does not claim pixels one by one"
+    assert not panel.top_k.isEnabled(), "a scribble does not claim pixels one by one"
 
-    told = reach.words.text()
+    told = panel.words.text()
     for percent in range(50, 91, 2):  # as a pulled slider does
-        reach.threshold.slider.setValue(percent)
-    qtbot.waitUntil(lambda: reach.words.text() != told, timeout=WAIT)
+        panel.threshold.slider.setValue(percent)
+    qtbot.waitUntil(lambda: panel.words.text() != told, timeout=WAIT)
     assert workspace.facts.threshold == 0.9
-    reach.threshold.slider.setValue(100)
-    qtbot.waitUntil(lambda: "Nothing is reached" in reach.words.text(), timeout=WAIT)
+    panel.threshold.slider.setValue(100)
+    qtbot.waitUntil(lambda: "No pixel gets a class" in panel.words.text(), timeout=WAIT)
 
     window.labels.kind.setCurrentIndex(window.labels.kind.findData("dense"))
-    assert not reach.isVisible()
+    assert not panel.isVisible()
     assert workspace.facts.label_kind == "dense"
     window.shut_down()

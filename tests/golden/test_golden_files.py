@@ -24,7 +24,7 @@ from smis_desktop.inference.backend_selection import backend_facts, choose_backe
 from smis_desktop.personal_model.library import ModelLibrary, picture_path
 from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.store import TrainingFolder
-from smis_desktop.training.workspace import Workspace, begun_workspaces
+from smis_desktop.training.workspace import Workspace, unfinished_workspaces
 from tests.formats.projects import proposal_of
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json
@@ -101,7 +101,7 @@ def test_the_assistants_folders_have_their_shots_labels_latents_and_decisions(go
     parent = golden.data / "paintings" / "workshops"
     found = {workspace.path.name: as_json(description.workspace(workspace)) for workspace in Workspace.all_in(parent)}
     assert found == golden.expected["workshops"]
-    begun = begun_workspaces(parent, golden.library)
+    begun = unfinished_workspaces(parent, golden.library)
     assert {one.path.name: one.shots for one in begun} == {name: len(w["shots"]) for name, w in found.items()}
 
 

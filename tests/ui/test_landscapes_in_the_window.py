@@ -58,7 +58,7 @@ def test_the_assistant_offers_landscapes_and_their_classes(qtbot: QtBot) -> None
     qtbot.addWidget(parent)
     dialog = NewModelDialog(generator_names(), "faces", parent)
     dialog.generator.setCurrentText("landscapes")
-    assert dialog.palette_to_begin_with == PALETTE
+    assert dialog.initial_palette == PALETTE
     shown = [label for label in dialog.findChildren(QLabel) if label.property("role") == "picture"]
     qtbot.waitUntil(lambda: all(not label.pixmap().isNull() for label in shown), timeout=WAIT)
     dialog.reject()

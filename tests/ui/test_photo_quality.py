@@ -11,9 +11,10 @@ import pytest
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.ui.assistant import shots_page
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.ui.assistant.shots_page import ShotsPage
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
-from smis_desktop.ui.dialogs.photo_search import FOUND_WELL, HARDLY_FOUND
+from smis_desktop.ui.dialogs.photo_search import GOOD_DISTANCE, POOR_DISTANCE
 from smis_desktop.ui.window import photo_start
 from smis_desktop.ui.window.photo_start import PhotoStart
 from smis_desktop.workers.photo_inversion import PhotoLayout
@@ -25,7 +26,7 @@ def find(distance: float, send: Send, inbox: Inbox) -> None:
     send(PhotoLayout(np.ones((512, 512), np.uint8), np.zeros((2, 4), np.float32), 18.26, distance))
 
 
-@pytest.mark.parametrize(("distance", "words"), [(0.2, "Found well"), (0.3, "Found ("), (0.5, "Hardly found")])
+@pytest.mark.parametrize(("distance", "words"), [(0.2, "Found well"), (0.3, "Found ("), (0.5, "Poorly found")])
 def test_how_well_it_was_found_is_said(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, distance: float, words: str
 ) -> None:
@@ -42,5 +43,18 @@ def test_how_well_it_was_found_is_said(
     assert f"18.3 dB, perceptual distance {distance:.2f}" in window.statusBar().currentMessage()
 
 
-def test_it_is_called_well_and_hardly_where_the_page_of_the_shots_calls_it_so() -> None:
-    assert (FOUND_WELL, HARDLY_FOUND) == (shots_page._WELL, shots_page._HARDLY)
+@pytest.mark.parametrize(("distance", "words"), [(0.2, "Found well"), (0.3, "Found ("), (0.5, "Poorly found")])
+def test_the_page_of_the_shots_says_the_same(qtbot: QtBot, tmp_path: Path, distance: float, words: str) -> None:
+    workspace = Workspace.create(tmp_path, WorkspaceFacts("Things", "small"), FACE)
+    name = workspace.add_photo("anna", np.zeros((8, 8, 3), np.uint8))
+    ws = np.zeros((2, 4), np.float32)
+    workspace.set_latents(name, ws, ws, 18.26, distance)
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    page = ShotsPage(workspace, FileDialogs(window), window)
+    assert words in page.words.text()
+    assert f"18.3 dB, perceptual distance {distance:.2f}" in page.words.text()
+
+
+def test_distances_are_judged_alike() -> None:
+    assert 0.2 < GOOD_DISTANCE < 0.3 < POOR_DISTANCE < 0.5

@@ -1,4 +1,4 @@
-"""Which part of a photo becomes a shot: a frame to move, turn and size, or eyes and mouth to mark."""
+"""Framing a photo: a square to move, turn and scale, or marks for eyes and mouth."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from smis_desktop.ui.widgets.theme import current_colors
 
 SIDE = 512
 LEFT_EYE, RIGHT_EYE, MOUTH = (0.385, 0.48), (0.615, 0.48), (0.5, 0.735)
-"""Where the face generator has them, as parts of the frame: the mean of its own pictures."""
-_REACH = 14.0
+"""Where they are in the face generator's pictures on average, as fractions of the frame."""
+_MARK_RADIUS = 14.0
 _UNIT_SQUARE = QPolygonF([QPointF(0, 0), QPointF(1, 0), QPointF(1, 1), QPointF(0, 1)])
 
 
@@ -56,7 +56,7 @@ class Frame:
     angle: float = 0.0
 
     def to_photo(self) -> QTransform:
-        """Takes the unit square to the photo's pixels."""
+        """Maps the unit square to the photo's pixels."""
         transform = QTransform()
         transform.translate(self.x, self.y)
         transform.rotate(self.angle)
@@ -66,8 +66,8 @@ class Frame:
 
 
 def frame_of_marks(left_eye: QPointF, right_eye: QPointF, mouth: QPointF) -> Frame:
-    """The frame in which the marks lie where the generator has them: the similarity transform with the least squared
-    error (Umeyama 1991, without reflection)."""
+    """The frame that puts the marks where the generator has them: the similarity transform with the least squared error
+    (Umeyama 1991, without reflection)."""
     wanted = np.array([LEFT_EYE, RIGHT_EYE, MOUTH])
     given = np.array([[p.x(), p.y()] for p in (left_eye, right_eye, mouth)])
     a, b = wanted - wanted.mean(0), given - given.mean(0)
@@ -81,7 +81,7 @@ def frame_of_marks(left_eye: QPointF, right_eye: QPointF, mouth: QPointF) -> Fra
 
 
 def cut(photo: QImage, frame: Frame, side: int = SIDE) -> QImage:
-    """The frame's contents; grey where it reaches outside the photo."""
+    """Cuts out the frame's contents; grey outside the photo."""
     target = QImage(side, side, QImage.Format.Format_RGB32)
     target.fill(QColor(128, 128, 128))
     painter = QPainter(target)
@@ -102,12 +102,12 @@ def cut(photo: QImage, frame: Frame, side: int = SIDE) -> QImage:
 
 
 class FramingView(QWidget):
-    """The photo with the frame on it. Drag to move, wheel to size, Shift + wheel to turn, or drag the marks."""
+    """The photo with the frame on it. Drag moves it, the wheel scales it, Shift + wheel turns it; or drag the marks."""
 
     changed = Signal()
 
     def __init__(self, photo: QImage, is_face: bool = True, parent: QWidget | None = None) -> None:
-        """is_face: whether places of eyes and mouth are shown."""
+        """is_face: whether to show where eyes and mouth belong."""
         super().__init__(parent)
         self.is_face = is_face
         self.setAccessibleName(self.tr("Photo with the frame of the shot"))
@@ -118,24 +118,24 @@ class FramingView(QWidget):
         self.frame = Frame(square.left + square.side / 2, square.top + square.side / 2, square.side)
         self.uses_marks = False
         self.is_touched = False
-        """Whether the person has begun to frame it."""
+        """Whether the person has changed the frame."""
         self.marks = self._places()
         self._held: int | None = None
         self._last = QPointF()
 
     def set_uses_marks(self, uses: bool) -> None:
-        """Eyes and mouth decide the frame, or the frame itself is moved."""
+        """Sets whether marks for eyes and mouth decide the frame, or it is moved itself."""
         self.uses_marks = uses
         self.marks = self._places()
         self.update()
 
     def propose(self, frame: Frame) -> None:
-        """With eyes and mouth to drag where they would be in it."""
+        """Sets the frame, with marks where eyes and mouth would be in it."""
         self._set(frame)
         self.set_uses_marks(True)
 
     def turn(self, degrees: float) -> None:
-        """Turn the frame clockwise."""
+        """Turns the frame clockwise."""
         self._reframe(Frame(self.frame.x, self.frame.y, self.frame.side, self.frame.angle + degrees))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -143,15 +143,15 @@ class FramingView(QWidget):
         self._last = event.position()
         self._held = None
         if self.uses_marks:
-            distances = [(self._to_view().map(mark) - event.position()).manhattanLength() for mark in self.marks]
+            distances = [(self.to_view().map(mark) - event.position()).manhattanLength() for mark in self.marks]
             nearest = int(np.argmin(distances))
-            if distances[nearest] < 2 * _REACH:
+            if distances[nearest] < 2 * _MARK_RADIUS:
                 self._held = nearest
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if not event.buttons() & Qt.MouseButton.LeftButton:
             return
-        inverse, _ = self._to_view().inverted()
+        inverse, _ = self.to_view().inverted()
         moved = inverse.map(event.position()) - inverse.map(self._last)
         self._last = event.position()
         if self._held is not None:
@@ -173,7 +173,7 @@ class FramingView(QWidget):
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         painter.fillRect(self.rect(), QColor(colors.canvas_ground))
-        view = self._to_view()
+        view = self.to_view()
         painter.save()
         painter.setTransform(view)
         painter.drawImage(0, 0, self._photo)
@@ -186,7 +186,7 @@ class FramingView(QWidget):
             unit = self.frame.to_photo() * view
             painter.setPen(QPen(QColor(255, 255, 255, 150), 1, Qt.PenStyle.DashLine))
             for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
-                painter.drawEllipse(unit.map(QPointF(*part)), _REACH, _REACH * 0.6)
+                painter.drawEllipse(unit.map(QPointF(*part)), _MARK_RADIUS, _MARK_RADIUS * 0.6)
         if self.uses_marks:
             painter.setPen(QPen(QColor(colors.window), 2))
             painter.setBrush(QColor(colors.accent))
@@ -194,7 +194,8 @@ class FramingView(QWidget):
                 painter.drawEllipse(view.map(mark), 6, 6)
         painter.end()
 
-    def _to_view(self) -> QTransform:
+    def to_view(self) -> QTransform:
+        """Maps the photo's pixels to the widget."""
         scale = min(self.width() / self._photo.width(), self.height() / self._photo.height())
         transform = QTransform()
         transform.translate(
@@ -208,7 +209,7 @@ class FramingView(QWidget):
         return [self.frame.to_photo().map(QPointF(*part)) for part in (LEFT_EYE, RIGHT_EYE, MOUTH)]
 
     def _reframe(self, frame: Frame) -> None:
-        """By the person, and not by marks: those go along."""
+        """Sets the frame for the person; the marks move with it."""
         self.is_touched = True
         self._set(frame)
         self.marks = self._places()
@@ -221,15 +222,15 @@ class FramingView(QWidget):
 
 
 class FramingDialog(QDialog):
-    """Left the photo with its frame, right what becomes the shot."""
+    """Shows the photo with its frame, and beside it the resulting shot."""
 
     framed = Signal(object)
     """uint8 [512, 512, 3]."""
     _face_found = Signal(object)
 
     def __init__(self, photo: np.ndarray, name: str, generator: str, parent: QWidget) -> None:
-        """photo: uint8 [H, W, 3], upright. generator: the name of what is to know it; for faces, one is looked for,
-        its frame proposed, and eyes and mouth can be marked."""
+        """photo: uint8 [H, W, 3], upright. generator: name of the generator; for faces, it looks for a face, proposes
+        its frame, and eyes and mouth can be marked."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Frame of {name}").format(name=name))
         self._photo = picture_to_qimage(photo)
@@ -271,20 +272,20 @@ class FramingDialog(QDialog):
         self._show()
         self._face_found.connect(self._propose)
         if is_face:
-            # No daemon: an interpreter that ends beside it would abort, and it takes a second at most.
+            # No daemon: the interpreter would abort if it ended meanwhile, and this takes a second at most.
             threading.Thread(
-                target=_look_for_face, args=(photo, weak_callback(self, self._face_found.emit)), name="face"
+                target=find_face_for, args=(photo, weak_callback(self, self._face_found.emit)), name="face"
             ).start()
 
     def _advice(self, is_face: bool) -> str:
         if is_face:
             return self.tr(
-                "Drag the frame, wheel to size it, Shift + wheel to turn it, until eyes and mouth lie in the dashed "
-                "marks. The generator only knows faces that lie like that."
+                "Drag moves the frame, the wheel scales it, Shift + wheel turns it. Eyes and mouth belong in the "
+                "dashed marks: the generator only knows faces in that position."
             )
         return self.tr(
-            "Drag the frame, wheel to size it, Shift + wheel to turn it, until it shows things as large and as upright "
-            "as the generator's own pictures do."
+            "Drag moves the frame, the wheel scales it, Shift + wheel turns it. Things should be as large and "
+            "as upright as in the generator's own pictures."
         )
 
     @Slot(object)
@@ -294,8 +295,8 @@ class FramingDialog(QDialog):
             self.marks_box.setChecked(True)
             self.hint.setText(
                 self.tr(
-                    "A face was found. If a mark does not lie on its eye or on the mouth, drag it there: the generator "
-                    "only knows faces that lie like that."
+                    "A face was found. If a mark is not on its eye or on the mouth, drag it there: the generator only "
+                    "knows faces in that position."
                 )
             )
 
@@ -303,8 +304,8 @@ class FramingDialog(QDialog):
         self._shot.setPixmap(QPixmap.fromImage(cut(self._photo, self.view.frame, 256)))
 
 
-def _look_for_face(photo: np.ndarray, tell: Callable[[FoundFace], None]) -> None:
-    """In a thread of its own; silent when there is none."""
+def find_face_for(photo: np.ndarray, tell: Callable[[FoundFace], None]) -> None:
+    """Tells the face in the photo, if there is one; runs in a thread of its own."""
     found = find_face(photo, read_face_filter())
     if found is not None:
         tell(found)

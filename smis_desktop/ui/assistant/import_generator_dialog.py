@@ -1,4 +1,4 @@
-"""What an imported generator is called, and of a conditional one which class; then the import, watched."""
+"""Imports a generator: asks for its name, and for the class of a conditional one, then shows the progress."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from smis_desktop.workers.checkpoint_import import (
 
 
 class ImportGeneratorDialog(QDialog):
-    """Closes by itself when the generator is there; `imported` then says its name."""
+    """Closes itself when the generator is installed, and emits `imported` with its name."""
 
     imported = Signal(str)
-    _told = Signal(object)
+    _job_sent = Signal(object)
 
     def __init__(self, checkpoint: Path, parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,8 +51,8 @@ class ImportGeneratorDialog(QDialog):
         self._form.setRowVisible(self.class_index, False)
         self.words = QLabel(
             self.tr(
-                "A StyleGAN2 checkpoint (.pt, .pkl or .safetensors). It is read as data, nothing in it is run. "
-                "See that its licence lets you use it."
+                "A StyleGAN2 checkpoint (.pt, .pkl or .safetensors). It is read as data: no code in it is run. "
+                "Check that its licence lets you use it."
             )
         )
         self.words.setWordWrap(True)
@@ -70,24 +70,23 @@ class ImportGeneratorDialog(QDialog):
         column.addWidget(self.words)
         column.addWidget(self._bar)
         column.addWidget(self.buttons)
-        self._told.connect(self._hear, Qt.ConnectionType.QueuedConnection)
+        self._job_sent.connect(self._receive, Qt.ConnectionType.QueuedConnection)
 
     def begin(self) -> None:
-        """Start the import with what was entered."""
+        """Starts the import."""
         chosen = self.class_index.value() if self._form.isRowVisible(self.class_index) else None
-        self._job = GeneratorImport(
-            self._checkpoint, self.name.text().strip(), chosen, weak_callback(self, self._told.emit)
-        )
+        send = weak_callback(self, self._job_sent.emit)
+        self._job = GeneratorImport(self._checkpoint, self.name.text().strip(), chosen, send)
         self._show_busy(True)
         self._job.start()
 
     def reject(self) -> None:
-        """Not while it is being installed: that takes seconds, and is whole or not at all."""
+        """Does nothing during an import: it takes seconds and cannot be interrupted."""
         if self._job is None:
             super().reject()
 
     @Slot(object)
-    def _hear(self, message: object) -> None:
+    def _receive(self, message: object) -> None:
         match message:
             case ImportProgress():
                 self.words.setText(message.words)

@@ -1,4 +1,4 @@
-"""Which shots of a folder from elsewhere are brought, and what their labels mean."""
+"""Asks which shots of a folder to import, and what their labels mean."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from smis_desktop.ui.widgets.theme import current_colors
 MOST_AT_ONCE = 5
 _SIDE = 148
 _STRENGTH = 0.5
-"""Of the classes over a picture."""
+"""Opacity of the classes over a picture."""
 
 
 class ImportShotsDialog(QDialog):
-    """Every shot with its label over it, the first five chosen. They are read one by one, between other events."""
+    """Shows every shot with its label, the first five chosen. It reads them one by one between other events."""
 
     def __init__(self, folder: Path, parent: QWidget) -> None:
-        """Raises UserError when the folder is no shots folder."""
+        """Raises UserError when the folder is not a shots folder."""
         super().__init__(parent)
         names = shot_names(folder)
         path = folder / "classes.json"
@@ -45,7 +45,7 @@ class ImportShotsDialog(QDialog):
         self._to_read = list(range(len(names)))
         self._fault = ""
         self._read: dict[int, tuple[np.ndarray, np.ndarray, Palette]] = {}
-        """Row → a small picture, its label and the colours of that."""
+        """Row → a small picture, its label and the label's classes."""
         self.list = PictureList(
             self.tr("Shots of the folder"), _SIDE, (16, 34), QAbstractItemView.SelectionMode.NoSelection
         )
@@ -61,7 +61,7 @@ class ImportShotsDialog(QDialog):
         self.kind = QComboBox()
         self.kind.setAccessibleName(self.tr("Kind of labels"))
         self.kind.addItem(self.tr("Areas: 0 is a class like any other"), "dense")
-        self.kind.addItem(self.tr("Scribbles or points: 0 means that nothing is said"), "sparse")
+        self.kind.addItem(self.tr("Scribbles or points: 0 means unlabelled"), "sparse")
         self._is_kind_chosen = False
         self.kind.activated.connect(lambda _: self._choose_kind())
         self.kind.currentIndexChanged.connect(lambda _: self._draw_all())
@@ -87,7 +87,7 @@ class ImportShotsDialog(QDialog):
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The names of the shots to bring."""
+        """The names of the shots to import."""
         checked = Qt.CheckState.Checked
         return tuple(name for row, name in enumerate(self._names) if self.list.item(row).checkState() == checked)
 
@@ -140,11 +140,11 @@ class ImportShotsDialog(QDialog):
         if self._to_read:
             words = self.tr("Reading the shots…")
         elif count > MOST_AT_ONCE:
-            words = self.tr("{count} are chosen; {most} at once are the most.")
+            words = self.tr("{count} chosen; import {most} at most at once.")
         elif self._is_kind_chosen:
             words = self.tr("Chosen: {count}")
         elif is_sparse:
-            words = self.tr("Chosen: {count}. They look like scribbles or points; what is 0 stays unlabelled.")
+            words = self.tr("Chosen: {count}. They look like scribbles or points; 0 stays unlabelled.")
         else:
             words = self.tr("Chosen: {count}. They look like areas.")
         words = words.format(count=count, most=MOST_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Second step: the labels, painted on the same canvas with the same tools, the photo shining through."""
+"""Second step: painting the labels, with the canvas and tools of the main window over the photo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.generators.catalog import has_part_prior
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.assistant.overlays import mark_cells, unsure_cells
-from smis_desktop.ui.assistant.reach_panel import ReachPanel
+from smis_desktop.ui.assistant.sparse_labels_panel import SparseLabelsPanel
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.panels.palette_dock import PaletteDock
@@ -31,7 +31,7 @@ from smis_desktop.ui.window.document_controller import DocumentController, paint
 
 _SIDE = 512
 _LEAST_LETTERS = 13
-"""Of a list above the canvas, in a narrow window."""
+"""Letters that a list above the canvas shows in a narrow window."""
 _CELLS = 64
 """Side of the map in which scribbles are counted: that of the features they are learned from."""
 _DENSE_FROM = 0.5
@@ -39,10 +39,10 @@ _DENSE_FROM = 0.5
 
 
 class LabelPage(QMainWindow):
-    """A small studio for one shot at a time. Labels are kept whenever another shot is chosen or the page is left."""
+    """Labels one shot at a time. Labels are saved whenever another shot is chosen or the page is left."""
 
     changed = Signal()
-    """Labels, classes or the kind of labels: what was learned from them is old."""
+    """Labels, classes or the kind of labels changed: what was learned from them is out of date."""
 
     def __init__(
         self, workspace: Workspace, dialogs: FileDialogs, settings: QSettings, parent: QWidget | None = None
@@ -63,43 +63,52 @@ class LabelPage(QMainWindow):
         self.underlay = UnderlayBar(self.canvas)
         self.underlay.choice.setCurrentIndex(self.underlay.choice.findData("photo-under"))
 
+        self._make_lists()
+        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
+        self.unsure_box.setToolTip(
+            self.tr(
+                "Hatched: where two classes were about equally likely before your correction. Look there first for "
+                "mistakes."
+            )
+        )
+        self.unsure_box.setChecked(True)
+        self.unsure_box.hide()
+        self.unsure_box.toggled.connect(lambda _: self._show_picture())
+        self.hint = QLabel()
+        self.hint.setProperty("role", "muted")
+        self.sparse_panel = SparseLabelsPanel()
+        self.sparse_panel.moved.connect(lambda top_k, threshold: self._set(top_k=top_k, threshold=round(threshold, 2)))
+        self.clear_button = QPushButton(self.tr("Clear"))
+        self.clear_button.clicked.connect(lambda: self.controller.do(lambda w: w.clear_layer(w.active_id)))
+        self._arrange()
+        self._connect()
+        self.show_facts()
+
+    def _make_lists(self) -> None:
+        """The lists above the canvas: which shot, which kind of labels, and how classes are learned."""
         self.choice = QComboBox()
         self.choice.setAccessibleName(self.tr("Shot to label"))
         self.choice.setPlaceholderText(self.tr("No shots yet"))
         self.choice.currentIndexChanged.connect(lambda _: self._change_shot())
         self.kind = QComboBox()
         self.kind.setAccessibleName(self.tr("Kind of labels"))
-        self.kind.addItem(self.tr("Areas: all is labelled"), "dense")
+        self.kind.addItem(self.tr("Areas: every pixel labelled"), "dense")
         self.kind.addItem(self.tr("Scribbles or points"), "sparse")
         self.kind.setToolTip(
-            self.tr("Areas: every pixel has a class. Scribbles or points: what is not labelled is unknown.")
+            self.tr("Areas: every pixel has a class. Scribbles or points: unlabelled pixels are unknown.")
         )
         self.kind.currentIndexChanged.connect(lambda _: self._change_kind())
         self.rule = QComboBox()
         self.rule.setAccessibleName(self.tr("How classes are learned"))
         self.rule.setToolTip(
             self.tr(
-                "How labels are carried over to other pictures. What is known of a generator's pictures, such as where "
-                "faces have eyes, hair and skin, makes up for few labels. The paper's vectors are for comparison."
+                "How labels are transferred to other pictures. With known parts: uses where the generator's faces have "
+                "eyes, hair and skin, so that few labels are enough. As in the paper: for comparison."
             )
         )
         self.rule.currentIndexChanged.connect(lambda _: self._set(transfer=self.rule.currentData()))
-        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
-        self.unsure_box.setToolTip(
-            self.tr(
-                "Hatched on the picture: where two classes seemed about equally likely before you corrected it. Look "
-                "there first for mistakes."
-            )
-        )
-        self.unsure_box.setChecked(True)
-        self.unsure_box.hide()
-        self.unsure_box.toggled.connect(lambda _: self._show_picture())
-        self._seen = QLabel()
-        self._seen.setProperty("role", "muted")
-        self.reach = ReachPanel()
-        self.reach.moved.connect(lambda top_k, threshold: self._set(top_k=top_k, threshold=round(threshold, 2)))
-        self.clear_button = QPushButton(self.tr("Clear"))
-        self.clear_button.clicked.connect(lambda: self.controller.do(lambda w: w.clear_layer(w.active_id)))
+
+    def _arrange(self) -> None:
         head = QWidget()
         row = QHBoxLayout(head)
         row.setContentsMargins(14, 8, 14, 4)
@@ -113,12 +122,12 @@ class LabelPage(QMainWindow):
         foot = QWidget()
         row = QHBoxLayout(foot)
         row.setContentsMargins(14, 0, 14, 6)
-        row.addWidget(self._seen, 1)
+        row.addWidget(self.hint, 1)
         row.addWidget(self.unsure_box)
         body = QHBoxLayout()
         body.setSpacing(8)
         body.addWidget(Pane(self.tr("Labels"), self.canvas, self.underlay), 1)
-        body.addWidget(self.reach)
+        body.addWidget(self.sparse_panel)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 8, 8)
@@ -129,11 +138,9 @@ class LabelPage(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, OptionsBar(self.commands, self.options))
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, ToolsBar(self.commands, self.options))
         self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.classes)
-        self._connect()
-        self.show_facts()
 
     def fill(self) -> None:
-        """The shots, classes and the kind of labels as the folder has them."""
+        """Shows the shots, classes and the kind of labels as the folder has them."""
         self.keep()
         self.show_facts()
         names = [shot.name for shot in self._workspace.shots()]
@@ -146,11 +153,11 @@ class LabelPage(QMainWindow):
         self.choice.setCurrentIndex(names.index(chosen) if chosen is not None else min(0, len(names) - 1))
         self.choice.blockSignals(False)
         if chosen is None or not self._is_as_stored(chosen):
-            self._name = None  # what is on the canvas is not to be kept under this name
+            self._name = None  # what is on the canvas must not be saved under this name
             self._change_shot()
 
     def show_shot(self, name: str, certainty: np.ndarray | None = None) -> None:
-        """Label that one. certainty: float32 [r, r], of what was believed of it and is to be corrected."""
+        """Shows that shot. certainty: float32 [r, r] of its predicted classes, where they are its first label."""
         self.fill()
         self.choice.setCurrentIndex(self.choice.findData(name))
         document = self.controller.document
@@ -162,11 +169,11 @@ class LabelPage(QMainWindow):
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the labels are scribbles or points, and what they reach is shown."""
+        """Whether the labels are scribbles or points, whose effect is shown."""
         return bool(self.kind.currentData() == "sparse")
 
     def keep(self) -> None:
-        """Write what was painted, if it has changed."""
+        """Saves the label, if it has changed."""
         document = self.controller.document
         if document is None or self._name is None:
             return
@@ -190,12 +197,12 @@ class LabelPage(QMainWindow):
         self.options.class_chosen.connect(self.classes.choose_class)
         self.controller.history_changed.connect(self._follow)
         self.controller.stroke_ended.connect(self._follow)
-        self.controller.history_changed.connect(self._keep_scribbles)
+        self.controller.history_changed.connect(self._save_scribbles)
 
     def _change_shot(self) -> None:
         self.keep()
         name = self.choice.currentData()
-        self._name = None  # as long as something else is on the canvas
+        self._name = None  # until its label is on the canvas
         if name is None:
             return
         try:
@@ -214,7 +221,7 @@ class LabelPage(QMainWindow):
         self._follow()
 
     def _show_picture(self) -> None:
-        """Through the labels, with marks where it has some."""
+        """Shows the photo under the labels, hatched where its prediction is uncertain."""
         cells = None if self._name is None else self._unsure.get(self._name)
         self.unsure_box.setVisible(cells is not None)
         if self._picture is None:
@@ -225,8 +232,8 @@ class LabelPage(QMainWindow):
         self.underlay.set_photo(image)
 
     def _is_as_stored(self, name: str) -> bool:
-        """Whether the canvas shows what the folder has under the name: an import may have brought classes, and another
-        photo may have got a removed one's name."""
+        """Whether the canvas shows what the folder holds under the name: an import may have added classes, and a new
+        photo may have the name of a removed one."""
         document = self.controller.document
         if document is None or self._picture is None:
             return False
@@ -243,14 +250,14 @@ class LabelPage(QMainWindow):
         )
 
     def _show_rules(self, facts: WorkspaceFacts) -> None:
-        """Those that differ for this generator."""
+        """Shows the transfer rules that this generator has."""
         self.rule.clear()
         if has_part_prior(facts.generator_sha256):
-            self.rule.addItem(self.tr("With what is known"), "informed")
-            self.rule.addItem(self.tr("From these alone"), "probe")
+            self.rule.addItem(self.tr("With known parts"), "informed")
+            self.rule.addItem(self.tr("From these labels only"), "probe")
         else:
             self.rule.addItem(self.tr("From these labels"), "informed")
-        self.rule.addItem(self.tr("As the paper does"), "vectors")
+        self.rule.addItem(self.tr("As in the paper"), "vectors")
         self.rule.setCurrentIndex(max(0, self.rule.findData(facts.transfer)))
 
     def _change_kind(self) -> None:
@@ -264,30 +271,30 @@ class LabelPage(QMainWindow):
             self.changed.emit()
 
     def show_facts(self) -> None:
-        """What the folder says of the labels, and what is known of the generator's pictures by now."""
+        """Shows the kind of labels and the transfer rules, as the folder has them."""
         facts = self._workspace.facts
         with QSignalBlocker(self.kind):
             self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
         with QSignalBlocker(self.rule):
             self._show_rules(facts)
-        self.reach.show_facts(facts)
+        self.sparse_panel.show_facts(facts)
         self._show_kind()
 
     def _show_kind(self) -> None:
-        self.reach.setVisible(self.is_sparse)
+        self.sparse_panel.setVisible(self.is_sparse)
         self._follow()
 
-    def _keep_scribbles(self) -> None:
-        """At once, so that what they reach is seen while one scribbles on."""
+    def _save_scribbles(self) -> None:
+        """Saves scribbles after each stroke, so that their effect is visible at once."""
         if self.is_sparse and not self.controller.is_painting:
             self.keep()
 
     def _all_labels(self, own: np.ndarray) -> list[np.ndarray]:
-        """Those on the canvas, and what the other shots have."""
+        """The label on the canvas, and those of the other shots."""
         found = [own]
         for shot in self._workspace.shots():
             if shot.is_labelled and shot.name != self._name:
-                with suppress(UserError):  # of a damaged file is told when it is opened
+                with suppress(UserError):  # opening that shot reports a damaged file
                     label = self._workspace.label(shot.name)
                     if label is not None:
                         found.append(label)
@@ -303,30 +310,28 @@ class LabelPage(QMainWindow):
         if share == 0:
             words = self.tr("Choose a class and paint where it is; the photo shines through.")
         elif share < _DENSE_FROM and not is_sparse:
-            words = self.tr(
-                "{percent} % labelled. Leave it like that? Then choose scribbles above; else fill the rest."
-            )
+            words = self.tr("{percent} % labelled. If that is all, choose scribbles above; otherwise fill the rest.")
         elif share >= _DENSE_FROM and is_sparse:
             words = self.tr("{percent} % labelled: these are areas rather than scribbles.")
         elif is_sparse and are_landmarks(self._all_labels(editor.document.label_map)):
-            words = self.tr("A few points: landmarks. Each stands for the few pixels most like it, not for an area.")
+            words = self.tr("A few points: landmarks. Each stands for the pixels most similar to it, not for an area.")
         elif is_sparse:
-            words = self.tr("{percent} % labelled: scribbles. What is like them belongs to their areas.")
+            words = self.tr("{percent} % labelled: scribbles. Similar pixels get the same class.")
         else:
             words = self.tr("{percent} % labelled")
-        self._seen.setText(words.format(percent=percent))
+        self.hint.setText(words.format(percent=percent))
 
 
 def are_landmarks(labels: Sequence[np.ndarray]) -> bool:
-    """Whether sparse labels, uint8 [S, S] each, are a few points: as `fewshot.scribbles` tells it when it learns from
-    them."""
+    """Whether sparse labels, uint8 [S, S] each, are only a few points, as `personal_model.scribbles` decides when it
+    learns from them."""
     cells = [reduce_points(label, _CELLS, UNLABELLED_SPARSE_ID) for label in labels]
     counts = np.concatenate([np.unique(one[one != UNLABELLED_SPARSE_ID], return_counts=True)[1] for one in cells])
     return len(counts) > 0 and bool(np.sort(counts)[(len(counts) - 1) // 2] < SCRIBBLE_CELLS)
 
 
 def _paintable(label: np.ndarray | None) -> np.ndarray:
-    """A shot's label, or an empty one, in a size that the canvas takes."""
+    """A shot's label, or an empty one, in a size that can be painted on."""
     if label is None:
         label = np.full((_SIDE, _SIDE), EMPTY, np.uint8)
     return paintable_size(np.ascontiguousarray(label))

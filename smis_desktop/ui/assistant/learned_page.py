@@ -1,4 +1,4 @@
-"""Third step: what was learned, shown on pictures nobody labelled; a wrong one is corrected and becomes a shot."""
+"""Third step: predictions in unlabelled pictures. A wrong one can be corrected and becomes a shot."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from smis_desktop.workers.shot_messages import FIRST_SAMPLE, PaletteLearned, Sam
 
 _SIDE = 208
 _OTHERS = 1000
-"""Seeds on: farther than the candidates that the shown pictures are chosen from."""
+"""Seeds to skip for other pictures: more than the candidates of which the least certain are shown."""
 
 
 class LearnedPage(QWidget):
-    """`learn_wanted` asks for it, with the number of the first random picture; `show_learned` brings it."""
+    """Emits `learn_wanted` with the seed of the first random picture; `show_learned` shows the answer."""
 
     learn_wanted = Signal(int)
     correct_wanted = Signal(SamplePrediction)
@@ -38,26 +38,26 @@ class LearnedPage(QWidget):
         self._palette: Palette | None = None
         lead = QLabel(
             self.tr(
-                "Of two dozen pictures that nobody labelled, the six it is least sure of. Is a class in the wrong "
-                "place? Choose the picture and press Correct."
+                "The six least certain of two dozen unlabelled pictures. Is a class in the wrong place? Choose the "
+                "picture and press Correct."
             )
         )
         lead.setWordWrap(True)
         lead.setProperty("role", "muted")
         self.list = PictureList(
-            self.tr("What was learned, on new pictures"),
+            self.tr("Predictions in new pictures"),
             _SIDE,
             (12, 32),
             QAbstractItemView.SelectionMode.SingleSelection,
         )
         self.list.itemSelectionChanged.connect(self._show_choice)
         self.list.itemActivated.connect(lambda _: self._correct())
-        self.overlay = PercentSlider(self.tr("Classes over the picture"), self.tr("How strongly classes are shown"))
+        self.overlay = PercentSlider(self.tr("Class overlay"), self.tr("How strongly classes are shown"))
         self.overlay.show_fraction(0.5)
         self.overlay.moved.connect(lambda _: self._draw())
         self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
         self.unsure_box.setToolTip(
-            self.tr("Hatched: the places where two classes seem about equally likely. Look there first for mistakes.")
+            self.tr("Hatched: where two classes are about equally likely. Look there first for mistakes.")
         )
         self.unsure_box.setChecked(True)
         self.unsure_box.toggled.connect(lambda _: self._draw())
@@ -92,14 +92,14 @@ class LearnedPage(QWidget):
         column.addLayout(row)
         self._show_choice()
 
-    def wait(self) -> None:
-        """Something is being learned."""
+    def show_learning(self) -> None:
+        """Shows that an answer is awaited."""
         self._line.show()
         self._line.set_fraction(-1.0)
         self._words.setText(self.tr("Learning from the labels…"))
 
     def show_learned(self, learned: PaletteLearned, palette: Palette) -> None:
-        """What came of it."""
+        """Shows the predictions and how well each class was learned."""
         self._learned, self._palette = learned, palette
         self._line.hide()
         self._words.setText(self.tr("Learned in {seconds:.1f} s.").format(seconds=learned.seconds))
@@ -117,15 +117,15 @@ class LearnedPage(QWidget):
                 words = self.tr("{percent} % sure").format(percent=round(100 * found.confidence))
             warning = ""
             if found.is_thin:
-                warning = self.tr("too little of it is labelled")
+                warning = self.tr("too few labels")
             elif found.is_rare:
                 warning = self.tr("rare in the generator's pictures")
             note = f"<br><small>{warning}</small>" if warning else ""
             lines.append(f'<span style="color:{swatch}">■</span> {semantic_class.name}: {words}{note}')
         self._classes.setText("<br>".join(lines))
 
-    def show_refusal(self, text: str) -> None:
-        """Why nothing could be learned."""
+    def show_error(self, text: str) -> None:
+        """Shows why there are no predictions."""
         self._line.hide()
         self._words.setText(text)
 
@@ -134,18 +134,18 @@ class LearnedPage(QWidget):
             return
         row = self.list.currentRow()
         self.list.clear()
-        for number, tried in enumerate(self._learned.samples):
-            words = self.tr("{percent} % unsure").format(percent=round(100 * tried.uncertainty))
-            item = QListWidgetItem(QIcon(self._shown(tried, self._palette)), words)
+        for number, sample in enumerate(self._learned.samples):
+            words = self.tr("{percent} % unsure").format(percent=round(100 * sample.uncertainty))
+            item = QListWidgetItem(QIcon(self._shown(sample, self._palette)), words)
             item.setData(Qt.ItemDataRole.UserRole, number)
             self.list.addItem(item)
         self.list.setCurrentRow(max(0, row))
 
-    def _shown(self, tried: SamplePrediction, palette: Palette) -> QPixmap:
-        pixmap = overlaid(tried.picture, tried.label_map, palette, self.overlay.fraction, _SIDE)
+    def _shown(self, sample: SamplePrediction, palette: Palette) -> QPixmap:
+        pixmap = overlaid(sample.picture, sample.label_map, palette, self.overlay.fraction, _SIDE)
         if not self.unsure_box.isChecked():
             return pixmap
-        return QPixmap.fromImage(mark_cells(pixmap.toImage(), unsure_cells(tried.certainty, tried.label_map)))
+        return QPixmap.fromImage(mark_cells(pixmap.toImage(), unsure_cells(sample.certainty, sample.label_map)))
 
     def _show_choice(self) -> None:
         self.correct_button.setEnabled(bool(self.list.selectedItems()))
@@ -155,7 +155,7 @@ class LearnedPage(QWidget):
         self.learn_wanted.emit(self._first)
 
     def learn(self) -> None:
-        """The same pictures again, with what the labels are now."""
+        """Asks for the same pictures with the present labels."""
         self.learn_wanted.emit(self._first)
 
     def _correct(self) -> None:

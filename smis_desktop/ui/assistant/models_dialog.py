@@ -1,4 +1,4 @@
-"""All personal models: open, rename, duplicate, note, export, import, throw away."""
+"""The library of personal models: open, rename, duplicate, note, export, import and delete them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _ICON, _SIDE = 56, 192
 
 
 class ModelsDialog(QDialog):
-    """`open_wanted` brings the file of a model to paint with, `continue_wanted` one to teach further."""
+    """Emits `open_wanted` with a model file to paint with, `continue_wanted` with one to train further."""
 
     open_wanted = Signal(Path)
     continue_wanted = Signal(Path)
-    _told = Signal(object)
+    _drawing_sent = Signal(object)
 
     def __init__(self, library: ModelLibrary, dialogs: FileDialogs, parent: QWidget) -> None:
         super().__init__(parent)
@@ -64,23 +64,9 @@ class ModelsDialog(QDialog):
         self.note.setFixedHeight(84)
         self.note.setAccessibleName(self.tr("Note"))
         self._buttons: dict[str, QPushButton] = {}
-        grid = QGridLayout()
-        actions: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("open", self.tr("Paint with it"), self._open),
-            ("teach", self.tr("Teach it more…"), lambda: self._with(self.continue_wanted.emit)),
-            ("rename", self.tr("Rename…"), self._rename),
-            ("duplicate", self.tr("Duplicate…"), self._duplicate),
-            ("export", self.tr("Export…"), self._export),
-            ("delete", self.tr("Throw away"), self._delete),
-        )
-        for number, (key, words, act) in enumerate(actions):
-            button = QPushButton(words)
-            button.clicked.connect(lambda _=False, act=act: act())
-            grid.addWidget(button, number // 2, number % 2)
-            self._buttons[key] = button
-        self._buttons["open"].setProperty("role", "primary")
-        bring, folder = QPushButton(self.tr("Import…")), QPushButton(self.tr("Show folder"))
-        bring.clicked.connect(self._import)
+        grid = self._make_buttons()
+        import_button, folder = QPushButton(self.tr("Import…")), QPushButton(self.tr("Show folder"))
+        import_button.clicked.connect(self._import)
         folder.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(library.folder))))
         side = QVBoxLayout()
         side.addWidget(self.picture)
@@ -88,7 +74,7 @@ class ModelsDialog(QDialog):
         side.addWidget(self.note)
         side.addLayout(grid)
         foot = QHBoxLayout()
-        foot.addWidget(bring)
+        foot.addWidget(import_button)
         foot.addWidget(folder)
         foot.addStretch(1)
         row = QHBoxLayout()
@@ -98,13 +84,31 @@ class ModelsDialog(QDialog):
         column.addLayout(row, 1)
         column.addLayout(foot)
         self.resize(680, 600)
-        self._told.connect(self._hear)
+        self._drawing_sent.connect(self._receive)
         self.finished.connect(lambda _: self._end())
         self.fill()
         self._draw_missing()
 
+    def _make_buttons(self) -> QGridLayout:
+        grid = QGridLayout()
+        actions: tuple[tuple[str, str, Callable[[], object]], ...] = (
+            ("open", self.tr("Paint with it"), self._open),
+            ("teach", self.tr("Teach it more…"), lambda: self._with(self.continue_wanted.emit)),
+            ("rename", self.tr("Rename…"), self._rename),
+            ("duplicate", self.tr("Duplicate…"), self._duplicate),
+            ("export", self.tr("Export…"), self._export),
+            ("delete", self.tr("Move to trash"), self._delete),
+        )
+        for number, (key, words, act) in enumerate(actions):
+            button = QPushButton(words)
+            button.clicked.connect(lambda _=False, act=act: act())
+            grid.addWidget(button, number // 2, number % 2)
+            self._buttons[key] = button
+        self._buttons["open"].setProperty("role", "primary")
+        return grid
+
     def fill(self, chosen: Path | None = None) -> None:
-        """As the folder has them."""
+        """Shows the models as the folder has them."""
         self._models = self._library.models()
         self.list.clear()
         blank = QPixmap(_ICON, _ICON)
@@ -116,7 +120,7 @@ class ModelsDialog(QDialog):
         self._show()
 
     def take(self, path: Path) -> None:
-        """A model file from elsewhere."""
+        """Imports a model file."""
         self._try(lambda: self.fill(self._library.add(path)))
         self._draw_missing()
 
@@ -155,14 +159,14 @@ class ModelsDialog(QDialog):
                 self._try(lambda: self._library.set_note(path, words))
 
     def _draw_missing(self) -> None:
-        """Models from elsewhere come without a picture."""
+        """Starts to draw pictures of models without one: imported ones have none."""
         missing = tuple(model.path for model in self._models if model.picture is None and not model.fault)
         if missing and self._drawing is None:
-            self._drawing = model_pictures(missing, weak_callback(self, self._told.emit))
+            self._drawing = model_pictures(missing, weak_callback(self, self._drawing_sent.emit))
             self._drawing.start()
 
     @Slot(object)
-    def _hear(self, message: object) -> None:
+    def _receive(self, message: object) -> None:
         match message:
             case ModelPictured():
                 self._keep_note()

@@ -1,4 +1,4 @@
-"""What a new personal model is called, which generator it builds on, and which classes it begins with."""
+"""Asks for the name, the generator and the first classes of a new personal model, or for an unfinished one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.landscapes.shapes import PALETTE as LANDSCAPE
-from smis_desktop.training.workspace import BegunWorkspace
+from smis_desktop.training.workspace import UnfinishedWorkspace
 from smis_desktop.ui.widgets.callbacks import weak_callback
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
@@ -33,8 +33,8 @@ from smis_desktop.workers.shot_worker import shot_worker
 
 _SIDE = 112
 _COUNT = 5
-_BEGUN_HEIGHT = 108
-"""Of the list of models that were begun before, pixels: some three of them; it scrolls."""
+_LIST_HEIGHT = 108
+"""Pixels of the list of unfinished models: about three rows; it scrolls."""
 _FACE = (
     ("background", (60, 62, 88)), ("skin", (252, 192, 168)), ("hair", (122, 58, 24)), ("eyes", (62, 207, 246)),
     ("brows", (160, 120, 240)), ("nose", (240, 132, 72)), ("mouth", (220, 28, 76)), ("ears", (255, 226, 110)),
@@ -42,15 +42,15 @@ _FACE = (
 )  # fmt: skip
 _ANY = (("background", (60, 62, 88)), ("subject", (240, 170, 90)))
 _CLASSES_OF = {"faces": 0, "landscapes": 1}
-"""Which of the sets of classes suits a generator; the last one suits any."""
+"""The set of classes that suits a generator; the last set suits any."""
 
 
 def _palette(classes: tuple[tuple[str, tuple[int, int, int]], ...]) -> Palette:
     return Palette(tuple(SemanticClass(i, name, color) for i, (name, color) in enumerate(classes, 1)))
 
 
-class _BegunList(QListWidget):
-    """Enter goes on with the chosen one, and is not for the dialog too, which would begin a new one."""
+class _UnfinishedList(QListWidget):
+    """Keeps Enter for the chosen model; the dialog would create a new one."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
@@ -59,26 +59,26 @@ class _BegunList(QListWidget):
 
 
 class NewModelDialog(QDialog):
-    """Shows what the chosen generator makes, so that nobody has to know what a generator is."""
+    """Shows pictures of the chosen generator, so that nobody has to know what a generator is."""
 
     import_wanted = Signal()
-    """The person has a checkpoint of another generator."""
-    go_on_wanted = Signal(Path)
-    """With the workspace there, instead of a new one; the dialog has closed."""
-    throw_away_wanted = Signal(Path)
-    """The workspace there; whoever owns it tells what is left with `show_begun`."""
-    _told = Signal(int, object)
-    """Of which turn of showing, and the message: one that was on its way when another generator was chosen is old."""
+    """The person wants to import a generator."""
+    resume_wanted = Signal(Path)
+    """Path of an unfinished workspace to open instead; the dialog has closed."""
+    trash_wanted = Signal(Path)
+    """Path of an unfinished workspace to delete; its owner then calls `show_unfinished`."""
+    _worker_sent = Signal(int, object)
+    """Number of the generator choice, and the message: messages for an earlier choice are ignored."""
 
     def __init__(
-        self, generators: tuple[str, ...], chosen: str, parent: QWidget, begun: tuple[BegunWorkspace, ...] = ()
+        self, generators: tuple[str, ...], chosen: str, parent: QWidget, begun: tuple[UnfinishedWorkspace, ...] = ()
     ) -> None:
-        """generators: names of those that are installed, the default one first. chosen: one of them. begun: what may be
-        gone on with instead."""
+        """generators: names of the installed ones, the default first. chosen: one of them. begun: unfinished workspaces
+        to open instead."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("New personal model"))
-        self._hand: WorkerProcess | None = None
-        self._turn = 0
+        self._worker: WorkerProcess | None = None
+        self._choice = 0
         self.name = QLineEdit(self.tr("My model"))
         self.name.selectAll()
         self.name.setMaxLength(60)
@@ -91,7 +91,7 @@ class NewModelDialog(QDialog):
         self.classes = QComboBox()
         self.classes.addItem(self.tr("Of a face: skin, hair, eyes …"))
         self.classes.addItem(self.tr("Of a landscape: sky, water, meadow …"))
-        self.classes.addItem(self.tr("Two to begin with: background and subject"))
+        self.classes.addItem(self.tr("Two to start with: background and subject"))
         form = QFormLayout()
         form.addRow(self.tr("Name"), self.name)
         self.import_button = QPushButton(self.tr("Import a generator…"))
@@ -112,36 +112,36 @@ class NewModelDialog(QDialog):
         self.words.setProperty("role", "muted")
         self.words.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Begin"))
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(self.tr("Create"))
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.setSpacing(12)
-        column.addWidget(self._begun_part())
+        column.addWidget(self._unfinished_part())
         column.addLayout(form)
         column.addLayout(pictures)
         column.addWidget(self.words)
         column.addWidget(self.buttons)
-        self._told.connect(self._hear)
-        self.finished.connect(lambda _: self._end_hand())
-        self.show_begun(begun)
+        self._worker_sent.connect(self._receive)
+        self.finished.connect(lambda _: self._end_worker())
+        self.show_unfinished(begun)
         self.name.setFocus()  # the list above would have it
         self._show_generator(self.generator.currentText())
 
     @property
-    def palette_to_begin_with(self) -> Palette:
-        """Ids from 1: in scribbles 0 means unknown."""
+    def initial_palette(self) -> Palette:
+        """The chosen set of classes, with ids from 1: in scribbles 0 means unknown."""
         return (_palette(_FACE), LANDSCAPE, _palette(_ANY))[self.classes.currentIndex()]
 
     def choose_generator(self, name: str) -> None:
-        """Select it; it is added when it is new."""
+        """Selects a generator, and adds it when it is new."""
         if self.generator.findText(name) < 0:
             self.generator.addItem(name)
         self.generator.setCurrentText(name)
 
-    def show_begun(self, begun: tuple[BegunWorkspace, ...]) -> None:
-        """What was begun before, newest first; without any, nothing is seen of this."""
-        self.begun.clear()
+    def show_unfinished(self, begun: tuple[UnfinishedWorkspace, ...]) -> None:
+        """Lists unfinished workspaces, newest first; hides the list when there are none."""
+        self.unfinished.clear()
         for workspace in begun:
             when = QLocale().toString(
                 QDateTime.fromSecsSinceEpoch(int(workspace.changed.timestamp())), QLocale.FormatType.ShortFormat
@@ -149,72 +149,72 @@ class NewModelDialog(QDialog):
             words = self.tr("{name} · shots: {count} · {when}")
             item = QListWidgetItem(words.format(name=workspace.name, count=workspace.shots, when=when))
             item.setData(Qt.ItemDataRole.UserRole, workspace.path)
-            self.begun.addItem(item)
-        self.begun.setCurrentRow(0)
-        self._begun.setVisible(bool(begun))
+            self.unfinished.addItem(item)
+        self.unfinished.setCurrentRow(0)
+        self._unfinished.setVisible(bool(begun))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._end_hand()
+        self._end_worker()
         super().closeEvent(event)
 
-    def _begun_part(self) -> QWidget:
-        self.begun = _BegunList()
-        self.begun.setAccessibleName(self.tr("Begun before"))
-        self.begun.setFixedHeight(_BEGUN_HEIGHT)
-        self.begun.itemActivated.connect(lambda _: self._go_on())
-        self.go_on_button = QPushButton(self.tr("Go on with it"))
-        self.go_on_button.clicked.connect(self._go_on)
-        self.throw_away_button = QPushButton(self.tr("Throw away"))
-        self.throw_away_button.clicked.connect(self._throw_away)
+    def _unfinished_part(self) -> QWidget:
+        self.unfinished = _UnfinishedList()
+        self.unfinished.setAccessibleName(self.tr("Unfinished models"))
+        self.unfinished.setFixedHeight(_LIST_HEIGHT)
+        self.unfinished.itemActivated.connect(lambda _: self._resume())
+        self.resume_button = QPushButton(self.tr("Continue"))
+        self.resume_button.clicked.connect(self._resume)
+        self.trash_button = QPushButton(self.tr("Move to trash"))
+        self.trash_button.clicked.connect(self._move_to_trash)
         buttons = QVBoxLayout()
-        for button in (self.go_on_button, self.throw_away_button):
-            button.setAutoDefault(False)  # Enter in the name begins a new one
+        for button in (self.resume_button, self.trash_button):
+            button.setAutoDefault(False)  # Enter in the name creates a new one
             buttons.addWidget(button)
         buttons.addStretch(1)
         row = QHBoxLayout()
-        row.addWidget(self.begun, 1)
+        row.addWidget(self.unfinished, 1)
         row.addLayout(buttons)
-        self._begun = QWidget()
-        column = QVBoxLayout(self._begun)
+        self._unfinished = QWidget()
+        column = QVBoxLayout(self._unfinished)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(QLabel(self.tr("Begun before")))
+        column.addWidget(QLabel(self.tr("Unfinished models")))
         column.addLayout(row)
-        column.addWidget(QLabel(self.tr("Or a new one")))
-        return self._begun
+        column.addWidget(QLabel(self.tr("Or a new model")))
+        return self._unfinished
 
-    def _chosen_begun(self) -> Path | None:
-        item = self.begun.currentItem()
+    def _chosen_unfinished(self) -> Path | None:
+        item = self.unfinished.currentItem()
         return None if item is None else Path(item.data(Qt.ItemDataRole.UserRole))
 
-    def _go_on(self) -> None:
-        path = self._chosen_begun()
+    def _resume(self) -> None:
+        path = self._chosen_unfinished()
         if path is not None:
             self.reject()  # first, so that the assistant's window comes to the front
-            self.go_on_wanted.emit(path)
+            self.resume_wanted.emit(path)
 
-    def _throw_away(self) -> None:
-        path = self._chosen_begun()
+    def _move_to_trash(self) -> None:
+        path = self._chosen_unfinished()
         if path is not None:
-            self.throw_away_wanted.emit(path)
+            self.trash_wanted.emit(path)
 
     def _show_generator(self, name: str) -> None:
-        self._end_hand()
+        self._end_worker()
         for label in self._pictures:
             label.clear()
         self.classes.setCurrentIndex(_CLASSES_OF.get(name, len(_CLASSES_OF)))
         self.words.setText(self.tr("Classes can be renamed, added and recoloured at any time."))
-        self._turn += 1
-        turn = self._turn
-        self._hand = shot_worker(name, partial(weak_callback(self, self._told.emit), turn))
-        self._hand.start()
+        self._choice += 1
+        choice = self._choice
+        self._worker = shot_worker(name, partial(weak_callback(self, self._worker_sent.emit), choice))
+        self._worker.start()
 
     @Slot(int, object)
-    def _hear(self, turn: int, message: object) -> None:
-        if turn != self._turn or self._hand is None:
+    def _receive(self, choice: int, message: object) -> None:
+        if choice != self._choice or self._worker is None:
             return
         match message:
             case WorkerReady():
-                self._hand.send(ShowSamples(tuple(range(40, 40 + _COUNT)), 0.7))
+                self._worker.send(ShowSamples(tuple(range(40, 40 + _COUNT)), 0.7))
             case SampleShown():
                 smooth = Qt.TransformationMode.SmoothTransformation
                 pixmap = QPixmap.fromImage(picture_to_qimage(message.picture))
@@ -223,20 +223,20 @@ class NewModelDialog(QDialog):
                 )
             case WorkFailed():
                 self.words.setText(message.text)
-                self._hand = None
+                self._worker = None
             case WorkEnded():
                 self.words.setText(
                     self.tr(
-                        "What shows the pictures of this generator ended unexpectedly, often for want of memory: close "
-                        "other programs. The model can be begun all the same."
+                        "The preview of this generator ended unexpectedly, often because memory ran out: close other "
+                        "programs. You can create the model anyway."
                     )
                 )
-                self._hand = None
+                self._worker = None
 
-    def _end_hand(self) -> None:
-        hand, self._hand = self._hand, None
-        if hand is not None:
-            hand.cancel()
+    def _end_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.cancel()
 
     def _check(self) -> None:
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(self.name.text().strip()))

@@ -1,4 +1,4 @@
-"""What is drawn over pictures: classes in their colours, hatching where a model is unsure."""
+"""Pictures with classes drawn over them in their colours, or hatched where a prediction is uncertain."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from smis_desktop.ui.widgets.qimage import picture_to_qimage, qimage_to_picture
 
 
 def overlaid(picture: np.ndarray, label_map: np.ndarray, palette: Palette, strength: float, side: int) -> QPixmap:
-    """picture uint8 [S, S, 3]; label_map uint8 [s, s] of the same frame, nothing over it where that is 255.
+    """Draws the classes of a label map over its picture.
 
-    strength: of the colours, 0–1. side: of what comes out.
+    picture: uint8 [S, S, 3]. label_map: uint8 [s, s] of the same frame; 255 stays clear. strength: opacity of the
+    colours, 0–1. side: of the result.
     """
     under = reduced(picture, side)
     cells = np.arange(side) * len(label_map) // side
@@ -25,35 +26,35 @@ def overlaid(picture: np.ndarray, label_map: np.ndarray, palette: Palette, stren
 
 
 def reduced(picture: np.ndarray, side: int) -> np.ndarray:
-    """uint8 [S, S, 3] → [side, side, 3], smoothly."""
+    """Scales a picture, uint8 [S, S, 3], smoothly to [side, side, 3]."""
     modes = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
     return qimage_to_picture(picture_to_qimage(picture).scaled(side, side, *modes))
 
 
 _SHARE = 0.1
-"""Of a picture's pixels that are marked at most."""
-_UNSURE = 0.6
-"""Lead of the likeliest class over the next, 0–1, from which on nothing is marked."""
+"""The largest share of a picture that is marked."""
+_CERTAIN = 0.6
+"""Margin between the two likeliest classes, 0–1, from which on nothing is marked."""
 _PERIOD = 7
-"""Of the hatching, pixels."""
+"""Pixels between two lines of the hatching."""
 
 
 def unsure_cells(certainty: np.ndarray, label_map: np.ndarray) -> np.ndarray:
-    """bool [r, r]: the least sure of what has a class. certainty float32 [r, r]; label_map uint8 [r, r].
+    """The least certain cells that have a class, bool [r, r]. certainty: float32 [r, r]. label_map: uint8 [r, r].
 
-    Along every outline a row of cells lies between two classes: that is no doubt worth a look, if there is any other.
+    The cells along an outline always lie between two classes: they are left out, unless there are no others.
     """
     has_class: np.ndarray = label_map != EMPTY
     if not has_class.any():
         return has_class
-    bound = min(_UNSURE, float(np.quantile(certainty[has_class], _SHARE)))
-    found: np.ndarray = has_class & (certainty <= bound) & (certainty < _UNSURE)
+    bound = min(_CERTAIN, float(np.quantile(certainty[has_class], _SHARE)))
+    found: np.ndarray = has_class & (certainty <= bound) & (certainty < _CERTAIN)
     areas = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
     return areas if areas.any() else found
 
 
 def mark_cells(image: QImage, cells: np.ndarray) -> QImage:
-    """A square picture with those cells, bool [r, r], marked on it."""
+    """Hatches those cells, bool [r, r], on a square picture."""
     side = image.width()
     marked = QImage(image)
     marks = _marks(cells, side)
@@ -64,7 +65,7 @@ def mark_cells(image: QImage, cells: np.ndarray) -> QImage:
 
 
 def _marks(cells: np.ndarray, side: int) -> np.ndarray:
-    """uint8 [side, side, 4], BGRA: round corners instead of the cells' own."""
+    """The hatching, uint8 [side, side, 4] BGRA, with rounded corners instead of square cells."""
     smooth = cv2.resize(cells.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     inside = (smooth > 0.4).astype(np.uint8)
     edge = (inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0)).astype(bool)

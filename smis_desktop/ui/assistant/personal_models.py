@@ -1,4 +1,4 @@
-"""All that personal models need of the main window: new ones, those in the making, those that are there."""
+"""Personal models in the main window: new ones, unfinished ones, and the library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from smis_desktop.errors import UserError
 from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT_GENERATOR, generator_names
 from smis_desktop.personal_model.library import ModelLibrary
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts, begun_workspaces
+from smis_desktop.training.workspace import Workspace, WorkspaceFacts, unfinished_workspaces
 from smis_desktop.ui.assistant.import_generator_dialog import ImportGeneratorDialog
 from smis_desktop.ui.assistant.models_dialog import ModelsDialog
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
@@ -19,7 +19,7 @@ from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 
 
 class PersonalModels(QObject):
-    """Owns the assistant's windows."""
+    """Opens the dialogs of personal models and owns the assistant's windows."""
 
     model_improved = Signal(Path)
     model_ready = Signal(Path)
@@ -41,12 +41,12 @@ class PersonalModels(QObject):
         return ModelLibrary(self._library)
 
     def ask_for_new(self) -> None:
-        """Name, generator, classes, or one that was begun before; then the assistant."""
+        """Asks for name, generator and classes, or for an unfinished model; then opens the assistant."""
         self._ask_for_new(DEFAULT_GENERATOR)
 
     def _ask_for_new(self, generator: str) -> None:
-        """generator: the one that is chosen at first."""
-        begun = begun_workspaces(self._workspaces, self._library)
+        """generator: the one chosen at first."""
+        begun = unfinished_workspaces(self._workspaces, self._library)
         dialog = NewModelDialog(generator_names(), generator, self._window, begun)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         patterns = " ".join(f"*{suffix}" for suffix in CHECKPOINT_SUFFIXES)
@@ -58,31 +58,31 @@ class PersonalModels(QObject):
             )
         )
 
-        def begin() -> None:
+        def create() -> None:
             facts = WorkspaceFacts(dialog.name.text().strip(), dialog.generator.currentText())
             try:
-                self.open(Workspace.create(self._workspaces, facts, dialog.palette_to_begin_with))
+                self.open(Workspace.create(self._workspaces, facts, dialog.initial_palette))
             except UserError as error:
                 self._dialogs.complain(str(error))
 
-        def throw_away(path: Path) -> None:
-            self.throw_away(Workspace(path))
-            dialog.show_begun(begun_workspaces(self._workspaces, self._library))
+        def move_to_trash(path: Path) -> None:
+            self.move_to_trash(Workspace(path))
+            dialog.show_unfinished(unfinished_workspaces(self._workspaces, self._library))
 
-        dialog.accepted.connect(begin)
-        dialog.go_on_wanted.connect(lambda path: self.open(Workspace(path)))
-        dialog.throw_away_wanted.connect(throw_away)
+        dialog.accepted.connect(create)
+        dialog.resume_wanted.connect(lambda path: self.open(Workspace(path)))
+        dialog.trash_wanted.connect(move_to_trash)
         dialog.open()
 
     def import_generator(self, checkpoint: Path, chooser: NewModelDialog | None = None) -> None:
-        """Ask for its name and import it; then it stands in `chooser`, or in a new dialog for a personal model."""
+        """Asks for the generator's name and imports it; then chooses it in `chooser`, or in a new dialog."""
         dialog = ImportGeneratorDialog(checkpoint, chooser or self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.imported.connect(self._ask_for_new if chooser is None else chooser.choose_generator)
         dialog.open()
 
     def open(self, workspace: Workspace) -> AssistantWindow | None:
-        """The assistant over that workspace; one window each."""
+        """Opens the assistant for that workspace, or shows its window if there is one."""
         for window in self.windows:
             if window.workspace.path == workspace.path:
                 window.show()
@@ -99,8 +99,8 @@ class PersonalModels(QObject):
         window.show()
         return window
 
-    def throw_away(self, workspace: Workspace) -> None:
-        """Shots and labels go to the trash; its window, and a training of it, end."""
+    def move_to_trash(self, workspace: Workspace) -> None:
+        """Moves the workspace to the trash, after closing its window and ending its training."""
         for window in [window for window in self.windows if window.workspace.path == workspace.path]:
             self.windows.remove(window)
             window.shut_down()
@@ -113,16 +113,16 @@ class PersonalModels(QObject):
             self._dialogs.complain(words.format(path=workspace.path))
 
     def show_models(self) -> None:
-        """All models, and what can be done with them."""
+        """Opens the library of models."""
         dialog = ModelsDialog(self.library, self._dialogs, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open_wanted.connect(self.open_wanted)
-        dialog.continue_wanted.connect(self._teach_more)
+        dialog.continue_wanted.connect(self._train_further)
         dialog.open()
 
-    def go_on(self) -> None:
-        """Trainings that the end of the program had interrupted: each in its window, at once. Those that the person had
-        paused or cancelled wait for Train."""
+    def resume_trainings(self) -> None:
+        """Resumes trainings that the end of the program interrupted, each in its window. Those that the person paused
+        or cancelled wait for Train."""
         for workspace in Workspace.all_in(self._workspaces):
             if self._was_interrupted(workspace):
                 window = self.open(workspace)
@@ -131,7 +131,7 @@ class PersonalModels(QObject):
                     window.start_training()
 
     def shut_down(self) -> None:
-        """The program ends."""
+        """Ends all processes, when the program ends."""
         for window in self.windows:
             window.shut_down()
 
@@ -142,11 +142,11 @@ class PersonalModels(QObject):
             self._dialogs.complain(str(error))
             return False
 
-    def _teach_more(self, path: Path) -> None:
+    def _train_further(self, path: Path) -> None:
         for workspace in Workspace.all_in(self._workspaces):
             if workspace.model_path(self._library) == path:
                 self.open(workspace)
                 return
         self._dialogs.complain(
-            self.tr("The shots of this model are not on this computer, so that it cannot be taught more here.")
+            self.tr("The shots of this model are not on this computer, so it cannot be trained further here.")
         )

@@ -1,4 +1,4 @@
-"""Fourth step: the training, watched, paused, finished early."""
+"""Fourth step: the training, which can be watched, paused and finished early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smis_desktop.workers.training_process import PhotosGrowing, Trained, Traini
 
 
 class LossPlot(QWidget):
-    """One line a stage, each on a scale of its own: they measure different things."""
+    """One line per stage, each on a scale of its own, because their losses differ."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,7 +29,7 @@ class LossPlot(QWidget):
         return QSize(420, 120)
 
     def clear(self) -> None:
-        """Another training."""
+        """Removes all lines, for another training."""
         self._points = {}
         self.update()
 
@@ -69,12 +69,12 @@ _SIDE = 148
 
 
 class TrainPage(QWidget):
-    """Buttons and what the training tells. It asks; whoever owns the training does it."""
+    """Buttons and progress of a training. It emits what is wanted; its owner does it."""
 
     train_wanted = Signal()
     pause_wanted = Signal()
-    go_on_wanted = Signal()
-    use_now_wanted = Signal()
+    resume_wanted = Signal()
+    finish_wanted = Signal()
     cancel_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -83,25 +83,15 @@ class TrainPage(QWidget):
         self._photo_names: tuple[str, ...] = ()
         lead = QLabel(
             self.tr(
-                "The model learns to turn layouts in your classes into pictures. The first pictures come within "
-                "minutes; you may paint all the while."
+                "The model learns to turn layouts in your classes into pictures. The first pictures appear within "
+                "minutes; you can keep painting meanwhile."
             )
         )
         lead.setWordWrap(True)
         lead.setProperty("role", "muted")
         self.summary = QLabel()
         self.summary.setWordWrap(True)
-        self.train_button = QPushButton(self.tr("Train"))
-        self.train_button.setProperty("role", "primary")
-        self.train_button.clicked.connect(self.train_wanted)
-        self.pause_button = QPushButton(self.tr("Pause"))
-        self.pause_button.clicked.connect(lambda: (self.go_on_wanted if self._is_paused else self.pause_wanted).emit())
-        self.use_button = QPushButton(self.tr("Good enough, use it now"))
-        self.use_button.clicked.connect(self.use_now_wanted)
-        self.cancel_button = QPushButton(self.tr("Cancel"))
-        self.cancel_button.clicked.connect(self.cancel_wanted)
-        self.paint_box = QCheckBox(self.tr("Paint with it while it learns"))
-        self.paint_box.setChecked(True)
+        buttons = self._make_buttons()
         self._line = ProgressLine()
         self._words = QLabel()
         self._words.setProperty("role", "muted")
@@ -118,13 +108,9 @@ class TrainPage(QWidget):
             label.setFixedSize(_SIDE, _SIDE)
             pictures.addWidget(label)
         pictures.addStretch(1)
-        title = QLabel(self.tr("Your own layouts, by the newest model"))
+        self.plot.setMaximumHeight(220)
+        title = QLabel(self.tr("Your own layouts, rendered by the newest model"))
         title.setProperty("role", "muted")
-        buttons = QHBoxLayout()
-        for button in (self.train_button, self.pause_button, self.use_button, self.cancel_button):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.paint_box)
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 14)
         column.setSpacing(10)
@@ -135,23 +121,41 @@ class TrainPage(QWidget):
         column.addWidget(self._words)
         column.addWidget(self._note)
         column.addLayout(self._photo_row)
-        self.plot.setMaximumHeight(220)
         column.addWidget(self.plot, 1)
         column.addWidget(title)
         column.addLayout(pictures)
         column.addStretch(1)
         self.show_idle("")
 
+    def _make_buttons(self) -> QHBoxLayout:
+        self.train_button = QPushButton(self.tr("Train"))
+        self.train_button.setProperty("role", "primary")
+        self.train_button.clicked.connect(self.train_wanted)
+        self.pause_button = QPushButton(self.tr("Pause"))
+        self.pause_button.clicked.connect(lambda: (self.resume_wanted if self._is_paused else self.pause_wanted).emit())
+        self.use_button = QPushButton(self.tr("Good enough, use it now"))
+        self.use_button.clicked.connect(self.finish_wanted)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.clicked.connect(self.cancel_wanted)
+        self.paint_box = QCheckBox(self.tr("Paint with it while it learns"))
+        self.paint_box.setChecked(True)
+        buttons = QHBoxLayout()
+        for button in (self.train_button, self.pause_button, self.use_button, self.cancel_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.paint_box)
+        return buttons
+
     def show_idle(self, words: str) -> None:
-        """Nothing is being trained."""
+        """Shows that no training runs."""
         self._show_buttons(is_training=False)
         self._line.hide()
         self._tell_note("")
         self._hide_photos()
         self._words.setText(words)
 
-    def show_begun(self) -> None:
-        """A training was started."""
+    def show_started(self) -> None:
+        """Shows that a training has started."""
         self.plot.clear()
         self._is_paused = False
         self._show_buttons(is_training=True)
@@ -163,7 +167,7 @@ class TrainPage(QWidget):
         self._words.setText(self.tr("Opening the shots…"))
 
     def show_message(self, message: object) -> None:
-        """One of the training's."""
+        """Shows a message of the training."""
         match message:
             case TrainingStep():
                 self._show_step(message)
@@ -176,13 +180,14 @@ class TrainPage(QWidget):
                 self.use_button.setEnabled(True)
             case TrainingPaused():
                 self._is_paused = True
-                self.pause_button.setText(self.tr("Go on"))
+                self.pause_button.setText(self.tr("Resume"))
                 self._words.setText(self.tr("Paused"))
             case SmallerBatch():
-                words = self.tr("There was too little memory: it goes on in smaller steps ({n} at a time).")
+                words = self.tr("There was too little memory: the training continues in smaller batches ({n}).")
                 self._tell_note(words.format(n=message.batch_size))
             case FallsBackToCpu():
-                self._tell_note(self.tr("The graphics card has too little memory: the processor goes on."))
+                words = self.tr("The graphics card has too little memory: the training continues on the processor.")
+                self._tell_note(words)
             case Trained():
                 minutes = message.seconds / 60
                 self.show_idle(self.tr("Done in {minutes:.1f} minutes. The model is ready.").format(minutes=minutes))
@@ -191,13 +196,13 @@ class TrainPage(QWidget):
             case WorkEnded() if message.killed_by:
                 self.show_idle(
                     self.tr(
-                        "The training was ended from outside (signal {number}; often there was too little memory). "
-                        "Press Train to go on where it was."
+                        "The training was killed (signal {number}), often because memory ran out. Press Train to "
+                        "continue."
                     ).format(number=message.killed_by)
                 )
 
     def show_resumed(self) -> None:
-        """It goes on after a pause."""
+        """Shows that the training continues after a pause."""
         self._is_paused = False
         self.pause_button.setText(self.tr("Pause"))
 
@@ -206,10 +211,10 @@ class TrainPage(QWidget):
             self.show_resumed()
         stages = {
             "opening": self.tr("Opening the shots"),
-            "starts": self.tr("Looking for pictures like yours to begin with"),
+            "starts": self.tr("Searching for pictures similar to yours"),
             "inverting": self.tr("Searching for {names}").format(names=", ".join(f"“{name}”" for name in step.photos)),
-            "encoder": self.tr("Learning from pictures that label themselves"),
-            "obedience": self.tr("Learning to obey"),
+            "encoder": self.tr("Learning from automatically labelled pictures"),
+            "obedience": self.tr("Learning to follow layouts"),
         }
         words = stages.get(step.stage, step.label)
         if step.seconds_left is not None:
@@ -224,7 +229,7 @@ class TrainPage(QWidget):
             self.plot.add(step.stage, step.fraction, step.loss)
 
     def _tell_note(self, words: str) -> None:
-        """It stands while the steps go on below the line: what became of the memory matters to the end."""
+        """Shows a note that stays until the training ends, unlike the words for each step."""
         self._note.setText(words)
         self._note.setVisible(bool(words))
 
@@ -232,7 +237,7 @@ class TrainPage(QWidget):
         while len(self._photos) < len(pictures):
             photo = QLabel()
             photo.setFixedSize(_SIDE, _SIDE)
-            photo.setAccessibleName(self.tr("A photo, as far as it is found"))
+            photo.setAccessibleName(self.tr("A photo's reconstruction so far"))
             self._photo_row.insertWidget(len(self._photos), photo)
             self._photos.append(photo)
         for photo, picture in zip(self._photos, pictures, strict=False):

@@ -1,4 +1,4 @@
-"""The assistant's window: four steps over one workspace, the hand that helps, and the training."""
+"""The assistant's window: four steps over one workspace, with a worker for its shots and the training process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smis_desktop.training.events import ModelImproved, TrainingRequest
 from smis_desktop.training.workspace import SHOT_SIDE, ShotState, Workspace
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.learned_page import LearnedPage
-from smis_desktop.ui.assistant.sheet_dialog import SheetDialog
+from smis_desktop.ui.assistant.samples_dialog import SamplesDialog
 from smis_desktop.ui.assistant.shots_page import ShotsPage
 from smis_desktop.ui.assistant.train_page import TrainPage
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
@@ -53,14 +53,14 @@ _STEP_HEIGHT = 36
 
 
 class AssistantWindow(QMainWindow):
-    """Closing it hides it; the training goes on. `shut_down` ends everything; what was begun can be gone on with."""
+    """Closing the window hides it and the training continues. `shut_down` ends everything; it can be resumed later."""
 
     model_improved = Signal(Path)
-    """A model to paint with already, still being trained."""
+    """An intermediate model, while the training continues."""
     model_ready = Signal(Path)
     """The finished model."""
-    _hand_told = Signal(object)
-    _training_told = Signal(object)
+    _worker_sent = Signal(object)
+    _training_sent = Signal(object)
 
     def __init__(self, workspace: Workspace, library: Path, settings: QSettings, parent: QWidget | None = None) -> None:
         """library: the folder of all models. Raises UserError when the workspace's files are damaged."""
@@ -72,12 +72,12 @@ class AssistantWindow(QMainWindow):
         self.setObjectName("workshop")
         self.resize(QSize(1180, 820).boundedTo(self.screen().availableSize()))
         self.dialogs = FileDialogs(self)
-        self._hand: WorkerProcess | None = None
+        self._worker: WorkerProcess | None = None
         self._training: WorkerProcess | None = None
-        self._sheet: SheetDialog | None = None
+        self._samples: SamplesDialog | None = None
         self._ticket = 0
-        self._is_learned = False
-        self._searched_by_label: set[str] = set()
+        self._is_up_to_date = False
+        self._inverted_by_label: set[str] = set()
 
         self.shots = ShotsPage(workspace, self.dialogs)
         self.labels = LabelPage(workspace, self.dialogs, settings)
@@ -95,7 +95,7 @@ class AssistantWindow(QMainWindow):
             (self.tr("4  Train"), self.train),
         ):
             step = QListWidgetItem(words)
-            step.setSizeHint(QSize(0, _STEP_HEIGHT))  # a list reckons without the padding of a style sheet
+            step.setSizeHint(QSize(0, _STEP_HEIGHT))  # a list ignores the padding of a style sheet
             self.steps.addItem(step)
             self.stack.addWidget(page)
         self._state = QLabel()
@@ -114,10 +114,10 @@ class AssistantWindow(QMainWindow):
         self.setCentralWidget(middle)
         self._connect()
         self.steps.setCurrentRow(SHOTS)
-        self._start_hand()
+        self._start_worker()
 
     def open_step(self, step: int) -> None:
-        """One of SHOTS, LABELS, LEARNED, TRAIN."""
+        """Shows one of SHOTS, LABELS, LEARNED and TRAIN."""
         self.steps.setCurrentRow(step)
 
     @property
@@ -126,7 +126,7 @@ class AssistantWindow(QMainWindow):
         return self._training is not None
 
     def start_training(self) -> None:
-        """Begin, or go on with, the training of what is labelled."""
+        """Starts or resumes the training with the labelled shots."""
         if self._training is not None:
             return
         self.labels.keep()
@@ -149,29 +149,29 @@ class AssistantWindow(QMainWindow):
             facts.transfer,
             workspace=self.workspace.path,
         )
-        if self._hand is not None:
-            self._hand.send(CancelSearch())  # two cores for the training
-            self.shots.forget_searches()
-        self.train.show_begun()
-        self._training = training(order, weak_callback(self, self._training_told.emit))
+        if self._worker is not None:
+            self._worker.send(CancelSearch())  # the training needs all cores
+            self.shots.end_inversions()
+        self.train.show_started()
+        self._training = training(order, weak_callback(self, self._training_sent.emit))
         self._training.start()
 
     def cancel_training(self) -> None:
-        """End it; what it has made so far stays, to go on with when the person wishes."""
+        """Ends the training. What it has made so far stays, to be resumed."""
         if self._training is not None:
             self._training.cancel()
             self._training = None
             self._hold_training(True)
             self._show_summary()
-            self.train.show_idle(self.tr("Cancelled. Press Train to go on where it was."))
+            self.train.show_idle(self.tr("Cancelled. Press Train to continue."))
 
     def shut_down(self) -> None:
-        """The program ends."""
+        """Ends all processes, when the program ends."""
         self.labels.keep()
-        for work in (self._training, self._hand):
+        for work in (self._training, self._worker):
             if work is not None:
                 work.cancel()
-        self._training = self._hand = None
+        self._training = self._worker = None
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.labels.keep()
@@ -179,99 +179,99 @@ class AssistantWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.steps.currentRowChanged.connect(self._change_page)
-        self.shots.search_wanted.connect(self._search)
-        self.shots.sheet_wanted.connect(self._show_sheet)
-        self.shots.changed.connect(self._forget_learned)
-        self.labels.changed.connect(self._forget_learned)
+        self.shots.inversion_wanted.connect(self._invert)
+        self.shots.samples_wanted.connect(self._show_samples)
+        self.shots.changed.connect(self._learn_again)
+        self.labels.changed.connect(self._learn_again)
         self.learned.learn_wanted.connect(self._learn)
         self.learned.correct_wanted.connect(self._correct)
         self.train.train_wanted.connect(self.start_training)
         self.train.cancel_wanted.connect(self.cancel_training)
         for signal, message in (
             (self.train.pause_wanted, Pause()),
-            (self.train.go_on_wanted, Resume()),
-            (self.train.use_now_wanted, FinishEarly()),
+            (self.train.resume_wanted, Resume()),
+            (self.train.finish_wanted, FinishEarly()),
         ):
             signal.connect(lambda message=message: self._tell_training(message))
-        self._hand_told.connect(self._hear_hand)
-        self._training_told.connect(self._hear_training)
+        self._worker_sent.connect(self._receive_from_worker)
+        self._training_sent.connect(self._receive_from_training)
 
-    # The hand
+    # The worker
 
-    def _start_hand(self) -> None:
+    def _start_worker(self) -> None:
         self._state.setText(self.tr("Opening the generator…"))
-        self._hand = shot_worker(self.workspace.facts.generator, weak_callback(self, self._hand_told.emit))
-        self._hand.start()
+        self._worker = shot_worker(self.workspace.facts.generator, weak_callback(self, self._worker_sent.emit))
+        self._worker.start()
 
-    def _request(self, wish: object) -> None:
-        if self._hand is None:
-            self._start_hand()
-        assert self._hand is not None, "it was started just now"
-        self._hand.send(wish)
+    def _request(self, request: object) -> None:
+        if self._worker is None:
+            self._start_worker()
+        assert self._worker is not None, "it was started just now"
+        self._worker.send(request)
 
     @Slot(object)
-    def _hear_hand(self, message: object) -> None:
+    def _receive_from_worker(self, message: object) -> None:
         match message:
             case WorkerReady():
                 self._state.setText("")
                 facts = self.workspace.facts
                 if not facts.generator_sha256:
                     self.workspace.change(generator_sha256=message.weights_sha256)
-                    self.shots.fill()  # pictures of other weights are photos like any other
+                    self.shots.fill()  # pictures of other weights count as photos
                     self.labels.show_facts()
             case SampleShown():
-                if self._sheet is not None:
-                    self._sheet.show_picture(message)
+                if self._samples is not None:
+                    self._samples.show_picture(message)
             case ShotGrowing():
-                self.shots.show_growing(message)
+                self.shots.show_progress(message)
             case ShotFound():
-                self.shots.show_found(message)
+                self.shots.show_result(message)
             case PaletteLearned() if message.ticket == self._ticket:
-                self._is_learned = True
+                self._is_up_to_date = True
                 palette = self.workspace.palette
                 self.learned.show_learned(message, palette)
-                self.labels.reach.show_learned(message, palette)
+                self.labels.sparse_panel.show_learned(message, palette)
             case RequestFailed():
                 if message.name:
-                    self.shots.forget_search(message.name)
+                    self.shots.end_inversion(message.name)
                     self.dialogs.complain(message.text)
                 else:
-                    self._refuse_to_learn(message.text)
+                    self._show_learning_error(message.text)
             case WorkFailed():
                 self._state.setText(message.text)
             case WorkEnded():
-                self._hand = None
-                self.shots.forget_searches()
+                self._worker = None
+                self.shots.end_inversions()
                 if message.killed_by:
                     words = self.tr(
-                        "What works with the generator was ended from outside (signal {number}; often there was too "
-                        "little memory). It begins again with the next wish."
+                        "The assistant's worker was killed (signal {number}), often because memory ran out. It starts "
+                        "again when it is needed."
                     ).format(number=message.killed_by)
                     self._state.setText(words)
-                    self._refuse_to_learn(words)
+                    self._show_learning_error(words)
 
-    def _search(self, name: str, start: int) -> None:
+    def _invert(self, name: str, start: int) -> None:
         self._request(InvertShot(self.workspace.path, name, start))
 
-    def _search_by_labels(self) -> None:
-        """Again for photos that were found before anybody had labelled them: their labels tell where to begin."""
+    def _invert_by_labels(self) -> None:
+        """Inverts photos again that were inverted before they were labelled: their labels tell where to start."""
         for shot in self.workspace.shots():
-            if self._is_to_be_searched(shot) and shot.is_located and shot.name not in self._searched_by_label:
-                self._searched_by_label.add(shot.name)
+            if self._needs_inversion(shot) and shot.is_located and shot.name not in self._inverted_by_label:
+                self._inverted_by_label.add(shot.name)
                 self._request(InvertShot(self.workspace.path, shot.name, only_by_label=True))
 
-    def _is_to_be_searched(self, shot: ShotState) -> bool:
-        """Before it is learned from."""
+    def _needs_inversion(self, shot: ShotState) -> bool:
+        """Whether the photo has to be inverted before a model learns from it."""
         facts = self.workspace.facts
-        is_helped = shot.is_labelled and facts.label_kind == "dense" and has_part_prior(facts.generator_sha256)
-        return shot.seed is None and not (shot.is_located and (shot.is_found_by_label or not is_helped))
+        label_helps = shot.is_labelled and facts.label_kind == "dense" and has_part_prior(facts.generator_sha256)
+        return shot.seed is None and not (shot.is_located and (shot.is_found_by_label or not label_helps))
 
-    def _show_sheet(self) -> None:
-        self._sheet = sheet = SheetDialog(self)
-        sheet.wanted.connect(lambda seeds, truncation: self._request(ShowSamples(tuple(seeds), truncation)))
-        sheet.picked.connect(self._add_generated)
-        sheet.start()
-        sheet.open()
+    def _show_samples(self) -> None:
+        self._samples = dialog = SamplesDialog(self)
+        dialog.wanted.connect(lambda seeds, truncation: self._request(ShowSamples(tuple(seeds), truncation)))
+        dialog.picked.connect(self._add_generated)
+        dialog.start()
+        dialog.open()
 
     def _add_generated(self, pictures: list[SampleShown]) -> None:
         try:
@@ -280,31 +280,31 @@ class AssistantWindow(QMainWindow):
         except UserError as error:
             self.dialogs.complain(str(error))
         self.shots.fill()
-        self._forget_learned()
+        self._learn_again()
 
     def _learn(self, first_sample: int) -> None:
         self._ticket += 1
-        self.learned.wait()
+        self.learned.show_learning()
         self._request(LearnClasses(self.workspace.path, self._ticket, first_sample))
 
-    def _refuse_to_learn(self, words: str) -> None:
-        self.learned.show_refusal(words)
-        self.labels.reach.show_refusal(words)
+    def _show_learning_error(self, words: str) -> None:
+        self.learned.show_error(words)
+        self.labels.sparse_panel.show_error(words)
 
-    def _correct(self, tried: SamplePrediction) -> None:
-        """The picture becomes a shot, with what is believed of it as its first label."""
+    def _correct(self, sample: SamplePrediction) -> None:
+        """Adds the picture as a shot, with its predicted classes as the first label."""
         try:
-            name = self.workspace.add_generated(tried.picture, tried.seed, 1.0)
-            label = paintable_size(tried.label_map)
+            name = self.workspace.add_generated(sample.picture, sample.seed, 1.0)
+            label = paintable_size(sample.label_map)
             factor = max(1, SHOT_SIDE // len(label))
             self.workspace.set_label(name, label.repeat(factor, 0).repeat(factor, 1))
         except UserError as error:
             self.dialogs.complain(str(error))
             return
         self.shots.fill()
-        self._forget_learned()
+        self._learn_again()
         self.steps.setCurrentRow(LABELS)
-        self.labels.show_shot(name, tried.certainty)
+        self.labels.show_shot(name, sample.certainty)
 
     # Pages
 
@@ -318,35 +318,36 @@ class AssistantWindow(QMainWindow):
             self.labels.canvas.setFocus()
         elif row == TRAIN:
             self._show_summary()
-        self._learn_if_shown()
+        self._learn_if_visible()
         if row in (LEARNED, TRAIN) and self._training is None:
-            self._search_by_labels()
+            self._invert_by_labels()
 
-    def _forget_learned(self) -> None:
-        self._is_learned = False
-        self._ticket += 1  # what is on its way is old
-        self._learn_if_shown()
+    def _learn_again(self) -> None:
+        self._is_up_to_date = False
+        self._ticket += 1  # an answer on its way is out of date
+        self._learn_if_visible()
 
-    def _learn_if_shown(self) -> None:
-        """As often as a slider moves: of the wishes that wait, the newest is granted."""
+    def _learn_if_visible(self) -> None:
+        """Asks for new predictions where they are visible, even while a slider moves: the newest request replaces those
+        that wait."""
         page = self.stack.currentIndex()
-        if not self._is_learned and (page == LEARNED or (page == LABELS and self.labels.is_sparse)):
+        if not self._is_up_to_date and (page == LEARNED or (page == LABELS and self.labels.is_sparse)):
             self.learned.learn()
 
     def _show_summary(self) -> None:
         shots = self.workspace.shots()
         labelled = [shot for shot in shots if shot.is_labelled]
-        missing = [shot for shot in labelled if self._is_to_be_searched(shot)]
+        missing = [shot for shot in labelled if self._needs_inversion(shot)]
         words = self.tr("Labelled shots: {count}").format(count=len(labelled))
         if not labelled:
             words = self.tr(
                 "Nothing is labelled yet: add a shot in the first step and paint its classes in the second."
             )
         if missing:
-            note = self.tr("photos to search for first, a minute each: {count}").format(count=len(missing))
+            note = self.tr("photos to find first, a minute each: {count}").format(count=len(missing))
             words += " · " + note
         if self.workspace.has_unfinished_training(self._library) and self._training is None:
-            words += " · " + self.tr("an unfinished training is gone on with")
+            words += " · " + self.tr("an unfinished training continues")
         self.train.summary.setText(words)
         self.train.train_button.setEnabled(bool(labelled) and self._training is None)
 
@@ -360,14 +361,14 @@ class AssistantWindow(QMainWindow):
                 self.train.show_resumed()
 
     def _hold_training(self, is_held: bool) -> None:
-        """A training that the person held does not begin by itself with the program."""
+        """Keeps whether the person held the training: then it does not start with the program."""
         try:
             self.workspace.hold_training(is_held)
         except UserError as error:
             self.dialogs.complain(str(error))
 
     @Slot(object)
-    def _hear_training(self, message: object) -> None:
+    def _receive_from_training(self, message: object) -> None:
         if self._training is None:
             return
         self.train.show_message(message)
@@ -376,7 +377,7 @@ class AssistantWindow(QMainWindow):
                 if self.train.paint_box.isChecked():
                     self.model_improved.emit(message.path)
             case ShotFound():
-                self.shots.show_found(message)
+                self.shots.show_result(message)
             case Trained():
                 self.model_ready.emit(message.path)
             case WorkEnded():

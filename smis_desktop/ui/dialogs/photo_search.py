@@ -1,4 +1,4 @@
-"""Looking for a photo in the generator: a small window in which its picture grows beside it."""
+"""Shows a photo's inversion: the photo, and beside it the reconstruction so far."""
 
 from __future__ import annotations
 
@@ -17,55 +17,56 @@ from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 
 _SIDE = 256
 
-FOUND_WELL, HARDLY_FOUND = 0.27, 0.38
-"""Perceptual distances: the page of the shots speaks of the same ones."""
+GOOD_DISTANCE, POOR_DISTANCE = 0.27, 0.38
+"""Perceptual distances below which an inversion is good, and above which it is poor."""
 
 Deliver = Callable[[object], None]
 
 
 class PhotoInversionDialog(QDialog):
-    """`found` brings what the work found. Closing it gives up."""
+    """Runs an inversion and emits `found` with its result. Closing the dialog cancels it."""
 
     found = Signal(object)
     """An `Inverted` or a `PhotoLayout`."""
     failed = Signal(str)
-    _arrived = Signal(object)
+    _received = Signal(object)
 
     def __init__(
         self, square: np.ndarray, work: Callable[[Deliver], WorkerProcess], words: str, parent: QWidget
     ) -> None:
-        """square: the photo, uint8 [S, S, 3]. work: what looks for it, not started yet. words: what for."""
+        """square: the photo, uint8 [S, S, 3]. work: makes the process that inverts it, not started yet. words: its
+        purpose."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Searching for the photo"))
-        self._work: WorkerProcess | None = work(weak_callback(self, self._arrived.emit))
-        self._arrived.connect(self._receive)
-        self._grown = _picture_label(self.tr("As the generator shows it"))
+        self._work: WorkerProcess | None = work(weak_callback(self, self._received.emit))
+        self._received.connect(self._receive)
+        self._reconstruction = _picture_label(self.tr("As the generator shows it"))
         given = _picture_label(self.tr("Your photo"))
         _show(given, square)
-        self._grown.setText(self.tr("Looking for it…"))
+        self._reconstruction.setText(self.tr("Searching…"))
         pictures = QHBoxLayout()
         pictures.addWidget(given)
-        pictures.addWidget(self._grown)
+        pictures.addWidget(self._reconstruction)
         self._line = ProgressLine()
-        said = QLabel(words)
-        said.setProperty("role", "muted")
+        purpose = QLabel(words)
+        purpose.setProperty("role", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.setSpacing(12)
         column.addLayout(pictures)
         column.addWidget(self._line)
-        column.addWidget(said)
+        column.addWidget(purpose)
         column.addWidget(buttons)
 
     def start(self) -> None:
-        """Begin looking."""
+        """Starts the inversion."""
         if self._work is not None:
             self._line.set_fraction(0.0)
             self._work.start()
 
     def done(self, result: int) -> None:
-        """However it ends: nobody waits for the work any more."""
+        """Cancels the inversion, if it still runs."""
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
@@ -79,7 +80,7 @@ class PhotoInversionDialog(QDialog):
             case Inverting():
                 self._line.set_fraction(message.fraction)
                 if message.picture is not None:
-                    _show(self._grown, message.picture)
+                    _show(self._reconstruction, message.picture)
             case Inverted() | PhotoLayout():
                 self.found.emit(message)
                 self.accept()
@@ -87,7 +88,7 @@ class PhotoInversionDialog(QDialog):
                 self.failed.emit(message.text)
                 self.reject()
             case WorkEnded():
-                words = self.tr("Looking for the photo's look was ended from outside (signal {number}); try again.")
+                words = self.tr("The search was killed (signal {number}), often because memory ran out; try again.")
                 self.failed.emit(words.format(number=message.killed_by))
                 self.reject()
 

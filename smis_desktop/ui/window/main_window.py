@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
         else:
             self.model_palette.open_layout(layout)
         self.preview.start()
-        self.workspaces.go_on()
+        self.workspaces.resume_trainings()
         offers = self.files.offers()
         if offers:
             dialog = RecoveryDialog(offers, self)

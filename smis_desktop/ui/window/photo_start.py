@@ -17,7 +17,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import read_picture
 from smis_desktop.ui.assistant.framing import FramingDialog
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, photo_filter
-from smis_desktop.ui.dialogs.photo_search import FOUND_WELL, HARDLY_FOUND, PhotoInversionDialog
+from smis_desktop.ui.dialogs.photo_search import GOOD_DISTANCE, POOR_DISTANCE, PhotoInversionDialog
 from smis_desktop.workers.photo_inversion import PhotoLayout, photo_layout
 
 _MESSAGE_MS = 20_000
@@ -84,14 +84,14 @@ class PhotoStart(QObject):
         figures = self.tr("({psnr:.1f} dB, perceptual distance {distance:.2f})").format(
             psnr=found.psnr, distance=found.perceptual
         )
-        if found.perceptual < FOUND_WELL:
+        if found.perceptual < GOOD_DISTANCE:
             return self.tr("Found well {figures}.").format(figures=figures)
-        if found.perceptual < HARDLY_FOUND:
+        if found.perceptual < POOR_DISTANCE:
             return self.tr(
                 "Found {figures}. Where picture and photo differ, the layout fits the photo less well."
             ).format(figures=figures)
         return self.tr(
-            "Hardly found {figures}: the layout may not fit. Frame the photo better, or use another one."
+            "Poorly found {figures}: the layout may not fit. Frame the photo better, or use another one."
         ).format(figures=figures)
 
 

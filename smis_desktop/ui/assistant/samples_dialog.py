@@ -1,4 +1,4 @@
-"""An endless sheet of the generator's own pictures, to pick shots from."""
+"""An endless list of the generator's own pictures, to pick shots from."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ _SIDE = 128
 _MORE = 15
 
 
-class SheetDialog(QDialog):
-    """Asks for more with `wanted` until the view is full, and then as often as somebody scrolls to the end; `picked`
-    brings what was chosen."""
+class SamplesDialog(QDialog):
+    """Emits `wanted` until the view is full, and whenever somebody scrolls to its end; `picked` with the chosen
+    ones."""
 
     wanted = Signal(tuple, float)
     picked = Signal(list)
-    """Of `SampleShown`s."""
+    """A list of `SampleShown`."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Pictures of the generator"))
         self._pictures: dict[int, SampleShown] = {}
         self._truncation = 0.8
-        self._asked = 0
+        self._num_requested = 0
         self.list = PictureList(
             self.tr("Generated pictures"), _SIDE, (10, 12), QAbstractItemView.SelectionMode.MultiSelection
         )
-        # A moment later: the list lays its pictures out only then, and the place of the scroll bar is known.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self._ask_at_the_end)
-        self.list.verticalScrollBar().valueChanged.connect(lambda _: self._soon.start())
+        # Delayed until the list has laid out its pictures, when the scroll bar has its range.
+        self._check_timer = QTimer(self)
+        self._check_timer.setSingleShot(True)
+        self._check_timer.setInterval(0)
+        self._check_timer.timeout.connect(self._request_at_end)
+        self.list.verticalScrollBar().valueChanged.connect(lambda _: self._check_timer.start())
         self.list.itemSelectionChanged.connect(self._count)
         self.truncation = PercentSlider(
-            self.tr("Variety"), self.tr("Low: average pictures; high: unusual ones, with more mistakes")
+            self.tr("Variety"), self.tr("Low: average pictures; high: unusual ones with more mistakes")
         )
         self.truncation.show_fraction(self._truncation)
         self.truncation.moved.connect(self._change_truncation)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(250)
-        self._later.timeout.connect(self._begin_again)
+        self._restart_timer = QTimer(self)
+        self._restart_timer.setSingleShot(True)
+        self._restart_timer.setInterval(250)
+        self._restart_timer.timeout.connect(self._restart)
         self._words = QLabel()
         self._words.setProperty("role", "muted")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -73,28 +73,28 @@ class SheetDialog(QDialog):
         self._count()
 
     def start(self) -> None:
-        """Ask for the first pictures."""
-        self._ask()
+        """Requests the first pictures."""
+        self._request()
 
     def show_picture(self, picture: SampleShown) -> None:
-        """One of those asked for."""
-        if picture.truncation != self._truncation or picture.seed >= self._asked:
-            return  # of a slider's place that was left
+        """Shows a requested picture."""
+        if picture.truncation != self._truncation or picture.seed >= self._num_requested:
+            return  # requested before the slider moved
         self._pictures[picture.seed] = picture
         self.list.item(picture.seed).setIcon(QIcon(QPixmap.fromImage(picture_to_qimage(picture.picture))))
-        self._soon.start()
+        self._check_timer.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._soon.start()
+        self._check_timer.start()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._soon.start()
+        self._check_timer.start()
 
-    def _ask(self) -> None:
-        seeds = tuple(range(self._asked, self._asked + _MORE))
-        self._asked += _MORE
+    def _request(self) -> None:
+        seeds = tuple(range(self._num_requested, self._num_requested + _MORE))
+        self._num_requested += _MORE
         blank = QPixmap(_SIDE, _SIDE)
         blank.fill(QColor(current_colors().raised))
         for seed in seeds:
@@ -103,23 +103,23 @@ class SheetDialog(QDialog):
             self.list.addItem(item)
         self.wanted.emit(seeds, self._truncation)
 
-    def _ask_at_the_end(self) -> None:
-        """Where less than a row is left below, which is so too while there is nothing to scroll. Not before some of the
-        last ones are there, and not when nobody looks."""
+    def _request_at_end(self) -> None:
+        """Requests more where less than a row is left below, while the dialog is visible and the last request is being
+        answered."""
         bar = self.list.verticalScrollBar()
         is_at_end = bar.value() >= bar.maximum() - _SIDE
-        if is_at_end and self.isVisible() and len(self._pictures) > self._asked - _MORE:
-            self._ask()
+        if is_at_end and self.isVisible() and len(self._pictures) > self._num_requested - _MORE:
+            self._request()
 
     def _change_truncation(self, fraction: float) -> None:
         self._truncation = fraction
-        self._later.start()
+        self._restart_timer.start()
 
-    def _begin_again(self) -> None:
+    def _restart(self) -> None:
         self._pictures.clear()
         self.list.clear()
-        self._asked = 0
-        self._ask()
+        self._num_requested = 0
+        self._request()
 
     def _count(self) -> None:
         count = len(self.list.selectedItems())

@@ -1,4 +1,4 @@
-"""How far scribbles and points reach: two sliders, and what they do on pictures that nobody labelled."""
+"""Settings of sparse labels: two sliders, and their effect on unlabelled pictures."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from smis_desktop.workers.shot_messages import SAMPLES, PaletteLearned
 _MAX_TOP_K = 20
 _SIDE = 112
 _STRENGTH = 0.85
-"""Of the colours: single pixels have to be seen."""
+"""Opacity of the classes, high enough for single pixels to be visible."""
 
 
-class ReachPanel(QWidget):
-    """`moved` brings k and t while a person moves a slider; `show_learned` what comes of them."""
+class SparseLabelsPanel(QWidget):
+    """Emits `moved` with k and t while a slider moves; `show_learned` shows their effect."""
 
     moved = Signal(int, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        title = QLabel(self.tr("What the scribbles reach"))
+        title = QLabel(self.tr("Effect on new pictures"))
         title.setProperty("role", "heading")
         self.top_k = PercentSlider(
             self.tr("Reach"),
-            self.tr("Of points only: how many pixels of a new picture each labelled pixel may claim (k)"),
+            self.tr("Points only: how many pixels of a new picture each labelled pixel may claim (k)"),
             lambda fraction: str(_top_k(fraction)),
         )
         self.threshold = PercentSlider(
-            self.tr("Likeness"), self.tr("How alike they must be (t): high values label less, but more surely")
+            self.tr("Similarity"), self.tr("How similar they must be (t): high values label less, but more reliably")
         )
         for slider in (self.top_k, self.threshold):
-            slider.name_label.setFixedWidth(56)
+            slider.name_label.setFixedWidth(64)
             slider.moved.connect(lambda _: self.moved.emit(_top_k(self.top_k.fraction), self.threshold.fraction))
         self.words = QLabel()
         self.words.setWordWrap(True)
@@ -60,28 +60,28 @@ class ReachPanel(QWidget):
         self.setFixedWidth(2 * _SIDE + 26)
 
     def show_facts(self, facts: WorkspaceFacts) -> None:
-        """k and t as they are kept."""
+        """Shows k and t."""
         self.top_k.show_fraction(facts.top_k / _MAX_TOP_K)
         self.threshold.show_fraction(max(0.0, facts.threshold))
 
     def show_learned(self, learned: PaletteLearned, palette: Palette) -> None:
-        """The same pictures in the same places, whatever was moved."""
+        """Shows the predictions, the same picture always in the same place."""
         self.top_k.setEnabled(learned.is_claimed)
-        samples = sorted(learned.samples, key=lambda tried: tried.seed)
-        for label, tried in zip(self.pictures, samples, strict=True):
-            label.setPixmap(overlaid(tried.picture, tried.label_map, palette, _STRENGTH, _SIDE))
-        share = float(np.mean([(tried.label_map != EMPTY).mean() for tried in samples]))
+        samples = sorted(learned.samples, key=lambda sample: sample.seed)
+        for label, sample in zip(self.pictures, samples, strict=True):
+            label.setPixmap(overlaid(sample.picture, sample.label_map, palette, _STRENGTH, _SIDE))
+        share = float(np.mean([(sample.label_map != EMPTY).mean() for sample in samples]))
         if share == 0:
-            words = self.tr("Nothing is reached: lower the likeness, or label more.")
+            words = self.tr("No pixel gets a class: lower the similarity, or label more.")
         else:
             words = self.tr(
-                "Six pictures that nobody labelled: {percent:.1f} % of them get a class. What is in the wrong place "
-                "teaches wrongly; raise the likeness then."
+                "Six unlabelled pictures: {percent:.1f} % of their pixels get a class. If classes are in wrong places, "
+                "raise the similarity."
             ).format(percent=100 * share)
         self.words.setText(words)
 
-    def show_refusal(self, text: str) -> None:
-        """Why nothing can be shown."""
+    def show_error(self, text: str) -> None:
+        """Shows why there are no predictions."""
         for label in self.pictures:
             label.clear()
         self.words.setText(text)
