@@ -46,7 +46,7 @@ def test_how_well_it_was_found_is_said(
 @pytest.mark.parametrize(("distance", "words"), [(0.2, "Found well"), (0.3, "Found ("), (0.5, "Poorly found")])
 def test_the_page_of_the_shots_says_the_same(qtbot: QtBot, tmp_path: Path, distance: float, words: str) -> None:
     workspace = Workspace.create(tmp_path, WorkspaceFacts("Things", "small"), FACE)
-    name = workspace.add_photo("anna", np.zeros((8, 8, 3), np.uint8))
+    name = workspace.add_photo("anna", np.zeros((16, 16, 3), np.uint8))
     ws = np.zeros((2, 4), np.float32)
     workspace.set_latents(name, ws, ws, 18.26, distance)
     window = QMainWindow()

@@ -278,15 +278,12 @@ class FramingDialog(QDialog):
             ).start()
 
     def _advice(self, is_face: bool) -> str:
+        moves = self.tr("Drag to move the frame, use the wheel to scale it and Shift + wheel to turn it.")
         if is_face:
-            return self.tr(
-                "Drag moves the frame, the wheel scales it, Shift + wheel turns it. Eyes and mouth belong in the "
-                "dashed marks: the generator only knows faces in that position."
-            )
-        return self.tr(
-            "Drag moves the frame, the wheel scales it, Shift + wheel turns it. Things should be as large and "
-            "as upright as in the generator's own pictures."
-        )
+            aim = self.tr("Put eyes and mouth into the dashed marks: the generator only knows faces in that position.")
+        else:
+            aim = self.tr("Things should be as large and as upright as in the generator's own pictures.")
+        return f"{moves} {aim}"
 
     @Slot(object)
     def _propose(self, found: FoundFace) -> None:
