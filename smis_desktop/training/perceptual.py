@@ -40,7 +40,7 @@ class PerceptualDistance(nn.Module):
         # The first convolution and the blur behind it are both linear: one 13×13 kernel of stride 2 does their work at
         # a third of the cost. Only the outermost pixels differ (zeros instead of reflection around the picture).
         first = F.conv2d(tensors["net.slice1.0.weight"], first_blur[:1].expand(3, -1, -1, -1), padding=2, groups=3)
-        # Stride 2 is a step of 1 over pixels taken by fours: the gradient then costs a third.
+        # Stride 2 is a step of 1 over pixels taken by fours (pixel unshuffle): the gradient then costs a third.
         self.first = nn.Parameter(F.pixel_unshuffle(F.pad(first, (0, 1, 0, 1)), 2))
         self.weights = nn.ParameterList(tensors[f"net.slice{p}.weight"] for p in positions[1:])
         self.biases = nn.ParameterList(tensors[f"net.slice{p}.bias"] for p in positions)
@@ -53,15 +53,15 @@ class PerceptualDistance(nn.Module):
         x = F.pixel_unshuffle(F.pad((picture - self.shift) / self.scale, (4, 4, 4, 4)), 2)
         x = x.contiguous(memory_format=torch.channels_last)  # pooling and norms over channels are quicker so
         x = F.relu(F.conv2d(x, self.first, self.biases[0]))
-        found = [x]
+        maps = [x]
         for i, padding in ((1, 2), (2, 1)):
             x = self.downsamples[i - 1](F.max_pool2d(x, 3, stride=1))
             x = F.relu(self._convolve(i, x, padding))
-            found.append(x)
+            maps.append(x)
         for i in (3, 4):
             x = F.relu(self._convolve(i, x, padding=1))
-            found.append(x)
-        return [x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10) for x in found]
+            maps.append(x)
+        return [x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10) for x in maps]
 
     def forward(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
         terms = [F.conv2d((x - y).square(), head).mean((1, 2, 3)) for x, y, head in zip(a, b, self.heads, strict=True)]

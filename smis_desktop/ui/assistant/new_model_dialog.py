@@ -71,10 +71,14 @@ class NewModelDialog(QDialog):
     """Number of the generator choice, and the message: messages for an earlier choice are ignored."""
 
     def __init__(
-        self, generators: tuple[str, ...], chosen: str, parent: QWidget, begun: tuple[UnfinishedWorkspace, ...] = ()
+        self,
+        generators: tuple[str, ...],
+        chosen: str,
+        parent: QWidget,
+        unfinished: tuple[UnfinishedWorkspace, ...] = (),
     ) -> None:
-        """generators: names of the installed ones, the default first. chosen: one of them. begun: unfinished workspaces
-        to open instead."""
+        """generators: names of the installed ones, the default first. chosen: one of them. unfinished: unfinished
+        workspaces to open instead."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("New personal model"))
         self._worker: WorkerProcess | None = None
@@ -124,7 +128,7 @@ class NewModelDialog(QDialog):
         column.addWidget(self.buttons)
         self._worker_sent.connect(self._receive)
         self.finished.connect(lambda _: self._end_worker())
-        self.show_unfinished(begun)
+        self.show_unfinished(unfinished)
         self.name.setFocus()  # the list above would have it
         self._show_generator(self.generator.currentText())
 
@@ -139,10 +143,10 @@ class NewModelDialog(QDialog):
             self.generator.addItem(name)
         self.generator.setCurrentText(name)
 
-    def show_unfinished(self, begun: tuple[UnfinishedWorkspace, ...]) -> None:
+    def show_unfinished(self, unfinished: tuple[UnfinishedWorkspace, ...]) -> None:
         """Lists unfinished workspaces, newest first; hides the list when there are none."""
         self.unfinished.clear()
-        for workspace in begun:
+        for workspace in unfinished:
             when = QLocale().toString(
                 QDateTime.fromSecsSinceEpoch(int(workspace.changed.timestamp())), QLocale.FormatType.ShortFormat
             )
@@ -151,7 +155,7 @@ class NewModelDialog(QDialog):
             item.setData(Qt.ItemDataRole.UserRole, workspace.path)
             self.unfinished.addItem(item)
         self.unfinished.setCurrentRow(0)
-        self._unfinished.setVisible(bool(begun))
+        self._unfinished.setVisible(bool(unfinished))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._end_worker()

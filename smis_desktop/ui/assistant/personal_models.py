@@ -46,8 +46,8 @@ class PersonalModels(QObject):
 
     def _ask_for_new(self, generator: str) -> None:
         """generator: the one chosen at first."""
-        begun = unfinished_workspaces(self._workspaces, self._library)
-        dialog = NewModelDialog(generator_names(), generator, self._window, begun)
+        unfinished = unfinished_workspaces(self._workspaces, self._library)
+        dialog = NewModelDialog(generator_names(), generator, self._window, unfinished)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         patterns = " ".join(f"*{suffix}" for suffix in CHECKPOINT_SUFFIXES)
         dialog.import_wanted.connect(
