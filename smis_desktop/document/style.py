@@ -98,7 +98,7 @@ class Style:
 
     def with_class_look(self, class_id: int, look: Look | None) -> Style:
         """Give a class a look of its own; None: that of the whole picture."""
-        looks = {known: worn for known, worn in self.class_looks if known != class_id}
+        looks = {known: own for known, own in self.class_looks if known != class_id}
         if look is not None:
             looks[class_id] = look
         return replace(self, class_looks=tuple((c, looks[c]) for c in sorted(looks)))

@@ -1,1 +1,1 @@
-"""Generators behind one interface: MobileStyleGAN and StyleGAN2, their files, imported checkpoints."""
+"""Generators behind one interface: MobileStyleGAN and StyleGAN2, their weight files, and imported checkpoints."""

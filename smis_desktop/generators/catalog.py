@@ -1,4 +1,4 @@
-"""What is known of generators without loading them: names, origins, part priors. Nothing here imports torch."""
+"""What is known about generators without loading them: names, origins, part priors. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ PART_PRIOR_REMEDY = "install the program again"
 
 
 def generator_names() -> tuple[str, ...]:
-    """The default generator first, fetched or not; then the others that are installed, by name."""
+    """Return the names of all generators: the default one first, fetched or not, then the other installed ones,
+    sorted."""
     installed = {path.stem for path in network_files("generators", "*.safetensors")}
     return (DEFAULT_GENERATOR, *sorted(installed - {DEFAULT_GENERATOR}))
 
 
 def is_good_name(name: str) -> bool:
-    """Whether a generator may have that name, which becomes a file's name on every system."""
+    """Return whether a generator may have that name, which must be a valid file name on every system."""
     fits = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]*", name) and name == name.rstrip(" .")
     return bool(fits) and len(name) <= _MAX_NAME_LENGTH
 
 
 def proposed_name(checkpoint: Path) -> str:
-    """Propose a name for a checkpoint's generator, after the file's, that no generator has yet."""
+    """Propose an unused name for a checkpoint's generator, made from the checkpoint's file name."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", checkpoint.stem).strip("-").lower()[: _MAX_NAME_LENGTH - 4] or "generator"
     taken = {name.lower() for name in generator_names()}
     numbers = ("", *(f"-{number}" for number in range(2, len(taken) + 3)))
@@ -58,7 +59,8 @@ class _OriginFacts(msgspec.Struct):
 
 
 def network_origins() -> tuple[NetworkOrigin, ...]:
-    """Those of generators, the perceptual network and the models that ship, in this order, without unreadable files."""
+    """List the origins of generators, the perceptual network and the shipped models, in this order; skip unreadable
+    files."""
     paths = [
         *network_files("generators", "*.safetensors"),
         *network_files("networks", "*.safetensors"),
@@ -80,12 +82,12 @@ def _origin(path: Path) -> NetworkOrigin | None:
 
 
 def has_part_prior(weights_sha256: str) -> bool:
-    """Whether a part prior ships for the generator of those weights."""
+    """Return whether a part prior ships for the generator with those weights."""
     return part_prior_file(weights_sha256) is not None
 
 
 def part_prior_file(weights_sha256: str) -> Path | None:
-    """The shipped file that holds that generator's part prior."""
+    """Return the path of the shipped part prior for the generator with those weights."""
     for path in sorted(models_folder().glob("*-parts.safetensors")):
         if read_facts(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)["weights_sha256"] == weights_sha256:
             return path

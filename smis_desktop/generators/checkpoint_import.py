@@ -26,7 +26,7 @@ _UNREADABLE = "cannot be read (the process that read it was stopped)"
 
 
 class ClassWanted(UserError):
-    """The checkpoint is conditional: one of its classes, 0 to `num_classes` - 1, has to be chosen."""
+    """Raised when the checkpoint is conditional and no class was chosen: 0 to `num_classes` - 1."""
 
     def __init__(self, path: Path, num_classes: int) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ class ClassWanted(UserError):
 def import_generator(
     path: Path, name: str, progress: Progress, class_index: int | None = None
 ) -> tuple[InstalledGenerator, tuple[str, ...]]:
-    """Install the StyleGAN2 in a checkpoint under `name`. Nothing in the file is ever run.
+    """Install the StyleGAN2 of a checkpoint under `name`. No code in the file is ever run.
 
     Returns:
         The installed generator, and sentences about what could not be imported exactly.

@@ -1,4 +1,4 @@
-"""The device that networks run on: an accelerator, if it computes what the processor computes."""
+"""The device that networks run on: an accelerator, if its results match the processor's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TOLERANCE = 1e-3
 
 
 def best_device() -> torch.device:
-    """CUDA's first card, else Apple's, else the processor. Determined once."""
+    """Return the first CUDA card, else Apple's, else the processor. Determined once."""
     return first_working_device(tuple(_accelerators()))
 
 
@@ -27,7 +27,7 @@ def _accelerators() -> Sequence[str]:
 
 @lru_cache
 def first_working_device(names: tuple[str, ...]) -> torch.device:
-    """The first of those kinds of device that passes `device_fault`, else the processor. Others are logged."""
+    """Return the first of those kinds of device that passes `device_fault`, else the processor; log the others."""
     for name in names:
         fault = device_fault(torch.device(name))
         if not fault:
@@ -37,7 +37,7 @@ def first_working_device(names: tuple[str, ...]) -> torch.device:
 
 
 def device_fault(device: torch.device) -> str:
-    """Why networks should not run on `device`; empty if they should.
+    """Return why networks should not run on `device`; empty if they may.
 
     It runs the operations of the networks and their gradients, and compares with the processor. Backends of torch
     differ in which operations they have at all.
@@ -65,6 +65,6 @@ def _sample_gradient(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a device or the processor had too little memory. Sometimes torch says so in the message alone."""
+    """Return whether a device or the processor ran out of memory; sometimes only torch's message says so."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -1,4 +1,4 @@
-"""Where a face lies in a photo: a linear filter on gradient directions, slid over sizes and turns."""
+"""Finds the face in a photo: a linear filter on gradient directions, slid over positions, sizes and angles."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def find_face(photo: np.ndarray, weights: np.ndarray, least: float = FACE_FROM) 
 
 
 def gradient_histograms(grey: np.ndarray) -> np.ndarray:
-    """Measure how strong the edges of each direction are in each cell of 4² pixels, relative to all edges around it.
+    """Measure the strength of the edges in each direction in each cell of 4² pixels, relative to all edges around it.
 
     grey: uint8 or float32 [H, W]. Returns float32 [H // 4, W // 4, 8].
     """
@@ -95,7 +95,7 @@ def gradient_histograms(grey: np.ndarray) -> np.ndarray:
 
 
 def window_of(grey: np.ndarray, x: float, y: float, side: float, angle: float) -> np.ndarray:
-    """Cut out what the filter covers in a frame of a picture [H, W]: float32 [64, 64]."""
+    """Cut out the part of a picture [H, W] that the filter covers for a frame: float32 [64, 64]."""
     scale = _FRAME / side
     turn = math.radians(angle)
     cosine, sine = math.cos(turn) * scale, math.sin(turn) * scale
@@ -112,7 +112,7 @@ def window_of(grey: np.ndarray, x: float, y: float, side: float, angle: float) -
 
 
 def _candidates(grey: np.ndarray, weights: np.ndarray, turn: float) -> Iterator[FoundFace]:
-    """Yield the best place of each size, with the photo turned by so many degrees."""
+    """Yield the best position for each size, with the photo turned by that many degrees."""
     height, width = grey.shape
     shorter = min(height, width)
     side = max(_SMALLEST * shorter, _FRAME / _MOST_ENLARGED)
@@ -142,7 +142,7 @@ def _candidates(grey: np.ndarray, weights: np.ndarray, turn: float) -> Iterator[
 
 
 def _settled(grey: np.ndarray, weights: np.ndarray, found: FoundFace) -> FoundFace:
-    """Move, resize and turn the frame in ever smaller steps as long as that raises the score."""
+    """Move, resize and turn the frame in ever smaller steps while that raises the score."""
     place = np.array([found.x, found.y, math.log(found.side), found.angle])
     steps = np.array([0.05 * found.side, 0.05 * found.side, 0.12, 5.0])
 

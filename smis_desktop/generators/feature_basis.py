@@ -40,7 +40,7 @@ class FeatureBasis:
     back: dict[int, Tensor]
 
     def project(self, features: dict[int, Tensor], precision: Precision = "float32") -> dict[int, Tensor]:
-        """{r: [N, Z_r, r, r]} → {r: int8 [N, K_r, r, r]}, the same r. Args: precision: that of the products."""
+        """Project label features {r: [N, Z_r, r, r]} to {r: int8 [N, K_r, r, r]}. Args: precision: of the products."""
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         projected = {}
         for r, columns, shift in zip(sorted(self.axes), self.columns, self.shifts, strict=True):
@@ -51,7 +51,7 @@ class FeatureBasis:
 
     @cached_property
     def columns(self) -> tuple[Tensor, ...]:
-        """For r ascending, [Z_r, K_r]: a pixel's channels times these, less `shifts`, are its projection."""
+        """For r ascending, [Z_r, K_r]: a pixel's channels times these, minus `shifts`, are its projection."""
         return tuple(self.axes[r].T.contiguous() for r in sorted(self.axes))
 
     @cached_property
@@ -66,7 +66,7 @@ class FeatureBasis:
         return FeatureBasis.from_state(self.state(), device)
 
     def state(self) -> dict[str, Tensor]:
-        """Return its tensors by name, to be stored."""
+        """Return the tensors of the basis by name, for storing."""
         parts = {"mean": self.mean, "axes": self.axes, "back": self.back}
         return {f"{part}.{r}": tensor for part, tensors in parts.items() for r, tensor in tensors.items()}
 
@@ -81,12 +81,12 @@ class FeatureBasis:
 
 
 def quantize(steps: Tensor) -> Tensor:
-    """Round to int8."""
+    """Round to int8, and clamp to its range."""
     return steps.round().clamp(-_STEPS, _STEPS).to(torch.int8)
 
 
 def num_axes(generator: Generator) -> dict[int, int]:
-    """K_r for each side r of the label features, ascending."""
+    """Return K_r for each side r of the label features, ascending."""
     full = generator.feature_resolution
     sides = [8 * 2**i for i in range((full // 8).bit_length())]
     return {r: min(_AXES.get(full // r, _MORE_AXES), generator.feature_channels(r)) for r in sides}

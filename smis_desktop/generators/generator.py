@@ -1,4 +1,4 @@
-"""Generators: what every architecture offers and shares, where its latents lie, and its pictures as pixels."""
+"""Generators: the interface and the code that all architectures share, latent statistics, and conversion to pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smis_desktop.generators.layers import MappingNetwork, Regions, freeze
 
 @dataclass(frozen=True, eq=False)
 class CoarseFeatures:
-    """What the coarse and middle slots decide, and the fine slots do not change.
+    """What the coarse and middle slots compute, and what the fine slots cannot change.
 
     label_features: as `Generator.label_features` returns them.
     features: the feature map [N, Z, r, r] that `Generator.synthesize_fine` goes on from.
@@ -38,7 +38,7 @@ class CoarseFeatures:
 
 
 class LatentStatistics(nn.Module):
-    """First and second moments of `w = mapping(z)`, measured once per generator and stored with it.
+    """The mean and covariance of `w = mapping(z)`, measured once per generator and stored with it.
 
     Buffers: `w_avg` [D]; `axes` [D, D], one principal direction a row, the widest first; `std` [D], the standard
     deviation along each. They whiten: `(w - w_avg) @ axes.T / std` has unit covariance.
@@ -56,7 +56,7 @@ class LatentStatistics(nn.Module):
 
     @classmethod
     def measured(cls, w: Tensor) -> LatentStatistics:
-        """Measure samples [N, D], in float64."""
+        """Measure the statistics of samples [N, D], in float64."""
         statistics = cls(w.shape[1])
         samples = w.double()
         mean = samples.mean(0)
@@ -67,11 +67,11 @@ class LatentStatistics(nn.Module):
         return statistics
 
     def whiten(self, w: Tensor) -> Tensor:
-        """`w` [..., D] → coordinates [..., D] of unit variance, widest axis first."""
+        """Transform `w` [..., D] to coordinates [..., D] of unit variance, widest axis first."""
         return (w - self.w_avg) @ self.axes.T / self.std
 
     def color(self, coordinates: Tensor) -> Tensor:
-        """The inverse of `whiten`; fewer coordinates than D leave the narrower axes at the mean."""
+        """Invert `whiten`; with fewer coordinates than D, the narrower axes stay at the mean."""
         k = coordinates.shape[-1]
         return self.w_avg + (coordinates * self.std[:k]) @ self.axes[:k]
 
@@ -157,23 +157,24 @@ class Generator(nn.Module, ABC):
     @property
     @abstractmethod
     def draft_sizes(self) -> tuple[int, ...]:
-        """Sides of the pictures that are made without the layers past them, ascending; the last is the full one."""
+        """Sides at which a picture can be made, in ascending order; below the last, full one, later layers are
+        skipped."""
 
     def mapping(self, z: Tensor, truncation: float = 1.0) -> Tensor:
-        """`z` [N, D] → `w` [N, D]; truncation pulls towards the mean."""
+        """Map `z` [N, D] to `w` [N, D]; truncation pulls it towards the mean."""
         w: Tensor = self.map(z)
         return w if truncation == 1.0 else torch.lerp(self._truncation_centre().expand_as(w), w, truncation)
 
     def broadcast(self, w: Tensor) -> Tensor:
-        """`w` [N, D] → `ws` [N, num_ws, D]."""
+        """Repeat `w` [N, D] for every slot: `ws` [N, num_ws, D]."""
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def synthesis(self, ws: Tensor) -> Tensor:
-        """`ws` → pictures [N, 3, img_resolution, img_resolution]."""
+        """Synthesize the pictures of `ws`: [N, 3, img_resolution, img_resolution]."""
         return self.synthesize_fine(self.coarse_features(ws), ws, self.img_resolution)
 
     def draft(self, ws: Tensor, size: int) -> Tensor:
-        """`ws` → pictures [N, 3, size, size], as close to the averaged full ones as is quick."""
+        """Synthesize pictures [N, 3, size, size] of `ws` quickly: an approximation of the averaged full ones."""
         side = draft_side(self, size)
         picture = self.synthesize_fine(self.coarse_features(ws), ws, side)
         if size != side:
@@ -204,7 +205,7 @@ class Generator(nn.Module, ABC):
         """
 
     def features(self, ws: Tensor, resolutions: Sequence[int]) -> dict[int, Tensor]:
-        """Feature maps {r: [N, Z_r, r, r]} of the named resolutions; nothing past the largest is computed.
+        """Compute the feature maps {r: [N, Z_r, r, r]} of the given resolutions, and nothing past the largest.
 
         Raises:
             KeyError: the generator does not have that resolution.
@@ -221,7 +222,7 @@ class Generator(nn.Module, ABC):
         return found
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        """The maps that labels are read from, {r: [N, Z_r, r, r]} for r from 8 to `feature_resolution`.
+        """Compute the feature maps that labels are read from, {r: [N, Z_r, r, r]} for r from 8 to `feature_resolution`.
 
         They are the output of each block's second convolution, but of the first one at `feature_resolution`: it says as
         much of the classes (docs/experiments), and the second would take more than half of the whole arithmetic.
@@ -236,19 +237,19 @@ class Generator(nn.Module, ABC):
         return found
 
     def feature_channels(self, resolution: int) -> int:
-        """Z_r. Raises KeyError for a resolution that the generator does not have."""
+        """Return Z_r. Raises KeyError for a resolution that the generator does not have."""
         return dict(zip(self._sides(), self.channels, strict=True))[resolution]
 
     @property
     def first_fine_block(self) -> int:
-        """The first block whose output labels are not read from."""
+        """The index of the first block whose output labels are not read from."""
         return min(len(self.channels) - 1, self.fine_slots.start // 2)
 
     def _sides(self) -> list[int]:
         return [4 * 2**i for i in range(len(self.channels))]
 
     def _feature_maps(self, ws: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """(side, second convolution's output) from coarse to fine, each computed only when asked for."""
+        """Yield (side, second convolution's output) from coarse to fine, each computed only when asked for."""
         x = self._first_features(ws)
         yield 4, x
         for i in range(len(self.channels) - 1):
@@ -260,66 +261,66 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def _first_features(self, ws: Tensor) -> Tensor:
-        """The first convolution's output, [N, C, 4, 4]."""
+        """Compute the first convolution's output, [N, C, 4, 4]."""
 
     @abstractmethod
     def _first_half(self, i: int, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
-        """Block i's upsampling and first convolution."""
+        """Compute block i's upsampling and first convolution."""
 
     @abstractmethod
     def _second_half(self, i: int, half: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
-        """Block i's second convolution."""
+        """Compute block i's second convolution."""
 
     def _first_rgb(self, x: Tensor, ws: Tensor) -> Tensor | None:
-        """The picture of side 4, where the network adds up pictures of all sides."""
+        """Compute the picture of side 4; None for networks that do not add up pictures of all sides."""
         return None
 
     def _add_rgb(self, i: int, rgb: Tensor | None, x: Tensor, ws: Tensor) -> Tensor | None:
-        """The picture so far at twice its side, plus block i's."""
+        """Double the side of the picture so far, and add block i's."""
         return None
 
     def _truncation_centre(self) -> Tensor:
         return self.w_avg
 
     def _add_optional_parts(self, weights: Mapping[str, Tensor]) -> None:
-        """Add the modules that only some weights have, blank."""
+        """Add blank modules that only some weights have."""
 
     def _complete(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The state dict, with defaults for tensors that older files lack."""
+        """Return the state dict, with defaults for tensors that older files lack."""
         return dict(weights)
 
 
 def draft_side(generator: Generator, size: int = DRAFT_SIZE) -> int:
-    """The smallest of its `draft_sizes` that is large enough for a picture of `size`, else the largest."""
+    """Return the smallest of its `draft_sizes` that is large enough for a picture of `size`, else the largest."""
     return min((side for side in generator.draft_sizes if side >= size), default=generator.img_resolution)
 
 
 def seeded_z(seed: int, z_dim: int) -> Tensor:
-    """`z` [1, z_dim] ~ N(0, I) drawn on the CPU: the same for a seed on every device."""
+    """Draw `z` [1, z_dim] ~ N(0, I) on the CPU, so that a seed gives the same on every device."""
     return torch.randn(1, z_dim, generator=torch.Generator().manual_seed(seed))
 
 
 def latents_of_seed(generator: Generator, seed: int, truncation: float) -> Tensor:
-    """`ws` float32 [num_ws, D] on the generator's device: one `w` from the seed's `z` for all slots."""
+    """Return `ws` float32 [num_ws, D] on the generator's device: one `w` from the seed's `z` for all slots."""
     with torch.no_grad():
         w = generator.mapping(seeded_z(seed, generator.w_dim).to(generator.device), truncation)
         return generator.broadcast(w)[0].contiguous()
 
 
 def to_rgb8(picture: Tensor) -> np.ndarray:
-    """float [3, H, W] in [-1, 1] (clamped) → uint8 sRGB [H, W, 3]."""
+    """Convert float [3, H, W] in [-1, 1] (clamped) to uint8 sRGB [H, W, 3]."""
     scaled = picture.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())
 
 
 def from_rgb8(picture: np.ndarray, side: int) -> Tensor:
-    """uint8 [S, S, 3] → float32 [1, 3, side, side] in [-1, 1], antialiased when it shrinks."""
+    """Convert uint8 [S, S, 3] to float32 [1, 3, side, side] in [-1, 1], antialiased when it shrinks."""
     pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
     return F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True)
 
 
 def resized(pictures: Tensor, side: int) -> Tensor:
-    """float [N, 3, r, r] → [N, 3, side, side]: area averages where they shrink, bilinear where they grow."""
+    """Resize float [N, 3, r, r] to [N, 3, side, side]: area averages when shrinking, bilinear when enlarging."""
     if pictures.shape[-1] == side:
         return pictures
     size = (side, side)

@@ -28,12 +28,13 @@ LEAK = 0.2
 
 
 def freeze(network: Network) -> Network:
-    """Put the network in evaluation mode and its parameters out of reach of gradients; return it."""
+    """Put the network in evaluation mode without gradients for its parameters, and return it."""
     return network.eval().requires_grad_(False)
 
 
 def autocast_to(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """A context in which networks on `device` compute in that precision; gradients use that of the forward pass."""
+    """Return a context in which networks on `device` compute in that precision; gradients use that of the forward
+    pass."""
     if precision == "float32":
         return nullcontext()
     # A cache of cast weights would go stale when an optimiser steps within the same block.
@@ -41,18 +42,18 @@ def autocast_to(precision: Precision, device: torch.device) -> AbstractContextMa
 
 
 def in_float32(x: Tensor) -> AbstractContextManager[object]:
-    """A context for computing with `x` in float32, where bfloat16 would gain nothing or lose much."""
+    """Return a context for computing with `x` in float32, where bfloat16 would gain nothing or lose much."""
     device = x.device.type
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def is_bfloat16_on_cpu(x: Tensor) -> bool:
-    """Whether operations on `x` run in bfloat16 on the processor here."""
+    """Return whether operations on `x` run in bfloat16 on the processor here."""
     return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 def current_precision(device: torch.device) -> Precision:
-    """The precision that `autocast_to` has set in this thread; new threads begin in float32."""
+    """Return the precision that `autocast_to` has set in this thread; new threads begin in float32."""
     return "bfloat16" if torch.is_autocast_enabled(device.type) else "float32"
 
 
@@ -92,7 +93,7 @@ class Affine(nn.Module):
 
 
 def inverse_haar(x: Tensor) -> Tensor:
-    """One inverse orthonormal Haar step, [N, 4C, H, W] → [N, C, 2H, 2W].
+    """Apply one inverse orthonormal Haar step, [N, 4C, H, W] → [N, C, 2H, 2W].
 
     Channels 0…C-1 are the low band; channel C + 3c + k is high band k of output channel c: 0 changes sign
     down the rows, 1 along the columns, 2 in both.
@@ -109,7 +110,8 @@ def inverse_haar(x: Tensor) -> Tensor:
 
 
 def haar_matrix(channels: int) -> Tensor:
-    """Return the step as a 1×1 convolution [C, C, 1, 1].
+    """Return the step as a 1×1 convolution [C, C, 1, 1]: `inverse_haar(x) == pixel_shuffle(conv2d(x, haar_matrix(C)),
+    2)`.
 
     `inverse_haar(x) == pixel_shuffle(conv2d(x, haar_matrix(C)), 2)`.
     """
@@ -118,7 +120,7 @@ def haar_matrix(channels: int) -> Tensor:
 
 
 def band_order(channels: int) -> Tensor:
-    """An order of `inverse_haar`'s input channels, int64 [4C], that groups them by band.
+    """Return an order of `inverse_haar`'s input channels, int64 [4C], that groups them by band.
 
     `x[:, band_order(4C)]` holds C channels of the low band, then C of each high band `k` = 0, 1, 2.
     """
@@ -128,7 +130,7 @@ def band_order(channels: int) -> Tensor:
 
 
 def inverse_haar_of_bands(x: Tensor) -> Tensor:
-    """Twice `inverse_haar`, for channels in `band_order`: no channel is gathered, nothing is halved."""
+    """Compute twice `inverse_haar`, for channels in `band_order`: no channel is gathered, nothing is halved."""
     low, rows, columns, both = x.chunk(4, 1)
     plus, minus = low + rows, low - rows
     sum_, difference = columns + both, columns - both
@@ -145,7 +147,7 @@ class Regions:
     masks: Tensor
 
     def blend(self, values: Tensor, side: int) -> Tensor:
-        """One value per style and channel, [K, C, 1, 1] → [1, C, side, side]."""
+        """Blend one value per style and channel, [K, C, 1, 1], into maps [1, C, side, side]."""
         masks = F.adaptive_avg_pool2d(self.masks, side) if side <= self.masks.shape[-1] else _enlarged(self.masks, side)
         return torch.einsum("kc,khw->chw", values[:, :, 0, 0], masks[:, 0])[None]
 
@@ -155,7 +157,7 @@ def _enlarged(masks: Tensor, side: int) -> Tensor:
 
 
 def modulated(x: Tensor, scales: Tensor, regions: Regions | None) -> Tensor:
-    """`x` [N, C, r, r] times `scales` [N, C, 1, 1]; with regions x is [1, C, r, r] and scales [K, C, 1, 1]."""
+    """Multiply `x` [N, C, r, r] by `scales` [N, C, 1, 1]; with regions x is [1, C, r, r] and scales [K, C, 1, 1]."""
     return x * scales if regions is None else x * regions.blend(scales, x.shape[-1])
 
 
@@ -167,19 +169,19 @@ _Context = Any  # torch's own type declares neither saved tensors nor further at
 
 
 def supports_frozen_layers(x: Tensor, *weights: Tensor) -> bool:
-    """Whether the functions below apply: `x` is float32 on the processor, and the weights are not trained."""
+    """Return whether the functions below apply: `x` is float32 on the processor, and the weights are not trained."""
     trains = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
     return x.device.type == "cpu" and x.dtype == torch.float32 and not trains
 
 
 def depthwise(x: Tensor, kernel: Tensor) -> Tensor:
-    """Depthwise 3×3 convolution of `x` [N, C, H, W] with `kernel` [C, 1, 3, 3], zero-padded."""
+    """Convolve `x` [N, C, H, W] channel by channel with `kernel` [C, 1, 3, 3], zero-padded."""
     result: Tensor = _Depthwise.apply(x, kernel)  # type: ignore[no-untyped-call]
     return result
 
 
 def unfold3x3(x: Tensor) -> Tensor:
-    """`x` [N, C, H, W] → the 3×3 neighbourhood of each pixel [N, 9C, H, W], zero-padded, in the order of weights.
+    """Return the 3×3 neighbourhood of each pixel, [N, 9C, H, W], zero-padded, in the order of weights.
 
     `pointwise` of it is a 3×3 convolution. It pays at small sides, where weights are most of what is read.
     """
@@ -187,7 +189,7 @@ def unfold3x3(x: Tensor) -> Tensor:
 
 
 def pointwise(x: Tensor, scales: Tensor | None, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """1×1 convolution of `x` [N, C, H, W] times `scales` [N, C, 1, 1] with `weight` [D, C, 1, 1] and `bias` [D]."""
+    """Apply a 1×1 convolution to `x` [N, C, H, W] times `scales` [N, C, 1, 1]: `weight` [D, C, 1, 1], `bias` [D]."""
     result: Tensor = _Pointwise.apply(x, scales, weight, bias, None, 1.0)  # type: ignore[no-untyped-call]
     return result
 
@@ -195,7 +197,7 @@ def pointwise(x: Tensor, scales: Tensor | None, weight: Tensor, bias: Tensor | N
 def activated_pointwise(
     x: Tensor, scales: Tensor | None, weight: Tensor, bias: Tensor, noise: Tensor, leak: float
 ) -> Tensor:
-    """LeakyReLU of `pointwise` plus `noise` [1, 1, H, W].
+    """Apply LeakyReLU to `pointwise` plus `noise` [1, 1, H, W].
 
     Args:
         leak: the slope below zero; more than zero.
@@ -205,7 +207,7 @@ def activated_pointwise(
 
 
 def scaled_inverse_haar(x: Tensor, scales: Tensor) -> Tensor:
-    """`inverse_haar` of `x` [N, 4C, H, W] times `scales` [N, 4C, 1, 1]."""
+    """Apply `inverse_haar` to `x` [N, 4C, H, W] times `scales` [N, 4C, 1, 1]."""
     result: Tensor = _ScaledInverseHaar.apply(x, scales)  # type: ignore[no-untyped-call]
     return result
 
@@ -344,10 +346,10 @@ class _ScaledInverseHaar(torch.autograd.Function):
 
 
 def _pixels(x: Tensor) -> Tensor:
-    """Maps [N, C, H, W] → one pixel a row, [N, H·W, C], contiguous; a view if channels lie last already."""
+    """Rearrange maps [N, C, H, W] to one pixel a row, [N, H·W, C], contiguous; a view if channels are last already."""
     return x.permute(0, 2, 3, 1).contiguous().flatten(1, 2)
 
 
 def _maps(pixels: Tensor, sides: torch.Size) -> Tensor:
-    """The inverse of `_pixels`, a view: [N, C, H, W] with channels last."""
+    """Invert `_pixels` by a view: [N, C, H, W] with channels last."""
     return pixels.view(len(pixels), *sides, -1).permute(0, 3, 1, 2)

@@ -27,7 +27,7 @@ from smis_desktop.generators.layers import (
 
 
 class StyledConv(nn.Module):
-    """Modulate, convolve (full 3×3, or depthwise 3×3 and pointwise 1×1), add constant noise and bias, LeakyReLU.
+    """A modulated convolution (full 3×3, or depthwise 3×3 and pointwise 1×1), constant noise, bias and LeakyReLU.
 
     The demodulation is a constant of the network, folded into the weights.
     """
@@ -59,7 +59,7 @@ class StyledConv(nn.Module):
         return supports_frozen_layers(x, *weights)
 
     def frozen_forward(self, x: Tensor, scales: Tensor | None) -> Tensor:
-        """The same with the functions for frozen weights.
+        """Compute `forward` with the functions for frozen weights.
 
         Args:
             scales: the affine layer's, [N, C, 1, 1]; None where `x` is scaled already.
@@ -73,7 +73,8 @@ class StyledConv(nn.Module):
 
 
 class PictureHead(nn.Module):
-    """Output of the first convolution at `resolution` [N, C, R, R] and `ws` → pictures [N, 3, R, R] in about [-1, 1].
+    """A small network from the first convolution's output at `resolution` [N, C, R, R] and `ws` to pictures [N, 3, R,
+    R].
 
     One styled separable convolution a slot in `slots`, the last slot's modulated 1×1 convolution to RGB.
     """
@@ -113,7 +114,7 @@ def product_of_affines(first: Affine, second: Affine, w: Tensor) -> tuple[Tensor
 
 
 class Block(nn.Module):
-    """Doubles the side: modulated inverse Haar step (C → C/4), then two styled separable convolutions."""
+    """A block that doubles the side: modulated inverse Haar step (C → C/4), then two styled separable convolutions."""
 
     def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
         super().__init__()
@@ -126,7 +127,7 @@ class Block(nn.Module):
         return x
 
     def first_half(self, x: Tensor, w_up: Tensor, regions: Regions | None = None) -> Tensor:
-        """Upsampling and the first convolution: a fifth of the block's arithmetic."""
+        """Compute the upsampling and the first convolution: a fifth of the block's arithmetic."""
         if regions is None and self.conv1.is_frozen(x):
             # Neither step mixes channels, so the scales of both are applied at once, at the smaller side.
             conv_scales = self.conv1.affine(w_up)
@@ -137,7 +138,7 @@ class Block(nn.Module):
 
 
 class ImageHead(nn.Module):
-    """Modulated 1×1 convolution to 12 wavelet channels, one inverse Haar step to RGB of twice the side."""
+    """A modulated 1×1 convolution to 12 wavelet channels, then an inverse Haar step to RGB at twice the side."""
 
     def __init__(self, w_dim: int, in_channels: int) -> None:
         super().__init__()
@@ -152,7 +153,7 @@ class ImageHead(nn.Module):
 
 
 class MobileStyleGAN(Generator):
-    """MobileStyleGAN's networks. The last slot is the image head's; the picture's side is twice the last block's."""
+    """MobileStyleGAN's networks. The last slot is the image head's; the picture has twice the last block's side."""
 
     _PICTURE_SCALE = 2
 
@@ -184,11 +185,11 @@ class MobileStyleGAN(Generator):
         return picture
 
     def block_at(self, resolution: int) -> int:
-        """The index of the block that brings features to that side. Raises ValueError when none does."""
+        """Return the index of the block whose output has that side. Raises ValueError if there is none."""
         return self._sides().index(resolution, 1) - 1
 
     def blank_head(self, side: int, widths: Sequence[int]) -> PictureHead:
-        """A new picture head for this generator's features at `side`.
+        """Return a new picture head for this generator's features at `side`.
 
         Args:
             widths: channels after each of its convolutions.

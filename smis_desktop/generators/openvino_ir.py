@@ -23,7 +23,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True)
 class Node:
-    """One operation; `inputs` are the ids of the nodes that it reads, in port order."""
+    """One operation; `inputs` are the ids of the nodes whose outputs it reads, in port order."""
 
     node_id: str
     kind: str

@@ -46,7 +46,7 @@ FACES_MEMBERS = [
 
 @dataclass(frozen=True)
 class InstalledGenerator:
-    """What a generator's file says of it."""
+    """The metadata in a generator's file."""
 
     name: str
     path: Path
@@ -59,7 +59,7 @@ class InstalledGenerator:
 
 
 def installed_generators() -> list[InstalledGenerator]:
-    """List the generators in the data folder and those that ship, by name; unreadable files are left out."""
+    """List the generators in the data folder and the shipped ones, by name; unreadable files are left out."""
     generators = []
     for path in network_files("generators", "*.safetensors"):
         try:
@@ -70,7 +70,7 @@ def installed_generators() -> list[InstalledGenerator]:
 
 
 def is_installed(name: str) -> bool:
-    """Whether `open_generator(name)` needs no download."""
+    """Return whether `open_generator(name)` needs no download."""
     return _found(name).is_file()
 
 
@@ -178,14 +178,15 @@ def shipped_part_prior(weights_sha256: str) -> dict[int, Tensor]:
 
 
 def write_part_prior(path: Path, weights_sha256: str, rows: Mapping[int, Tensor], names: Sequence[str]) -> None:
-    """Write rows {r: [K, Z_r]} and the names of the K parts."""
+    """Write the weights {r: [K, Z_r]} of a part prior and the names of its K parts."""
     tensors = {str(r): weights.half() for r, weights in rows.items()}
     facts = {"weights_sha256": weights_sha256, "names": list(names)}
     write_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, tensors, facts)
 
 
 def original_synthesis_network(progress: Progress, wheel_file: Path | None = None) -> Path:
-    """The face generator's original synthesis network, for comparison: the .xml of its OpenVINO IR beside its .bin.
+    """Return the face generator's original synthesis network, for comparison: the .xml of its OpenVINO IR; the .bin is
+    in the same folder.
 
     It is fetched on first need and kept.
 
@@ -225,7 +226,8 @@ def _described(path: Path) -> InstalledGenerator:
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the network's own tensors, ordered by name; measured statistics may differ between machines."""
+    """Return the SHA-256 of the network's own tensors, ordered by name; measured statistics may differ between
+    machines."""
     digest = hashlib.sha256()
     for key in sorted(weights):
         digest.update(f"{key}{tuple(weights[key].shape)}".encode())
@@ -234,7 +236,7 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
 
 
 def _heads(name: str) -> dict[str, Tensor]:
-    """The picture heads that ship for that generator; they are not part of its own weights."""
+    """Return the picture heads that ship for that generator; they are not part of its own weights."""
     path = models_folder() / f"{name}-heads.safetensors"
     if not path.is_file():
         return {}
@@ -268,4 +270,4 @@ def _remedy(name: str) -> str:
 
 
 def _silent(words: str, fraction: float) -> None:
-    """Progress that is not shown."""
+    """Ignore progress."""

@@ -49,7 +49,8 @@ class ModulatedConv(nn.Module):
         self.register_buffer("energy", None, persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, fir: Tensor, clamp: float, regions: Regions | None = None) -> Tensor:
-        """`x` [N, I, r, r], `w` [N, D] (with regions: one x in K styles) → [N, O, r, r], with `up` twice the side."""
+        """Convolve `x` [N, I, r, r] in the style of `w` [N, D] (with regions: one x in K styles) to [N, O, r, r], with
+        `up` twice the side."""
         style = self.affine(w)
         energy = self.weight.square().sum((2, 3)) if self.energy is None else self.energy
         demodulation = (F.linear(style[:, :, 0, 0].square(), energy) + _EPSILON).rsqrt()[:, :, None, None]
@@ -61,16 +62,17 @@ class ModulatedConv(nn.Module):
         return _clamped(F.leaky_relu(x + self.noise + self.bias[:, None, None], LEAK) * 2**0.5, clamp)
 
     def _faster(self, x: Tensor) -> Scaling:
-        """Scaled weights are new weights, which the convolution has to repack first.
+        """Return whether it is faster to scale the weights or the activations.
 
-        That pays where activations are many, past 64² (docs/experiments/generator.md).
+        Scaled weights are new weights, which the convolution has to repack first. That pays where activations are many,
+        past 64² (docs/experiments/generator.md).
         """
         side = x.shape[-1] * (2 if self.up else 1)
         activations = x[0].numel() + len(self.weight) * side**2
         return "weights" if 4 * self.weight.numel() < activations else "activations"
 
     def _grouped(self, x: Tensor, weights: Tensor, fir: Tensor) -> Tensor:
-        """Each picture with weights of its own, [N, O, I, 3, 3], as one convolution in N groups."""
+        """Convolve each picture with weights of its own, [N, O, I, 3, 3], as one convolution in N groups."""
         n = len(x)
         x = self._convolved(x.reshape(1, -1, *x.shape[2:]), weights.flatten(0, 1), n, fir)
         return x.reshape(n, -1, *x.shape[2:])
@@ -85,7 +87,7 @@ class ModulatedConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1×1 convolution to RGB, not demodulated."""
+    """A modulated 1×1 convolution to RGB, not demodulated."""
 
     def __init__(self, w_dim: int, in_channels: int) -> None:
         super().__init__()
@@ -98,7 +100,7 @@ class ToRGB(nn.Module):
 
 
 class Block(nn.Module):
-    """Doubles the side: an upsampling convolution, a second one, and their share of the picture."""
+    """A block that doubles the side: an upsampling convolution, a second one, and its share of the picture."""
 
     def __init__(self, w_dim: int, in_channels: int, out_channels: int, resolution: int) -> None:
         super().__init__()
@@ -147,7 +149,7 @@ class StyleGAN2(Generator):
 
     @property
     def draft_sizes(self) -> tuple[int, ...]:
-        """The RGB sum at a side is a picture of that side."""
+        """All sides: the RGB sum at a side is a picture of that side."""
         return tuple(side for side in self._sides() if side >= min(_SMALLEST_DRAFT, self.img_resolution))
 
     def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
@@ -162,7 +164,7 @@ class StyleGAN2(Generator):
         return rgb
 
     def _first_fine_slot(self) -> int:
-        """The slot of the RGB at the feature resolution, the first thing that labels do not depend on."""
+        """Return the slot of the RGB at the feature resolution, the first that labels do not depend on."""
         return 2 * self._sides().index(self.feature_resolution) + 1
 
     def _truncation_centre(self) -> Tensor:
@@ -200,14 +202,14 @@ class StyleGAN2(Generator):
 
 
 def fir_filter(taps: Sequence[float]) -> Tensor:
-    """A separable filter of even length as float32 [T, T] that sums to 1."""
+    """Return a separable filter of even length as float32 [T, T] with sum 1."""
     one = torch.tensor(taps, dtype=torch.float32)
     both = one[:, None] * one[None, :]
     return both / both.sum()
 
 
 def upsampled(picture: Tensor, fir: Tensor) -> Tensor:
-    """[N, C, r, r] → [N, C, 2r, 2r]: zeros in between, then the filter with a gain of 4."""
+    """Upsample [N, C, r, r] to [N, C, 2r, 2r]: insert zeros, then apply the filter with a gain of 4."""
     channels = picture.shape[1]
     kernel = (4 * fir).expand(channels, 1, -1, -1)
     return F.conv_transpose2d(picture, kernel, stride=2, padding=len(fir) // 2 - 1, groups=channels)

@@ -1,4 +1,5 @@
-"""Which backend makes the pictures: the self-test, and the person's choice, which is stored with its results."""
+"""Chooses the backend that makes the pictures: by its self-test or by the person, and stores the choice with the
+results."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ _MAX_SECONDS = 0.4
 
 @dataclass(frozen=True)
 class SelfTest:
-    """The result for one backend.
+    """The self-test's result for one backend.
 
     milliseconds: for a draft. psnr, max_difference: of the worst test picture against torch's. fault: why the backend
     cannot be chosen, empty if it can.
@@ -63,7 +64,7 @@ class SelfTest:
     fault: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields, JSON-able."""
+        """Return the fields as JSON-compatible values."""
         return asdict(self)
 
 
@@ -83,11 +84,11 @@ def open_backend(
 
 
 class BackendUnavailable(Exception):
-    """A backend cannot run here; the text says why."""
+    """Raised when a backend cannot run here; the text says why."""
 
 
 def self_tests(generator: Generator, folder: Path, threads: int, progress: Progress) -> list[SelfTest]:
-    """Test every backend. Returns the fastest first, those that cannot be chosen last."""
+    """Test every backend. Returns the fastest first, and the unavailable ones last."""
     side = draft_side(generator)
     reference = TorchBackend(generator)
     with torch.inference_mode():
@@ -166,14 +167,15 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class BackendFacts:
-    """chosen: a backend's name or `auto`. tests: the self-test's results, fastest first, as `SelfTest.as_dict`."""
+    """The stored choice and self-test results. chosen: a backend's name or `auto`. tests: fastest first, as
+    `SelfTest.as_dict`."""
 
     chosen: str
     tests: tuple[dict[str, Any], ...]
 
 
 def backend_facts() -> BackendFacts:
-    """Read what is stored on disk; on a new machine nothing is tested yet."""
+    """Read the stored choice and results; on a new machine nothing is tested yet."""
     stored = _read()
     is_complete = all("backend" in test for test in stored.tests)
     return BackendFacts(
@@ -182,7 +184,8 @@ def backend_facts() -> BackendFacts:
 
 
 def requested_backend() -> str:
-    """`$SMIS_BACKEND`, else the person's choice: a backend's name or `auto`. Raises UserError when it is neither."""
+    """Return `$SMIS_BACKEND`, else the person's choice: a backend's name or `auto`. Raises UserError for any other
+    value."""
     requested = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
     if requested not in (AUTO, *BACKENDS):
         raise UserError(f"SMIS_BACKEND={requested} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
@@ -216,7 +219,7 @@ def open_chosen_backend(
 def chosen_backend(
     generator: Generator, threads: int, progress: Progress, precision: Precision | None = None
 ) -> BackendName:
-    """The requested backend, or the self-test's winner.
+    """Return the requested backend, or the self-test's winner.
 
     Args:
         precision: what a training began with and has to go on with; then only backends of that precision count.
@@ -235,7 +238,7 @@ def chosen_backend(
 
 
 def _torch_backend(precision: Precision) -> BackendName:
-    """The backend of that precision that runs everywhere."""
+    """Return the torch backend of that precision, which runs everywhere."""
     return "torch" if precision == "float32" else "torch-bf16"
 
 

@@ -39,7 +39,7 @@ class SynthesisBackend(ABC):
 
     @abstractmethod
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        """Compute `Generator.label_features` of `ws` [1, num_ws, D], which takes less than the coarse features."""
+        """Compute `Generator.label_features` of `ws` [1, num_ws, D], which is cheaper than the coarse features."""
 
     def projected_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
         """Compute `basis.project` of the label features."""
@@ -77,7 +77,7 @@ def _to_float32(features: dict[int, Tensor]) -> dict[int, Tensor]:
 
 
 class CachingBackend(SynthesisBackend):
-    """Another backend whose last few coarse features are kept: a new style on the same layout reuses them."""
+    """Wraps a backend and keeps its last few coarse features: a new style on the same layout reuses them."""
 
     def __init__(self, backend: SynthesisBackend, fine_start: int) -> None:
         """Args: fine_start: the first of the fine slots, which coarse features do not depend on."""
@@ -104,7 +104,7 @@ class CachingBackend(SynthesisBackend):
 
 
 class CpuFallbackBackend(SynthesisBackend):
-    """Another backend until its device runs out of memory; from then on torch on the processor, in float32.
+    """Wraps a backend until its device runs out of memory; then runs torch on the processor, in float32.
 
     Results lie on the device of `ws`. Where the processor runs out of memory too, torch.OutOfMemoryError is raised.
     """

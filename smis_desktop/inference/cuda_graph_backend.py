@@ -27,7 +27,7 @@ Work = Callable[..., tuple[Tensor, ...]]
 
 @dataclass(frozen=True, eq=False)
 class CapturedGraph:
-    """replay: computes `outputs` again, in place, from what the captured inputs hold by then."""
+    """A captured graph. replay: computes `outputs` again, in place, from what the captured inputs hold by then."""
 
     replay: Callable[[], None]
     outputs: tuple[Tensor, ...]
@@ -53,7 +53,7 @@ def capture_cuda_graph(work: Work, inputs: tuple[Tensor, ...]) -> CapturedGraph:
 
 
 class CudaGraphBackend(SynthesisBackend):
-    """Captures one picture at a time. What cannot be captured is computed as `TorchBackend` does, and logged.
+    """A backend that captures one picture at a time. What cannot be captured runs as in `TorchBackend`, and is logged.
 
     Pictures in regions are never captured: they are rare, and have any number of regions.
     """

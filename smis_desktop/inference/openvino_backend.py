@@ -40,7 +40,8 @@ instead of 42 (docs/experiments/backends.md)."""
 
 
 class OpenVINOBackend(SynthesisBackend):
-    """Runs a MobileStyleGAN. Pictures in regions are left to torch: they are rare, and have any number of regions."""
+    """Runs a MobileStyleGAN in OpenVINO. Pictures in regions are left to torch: they are rare, and vary in number of
+    regions."""
 
     def __init__(self, generator: MobileStyleGAN, converted: ConvertedGenerator, precision: Precision, threads: int):
         """Args: threads: how many cores to use. Raises RuntimeError when this processor cannot run it."""
@@ -83,7 +84,7 @@ class OpenVINOBackend(SynthesisBackend):
         return {side: _channels_first(maps) for side, maps in zip(self._sides, features, strict=True)}
 
     def _run(self, part: str, *inputs: Tensor) -> Iterable[np.ndarray]:
-        """Run a part of the network, which is compiled when it is first needed."""
+        """Run a part of the network, and compile it the first time."""
         arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
         with self._compiling:
             network = self._networks.get(part)
@@ -112,7 +113,7 @@ class CompiledPart:
         """Requests that are not running. Each holds all feature maps, so making one takes as long as a picture."""
 
     def run(self, inputs: list[np.ndarray]) -> Iterable[np.ndarray]:
-        """Run it on the inputs before the noise, and return its outputs."""
+        """Run the part on its inputs other than the noise, and return its outputs."""
         try:
             request = self._idle.pop()
         except IndexError:
@@ -142,7 +143,7 @@ class ConvertedGenerator:
             progress(words, 1.0)
 
     def path(self, part: str) -> Path:
-        """The file of a part (see `build_part`), converted if it is missing."""
+        """Return the file of a part (see `build_part`), and convert it if it is missing."""
         if not self._file(part).is_file():
             log.info("preparing %s for this processor, once", part)
             self._convert(part)
@@ -186,7 +187,7 @@ _FINE = "finish-"
 
 
 def fine_part(side: int) -> str:
-    """The name of the part that makes pictures of that side from coarse features."""
+    """Return the name of the part that makes pictures of that side from coarse features."""
     return f"{_FINE}{side}"
 
 
@@ -197,7 +198,7 @@ def build_part(generator: MobileStyleGAN, name: str) -> Part:
 
 
 def _stays_in_float32(operation: Any) -> bool:
-    """Whether an operation computes channel scales or small maps.
+    """Return whether an operation computes channel scales or small maps.
 
     Products of scales are left out: in float32 they would force the large map that they scale into another layout.
     """
@@ -210,7 +211,7 @@ def _stays_in_float32(operation: Any) -> bool:
 
 
 def _channels_first(features: np.ndarray) -> Tensor:
-    """[N, r, r, Z] → [N, Z, r, r], the same memory."""
+    """View [N, r, r, Z] as [N, Z, r, r], in the same memory."""
     return torch.from_numpy(features).permute(0, 3, 1, 2)
 
 
@@ -219,7 +220,7 @@ def _mean_ws(generator: MobileStyleGAN) -> Tensor:
 
 
 def _digest(generator: MobileStyleGAN) -> str:
-    """A digest of everything that the files are made from."""
+    """Return a digest of everything that the files are made from."""
     digest = hashlib.sha256(f"{_FILES_VERSION} {openvino.__version__} {torch.__version__}".encode())
     for name, tensor in sorted(generator.state_dict().items()):
         digest.update(name.encode())

@@ -1,4 +1,5 @@
-"""MobileStyleGAN in the parts that OpenVINO runs, in an order of operations that its CPU plugin computes quickly.
+"""MobileStyleGAN split into the parts that OpenVINO runs, with the operations in an order that its CPU plugin runs
+fast.
 
 The arithmetic is `generators.mobile_stylegan`'s up to rounding, but for five things:
 
@@ -40,31 +41,31 @@ class Part(nn.Module):
             self.register_buffer(f"interleaved_{channels}", order.argsort(), persistent=False)
 
     def bands(self, channels: int) -> Tensor:
-        """The order that this many channels have between blocks."""
+        """Return the order that this many channels have between blocks."""
         return self.get_buffer(f"bands_{channels}")
 
     def interleaved(self, x: Tensor) -> Tensor:
-        """Maps [N, r, r, Z] from between two blocks, in the generator's own order of channels."""
+        """Reorder maps [N, r, r, Z] from between two blocks to the generator's own order of channels."""
         return x.index_select(3, self.get_buffer(f"interleaved_{x.shape[3]}"))
 
     def first(self, ws: Tensor, noises: Iterator[Tensor]) -> Tensor:
-        """The input of the first block."""
+        """Compute the input of the first block."""
         conv = self.generator.first
         return _styled(conv, self.generator.constant, ws[:, 0], noises, self.bands(len(conv.bias)))
 
     def second_half(self, block: Block, half: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
-        """The rest of `Block.forward`, as the input of another block."""
+        """Compute the rest of `Block.forward`, as the input of another block."""
         return _styled(block.conv2, half, w, noises, self.bands(len(block.conv2.bias)))
 
     def first_half(self, block: Block, x: Tensor, w: Tensor, noises: Iterator[Tensor]) -> Tensor:
-        """`Block.first_half`."""
+        """Compute `Block.first_half`."""
         conv_scales = _scales(block.conv1.affine, w)  # the same for all four bands
         scales = 0.5 * _scales(block.up, w)[:, self.bands(x.shape[1])] * conv_scales.repeat(1, 4, 1, 1)
         return _convolved(block.conv1, inverse_haar_of_bands(x * scales), noises)
 
 
 class LabelsPart(Part):
-    """`ws` [1, num_ws, D], noises → label features from coarse to fine."""
+    """The part from `ws` [1, num_ws, D] and noises to label features, from coarse to fine."""
 
     def __init__(self, generator: MobileStyleGAN) -> None:
         whole, half = _label_blocks(generator)
@@ -75,7 +76,7 @@ class LabelsPart(Part):
         return (*coarser, _channels_last(half))
 
     def label_maps(self, ws: Tensor, noises: Iterator[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """All but the finest as they are returned, and the finest, [N, Z, r, r]."""
+        """Compute all label maps but the finest as they are returned, and the finest as [N, Z, r, r]."""
         whole, half = _label_blocks(self.generator)
         x = self.first(ws, noises)
         coarser = []
@@ -86,7 +87,8 @@ class LabelsPart(Part):
 
 
 class CoarsePart(LabelsPart):
-    """`ws` [1, num_ws, D], noises → label features from coarse to fine, and the feature map for the fine part."""
+    """The part from `ws` [1, num_ws, D] and noises to label features, from coarse to fine, and the input of the fine
+    part."""
 
     def __init__(self, generator: MobileStyleGAN) -> None:
         super().__init__(generator)
@@ -101,7 +103,7 @@ class CoarsePart(LabelsPart):
 
 
 class ProjectedLabelsPart(LabelsPart):
-    """`ws` [1, num_ws, D], a basis's `columns` and `shifts`, noises → label features projected onto that basis.
+    """The part from `ws` [1, num_ws, D], a basis's `columns` and `shifts`, and noises to projected label features.
 
     They are int8 [1, r², K_r], from coarse to fine.
     """
@@ -114,7 +116,8 @@ class ProjectedLabelsPart(LabelsPart):
 
 
 class FinePart(Part):
-    """The coarse features' map [1, r, r, Z], `ws` [1, num_ws, D], noises → pictures [1, 3, side, side]."""
+    """The part from the coarse features' map [1, r, r, Z], `ws` [1, num_ws, D] and noises to pictures [1, 3, side,
+    side]."""
 
     def __init__(self, generator: MobileStyleGAN, side: int) -> None:
         """Args: side: one of the generator's `draft_sizes`."""
@@ -145,14 +148,14 @@ class FinePart(Part):
         return picture
 
     def _image_head(self, x: Tensor, w: Tensor) -> Tensor:
-        """The image head, its convolution and Haar step in one matrix."""
+        """Compute the image head, with its convolution and Haar step in one matrix."""
         head, matrix = self.generator.head, haar_matrix(len(self.generator.head.bias))[:, :, 0, 0]
         weight = (matrix @ head.weight[:, :, 0, 0])[:, :, None, None]
         return F.pixel_shuffle(F.conv2d(x * _scales(head.affine, w), weight, matrix @ head.bias), 2)
 
 
 def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor], order: Tensor | None = None) -> Tensor:
-    """`StyledConv.forward` of a modulated input. Args: order: that of the output channels."""
+    """Compute `StyledConv.forward` of a modulated input. Args: order: of the output channels."""
     weight, bias = (conv.weight, conv.bias) if order is None else (conv.weight[order], conv.bias[order])
     if conv.depthwise is None:
         x = F.conv2d(x, weight, bias, padding=1)
@@ -163,7 +166,7 @@ def _convolved(conv: StyledConv, x: Tensor, noises: Iterator[Tensor], order: Ten
 
 
 def _scales(affine: Affine, w: Tensor) -> Tensor:
-    """`Affine.forward`."""
+    """Compute `Affine.forward`."""
     return F.conv2d(w[:, :, None, None], affine.weight[:, :, None, None], affine.bias)
 
 
@@ -172,7 +175,7 @@ def _styled(conv: StyledConv, x: Tensor, w: Tensor, noises: Iterator[Tensor], or
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """Maps as a part returns them.
+    """Return maps in the memory layout that a part returns.
 
     What follows the last convolution is computed in float32 and in a layout that convolutions do not like, so one more
     convolution follows, which multiplies by one.
@@ -193,7 +196,8 @@ def _convs(block: Block) -> tuple[StyledConv, StyledConv]:
 
 
 def _label_blocks(generator: MobileStyleGAN) -> tuple[list[Block], Block]:
-    """The blocks up to half of `feature_resolution`, and the one whose first half gives the finest label features."""
+    """Return the blocks up to half of `feature_resolution`, and the one whose first half gives the finest label
+    features."""
     count = (generator.feature_resolution // 8).bit_length() - 1
     blocks = _blocks(generator)
     return blocks[:count], blocks[count]

@@ -1,4 +1,4 @@
-"""Refinement: gradient steps on `ws`, until the picture's own features are labelled as the layout asks.
+"""Refinement: gradient steps on `ws` until the labels predicted for the picture match the layout.
 
 Moving all slots freely follows the layout and washes the picture out (docs/experiments/variety.md). So one `w` shared
 by the slots up to the feature resolution moves, along the principal axes of real latents in units of their standard
@@ -90,7 +90,7 @@ def refine(
 
 
 def _pixel_weights(layout: Tensor) -> Tensor:
-    """Weights in the shape of `layout` that sum to 1: more for pixels of rare classes, 0 for unknown ones."""
+    """Return weights in the shape of `layout` that sum to 1: more for pixels of rare classes, 0 for unknown ones."""
     counts = torch.bincount(layout.flatten() - UNKNOWN_CHANNEL)[layout - UNKNOWN_CHANNEL].float()
     weights = torch.where(layout == UNKNOWN_CHANNEL, 0.0, counts.clamp_min(_MIN_AREA) ** -_RARITY)
     return weights / weights.sum()

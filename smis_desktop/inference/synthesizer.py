@@ -34,7 +34,7 @@ _CACHE_SIZE = 6
 
 @dataclass(frozen=True, eq=False)
 class PictureRequest:
-    """Everything that decides a picture, besides the generator and the personal model.
+    """Everything that determines a picture, given the generator and the personal model.
 
     layout: uint8 [H, H], class ids, read-only; ids that the model does not know count as unpainted.
     style: whose look is mixed in, how strongly and where.
@@ -61,7 +61,7 @@ class PictureRequest:
 
 @dataclass(frozen=True, eq=False)
 class PictureResult:
-    """picture: uint8 [size, size, 3] sRGB; ws: float32 [num_ws, 512], the latents it was made from.
+    """A rendered picture, uint8 [size, size, 3] sRGB; ws: float32 [num_ws, 512], the latents it was made from.
 
     predicted_labels: uint8 [r, r], the classes that the model reads off a full picture; 255 = unknown. None for drafts.
     """
@@ -95,7 +95,7 @@ class Synthesizer:
 
     @property
     def generator_name(self) -> str:
-        """The installed generator that makes the pictures."""
+        """The name of the installed generator."""
         return self.generator.name
 
     @property
@@ -110,7 +110,7 @@ class Synthesizer:
 
     @property
     def device(self) -> str:
-        """What makes the pictures, for people: `CPU, 4 threads, torch, float32`."""
+        """What computes the pictures, for people: `CPU, 4 threads, torch, float32`."""
         kind = "cpu" if self.backend.has_fallen_back else self._device.type
         if kind == "cpu":
             threads = torch.get_num_threads()
@@ -173,7 +173,8 @@ class Synthesizer:
     def _picture(
         self, coarse: CoarseFeatures, styles: Tensor, regions: Regions | None, request: PictureRequest
     ) -> Tensor:
-        """[3, size, size]: the smallest picture that is large enough, resized; full quality averages areas."""
+        """Synthesize [3, size, size]: the smallest picture that is large enough, resized; full quality averages
+        areas."""
         is_draft = request.quality == "draft"
         side = draft_side(self.generator, request.size) if is_draft else self.generator.img_resolution
         picture = self.backend.synthesize_fine(coarse, styles, side, regions)
@@ -184,13 +185,13 @@ class Synthesizer:
         return resized(picture.clamp(-1, 1), request.size)[0]
 
     def _channels(self, layout: np.ndarray) -> Tensor:
-        """A layout as the encoder takes it, int64 [1, r, r]."""
+        """Convert a layout to the encoder's input, int64 [1, r, r]."""
         model = self.model
         channels = layout_channels(layout, model.palette, model.label_kind, model.encoder.shape.resolution)
         return channels[None].to(self._device)
 
     def _encode(self, layout: Tensor) -> Tensor:
-        """`ws` [1, num_ws, D] of a layout in channels; cached, because a new style does not change it."""
+        """Compute `ws` [1, num_ws, D] of a layout in channels; cached, because a new style does not change it."""
         key = layout.cpu().numpy().tobytes()
         ws = self._encoded.pop(key, None)
         if ws is None:
@@ -209,7 +210,7 @@ class Synthesizer:
         return torch.cat((moved[:, :structural], fine[:, structural:]), 1)
 
     def _variety_offset(self, look: Look, strength: float) -> Tensor:
-        """What a look adds to the latents of another layout, [1, 1, D], by `strength` (0–1).
+        """Return what a look adds to the latents of another layout, [1, 1, D], by `strength` (0–1).
 
         The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them. Adding
         what a look's picture has besides its layout gives back what averaging took (docs/experiments/variety.md). Most
@@ -222,7 +223,7 @@ class Synthesizer:
         return strength**3 * along + min(1.0, 2 * strength) * across
 
     def _layout_residual(self, look: Look) -> tuple[Tensor, Tensor]:
-        """A look's structural latent less the encoder's answer to the labels predicted for its picture.
+        """Return a look's structural latent minus the encoder's answer to the labels predicted for its picture.
 
         Returns:
             Two parts [1, 1, D]: along the label directions, and the rest (zero without directions).
@@ -246,7 +247,7 @@ class Synthesizer:
         return along, residual - along
 
     def _apply_region_styles(self, ws: Tensor, coarse: CoarseFeatures, style: Style) -> tuple[Tensor, Regions | None]:
-        """`ws` followed by those of each class that has its own look, [K, num_ws, D]; and their regions."""
+        """Append the `ws` of each class that has its own look, [K, num_ws, D]; return them with their regions."""
         looks = [(class_id, look) for class_id, look in style.class_looks if class_id in self.palette.class_ids]
         if not looks or len(self.generator.fine_slots) == 0:
             return ws, None
@@ -261,7 +262,8 @@ class Synthesizer:
             return torch.cat((ws, *styled)), Regions(torch.cat((1 - masks.sum(0, keepdim=True), masks)))
 
     def _look(self, look: Look) -> Tensor:
-        """`ws` [1, num_ws, D] of a seed or a picture. Raises UserError when it is another generator's picture."""
+        """Return `ws` [1, num_ws, D] of a seed or a picture. Raises UserError when it is another generator's
+        picture."""
         generator = self.generator
         if look.ws is None:
             return generator.broadcast(generator.mapping(seeded_z(look.seed, generator.w_dim).to(self._device)))
@@ -281,7 +283,7 @@ class Synthesizer:
         return label_map
 
     def _without_unlearned(self, layout: Tensor) -> Tensor:
-        """The layout without classes that no shot held: their scores are -inf, whatever the picture."""
+        """Remove from the layout the classes that no shot held: their scores are -inf for every picture."""
         is_learned = torch.zeros(self.palette.num_classes + 1, dtype=torch.bool, device=self._device)
         is_learned[self.model.vectors.channels] = True
         return torch.where(is_learned[layout], layout, UNKNOWN_CHANNEL)
@@ -300,7 +302,7 @@ def mix_styles(generator: Generator, ws: Tensor, look: Tensor, style: Style) -> 
 
 
 def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
-    """`ws` [1, num_ws, D] → uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
+    """Render `ws` [1, num_ws, D] as uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
     return to_rgb8(resized(generator.synthesis(ws).clamp(-1, 1), size)[0])
 
 
@@ -311,7 +313,7 @@ def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> Non
 
 
 def _key(request: PictureRequest) -> bytes:
-    """A digest that is equal for requests of the same picture, and for no others."""
+    """Return a digest that is equal for requests of the same picture, and for no others."""
     digest = hashlib.blake2b(repr(request).encode() + repr(request.anchor).encode(), digest_size=24)
     anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
     for part in (request.layout, request.start_ws, request.exact_ws, *anchor):

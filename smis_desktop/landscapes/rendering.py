@@ -1,4 +1,4 @@
-"""Paints landscapes: their shapes in the colours of an hour of the day and a season."""
+"""Renders landscapes: their shapes in the colours of a time of day and a season."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def paint(layout: Layout, light: Light, side: int) -> np.ndarray:
 
 
 class _Painter:
-    """Paints from back to front, each thing over what is behind it. Colours are float32 [..., 3] in [0, 1]."""
+    """Paints from back to front, each thing over those behind it. Colours are float32 [..., 3] in [0, 1]."""
 
     def __init__(self, layout: Layout, light: Light, shapes: Shapes) -> None:
         self._layout, self._light, self._shapes = layout, light, shapes
@@ -88,7 +88,7 @@ class _Painter:
         return seen
 
     def _hazy(self, color: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
-        """Blend a colour towards the low sky with its distance, [N, S, S] or a number in [0, 1]."""
+        """Blend a colour towards the low sky by its distance, [N, S, S] or a number in [0, 1]."""
         share = distance[..., None] if isinstance(distance, np.ndarray) else distance
         amount = share * (0.35 + 0.5 * self._light.haze[..., None])
         seen: np.ndarray = color + (0.88 * self._low + 0.12 * self._top - color) * amount

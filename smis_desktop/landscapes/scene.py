@@ -1,4 +1,4 @@
-"""The scene of a landscape: what stands where, and in which light.
+"""The scene of a landscape: where things are, and in which light.
 
 Every number of it is a smooth function of the latent `z`. So a known latent gives the scene of its picture, and with it
 the exact class of every pixel.
@@ -19,7 +19,7 @@ CLOUDS = 3
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What stands where in N scenes. Every array is float32 [N, 1, 1].
+    """Where things are in N scenes. Every array is float32 [N, 1, 1].
 
     x runs from 0 to 1 across the picture, y from 0 at its top to 1, and sizes are fractions of its side.
     """
@@ -67,7 +67,7 @@ class Light:
 
 
 def layout_of(z: np.ndarray) -> Layout:
-    """Return what stands where, for `z` float [N, D], D ≥ 64.
+    """Return the layout of the scenes of `z` float [N, D], D ≥ 64.
 
     Only the direction of `z` counts, not its length, as in StyleGAN's mapping network.
     """
@@ -111,7 +111,7 @@ def light_of(z: np.ndarray) -> Light:
 
 
 class _Draws:
-    """Hands out the numbers of `z` one after the other, each once."""
+    """Returns the numbers of `z` one after the other, each once."""
 
     def __init__(self, z: np.ndarray, first: int = 0) -> None:
         length = np.sqrt(np.square(z).mean(1, keepdims=True))

@@ -15,7 +15,7 @@ from smis_desktop.landscapes.scene import CLOUDS, PEAKS, Layout
 
 
 class LandscapeClass(IntEnum):
-    """The `class_id` of everything in a landscape; from 1, because 0 means unknown in sparse labels."""
+    """The `class_id` of each class in a landscape; from 1, because 0 means unknown in sparse labels."""
 
     SKY = 1
     CLOUDS = 2
@@ -97,8 +97,8 @@ _FOREST_REACH = 0.28
 @dataclass(frozen=True, eq=False)
 class Shapes:
     """Coverages float32 [N, S, S] in [0, 1], each before what is in front of it is subtracted; and measures for
-    shading. `ridge`, `hills`, `treetops`, `shore` are heights y [N, 1, S] along the picture; `wall`, `roof`,
-    `gable`, `windows` and `door` are the parts of the house."""
+    shading. `ridge`, `hills`, `treetops`, `shore` are heights y [N, 1, S] along the picture; `wall`, `roof`, `gable`,
+    `windows` and `door` are the parts of the house."""
 
     side: int
     distances: np.ndarray
@@ -150,7 +150,7 @@ def shapes_of(layout: Layout, side: int) -> Shapes:
     x, y = grid[None, None, :], grid[None, :, None]
 
     def inside(distance: np.ndarray) -> np.ndarray:
-        """The share of each pixel that lies inside, from its distance to the edge (inside > 0)."""
+        """Return the share of each pixel that lies inside, from its distance to the edge (inside > 0)."""
         cover: np.ndarray = (0.5 + distance * side).clip(0, 1)
         return cover
 

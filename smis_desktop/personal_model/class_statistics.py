@@ -1,4 +1,4 @@
-"""What a training measures of classes in latent and feature space: directions that move them, and their colours.
+"""Statistics of the classes in latent and feature space: the directions that move them, and their colours.
 
 Directions: of the hundreds of dimensions of `w`, some thirty change outlines that a label transfer can see; along the
 others faces age, turn lighter or get another expression while their layout stays (docs/experiments/variety.md). They
@@ -57,13 +57,13 @@ def label_directions(generator: Generator, transfer: LabelTransfer) -> Tensor:
 
 
 def split_along(whitened: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates [..., D] → (the part along the directions, the rest); they add up to `whitened`."""
+    """Split coordinates [..., D] into the part along the directions and the rest; the two add up to `whitened`."""
     along = whitened @ directions.T @ directions
     return along, whitened - along
 
 
 def _unit_gradient(generator: Generator, transfer: LabelTransfer, ws: Tensor, random: torch.Generator) -> Tensor:
-    """A random gradient of the class probabilities, [D]; of unit length, so that every picture counts alike."""
+    """Return a random gradient of the class probabilities, [D], of unit length, so that every picture counts alike."""
     latents = generator.latents
     coordinates = latents.whiten(ws[:1]).detach().requires_grad_()
     with torch.enable_grad():
@@ -109,14 +109,15 @@ class ClassColors:
     area: Tensor
 
     def change_from(self, before: ClassColors) -> Tensor:
-        """[N]: the squared change of the classes' mean colours, weighted by the area that a class has both times."""
+        """Return [N]: the squared change of the classes' mean colours, weighted by the area that a class has both
+        times."""
         weights = torch.minimum(self.area, before.area) / self.area.sum(1, keepdim=True)
         change: Tensor = (weights * (self.mean - before.mean).square().sum(2)).sum(1)
         return change
 
 
 class ColorReader:
-    """Reads class scores and the classes' colours off label features at once."""
+    """Reads class scores and the classes' colours from label features at once."""
 
     def __init__(self, transfer: LabelTransfer, weights: Tensor) -> None:
         """Args: weights: as `learn_feature_colors` returns them."""
@@ -126,7 +127,7 @@ class ColorReader:
         self._joint = probe.with_outputs(weights) if isinstance(probe, LinearProbe) else None
 
     def scores_and_colors(self, features: dict[int, Tensor]) -> tuple[Tensor, ClassColors]:
-        """Scores [N, C, r, r] and colours, differentiable in the label features {r: [N, Z_r, r, r]}.
+        """Return scores [N, C, r, r] and colours, differentiable in the label features {r: [N, Z_r, r, r]}.
 
         Colours take the scores as constants: a colour is not to be kept by assigning its pixels to another class.
         """
@@ -142,5 +143,5 @@ class ColorReader:
 
 
 def _pixel_rows(maps: Tensor) -> Tensor:
-    """[1, Z, r, r] → float64 [r², Z] on the CPU."""
+    """Rearrange [1, Z, r, r] to float64 [r², Z] on the CPU."""
     return maps[0].flatten(1).T.cpu().double()

@@ -45,13 +45,14 @@ def layout_channels(layout: np.ndarray, palette: Palette, label_kind: LabelKind,
 
 
 def one_hot(label_maps: Tensor, num_classes: int) -> Tensor:
-    """int64 [N, H, W] in channels → float32 [N, num_classes, H, W], zero in every channel where unknown."""
+    """Convert int64 [N, H, W] in channels to float32 [N, num_classes, H, W], zero in every channel where unknown."""
     rows = torch.cat((torch.zeros(1, num_classes), torch.eye(num_classes))).to(label_maps.device)
     return F.embedding(label_maps + 1, rows).permute(0, 3, 1, 2)  # five times as fast as torch's own `one_hot`
 
 
 def class_fractions(label_maps: Tensor, num_classes: int, side: int) -> Tensor:
-    """Integers [N, r, r] in channels → the fraction of each grid cell that each class covers, float32 [N, C, s, s].
+    """Return the fraction of each grid cell that each class covers, float32 [N, C, s, s], of integers [N, r, r] in
+    channels.
 
     This is `one_hot` averaged over the cells. `side` divides r.
     """
@@ -78,12 +79,13 @@ class EncoderShape:
     """How many principal axes of `w`, the widest, coarse and middle slots move along; 0 = all."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields, JSON-able."""
+        """Return the fields as JSON-compatible values."""
         return asdict(self)
 
 
 class LayoutEncoder(nn.Module):
-    """One-hot layout [N, num_classes, R, R] (zero where nothing is painted) → `ws` [N, num_ws, w_dim].
+    """A network from a one-hot layout [N, num_classes, R, R] (zero where nothing is painted) to `ws` [N, num_ws,
+    w_dim].
 
     Coarse and middle slots, which decide the layout together, share one `w`, as all slots of a real picture do, on the
     widest principal axes: separate ones followed layouts no better and looked less real (docs/experiments/encoder.md).
@@ -121,11 +123,11 @@ class LayoutEncoder(nn.Module):
 
     @property
     def grid_side(self) -> int:
-        """Side of the grid on which it sees layouts."""
+        """Side of the grid to which layouts are reduced."""
         return int(self.input_mean.shape[-1])
 
     def set_input_mean(self, fractions: Tensor) -> None:
-        """Set what is subtracted from inputs: the mean of `fractions` [N, num_classes, grid_side, grid_side]."""
+        """Set the mean that is subtracted from inputs: of `fractions` [N, num_classes, grid_side, grid_side]."""
         self.input_mean.copy_(fractions.mean(0))
 
     def forward(self, layout: Tensor) -> Tensor:
@@ -143,7 +145,7 @@ class LayoutEncoder(nn.Module):
         )
 
     def coordinates(self, fractions: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode class fractions [N, num_classes, grid_side, grid_side] in whitened coordinates.
+        """Encode class fractions [N, num_classes, grid_side, grid_side] as whitened coordinates.
 
         Returns:
             float32, of the structural slots [N, structural_axes] and of the fine ones [N, w_dim].

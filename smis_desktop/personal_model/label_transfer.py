@@ -1,4 +1,4 @@
-"""Label transfer: rules, learned from a few labelled pictures, that read label maps off the generator's features.
+"""Label transfer: learned from a few labelled pictures, it predicts label maps from the generator's features.
 
 Two kinds: the paper's representative vectors (Endo & Kanamori 2021, arXiv 2103.14877, section 3.2), and a regularised
 linear probe over feature maps of several resolutions. Single mean vectors lose classes whose pixels are spread over
@@ -67,7 +67,7 @@ class TrainingShot:
 
     @property
     def is_known(self) -> bool:
-        """Whether its latents are known, so that nothing has to be inverted."""
+        """Whether its latents are known, so that it need not be inverted."""
         return self.ws is not None or self.found is not None
 
 
@@ -77,18 +77,18 @@ class LabelTransfer(Protocol):
     kind: TransferKind
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
-        """Differentiable class scores (logits) [N, num_classes, r, r]; absent classes are at -inf."""
+        """Compute differentiable class scores (logits) [N, num_classes, r, r]; absent classes are at -inf."""
         ...
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
-        """int64 [N, r, r] in palette channels, UNKNOWN_CHANNEL only where the labels are sparse."""
+        """Predict int64 [N, r, r] in palette channels, UNKNOWN_CHANNEL only where the labels are sparse."""
         ...
 
     def state_dict(self) -> dict[str, Tensor]: ...
 
 
 class LinearProbe(nn.Module):
-    """`scores = bias + Σ_r upsample(weight_r · F_r)`; classes that no shot holds have bias -inf.
+    """A linear map to class scores, `bias + Σ_r upsample(weight_r · F_r)`; classes that no shot holds have bias -inf.
 
     Each layer's 1×1 weights are applied at its own side and the scores are upsampled: bilinear upsampling commutes with
     a 1×1 convolution, and scores have fewer channels than features.
@@ -118,7 +118,7 @@ class LinearProbe(nn.Module):
         return self.scores(features).max(1).indices  # argmax, four times as fast
 
     def with_outputs(self, readout: Tensor) -> LinearProbe:
-        """A probe with further outputs behind the class scores.
+        """Return a probe with further outputs after the class scores.
 
         Args:
             readout: [Z + 1, K], weights for features of the largest side, the last row a bias.
@@ -133,7 +133,7 @@ class LinearProbe(nn.Module):
         return LinearProbe(weights, torch.cat((self.bias, readout[-1])))
 
     def in_basis(self, basis: FeatureBasis) -> LinearProbe:
-        """The same probe for features that are projected onto `basis`."""
+        """Return the same probe for features that are projected onto `basis`."""
         weights = self.weights
         shift = torch.stack([weight @ basis.mean[r] for r, weight in weights.items()]).sum(0)
         return LinearProbe({r: weight @ basis.back[r] for r, weight in weights.items()}, self.bias + shift)
@@ -178,7 +178,7 @@ def learn_probe(
 def _fit(
     features: dict[int, Tensor], labels: Tensor, num_classes: int, parts: dict[int, Tensor]
 ) -> tuple[dict[int, Tensor], Tensor]:
-    """Weights {r: [C, Z_r]} and bias [C] by AdamW, for standardised features {r: [N·r², Z_r]} and labels [N, r, r].
+    """Fit weights {r: [C, Z_r]} and bias [C] by AdamW, for standardised features {r: [N·r², Z_r]} and labels [N, r, r].
 
     Args:
         parts: {r: [K, Z_r]}, the part prior for these features; may be empty.
@@ -218,7 +218,7 @@ def _fit(
 
 
 def _row_scores(features: dict[int, Tensor], weights: dict[int, Tensor], count: int) -> Tensor:
-    """Scores [count, C, r, r] of features with one pixel a row."""
+    """Return scores [count, C, r, r] of features with one pixel a row."""
     return _upsampled_sum(
         {r: (rows @ weights[r].T).view(count, r, r, -1).permute(0, 3, 1, 2) for r, rows in features.items()}
     )
@@ -232,7 +232,7 @@ def _layer_scores(features: Tensor, weight: Tensor) -> Tensor:
 
 
 def _upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
-    """Sum each layer's scores {r: [N, C, r, r]} at the largest side."""
+    """Upsample each layer's scores {r: [N, C, r, r]} to the largest side, and add them."""
     side = max(scores)
     size = (side, side)
     upsampled = [
@@ -242,7 +242,7 @@ def _upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
 
 
 def _feature_statistics(generator: Generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-    """Mean and standard deviation of each channel over random pictures, [1, Z_r, 1, 1] each."""
+    """Return mean and standard deviation of each channel over random pictures, [1, Z_r, 1, 1] each."""
     found: dict[int, list[Tensor]] = {}
     for seed in range(_STATISTICS_SAMPLES):
         z = seeded_z(seed, generator.w_dim).to(generator.device)
@@ -311,7 +311,7 @@ def learn_vectors(
 
 
 def dense_vectors(feature_maps: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Masked average pooling (the paper's equation 2, PANet's prototypes).
+    """Average the features of each class over its pixels (masked average pooling; the paper's equation 2).
 
     It averages features per class and image, then over the images that hold the class, and scales to unit length.
 
@@ -333,13 +333,13 @@ def dense_vectors(feature_maps: Tensor, labels: Tensor, num_classes: int) -> tup
 
 
 def sparse_vectors(feature_maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """One vector for each labelled pixel, scaled to unit length. Shapes and results as in `dense_vectors`."""
+    """Return one vector for each labelled pixel, scaled to unit length. Shapes and results as in `dense_vectors`."""
     known = labels != UNKNOWN_CHANNEL
     return F.normalize(feature_maps.permute(0, 2, 3, 1)[known], dim=1), labels[known]
 
 
 def cosine_scores(vectors: Tensor, feature_map: Tensor) -> Tensor:
-    """cos(vectors[m], feature_map[n, :, y, x]) as [N, M, H, W]; vectors [M, Z] of unit length."""
+    """Return cos(vectors[m], feature_map[n, :, y, x]) as [N, M, H, W]; vectors [M, Z] of unit length."""
     return F.conv2d(F.normalize(feature_map, dim=1), vectors[:, :, None, None])
 
 

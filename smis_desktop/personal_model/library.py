@@ -20,9 +20,9 @@ from smis_desktop.storage.safetensors_file import HEADER_KEY, palette_of, read_f
 
 
 def read_palette(path: Path) -> Palette | None:
-    """Read the classes in a model file's header; None if anything is wrong with it.
+    """Read the classes from a model file's header; None if anything is wrong with it.
 
-    What is wrong, `model.read_personal_model` says soon after.
+    `model.read_personal_model` reports later what is wrong.
     """
     try:
         with safe_open(path, "np") as file:
@@ -39,7 +39,7 @@ REMEDY = "choose a .smismodel file, or train the model again"
 
 
 def read_model_facts(path: Path) -> dict[str, Any]:
-    """Read the facts in a model's header.
+    """Read a model's metadata from the header of its file.
 
     Raises:
         UserError: the file is missing, damaged, of another kind or of a newer format.
@@ -53,7 +53,7 @@ def rename_model(path: Path, name: str) -> None:
 
 
 def rewrite_model_facts(source: Path, target: Path, **changed: str) -> None:
-    """Copy a model with some facts changed. Raises UserError as `rename_model` does."""
+    """Copy a model with some of its metadata changed. Raises UserError as `rename_model` does."""
     tensors, facts = read_tensors(source, KIND, VERSION, REMEDY)
     write_tensors(target, KIND, VERSION, tensors, {**facts, **changed})
 
@@ -76,7 +76,7 @@ class LibraryModel:
 
 
 def library_folder(data: Path) -> Path:
-    """The folder, in the program's data, of models that were made in the window."""
+    """Return the folder, in the program's data, of models that were made in the window."""
     return data / "models"
 
 
@@ -134,13 +134,13 @@ class ModelLibrary:
         return target
 
     def rename(self, path: Path, name: str) -> None:
-        """Change the name that people see; the file keeps its own, so that projects find it."""
+        """Change the name that people see; the file keeps its name, so that projects still find it."""
         if not name.strip():
             raise UserError("A model needs a name; type one.")
         rename_model(path, name.strip())
 
     def export(self, path: Path, target: Path) -> None:
-        """Copy a model to one file that holds its note too. (Its picture is made again where it is first shown.)"""
+        """Copy a model and its note to one file. (Its picture is made again where it is first shown.)"""
         rewrite_model_facts(path, target, note=note_of(path))
 
     def named(self, name: str) -> LibraryModel:
@@ -187,7 +187,7 @@ def note_of(model: Path) -> str:
 
 
 def picture_path(model: Path) -> Path:
-    """The path of a model's preview picture, beside its file."""
+    """Return the path of a model's preview picture, in the same folder."""
     return model.with_suffix(".picture.jpg")
 
 

@@ -1,4 +1,5 @@
-"""A personal model: what is needed, besides the generator, to paint in one's own classes; and its `.smismodel` file."""
+"""A personal model: what the generator needs in order to be painted with in one's own classes; and its `.smismodel`
+file."""
 
 from __future__ import annotations
 
@@ -66,13 +67,13 @@ class PersonalModel:
 
 
 def unknown_ids(layout: np.ndarray, palette: Palette, label_kind: LabelKind) -> list[int]:
-    """The ids in a layout that the palette does not know, besides those of unlabelled pixels."""
+    """Return the ids in a layout that the palette lacks, except that of unlabelled pixels."""
     unlabelled = {EMPTY, UNLABELLED_SPARSE_ID} if label_kind == "sparse" else {EMPTY}
     return sorted(int(i) for i in np.unique(layout) if palette.channel_of[i] < 0 and int(i) not in unlabelled)
 
 
 def segment_latents(generator: Generator, model: PersonalModel, ws: Tensor, size: int) -> np.ndarray:
-    """The label map of the picture of `ws` [num_ws, 512]: class ids, uint8 [size, size].
+    """Predict the label map of the picture of `ws` [num_ws, 512]: class ids, uint8 [size, size].
 
     With a probe the class scores are enlarged and then compared, so that outlines are smooth. Models of dense labels
     give every pixel a class, those of scribbles every pixel that is similar enough. Those of landmarks turn each
@@ -153,7 +154,7 @@ class _LabelFacts(msgspec.Struct):
 
 
 class _Facts(msgspec.Struct):
-    """The header of a model's file, besides its palette."""
+    """The metadata in the header of a model's file, except its palette."""
 
     name: str
     generator: _GeneratorFacts

@@ -1,4 +1,4 @@
-"""What a label transfer predicts for unlabelled pictures: each pixel's class, and how certain it is."""
+"""What a label transfer predicts for unlabelled pictures: each pixel's class, and how certain that is."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def predict(transfer: LabelTransfer, features: dict[int, Tensor]) -> Prediction:
 def class_predictions(
     predictions: Sequence[Prediction], shots: Sequence[LatentShot], num_classes: int
 ) -> list[ClassPrediction]:
-    """Sum up predictions for each class of the palette."""
+    """Summarise predictions for each class of the palette."""
     classes = []
     for channel in range(num_classes):
         masks = [prediction.labels == channel for prediction in predictions]

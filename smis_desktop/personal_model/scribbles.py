@@ -1,4 +1,5 @@
-"""Label transfer from scribbles: a probe says which class, similarity to a scribbled pixel says whether any.
+"""Label transfer from scribbles: a probe predicts the class, and similarity to a scribbled pixel decides whether it
+counts.
 
 The paper's rule for sparse labels lets each labelled pixel claim a few others, which fits landmarks: points stay
 points. Scribbles say more: a probe that is fitted to their pixels alone labels whole pictures nearly as well as one
@@ -22,7 +23,8 @@ _MAX_EXEMPLARS = 64
 
 
 def are_scribbles(labels: Sequence[Tensor]) -> bool:
-    """Whether sparse labels are scribbles rather than landmarks: the median class of a shot has `SCRIBBLE_CELLS`.
+    """Return whether sparse labels are scribbles rather than landmarks: the median class of a shot has
+    `SCRIBBLE_CELLS`.
 
     Args:
         labels: int64 [r, r] in channels, at least one pixel of them labelled.
@@ -32,7 +34,7 @@ def are_scribbles(labels: Sequence[Tensor]) -> bool:
 
 
 class ScribbleTransfer(nn.Module):
-    """A probe whose labels count only where a scribbled pixel's vector is more similar than the vectors' threshold."""
+    """A probe whose labels count only where the similarity to a scribbled pixel exceeds the vectors' threshold."""
 
     kind: TransferKind = "probe"
     exemplars: Tensor
@@ -51,12 +53,12 @@ class ScribbleTransfer(nn.Module):
         return self.probe.label(features).where(is_similar, UNKNOWN_CHANNEL)
 
     def similarity(self, features: dict[int, Tensor]) -> Tensor:
-        """The cosine to the most similar labelled pixel, [N, r, r]."""
+        """Return the cosine similarity to the most similar labelled pixel, [N, r, r]."""
         return cosine_scores(self.exemplars, features[self.vectors.resolution]).amax(1)
 
 
 def _exemplars(vectors: Tensor, channels: Tensor) -> Tensor:
-    """At most `_MAX_EXEMPLARS` vectors of each class, evenly from all of them."""
+    """Return at most `_MAX_EXEMPLARS` vectors of each class, picked evenly from all of them."""
     found = []
     for channel in channels.unique():
         own = vectors[channels == channel]

@@ -1,1 +1,1 @@
-"""StyleGAN2 checkpoints of other programs, read as data: nothing in them is ever run. Nothing here imports torch."""
+"""StyleGAN2 checkpoints of other programs, read as data: no code in them is ever run. Nothing here imports torch."""

@@ -1,4 +1,4 @@
-"""Reads one checkpoint into one safetensors file, in a process that has given up its rights.
+"""Reads one checkpoint into one safetensors file, in a process without access to files, network or programs.
 
 This is a second line of defence: the reader calls nothing that a file names anyway. Resource limits are the system's
 where it has them (Linux, macOS); the audit hook is Python's own everywhere, and cannot be removed again.
@@ -59,7 +59,7 @@ def confine(file_size: int) -> None:
 
 
 def _memory_in_use() -> int:
-    """Address space of this process in bytes; 0 where the system does not report it."""
+    """Return the address space of this process in bytes; 0 where the system does not report it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -94,12 +94,12 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> bytes:
-        """Return it as JSON, so that the parent need not unpickle what this process sends."""
+        """Return the outcome as JSON, so that the parent need not unpickle what this process sends."""
         return json.dumps(self.__dict__).encode()
 
 
 def work(connection: Connection, checkpoint: str, target: str, class_index: int | None) -> None:
-    """Run in the process: confine it, send an `Outcome` and end.
+    """Confine this process, read the checkpoint, send an `Outcome`, and end: the process's main function.
 
     Args:
         target: a new file, which stays empty if the checkpoint is refused.
@@ -139,6 +139,7 @@ def read_checkpoint(data: memoryview, class_index: int | None) -> tuple[Outcome,
 
 
 def _printable(message: str) -> str:
-    """Shorten a message, which may quote the file, and replace control characters, which a terminal would obey."""
+    """Shorten a message, which may quote the file, and replace its control characters, which a terminal would act
+    on."""
     short = message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
     return "".join(letter if letter.isprintable() else "?" for letter in short)

@@ -1,4 +1,4 @@
-"""File formats of checkpoints: zips and older files of `torch.save`, plain pickles, safetensors."""
+"""The container formats of checkpoints: zips and older files of `torch.save`, plain pickles, safetensors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def _pickle(data: memoryview) -> tuple[Any, Storages]:
 
 
 def _zip(data: memoryview) -> tuple[Any, Storages]:
-    """Read a zip of torch, which does not compress, so nothing can be larger than the file; others are refused."""
+    """Read a zip written by torch. Such zips are not compressed, so no entry can exceed the file; others are
+    refused."""
     with zipfile.ZipFile(_Readable(data)) as archive:
         entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
@@ -103,7 +104,7 @@ def _safetensors(data: memoryview) -> dict[str, Any]:
 
 
 def _tile(spans: list[Any], length: int) -> bool:
-    """Whether the spans [begin, end) cover 0 to `length` exactly once, as the format requires."""
+    """Return whether the spans [begin, end) cover 0 to `length` exactly once, as the format requires."""
     if not all(isinstance(at, int) for span in spans for at in span):
         return False
     at = 0

@@ -1,4 +1,4 @@
-"""From the two published layouts of StyleGAN2's tensors to that of `smis_desktop.generators.stylegan2`.
+"""Translates the two published layouts of StyleGAN2's tensors to that of `smis_desktop.generators.stylegan2`.
 
 Both keep weights as the equalised learning rate trains them (Karras et al. 2018, arXiv 1710.10196, section 4.1): gains
 of 1/√fan-in, and of the mapping's own learning rate, are applied at run time. Here they are multiplied in.
@@ -35,7 +35,7 @@ class Imported:
 
 
 class ClassNeeded(Exception):
-    """The checkpoint is conditional, and no class was chosen."""
+    """Raised when the checkpoint is conditional and no class was chosen."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(f"holds a generator of {num_classes} classes")
@@ -43,7 +43,7 @@ class ClassNeeded(Exception):
 
 
 def translate(network: Network, class_index: int | None) -> Imported:
-    """Translate either layout.
+    """Translate the tensors of a checkpoint from either layout.
 
     Args:
         class_index: the class of a conditional generator whose pictures to make.
@@ -75,7 +75,7 @@ class _Reader:
         return name in self.network.tensors
 
     def take(self, name: str, *shape: int | None) -> np.ndarray:
-        """Read a tensor; None in a shape is any length."""
+        """Read a tensor and check its shape; None in the shape allows any length."""
         array = self.network.tensors[name].array()
         if len(array.shape) != len(shape) or any(s not in (None, n) for s, n in zip(shape, array.shape, strict=True)):
             raise Refused(f"holds an unknown kind of StyleGAN2 ({name} has another shape)")
@@ -83,7 +83,7 @@ class _Reader:
 
 
 class _Rosinality(_Reader):
-    """Names of rosinality's PyTorch version, which much research builds on (`g_ema`, `latent_avg`)."""
+    """The tensor names of rosinality's PyTorch version, which much research builds on (`g_ema`, `latent_avg`)."""
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
@@ -138,7 +138,7 @@ class _Rosinality(_Reader):
 
 
 class _Nvidia(_Reader):
-    """Names of NVIDIA's PyTorch versions: StyleGAN2-ADA, and the StyleGAN2 of the StyleGAN3 repository."""
+    """The tensor names of NVIDIA's PyTorch versions: StyleGAN2-ADA, and the StyleGAN2 of the StyleGAN3 repository."""
 
     def translated(self, class_index: int | None) -> Imported:
         w_dim = self.take("synthesis.b4.conv1.affine.weight", None, None).shape[1]
@@ -246,7 +246,7 @@ def _affine(reader: _Reader, source: str, target: str, channels: int, w_dim: int
 
 
 def _clamp(fact: float | str) -> float:
-    """Read a clamp: a layer's number, or text from the metadata of `.safetensors`, which holds nothing else."""
+    """Return a layer's clamp: a number, or text in the metadata of `.safetensors`, which holds only text."""
     try:
         limit = float(fact)
     except ValueError:
@@ -257,7 +257,7 @@ def _clamp(fact: float | str) -> float:
 
 
 def _filter(reader: _Reader, names: Iterable[str]) -> np.ndarray:
-    """The FIR filter that all layers share, scaled to a sum of 1; the published one if the file has none."""
+    """Return the FIR filter that all layers share, scaled to a sum of 1; the published one if the file has none."""
     found: np.ndarray | None = None
     for name in names:
         if not reader.has(name):
@@ -279,7 +279,7 @@ def _filter(reader: _Reader, names: Iterable[str]) -> np.ndarray:
 
 
 def _numbers_in(names: Iterable[str], pattern: str, first: int | None = 0) -> list[int]:
-    """The numbers in names that match, ascending. Raises Refused for gaps after `first`, unless that is None."""
+    """Return the numbers in names that match, ascending. Raises Refused for gaps after `first`, unless that is None."""
     found = sorted({int(match.group(1)) for name in names if (match := re.fullmatch(pattern, name))})
     if first is not None and found != list(range(first, first + len(found))):
         raise Refused("holds an unknown kind of StyleGAN2 (a layer is missing)")

@@ -1,4 +1,4 @@
-"""Finds the generator in a checkpoint: its tensors by name, and facts about its layers."""
+"""Finds the generator in a checkpoint: its tensors by name, and its layers' settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _KEYS = ("g_ema", "G_ema")
 
 @dataclass
 class Network:
-    """A network's tensors by dotted name, and its layers' numbers and words: `synthesis.b8.conv0.conv_clamp`."""
+    """A network's tensors by dotted name, and its layers' numeric and text attributes:
+    `synthesis.b8.conv0.conv_clamp`."""
 
     tensors: dict[str, StoredTensor] = field(default_factory=dict)
     facts: dict[str, int | float | str | bool | None] = field(default_factory=dict)
@@ -26,7 +27,7 @@ class Network:
 
 
 def find_generator(root: Any, storages: Storages) -> Network:
-    """Find a checkpoint's averaged generator, or the tensors at its top level. Raises Refused if there are none."""
+    """Return a checkpoint's averaged generator, or the tensors at its top level. Raises Refused if there are none."""
     if not isinstance(root, dict):
         raise Refused("holds no generator (neither g_ema nor G_ema is in it)")
     network = Network()
@@ -53,7 +54,7 @@ def _starts(key: object, prefix: str) -> bool:
 
 
 def _take_module(network: Network, path: str, value: Any, storages: Storages, depth: int) -> None:
-    """Read the module in one of NVIDIA's persistent objects; the source text that it holds is not read."""
+    """Read the module in one of NVIDIA's persistent objects, without the source code that it holds."""
     network.modules += 1
     if depth > _MAX_DEPTH or network.modules > _MAX_MODULES:
         raise Refused("holds more nested modules than any generator has")

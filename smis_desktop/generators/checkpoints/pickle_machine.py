@@ -19,7 +19,7 @@ _MAX_TEXT = 64 << 20
 
 
 class Refused(Exception):
-    """The file is refused. The text ends a sentence that begins with its name: `holds …`, `is …`."""
+    """Raised when the file is refused. The text ends a sentence that begins with the file's name: `holds …`, `is …`."""
 
 
 class ByteSource(Protocol):
@@ -32,7 +32,7 @@ class ByteSource(Protocol):
 
 @dataclass(frozen=True)
 class Name:
-    """A global: `torch.FloatStorage`."""
+    """A global name in the pickle: `torch.FloatStorage`."""
 
     module: str
     name: str
@@ -43,7 +43,7 @@ class Name:
 
 @dataclass(eq=False, repr=False)
 class Call:
-    """A recorded call of `of`; `state` is what the pickle would have set on the result."""
+    """A recorded call of `of`; `state` is what the pickle would have passed to `__setstate__`."""
 
     of: Name
     arguments: tuple[Any, ...]
@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(eq=False, repr=False)
 class Persistent:
-    """A reference to something outside the pickle: a storage of `torch.save`."""
+    """A reference to something stored outside the pickle: a storage of `torch.save`."""
 
     identity: Any
 
@@ -92,7 +92,7 @@ _WRITTEN_BY_TENSORFLOW = ("dnnlib.tflib", "tfutil", "tensorflow")
 
 
 def read_pickle(source: ByteSource, takes_persistent: bool, max_steps: int = MAX_STEPS) -> Any:
-    """Read one object as plain containers, `Name`, `Call` and `Persistent`; `source` is left after it.
+    """Read one object as plain containers, `Name`, `Call` and `Persistent`; `source` is left right after it.
 
     Containers may contain themselves: walk them with a bound.
 

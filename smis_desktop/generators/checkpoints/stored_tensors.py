@@ -1,4 +1,4 @@
-"""Tensors in a checkpoint: where their bytes lie, checked before any of them is read."""
+"""The tensors in a checkpoint: where their bytes are, checked before any of them is read."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class BoundedReader:
 
     @property
     def rest(self) -> memoryview:
-        """The part that was not read yet."""
+        """The part that has not been read yet."""
         return self.data[self._at :]
 
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """A run of numbers. kind: the element type (`f4`, `bf16` …)."""
+    """A flat run of numbers. kind: the element type (`f4`, `bf16` …)."""
 
     kind: str
     data: memoryview
@@ -66,7 +66,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """A view of a storage, with strides in elements; it lies inside and has no more elements than the storage."""
+    """A view of a storage, with strides in elements; it lies within the storage and has no more elements."""
 
     storage: Storage
     offset: int
@@ -84,7 +84,7 @@ class StoredTensor:
             raise Refused("holds a tensor that is larger than its storage")
 
     def array(self) -> np.ndarray:
-        """Copy it as float32. Raises Refused for integers, and for values that are not finite."""
+        """Copy the tensor as float32. Raises Refused for integers, and for values that are not finite."""
         kind = self.storage.kind
         if kind not in _FLOATS:
             raise Refused("holds integers in place of weights")
@@ -104,7 +104,7 @@ class StoredTensor:
 
 
 class Storages:
-    """The storages of a pickle: those that it refers to by key, and those that it embeds."""
+    """The storages of a pickle: those referred to by key, and those embedded in it."""
 
     def __init__(self, keyed: dict[str, memoryview]) -> None:
         self._keyed = keyed
@@ -112,7 +112,7 @@ class Storages:
         """By the identity of the bytes, which are kept too: a thousand tensors may share one storage."""
 
     def tensor(self, value: Any) -> StoredTensor | None:
-        """Return the tensor that a recorded call stands for; None for anything else."""
+        """Return the tensor that a recorded call creates; None if the call creates anything else."""
         if isinstance(value, Call) and value.of == Name("torch._utils", "_rebuild_parameter"):
             value = value.arguments[0] if value.arguments else None
         if not (isinstance(value, Call) and value.of.module == "torch._utils" and "tensor" in value.of.name):
@@ -148,7 +148,7 @@ class Storages:
 
 
 def read_legacy(source: BoundedReader, max_steps: int = MAX_STEPS) -> tuple[Any, Storages]:
-    """Read what `torch.save` wrote before it wrote zips: five pickles, then the numbers.
+    """Read the format that `torch.save` wrote before it used zips: five pickles, then the numbers.
 
     Raises:
         Refused: the file is not one of these; also as `read_pickle`.
@@ -175,7 +175,7 @@ def read_legacy(source: BoundedReader, max_steps: int = MAX_STEPS) -> tuple[Any,
 
 
 def _kinds_of(root: Any) -> dict[str, str]:
-    """Element types of all storages that an object refers to, by key."""
+    """Return the element types, by key, of all storages that an object refers to."""
     found: dict[str, str] = {}
     visited: set[int] = set()
     waiting = [root]
@@ -200,7 +200,7 @@ def _kinds_of(root: Any) -> dict[str, str]:
 
 
 def _nested(data: bytes | bytearray) -> Storage:
-    """Read the storage in the bytes that torch embeds in a plain pickle."""
+    """Read the storage from the bytes that torch embeds in a plain pickle."""
     root, storages = read_legacy(BoundedReader(memoryview(data)), _MAX_NESTED_STEPS)
     if not isinstance(root, Persistent):
         raise Refused("embeds something other than a storage")
