@@ -37,6 +37,8 @@ class DocumentController(QObject):
     can_undo_changed = Signal(bool)
     """Whether undo would take back a step or the stroke under way."""
     can_redo_changed = Signal(bool)
+    dirty_changed = Signal(bool)
+    """Whether there is something that no project file holds."""
     undo_text_changed = Signal(str)
     """The text of the undo command, with its mnemonic and the step's name."""
     settings_changed = Signal()
@@ -47,7 +49,7 @@ class DocumentController(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._editor: DocumentEditor | None = None
-        self._last_emitted = (False, False, "")
+        self._last_emitted = (False, False, False, "")
 
     @property
     def editor(self) -> DocumentEditor | None:
@@ -137,6 +139,12 @@ class DocumentController(QObject):
             self._editor.mark_saved()
             self._emit_history()
 
+    def mark_unsaved(self) -> None:
+        """Note that no project file holds what belongs to the document, whatever is undone."""
+        if self._editor is not None:
+            self._editor.mark_unsaved()
+            self._emit_history()
+
     # Strokes
 
     def begin_stroke(self, brush: Brush, class_id: int, point: Point, pressure: float, stabilizer: float) -> None:
@@ -215,9 +223,10 @@ class DocumentController(QObject):
         assert self._editor is not None, "only a document has a history"
         name = self._editor.undo_name
         words = self.tr("&Undo {what}").format(what=name.lower()) if name else self.tr("&Undo")
-        before, self._last_emitted = self._last_emitted, (self.can_undo or self.is_painting, self.can_redo, words)
+        now = self.can_undo or self.is_painting, self.can_redo, self.is_dirty, words
+        before, self._last_emitted = self._last_emitted, now
         for signal, old, new in zip(
-            (self.can_undo_changed, self.can_redo_changed, self.undo_text_changed),
+            (self.can_undo_changed, self.can_redo_changed, self.dirty_changed, self.undo_text_changed),
             before,
             self._last_emitted,
             strict=True,

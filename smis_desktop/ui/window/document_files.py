@@ -50,12 +50,10 @@ class DocumentFiles(QObject):
         self._controller, self._dialogs, self._recent, self._collect = controller, dialogs, recent, collect
         self._recovery = recovery
         self.path: Path | None = None
-        self._extras_changed = False
         self.autosave = None if recovery is None else Autosave(recovery, self._unsaved)
         if self.autosave is not None:
             self.autosave.failed.connect(dialogs.complain)
             controller.history_changed.connect(self.autosave.touch)
-        controller.history_changed.connect(self.changed)
 
     @property
     def name(self) -> str:
@@ -65,18 +63,18 @@ class DocumentFiles(QObject):
     @property
     def is_dirty(self) -> bool:
         """Whether there are changes that no project file holds."""
-        return self._controller.document is not None and (self._controller.is_dirty or self._extras_changed)
+        return self._controller.is_dirty
 
     def touch(self) -> None:
         """Note that kept pictures have changed, which belong to the project too."""
-        self._extras_changed = True
+        self._controller.mark_unsaved()
         if self.autosave is not None:
             self.autosave.touch()
         self.changed.emit()
 
     def place(self, document: Document, path: Path | None = None) -> None:
         """Begin with a document that is in that file, or in none."""
-        self.path, self._extras_changed = path, False
+        self.path = path
         self._controller.place(document)
         self.changed.emit()
 
@@ -195,7 +193,7 @@ class DocumentFiles(QObject):
         except UserError as error:
             self._dialogs.complain(str(error))
             return
-        self.path, self._extras_changed = path, False
+        self.path = path
         self._controller.mark_saved()
         if self.autosave is not None:
             self.autosave.forget()
@@ -220,9 +218,6 @@ class DocumentFiles(QObject):
             self._dialogs.complain(str(error))
             return
         self._take_project(project, offer.origin)
-        editor = self._controller.editor
-        assert editor is not None
-        editor.mark_unsaved()
         self.touch()
         if self.autosave is not None:
             self.autosave.save_now()

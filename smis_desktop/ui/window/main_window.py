@@ -276,6 +276,7 @@ class MainWindow(QMainWindow):
         self.files.photograph_found.connect(self.photo_start.begin)
         self.files.opened.connect(self._take_project)
         self.files.changed.connect(self._show_title)
+        self.controller.dirty_changed.connect(self.setWindowModified)
         for part in (
             self.files, self.exports, self.project_state, self.preview_actions, self.style_controller,
             self.fault_reporting,
@@ -287,7 +288,7 @@ class MainWindow(QMainWindow):
         self.classes.class_chosen.connect(self.options.choose_class)
         self.options.class_chosen.connect(self.classes.choose_class)
         self.canvas.view_changed.connect(self.status.show_zoom)
-        self.canvas.under_cursor.connect(self.status.show_under_cursor)
+        self.canvas.under_cursor.connect(self.status.under_cursor.setText)
         self.controller.replaced.connect(self._take_document)
 
     def _connect_pictures(self) -> None:

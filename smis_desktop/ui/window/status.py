@@ -12,7 +12,7 @@ class StatusBar(QStatusBar):
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self.setContentsMargins(8, 0, 8, 0)
-        self._under_cursor = QLabel()
+        self.under_cursor = QLabel()
         self._device = QLabel()
         self.latency = QLabel()
         self._zoom = QLabel()
@@ -28,7 +28,7 @@ class StatusBar(QStatusBar):
         ):
             label.setToolTip(tip)
             self.addPermanentWidget(label)
-        self.addWidget(self._under_cursor, 1)
+        self.addWidget(self.under_cursor, 1)
 
     def show_device(self, device: str) -> None:
         """Show the name of the device that makes the pictures."""
@@ -42,10 +42,6 @@ class StatusBar(QStatusBar):
     def show_zoom(self, scale: float) -> None:
         """Show the zoom; scale: screen pixels per layout pixel."""
         self._zoom.setText(self.tr("{percent} %").format(percent=round(100 * scale)))
-
-    def show_under_cursor(self, text: str) -> None:
-        """Show class and place under the cursor, or nothing."""
-        self._under_cursor.setText(text)
 
     def notify(self, text: str) -> None:
         """Show a message for a few seconds."""
