@@ -67,6 +67,7 @@ class LayersPanel(QDockWidget):
         controller.replaced.connect(self._fill)
         controller.palette_changed.connect(self._redraw)
         controller.layers_changed.connect(self._follow)
+        controller.stroke_ended.connect(self._thumbnail_timer.start)
 
     def edit_name(self) -> None:
         """Let the active layer's name be typed."""

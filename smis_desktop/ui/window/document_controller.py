@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -159,7 +160,9 @@ class DocumentController(QObject):
     def end_stroke(self) -> None:
         """Finish the stroke: it becomes one step of the history."""
         if self._editor is not None and self._editor.is_painting:
-            self._emit(self._editor.end_stroke())
+            change = self._editor.end_stroke()
+            # Of the layers only a thumbnail changed, which follows the end of the stroke.
+            self._emit(None if change is None else replace(change, layers=False))
             self._emit_stroke_end()
 
     def cancel_stroke(self) -> None:
