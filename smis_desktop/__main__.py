@@ -11,7 +11,7 @@ from smis_desktop.main import main
 
 
 def _is_asked_for_pip() -> bool:
-    """Return whether this frozen program was started as `sys.executable -m pip`: it is its own Python."""
+    """Return whether this frozen program was started as `sys.executable -m pip`: a frozen program is its own Python."""
     return bool(getattr(sys, "frozen", False)) and sys.argv[1:3] == ["-m", "pip"]
 
 

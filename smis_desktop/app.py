@@ -1,4 +1,4 @@
-"""The composition root of the window, and what happens without a display."""
+"""Builds the window from its parts, or renders the example layout where there is no display."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _what_to_open(options: argparse.Namespace) -> tuple[Path, Path | None]:
-    """Return model and layout, if any. A file without an option, as file managers pass it, is either of them."""
+    """Return the model and the layout to open, if any. A file given without an option may be either of them."""
     model, layout, file = options.model, options.layout, options.file
     if file is not None and file.suffix.lower() == MODEL_SUFFIX:
         model = model or file

@@ -49,7 +49,7 @@ def needed_distributions() -> tuple[str, ...]:
 
 
 def parts() -> tuple[Part, ...]:
-    """Return all distributions that the program includes except its own, by name."""
+    """Return all distributions that the program includes, except its own, sorted by name."""
     found = []
     for name in needed_distributions():
         if name != PROGRAM:

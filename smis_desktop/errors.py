@@ -1,4 +1,4 @@
-"""The one exception that people can put right themselves."""
+"""The exception for errors that people can fix themselves."""
 
 from __future__ import annotations
 

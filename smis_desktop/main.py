@@ -110,7 +110,7 @@ def _answer(command: Command, arguments: argparse.Namespace, console: Console) -
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a wrong call like every other bad input: as one sentence."""
+    """Reports a wrong call like any other bad input: in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help.")
@@ -134,7 +134,7 @@ def _parser(commands: Iterable[Command]) -> argparse.ArgumentParser:
 
 
 def _print_any_name() -> None:
-    """Print characters that the terminal's encoding lacks escaped: file names may hold any."""
+    """Let the streams escape characters that the terminal's encoding lacks: file names may hold any."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

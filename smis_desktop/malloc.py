@@ -1,4 +1,4 @@
-"""Memory that was freed stays with the process, for feature maps that come and go.
+"""Keeps freed memory with the process, for feature maps that come and go.
 
 glibc's allocator gives large freed blocks back to the system and asks for them anew. Each page is then filled with
 zeros when it is first touched: where feature maps of eight megabytes come and go, a tenth to a quarter of the time

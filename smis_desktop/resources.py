@@ -37,7 +37,7 @@ def shipped_networks_folder(part: str) -> Path:
 
 
 def default_model_path() -> Path:
-    """Return the personal model for faces, which a new user paints with."""
+    """Return the personal model for faces, which a new user starts with."""
     return models_folder() / f"faces{MODEL_SUFFIX}"
 
 

@@ -1,1 +1,1 @@
-"""The command line. A command is one file in `commands/`; what commands share lies beside that folder."""
+"""The command line. Each command is one file in `commands/`; the other modules hold what commands share."""

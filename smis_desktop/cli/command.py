@@ -30,7 +30,7 @@ class Command:
 
 
 def all_commands() -> list[Command]:
-    """Every command in `smis_desktop.cli.commands`, in the order of `smis --help`."""
+    """Return every command in `smis_desktop.cli.commands`, in the order of `smis --help`."""
     modules = [
         importlib.import_module(found.name)
         for found in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}.")

@@ -1,4 +1,4 @@
-"""What a command prints: the answer on stdout, everything else on stderr."""
+"""Output of a command: the answer on stdout, everything else on stderr."""
 
 from __future__ import annotations
 

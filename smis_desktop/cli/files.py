@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_folder(path: Path) -> None:
-    """Raise UserError if `path` is not a folder that can be written to, nor one that can be made. Writes nothing."""
+    """Raise UserError if `path` is not a writable folder and cannot be made into one. Writes nothing."""
     existing = path
     while not existing.exists():
         if existing.is_symlink():
@@ -65,7 +65,7 @@ class GivenLayout:
 
 
 def given_files(paths: Sequence[Path], suffixes: Sequence[str], what: str) -> list[Path]:
-    """Return the files given, each folder replaced by the files in it with such a suffix (not of its subfolders).
+    """Return the given files; a folder stands for the files in it with such a suffix (not in its subfolders).
 
     what: names the files in messages. Raises UserError for a folder without such a file, and for two files of one stem,
     whose results would overwrite each other.

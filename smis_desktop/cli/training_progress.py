@@ -1,4 +1,4 @@
-"""A training's events on the terminal: progress, notes, and the times at which stages were finished."""
+"""Shows a training's events on the terminal: progress, notes, and when each stage finished."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from smis_desktop.training.store import TrainingFolder
 
 
 class StageTimes:
-    """When each milestone of a training was reached, in seconds from the moment that this object was made.
+    """The times at which a training reached its milestones, in seconds since this object was made.
 
     A resumed training reaches its earlier milestones again, within moments.
     """
@@ -46,16 +46,16 @@ class StageTimes:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the beginning."""
         return time.monotonic() - self._began
 
     def reach(self, milestone: str, text: str) -> None:
-        """Records that the milestone is reached now; of several times the last counts. text: its name for people."""
+        """Record that the milestone is reached now; the last call for a milestone counts. text: its name for people."""
         self._reached[milestone] = self.seconds
         self._texts[milestone] = text
 
     def table(self, inversions: Mapping[str, float]) -> list[str]:
-        """One line a milestone: when it was reached, and how long that took. inversions: {photo: seconds}."""
+        """Return one line a milestone: when it was reached, and how long it took. inversions: {photo: seconds}."""
         lines, before = [f"{'seconds':<40}{'reached at':>12}{'took':>9}"], 0.0
         for milestone, at in self._reached.items():
             lines.append(f"{self._texts[milestone]:<40}{at:>12.1f}{at - before:>9.1f}")
@@ -66,7 +66,7 @@ class StageTimes:
 
 
 class TrainingProgress:
-    """Give `show` to a training run as its `on_event`; afterwards the figures of the run are here.
+    """Shows a training's events: pass `show` to a run as `on_event`. Holds the run's figures afterwards.
 
     inversions: {shot name: psnr, perceptual, latent_distance, seconds}. missing: classes that no shot holds.
     """
@@ -84,7 +84,7 @@ class TrainingProgress:
         return self._folder is not None
 
     def show(self, event: TrainingEvent) -> None:
-        """Shows one event."""
+        """Show one event."""
         match event:
             case StageProgress():
                 self._show_progress(event)

@@ -81,14 +81,14 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def add_size_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--size 256|512|1024`, None if not given."""
+    """Add `--size 256|512|1024`; None if not given."""
     parser.add_argument(
         "--size", type=int, choices=(256, 512, 1024), help="side of the pictures (default: the generator's own)"
     )
 
 
 def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--inversion-steps N`, None if not given."""
+    """Add `--inversion-steps N`; None if not given."""
     parser.add_argument(
         "--inversion-steps", type=whole(1, 10_000), metavar="N",
         help="steps of finding a photo's place in the generator (more: more alike, slower)",
@@ -96,7 +96,7 @@ def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def picture_size(asked: int | None, generator: Generator) -> int:
-    """Return the requested size, or the generator's own. Raises UserError for a larger one than it makes."""
+    """Return the requested size, or the generator's own. Raises UserError for a size larger than the generator's."""
     if asked is not None and asked > generator.img_resolution:
         raise UserError(
             f"--size {asked} is more than the generator {generator.name} makes; "

@@ -1,4 +1,4 @@
-"""Crash marks tell the next window that an earlier one crashed.
+"""Crash marks: files by which the next window learns that an earlier one crashed.
 
 Each window keeps one file open and locked. On a segmentation fault or an abort, the interpreter's fault handler writes
 a traceback into it. A window that closes removes its file, so a file whose lock is free belongs to a crashed window.

@@ -19,7 +19,7 @@ _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 
 
 def log_path() -> Path:
-    """Return the path of the newest log file; older ones are beside it as `.1` to `.3`.
+    """Return the path of the newest log file; the older ones are `.1` to `.3` in the same folder.
 
     Raises UserError like `data_folder`.
     """

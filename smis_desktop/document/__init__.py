@@ -1,1 +1,1 @@
-"""The layout being painted: layers, classes, history, brushes. Plain arrays; knows neither Qt nor torch."""
+"""The layout being painted: layers, classes, history, brushes. Plain arrays, without Qt or torch."""

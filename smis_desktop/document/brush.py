@@ -1,4 +1,4 @@
-"""The brush: from pen points to covered pixels, with smoothing, a stabiliser and mirroring."""
+"""The brush: turns pen points into covered pixels, with smoothing, a stabiliser and mirroring."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ class Stabilizer:
         return self._smooth
 
     def finish(self) -> PenPoint | None:
-        """Return where the pen was lifted, if the smoothed line has not reached that point: strokes end where the pen
-        did.
-        """
+        """Return the point where the pen was lifted, unless the smoothed line has reached it: strokes end where the pen
+        did."""
         if self._raw is None or self._smooth is None or self._raw.at == self._smooth.at:
             return None
         return self._raw
@@ -147,7 +146,8 @@ def _clipped(first: float, second: float, radius: float, size: int) -> tuple[int
 
 
 def _band(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
-    """Mark the pixel centres beside the segment, at most `radius` away: a rectangle along it, no round ends."""
+    """Mark the pixel centres within `radius` of the segment, at either side: a rectangle along it, without round
+    ends."""
     mask = np.zeros((rect.height, rect.width), bool)
     dx, dy = end[0] - start[0], end[1] - start[1]
     length_squared = dx * dx + dy * dy
@@ -171,9 +171,7 @@ def _band(rect: Rect, start: Point, end: Point, radius: float) -> np.ndarray:
 
 
 def _reach(start: Point, end: Point, radius: float, top: int, bottom: int) -> tuple[int, int]:
-    """Return the columns (start, stop) that the disc can touch in rows top–bottom, a pixel too many rather than too
-    few.
-    """
+    """Return the columns (start, stop) that the disc can touch in rows top–bottom, rounded outwards."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     first, last = 0.0, 1.0  # the part of the segment from which the disc reaches those rows
     if abs(dy) > 1e-6:
@@ -291,7 +289,7 @@ def _divided(points: list[Point], least: int) -> list[Point]:
 
 @dataclass(frozen=True)
 class MirrorAxis:
-    """An axis to mirror at: a vertical one at x = `position`, or a horizontal one at y = `position`.
+    """A mirror axis: a vertical one at x = `position`, or a horizontal one at y = `position`.
 
     position: in pixels from the left or top edge, rounded to half pixels so that pixels are mirrored onto pixels.
     """

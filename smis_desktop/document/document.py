@@ -1,4 +1,4 @@
-"""The document that is painted: layers of class ids, the palette, and the composite that people and networks see."""
+"""The document: layers of class ids, the palette, and the composite that people see and networks get."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 64, 2048, 512
 
 @dataclass(frozen=True, eq=False)
 class DocumentState:
-    """A whole document as an immutable value: for files, autosave and kept pictures. Layers lie from bottom to top."""
+    """A whole document as an immutable value: for files, autosave and kept pictures. Layers are ordered from bottom to
+    top."""
 
     size: int
     palette: Palette
@@ -23,7 +24,7 @@ class DocumentState:
     active_id: int
 
     def equals(self, other: DocumentState) -> bool:
-        """Whether both are the same document, pixel by pixel."""
+        """Return whether both are the same document, pixel by pixel."""
         return (
             (self.size, self.palette, self.active_id) == (other.size, other.palette, other.active_id)
             and len(self.layers) == len(other.layers)
@@ -48,14 +49,14 @@ class Entry:
     y: int = 0
 
     def document_rect(self) -> Rect | None:
-        """Return where its stored pixels lie in the document; None if none are stored."""
+        """Return the rectangle of its stored pixels in the document; None if none are stored."""
         rect = self.buffer.rect
         return None if rect is None else rect.shifted(self.x, self.y)
 
 
 @dataclass(frozen=True, eq=False)
 class DocumentStructure:
-    """All of a document but its pixels: what edits of layers and classes change."""
+    """A document without its pixels: what edits of layers and classes change."""
 
     entries: tuple[Entry, ...]
     active_id: int
@@ -118,7 +119,7 @@ class Document:
 
     @classmethod
     def from_state(cls, state: DocumentState) -> Document:
-        """Make the document that `state()` described."""
+        """Make the document that a state describes."""
         return cls(state.size, state.palette, state.layers, state.active_id)
 
     @property
@@ -185,7 +186,7 @@ class Document:
         return self._structure
 
     def restructure(self, structure: DocumentStructure) -> Rect | None:
-        """Set another structure. Returns the rectangle in which the composite may have changed, None if nowhere."""
+        """Replace the structure. Returns the rectangle in which the composite may have changed; None if nowhere."""
         before = self._structure
         self._structure = structure
         self._next_id = max([self._next_id, *(e.layer_id + 1 for e in structure.entries)])
@@ -271,5 +272,5 @@ def _entry(layer: Layer) -> Entry:
 
 
 def _looks(entry: Entry) -> tuple[int, int, int]:
-    """Return what determines how a visible layer shows: which buffer, and where."""
+    """Return what determines how a visible layer looks: its buffer, and its position."""
     return id(entry.buffer), entry.x, entry.y

@@ -17,7 +17,7 @@ from smis_desktop.document.palette import EMPTY, Palette
 
 
 class DocumentEditor:
-    """Every change of a document goes through its editor, so that it can be undone.
+    """Makes every change of a document as an edit that can be undone.
 
     Each operation returns what it changed, or None if it changed nothing; then the history gets no step either.
     During a stroke or the move of a layer only its own calls, `undo` (which cancels it) and reading are allowed; others
@@ -48,7 +48,7 @@ class DocumentEditor:
 
     @property
     def undo_name(self) -> str | None:
-        """The name of the step that undo takes back."""
+        """The name of the step that `undo` reverts."""
         return self._history.undo_name
 
     @property
@@ -57,15 +57,15 @@ class DocumentEditor:
         return self._stroke is not None or self._shift is not None or self._history.mark is not self._saved
 
     def mark_saved(self) -> None:
-        """Note that the document has been saved as it is now."""
+        """Record that the document has been saved in its present state."""
         self._saved = self._history.mark
 
     def mark_unsaved(self) -> None:
-        """Note that no file holds the document, although it has not been edited: it was recovered or imported."""
+        """Record that no file holds the document, although it has not been edited: it was recovered or imported."""
         self._saved = _NEVER
 
     def undo(self) -> Change | None:
-        """Undo one step; during a stroke or a move, cancel that."""
+        """Undo one step; during a stroke or a move, cancel that instead."""
         if self.is_painting:
             return self.cancel_stroke()
         if self._shift is not None:
@@ -161,7 +161,7 @@ class DocumentEditor:
         return self._fill_shape(shapes.region(pixels, point, contiguous, gap), class_id, "Fill")
 
     def pick(self, point: Point, active_only: bool = False) -> int:
-        """Return the class id at `point`, of the composite or of the active layer; 255 where empty and outside."""
+        """Return the class id at `point`, of the composite or of the active layer; 255 where empty or outside."""
         column, row = int(np.floor(point[0])), int(np.floor(point[1]))
         if not (0 <= column < self.document.size and 0 <= row < self.document.size):
             return EMPTY
@@ -174,7 +174,7 @@ class DocumentEditor:
 
     @property
     def active_id(self) -> int:
-        """The layer that is painted on; choosing another is no step of the history."""
+        """The layer that is painted on; choosing another is not a step of the history."""
         return self.document.active_id
 
     @active_id.setter
@@ -229,11 +229,11 @@ class DocumentEditor:
         return self._restructure("Add layer", layer_operations.add_layer(self._structure, layer_id, name))
 
     def delete_layer(self, layer_id: int) -> Change | None:
-        """Delete a layer, unless it is the last one that is left."""
+        """Delete a layer, unless it is the only one."""
         return self._restructure("Delete layer", layer_operations.delete_layer(self._structure, layer_id))
 
     def duplicate_layer(self, layer_id: int) -> Change | None:
-        """Add a copy right above the layer; it becomes the active one."""
+        """Add a copy directly above the layer; it becomes the active one."""
         copy_id = self.document.new_layer_id()
         return self._restructure(
             "Duplicate layer", layer_operations.duplicate_layer(self._structure, layer_id, copy_id)
@@ -244,7 +244,7 @@ class DocumentEditor:
         return self._restructure("Merge down", layer_operations.merge_down(self._structure, layer_id))
 
     def reorder_layer(self, layer_id: int, index: int) -> Change | None:
-        """Move a layer to a position, 0 at the bottom; positions past the top mean the top."""
+        """Move a layer to a position, 0 at the bottom; a position past the top means the top."""
         return self._restructure("Reorder layers", layer_operations.reorder_layer(self._structure, layer_id, index))
 
     def rename_layer(self, layer_id: int, name: str) -> Change | None:
@@ -265,7 +265,7 @@ class DocumentEditor:
         return self._restructure("Clear layer", layer_operations.clear_layer(self._structure, layer_id))
 
     def flip_layer(self, layer_id: int) -> Change | None:
-        """Swap left and right about the document's middle. Raises LayerNotPaintable when the layer is locked."""
+        """Mirror a layer about the document's middle, left to right. Raises LayerNotPaintable when it is locked."""
         after = layer_operations.flip_layer(self._structure, layer_id, self.document.size)
         return self._restructure("Flip layer", after)
 

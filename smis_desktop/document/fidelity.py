@@ -1,4 +1,4 @@
-"""How well a picture follows its layout: overall, class by class, and where it does not."""
+"""Layout fidelity: how well a picture follows its layout, overall, class by class, and where it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Undo and redo: edits that can be reverted bit for bit, the painting that makes them, and their two stacks."""
+"""Undo and redo: the edits, the painter that makes them, and the two stacks. Edits can be reverted bit for bit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smis_desktop.document.palette import EMPTY
 
 @dataclass(frozen=True)
 class Change:
-    """What an operation changed, for those who show the document.
+    """What an operation changed, for views of the document.
 
     rect: the pixels of the composite that changed, None if none. layers: whether the list of layers, their properties
     or thumbnails changed. palette: whether the classes changed.
@@ -93,7 +93,7 @@ class PixelEdit:
 
 @dataclass(frozen=True, eq=False)
 class StructureEdit:
-    """Layers or classes before and after a change; both sides share the buffers of pixels."""
+    """Layers or classes before and after a change; both sides share the pixel buffers."""
 
     name: str
     before: DocumentStructure
@@ -101,7 +101,7 @@ class StructureEdit:
 
     @property
     def nbytes(self) -> int:
-        """The size of the buffers that only one side has: what forgetting the edit would free."""
+        """The size of the buffers that only one side has: what dropping the edit would free."""
         sides = [{id(e.buffer): e.buffer.nbytes for e in s.entries} for s in (self.before, self.after)]
         alone = sides[0].keys() ^ sides[1].keys()
         return sum({**sides[0], **sides[1]}[key] for key in alone)
@@ -114,7 +114,7 @@ class StructureEdit:
 
 
 def take(document: Document, structure: DocumentStructure) -> Change:
-    """Give the document another structure. Returns what changed."""
+    """Replace the document's structure. Returns what changed."""
     palette = document.palette != structure.palette
     layers = document.structure.entries != structure.entries
     rect = document.restructure(structure)
@@ -140,7 +140,7 @@ class _Packed:
 
 
 class ClassPainter:
-    """Paints one class on one layer, by masks. Keeps the pixels from before, so that all of it is one step, or none."""
+    """Paints one class on one layer by masks, and keeps the pixels from before, so that everything becomes one step."""
 
     def __init__(
         self, document: Document, entry: Entry, class_id: int, mirror: MirrorAxis | None, preserved: frozenset[int]
@@ -169,7 +169,7 @@ class ClassPainter:
         return Change(document.touched(self._entry.layer_id, changed))
 
     def edit(self, name: str) -> PixelEdit | None:
-        """Return all of it as one step; None if nothing changed."""
+        """Return everything painted as one step; None if nothing changed."""
         if self._touched is None:
             return None
         rect = self._touched.shifted(-self._entry.x, -self._entry.y)
@@ -202,7 +202,7 @@ class ClassPainter:
 
 
 class History:
-    """The edits that can be undone and redone, bounded in number and in bytes; the oldest are forgotten first.
+    """The edits that can be undone and redone, limited in number and in bytes; the oldest are dropped first.
 
     The last `min_steps` are kept whatever their size.
     """
@@ -220,21 +220,21 @@ class History:
 
     @property
     def undo_name(self) -> str | None:
-        """The name of the step that undo takes back; None if there is none."""
+        """The name of the step that `undo` reverts; None if there is none."""
         return self._done[-1].name if self._done else None
 
     @property
     def redo_name(self) -> str | None:
-        """The name of the step that redo makes again; None if there is none."""
+        """The name of the step that `redo` repeats; None if there is none."""
         return self._undone[-1].name if self._undone else None
 
     @property
     def mark(self) -> object:
-        """Identifies the state of the document: the same object after undo or redo back to that state."""
+        """A mark of the document's state: the same object again after undo or redo back to that state."""
         return self._done[-1] if self._done else self._bottom
 
     def push(self, edit: Edit) -> None:
-        """Add an edit that has just been made, and forget the undone ones."""
+        """Add an edit that has just been made, and drop the undone ones."""
         self._undone.clear()
         self._done.append(edit)
         # Counted anew: the buffer of a deleted layer may have grown.

@@ -1,4 +1,4 @@
-"""What can be done to the layers and classes of a document: each function returns a new structure or palette.
+"""Operations on the layers and classes of a document: each function returns a new structure or palette.
 
 Structures are never changed; they share the buffers of the layers that stay as they are.
 """
@@ -17,7 +17,7 @@ from smis_desktop.errors import UserError
 
 
 class LayerNotPaintable(UserError):
-    """The layer cannot be changed: it is locked, or hidden."""
+    """Raised when the layer cannot be changed: it is locked, or hidden."""
 
 
 def with_entry(structure: DocumentStructure, entry: Entry) -> DocumentStructure:
@@ -27,7 +27,8 @@ def with_entry(structure: DocumentStructure, entry: Entry) -> DocumentStructure:
 
 
 def add_layer(structure: DocumentStructure, layer_id: int, name: str | None) -> DocumentStructure:
-    """Add an empty layer above the active one; it becomes the active one. Without a name it gets a free number."""
+    """Add an empty layer above the active one; it becomes the active one. Without a name it gets the next free
+    number."""
     taken = {entry.name for entry in structure.entries}
     number = 1
     while f"Layer {number}" in taken:
@@ -38,7 +39,7 @@ def add_layer(structure: DocumentStructure, layer_id: int, name: str | None) -> 
 
 
 def delete_layer(structure: DocumentStructure, layer_id: int) -> DocumentStructure | None:
-    """Delete a layer; None for the last one that is left. The layer below becomes the active one."""
+    """Delete a layer; None if it is the only one. The layer below becomes the active one."""
     index = structure.index(layer_id)
     if len(structure.entries) == 1:
         return None
@@ -50,7 +51,7 @@ def delete_layer(structure: DocumentStructure, layer_id: int) -> DocumentStructu
 
 
 def duplicate_layer(structure: DocumentStructure, layer_id: int, copy_id: int) -> DocumentStructure:
-    """Add a copy right above the layer; it becomes the active one."""
+    """Add a copy directly above the layer; it becomes the active one."""
     index = structure.index(layer_id)
     original = structure.entries[index]
     rect = original.buffer.rect
@@ -103,7 +104,7 @@ def clear_layer(structure: DocumentStructure, layer_id: int) -> DocumentStructur
 
 
 def flip_layer(structure: DocumentStructure, layer_id: int, size: int) -> DocumentStructure | None:
-    """Swap left and right of a layer, about the middle of a document `size` pixels wide; None if it is empty.
+    """Mirror a layer about the middle of a document `size` pixels wide, left to right; None if it is empty.
 
     Raises LayerNotPaintable when it is locked.
     """
@@ -118,7 +119,7 @@ def flip_layer(structure: DocumentStructure, layer_id: int, size: int) -> Docume
 
 
 def require_unlocked(entry: Entry, verb: str) -> None:
-    """Raise LayerNotPaintable when the layer is locked. verb: what it would have to be unlocked for."""
+    """Raise LayerNotPaintable when the layer is locked. verb: completes "unlock it to … it" in the message."""
     if entry.locked:
         raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to {verb} it.")
 

@@ -1,4 +1,4 @@
-"""Layers and their pixels: rectangles of them, immutable layers, and the growing buffers that are painted on."""
+"""Layers: rectangles of pixels, immutable layers, and the growing buffers that are painted on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Rect:
         return Rect(left, top, right, bottom) if left < right and top < bottom else None
 
     def contains(self, other: Rect) -> bool:
-        """Whether `other` lies wholly inside."""
+        """Return whether `other` lies wholly inside."""
         return self.united(other) == self
 
     def shifted(self, x: int, y: int) -> Rect:
@@ -100,7 +100,7 @@ class Layer:
 
     @property
     def rect(self) -> Rect | None:
-        """Where its pixels lie in the document; None for an empty layer."""
+        """The rectangle of its pixels in the document; None for an empty layer."""
         height, width = self.pixels.shape
         return Rect(self.left, self.top, self.left + width, self.top + height) if height and width else None
 
@@ -115,7 +115,7 @@ class Layer:
         return Layer(self.layer_id, self.name, self.visible, self.locked, left, top, pixels)
 
     def equals(self, other: Layer) -> bool:
-        """Whether both layers have the same properties and the same visible pixels."""
+        """Return whether both layers have the same properties and the same visible pixels."""
         a, b = self.trimmed(), other.trimmed()
         return (a.layer_id, a.name, a.visible, a.locked, a.left, a.top) == (
             b.layer_id, b.name, b.visible, b.locked, b.left, b.top,
@@ -168,12 +168,12 @@ class LayerBuffer:
 
     @property
     def version(self) -> int:
-        """Grows with every call of `edit`."""
+        """A number that grows with every call of `edit`."""
         return self._version
 
     @property
     def rect(self) -> Rect | None:
-        """The stored rectangle, in layer coordinates; None when nothing is stored. Outside, all is empty."""
+        """The stored rectangle, in layer coordinates; None when nothing is stored. Everything outside is empty."""
         height, width = self._pixels.shape
         if not height or not width:
             return None

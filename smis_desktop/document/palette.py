@@ -65,7 +65,7 @@ class SemanticClass:
 
 @dataclass(frozen=True)
 class Palette:
-    """Classes in ascending order of `class_id`, every id once.
+    """The classes in ascending order of `class_id`, each id once.
 
     Ids need not be contiguous (ADE20K labels of one church hold a dozen of 150), and they are never renumbered:
     networks work on *channels*, the positions in `classes`. `channel_of` translates ids to channels.

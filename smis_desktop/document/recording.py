@@ -1,4 +1,4 @@
-"""Recorded painting: every event of a session, so that it can be replayed to the last pixel."""
+"""Recorded painting: every event of a session, for an exact replay."""
 
 from __future__ import annotations
 
@@ -57,26 +57,26 @@ class BucketStep(msgspec.Struct, tag="bucket", frozen=True):
 
 
 class LayerStep(msgspec.Struct, tag="layer", frozen=True):
-    """An operation on the active layer; `by` is for `move`."""
+    """An operation on the active layer; `by` is the offset of a `move`."""
 
     action: Literal["add", "duplicate", "merge_down", "move", "flip", "hide", "show"]
     by: tuple[int, int] = (0, 0)
 
 
 class MirrorStep(msgspec.Struct, tag="mirror", frozen=True):
-    """Mirror painting on, about a vertical axis at x, or off."""
+    """Switches mirror painting on, about a vertical axis at x, or off."""
 
     position: float | None = None
 
 
 class PreserveStep(msgspec.Struct, tag="preserve", frozen=True):
-    """The classes that are not painted over."""
+    """Sets the classes that are not painted over."""
 
     class_ids: list[int]
 
 
 class UndoStep(msgspec.Struct, tag="undo", frozen=True):
-    """Undo a number of steps."""
+    """Undoes a number of steps."""
 
     count: int = 1
 
@@ -85,7 +85,7 @@ Step = StrokeStep | ShapeStep | LineStep | BucketStep | LayerStep | MirrorStep |
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A recorded session on a blank document of so many pixels and classes (ids 0 …).
+    """A recorded session on a blank document of that many pixels and classes (ids 0 …).
 
     sha256: of the composite at the end, in hex.
     """
@@ -105,7 +105,7 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 def read_recording(path: Path) -> Recording:
-    """Read a recording. Raises UserError when the file is missing or is none."""
+    """Read a recording. Raises UserError when the file is missing or is not a recording."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Recording)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -113,7 +113,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def replay(recording: Recording, editor: DocumentEditor) -> Iterator[Change | None]:
-    """Replay every step; yield the change after each event (of a stroke: each of its points)."""
+    """Replay every step; yield the change after each event (in a stroke, after each of its points)."""
     for step in recording.steps:
         if isinstance(step, StrokeStep):
             yield from _stroke(step, editor)

@@ -118,7 +118,7 @@ def class_areas(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> n
 
 
 def _pixels(label_map: np.ndarray) -> np.ndarray:
-    """int64 [256]: how many pixels each id has."""
+    """Count the pixels of each id: int64 [256]."""
     if label_map.size < _EXACT_IN_FLOAT32:
         counted = cv2.calcHist([np.ascontiguousarray(label_map)], [0], None, [256], [0, 256])
         return counted.ravel().astype(np.int64)
@@ -126,7 +126,7 @@ def _pixels(label_map: np.ndarray) -> np.ndarray:
 
 
 def _areas_of_whole_pixels(label_map: np.ndarray, class_ids: Sequence[int], size: int) -> np.ndarray:
-    """`class_areas` where every cell covers less than 256 whole pixels a side.
+    """Compute `class_areas` where every cell covers less than 256 whole pixels a side.
 
     A layout is reduced for every picture of a stroke: counting class by class, in bytes, takes a fraction of the time
     of one histogram of everything.

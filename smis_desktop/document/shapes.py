@@ -16,7 +16,7 @@ Shape = tuple[Rect, np.ndarray]
 
 
 def rectangle(start: Point, end: Point, size: int) -> Shape | None:
-    """Cover all pixels between two corners, theirs included; None if that misses the document."""
+    """Cover all pixels between two corners, including both; None if that misses the document."""
     rect = _box(start, end).common(Rect(0, 0, size, size))
     return None if rect is None else (rect, np.ones((rect.height, rect.width), bool))
 
@@ -74,7 +74,7 @@ MAX_GAP = 32
 
 
 def region(pixels: np.ndarray, point: Point, contiguous: bool = True, gap: int = 0) -> Shape | None:
-    """Cover the pixels of the same id as the one under `point`; None if that lies outside.
+    """Cover the pixels that have the id of the one at `point`; None if that lies outside.
 
     pixels: uint8 [H, W]. contiguous: only the pixels connected to it (through edges, not corners). gap: 0–32; openings
     of up to so many pixels count as closed, so that paint does not leak through them. The region still reaches its own
@@ -103,7 +103,7 @@ def _connected(same: np.ndarray, column: int, row: int) -> np.ndarray:
 
 
 def _connected_with_gaps(same: np.ndarray, column: int, row: int, gap: int) -> np.ndarray:
-    """As `_connected`, with openings of up to `gap` pixels closed."""
+    """Return the same as `_connected`, but with openings of up to `gap` pixels closed."""
     open_part = cv2.erode(same, _disc(gap), borderType=cv2.BORDER_CONSTANT, borderValue=1)
     seed = _nearest(open_part * _connected(same, column, row), column, row, reach=2 * gap)
     if seed is None:

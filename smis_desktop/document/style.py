@@ -1,4 +1,5 @@
-"""What a picture takes from elsewhere than its layout: colours, light and texture, and how much of each."""
+"""Styles: what a picture takes from a look rather than from its layout — colours, light, texture — and how much of
+each."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ class Look:
 
     @classmethod
     def of_latents(cls, ws: np.ndarray, name: str, seed: int = FIRST_SEED) -> Look:
-        """Return the look of the picture that latents, float [num_ws, D], make."""
+        """Return the look of the picture made from latents, float [num_ws, D]."""
         own = np.array(ws, np.float32)
         own.setflags(write=False)
         return cls(seed, hashlib.sha256(own.tobytes()).hexdigest()[:16], name, own)
@@ -48,7 +49,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Style:
-    """Whose look is mixed into a picture, and how strongly.
+    """The look that is mixed into a picture, and how strongly.
 
     look: the look that is mixed in. second, blend: another one, and how far the look is moved towards it, 0–1. mix:
     strength of the whole, 0–1. coarse, middle, fine: strengths of the three groups of slots, 0–1 each: pose and shape;
@@ -69,23 +70,23 @@ class Style:
 
     @classmethod
     def of_seed(cls, seed: int, mix: float = 1.0, variety: float = VARIETY) -> Style:
-        """Return the style of a seed, with all else at its default."""
+        """Return the style of a seed, with everything else at its default."""
         return cls(Look(seed), mix, variety=variety)
 
     @property
     def moves_structure(self) -> bool:
-        """Whether pose, shape or features come from a look too, and not from the layout alone."""
+        """Whether pose, shape or features also come from a look, and not from the layout alone."""
         return self.mix > 0 and (self.coarse > 0 or self.middle > 0)
 
     @property
     def variety_strength(self) -> float:
-        """`variety` where anything is mixed in at all. It does not grow with `mix`: that slider is to change colours,
+        """`variety` where anything is mixed in, else 0. It does not grow with `mix`: that slider should change colours,
         not the face."""
         return self.variety if self.mix > 0 else 0.0
 
     @property
     def structural(self) -> tuple[object, ...]:
-        """All that determines the face besides the layout: styles with equal values differ in colours alone."""
+        """Everything in the style that affects the face: styles with equal values differ in colours alone."""
         strengths = (self.mix * self.coarse, self.mix * self.middle, self.variety_strength)
         if not any(strengths):
             return ()
@@ -93,11 +94,11 @@ class Style:
 
     @property
     def looks(self) -> tuple[Look, ...]:
-        """All looks that take part."""
+        """All looks that the style uses."""
         return (self.look, *([self.second] if self.second else []), *(look for _, look in self.class_looks))
 
     def with_class_look(self, class_id: int, look: Look | None) -> Style:
-        """Give a class a look of its own; None: that of the whole picture."""
+        """Return the style with a look of its own for a class; None: the class takes that of the whole picture."""
         looks = {known: own for known, own in self.class_looks if known != class_id}
         if look is not None:
             looks[class_id] = look
@@ -133,14 +134,14 @@ class LookFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of(cls, look: Look) -> LookFacts:
-        """The facts that `look` reads back."""
+        """Return the stored form of a look."""
         if look.ws is None:
             return cls(look.seed)
         data = base64.b64encode(np.ascontiguousarray(look.ws, "<f4").tobytes()).decode()
         return cls(look.seed, look.name, (look.ws.shape[0], look.ws.shape[1]), data)
 
     def look(self) -> Look:
-        """The look. Raises ValueError for latents that cannot be."""
+        """Return the look. Raises ValueError for invalid latents."""
         if self.ws is msgspec.UNSET:
             return Look(self.seed)
         rows, columns = (0, 0) if self.shape is msgspec.UNSET else self.shape
@@ -165,7 +166,7 @@ class StyleFacts(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, style: Style) -> StyleFacts:
-        """The facts that `style` reads back."""
+        """Return the stored form of a style."""
         return cls(
             LookFacts.of(style.look),
             style.mix,
@@ -177,7 +178,7 @@ class StyleFacts(msgspec.Struct, frozen=True):
         )
 
     def style(self) -> Style:
-        """The style. Raises ValueError for one that cannot be."""
+        """Return the style. Raises ValueError for invalid values."""
         classes = tuple((class_id, look.look()) for class_id, look in self.classes)
         if len({class_id for class_id, _ in classes}) != len(classes):
             raise ValueError("a class with two looks")

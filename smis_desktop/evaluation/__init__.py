@@ -1,1 +1,1 @@
-"""Measurements: speed, quality, ground truth."""
+"""Measurements: speed, quality, and ground truth."""

@@ -1,4 +1,4 @@
-"""The program itself, as a person uses it: time to the first picture, load at rest, and the time of pointer events."""
+"""Measures the program as a person uses it: time to the first picture, load at rest, and time per pointer event."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _FirstPicture:
 
 
 def _idle_share(pid: int, seconds: float) -> float:
-    """Return the fraction of a core that the program takes, once it is at rest."""
+    """Return the fraction of a core that the program uses at rest."""
     until = time.monotonic() + _TIMEOUT
     while time.monotonic() < until and _cpu_share(pid, 2.0) > _BUSY_FRACTION:
         pass

@@ -13,7 +13,7 @@ _COLORS = ("#c47f1e", "#3d7ea6", "#7a8b3c", "#8a5fa8", "#a84f4f")
 
 @dataclass(frozen=True)
 class Mark:
-    """A labelled line across one group: a goal, a limit."""
+    """A labelled line across one group, such as a goal or a limit."""
 
     value: float
     words: str

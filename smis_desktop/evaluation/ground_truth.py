@@ -1,4 +1,4 @@
-"""Label transfer and layout fidelity measured on landscapes, whose classes the renderer knows exactly."""
+"""Measures label transfer and layout fidelity on landscapes, whose exact classes the renderer knows."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _CLASS_IDS = np.array([*PALETTE.class_ids, EMPTY], np.uint8)  # by channel; -1 (
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured: pictures for label transfer, layouts for fidelity, and what the networks train on."""
+    """How much is measured: pictures for label transfer, layouts for fidelity, and samples to train on."""
 
     pictures: int
     layouts: int
@@ -106,7 +106,7 @@ def exact_picture(generator: Generator, seed: int) -> ExactPicture:
 
 
 def rendered_picture(generator: Generator, seed: int) -> Tensor:
-    """Render what the generator should make of the seed: [1, 3, R, R] in [-1, 1]."""
+    """Render what the generator should synthesize for the seed: [1, 3, R, R] in [-1, 1]."""
     picture = render(seeded_z(seed, generator.w_dim).numpy(), generator.img_resolution)
     return torch.from_numpy(picture).permute(0, 3, 1, 2) * 2 - 1
 
@@ -179,7 +179,7 @@ def _sparse_transfers(
 def _sparse_transfer(
     generator: Generator, pictures: Sequence[ExactPicture], test: Sequence[ExactPicture], top_k: int, threshold: float
 ) -> dict[str, Any]:
-    """Return how many of the cells get a class from scribbles, and how many of those the right one.
+    """Return how many of the cells get a class from scribbles, and how many of those get the right one.
 
     `class_accuracy` is the mean over the classes that any cell got, `classes_claimed` their number.
     """
@@ -324,7 +324,7 @@ def _no_photo() -> PerceptualDistance:
 
 
 class _MemoryStore:
-    """Keeps the stages of a training that nobody resumes."""
+    """Keeps the stages of a training in memory."""
 
     def __init__(self) -> None:
         self._kept: dict[str, dict[str, Tensor]] = {}

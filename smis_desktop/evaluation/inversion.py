@@ -1,4 +1,5 @@
-"""Inversion measured: how long it takes and how well it finds photos, compared with a plain descent of equal time."""
+"""Measures inversion: how long it takes and how well it finds photos, compared with plain gradient descent of equal
+time."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ class PlainDescent:
 
     @property
     def ws(self) -> Tensor:
-        """The present latents, float32 [num_ws, 512]."""
+        """The current latents, float32 [num_ws, 512]."""
         return self._ws.detach()[0]
 
     def step(self, done: float) -> float:
@@ -72,7 +73,7 @@ _SEEDS = (1, 2, 3)
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """picture: uint8 [S, S, 3], square."""
+    """A photo to invert. picture: uint8 [S, S, 3], square."""
 
     name: str
     picture: np.ndarray = field(repr=False)
@@ -80,7 +81,7 @@ class Photo:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What one way found for a photo: the generator's picture uint8 [256, 256, 3] and its figures against the photo.
+    """What one method found for a photo: the generator's picture uint8 [256, 256, 3] and its figures against the photo.
 
     latent_distance: root mean square of the whitened latents, about 1 for the generator's own."""
 
@@ -104,7 +105,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A photo found both ways.
+    """A photo inverted by both methods.
 
     step_ms: milliseconds of each step of the inversion; of photos inverted at once, each gets an equal share.
     """
@@ -116,7 +117,7 @@ class Pair:
 
 
 def generated_photos(generator: Generator) -> list[Photo]:
-    """Return three of the generator's own pictures; that their latents are known is not used."""
+    """Return three of the generator's own pictures as photos; their known latents are not used."""
     with torch.inference_mode():
         return [
             Photo(f"seed {seed}", render_ws(generator, latents_of_seed(generator, seed, 0.7)[None], _SIDE))
@@ -140,7 +141,7 @@ def invert_both_ways(
     settings: InversionSettings,
     progress: Callable[[float], None],
 ) -> list[Pair]:
-    """Invert the photos, and find them by a plain descent that gets the same time.
+    """Invert the photos, and find each by plain gradient descent in the same time.
 
     As many photos at once as in a training. The two ways take turns, so that a machine that slows down does it to both:
     after each step of the inversion, the plain descent steps until it has used as much time.
@@ -224,7 +225,7 @@ def inversion_sheet(pairs: Iterable[Pair]) -> np.ndarray:
 def _found(
     generator: Generator, perceptual: PerceptualDistance, photo: Photo, ws: Tensor, steps: int, seconds: float
 ) -> Found:
-    """Measure the latents on the generator's full picture, whatever shortcut the search took."""
+    """Measure the latents on the generator's full picture, even if the search compared smaller ones."""
     target = from_rgb8(photo.picture, _SIDE).to(generator.device)
     with torch.inference_mode():
         ws = ws.to(generator.device)

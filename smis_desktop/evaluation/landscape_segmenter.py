@@ -1,4 +1,4 @@
-"""A segmentation network for landscapes, trained on renderings alone: a judge that shares nothing with the method.
+"""A segmentation network for landscapes, trained on renderings alone: a judge that is independent of the method.
 
 It is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of two levels.
 """
@@ -60,7 +60,7 @@ class _ConvBlock(nn.Sequential):
 
 
 def _coordinates(picture: Tensor) -> Tensor:
-    """Return the position of each pixel, [N, 2, H, W] in [-1, 1]: it tells sky from water."""
+    """Return the position of each pixel, [N, 2, H, W] in [-1, 1], which helps to distinguish sky from water."""
     line = torch.linspace(-1, 1, picture.shape[-1])
     return torch.stack(torch.meshgrid(line, line, indexing="ij")).expand(len(picture), -1, -1, -1)
 

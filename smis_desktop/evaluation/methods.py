@@ -1,4 +1,4 @@
-"""Compare ways from layouts to pictures: layout fidelity, KID, diversity of styles, contact sheets."""
+"""Compares methods that make pictures from layouts: layout fidelity, KID, diversity of styles, contact sheets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _FIRST_SAMPLE_SEED = 1_000_000
 
 @dataclass(frozen=True, eq=False)
 class NamedLayout:
-    """label_map: uint8 [S, S] class ids, read-only."""
+    """A layout with its name. label_map: uint8 [S, S] class ids, read-only."""
 
     name: str
     label_map: np.ndarray = field(repr=False)
@@ -54,7 +54,7 @@ class NamedLayout:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make pictures: a model with its generator, and how many refinement steps."""
+    """A method to make pictures: a model with its generator, and a number of refinement steps."""
 
     name: str
     synthesizer: Synthesizer
@@ -121,7 +121,7 @@ class Evaluation:
         return facts, pictures
 
     def _diversity(self, method: Method, perceptual: PerceptualDistance) -> dict[str, Any]:
-        """Measure how different the styles of a layout look, and what they do to its fidelity.
+        """Measure how different the styles of a layout look, and how they affect its fidelity.
 
         `ratio`: the mean perceptual distance between the styles of a layout, divided by that between as many of the
         generator's own pictures. `mixed_mean_iou`, `unmixed_mean_iou`: layout fidelity with those styles and with none.
@@ -150,7 +150,7 @@ class Evaluation:
         }
 
     def _confusion(self, method: Method, layout: NamedLayout, result: PictureResult) -> np.ndarray:
-        """Compare a layout with the classes that the segmenter reads off the picture's latents."""
+        """Compare a layout with the classes that the segmenter predicts from the picture's latents."""
         model = method.synthesizer.model
         ids = np.array([*model.palette.class_ids, EMPTY], np.uint8)  # by channel; -1 (unknown) reads the last entry
         found = self.segmenter.segment(result.ws)

@@ -1,4 +1,4 @@
-"""Metrics that compare layouts with segmentations (IoU), and sets of pictures with each other (KID)."""
+"""Metrics: compare layouts with segmentations (IoU), and sets of pictures with each other (KID)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speed and precision of the networks, compared with OpenVINO and with the processor's arithmetic limit."""
+"""Measures speed and precision of the networks, compared with OpenVINO and with the processor's arithmetic limit."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def _turns(
 
 
 def _peer_work(generator: Generator, progress: Progress) -> Work | str:
-    """Return OpenVINO's run of the original synthesis network, on as many threads as torch's, or why there is none."""
+    """Return a run of the original synthesis network in OpenVINO, on as many threads as torch uses, or why there is
+    none."""
     if generator.name != DEFAULT_GENERATOR:
         return f"only the generator {DEFAULT_GENERATOR} has a peer, this is {generator.name}"
     try:
@@ -123,7 +124,7 @@ def _peer_work(generator: Generator, progress: Progress) -> Work | str:
 
 
 def _matrix_work(generator: Generator) -> Work:
-    """Return one product of two 2048² matrices, `_MATRIX_FLOP` operations: the most that the machine can do."""
+    """Return a product of two 2048² matrices, `_MATRIX_FLOP` operations: the upper limit of the machine."""
     a = torch.rand(2, _MATRIX_SIDE, _MATRIX_SIDE, generator=torch.Generator().manual_seed(0)).to(generator.device)
     return lambda: torch.mm(a[0], a[1])
 
@@ -168,7 +169,7 @@ def layout_to_measure(synthesizer: Synthesizer) -> np.ndarray:
 
 
 def _works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
-    """Return what to time, by the name of its figure."""
+    """Return the functions to time, by the names of their figures."""
     generator, model = synthesizer.generator, synthesizer.model
     resolution = model.encoder.shape.resolution
     channels = layout_channels(layout, model.palette, model.label_kind, resolution)[None].to(generator.device)
@@ -199,7 +200,7 @@ def _works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
         return work
 
     def restyle() -> None:
-        """Render a new position of the slider of style mixing."""
+        """Render at a new position of the style mixing slider."""
         mix = 1 - next(counter) % 1000 / 1001
         synthesizer.render(PictureRequest(layout, Style.of_seed(0, mix), DRAFT_SIZE, "draft"))
 

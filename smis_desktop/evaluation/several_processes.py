@@ -1,4 +1,4 @@
-"""Training by several processes on this machine compared with one that has all cores: same rounds, same batches."""
+"""Compares training by several processes on this machine with one process on all cores: same rounds, same batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _ROUNDS = 5
 
 
 def several_processes_figures(generator: Generator, count: int, progress: Callable[[float], None]) -> dict[str, Any]:
-    """`samples_per_s` of `count` gloo processes (encoder steps included), `alone` of a single one, and their `ratio`.
+    """Return `samples_per_s` of `count` gloo processes (encoder steps included), `alone` of a single one, and their
+    `ratio`.
 
     Each process gets its share of the cores. The two ways take turns. progress: receives the fraction done.
     """
@@ -50,7 +51,7 @@ def several_processes_figures(generator: Generator, count: int, progress: Callab
 
 
 def _samples_per_second(generator: str, backend: BackendName, count: int) -> float:
-    """Raises RuntimeError when a process ends before it has given its figure."""
+    """Measure samples a second. Raises RuntimeError when a process ends before it has sent its figure."""
     context = multiprocessing.get_context("spawn")
     answers: SimpleQueue[float] = context.SimpleQueue()
     with tempfile.TemporaryDirectory() as folder:

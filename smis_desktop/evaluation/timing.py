@@ -1,4 +1,4 @@
-"""Times: measuring them, comparing them with an earlier run, and the machine that they are measured on."""
+"""Measures times, compares them with an earlier run, and describes the machine."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def figures(milliseconds: list[float]) -> Figures:
 
 
 def ratio(times: list[float], others: list[float]) -> float:
-    """Return the median of the ratios round by round: what slows the machine down in a round slows both."""
+    """Return the median of the ratios round by round: a disturbance in a round slows both."""
     return round(float(np.median(np.array(times) / np.array(others))), 4)
 
 
 def _synchronize() -> None:
-    """Wait for an accelerator: its calls return before it is done."""
+    """Wait for the accelerator: its calls return before its work is done."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
@@ -88,7 +88,7 @@ def _medians(facts: Mapping[str, Any]) -> dict[str, float]:
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores that this process may use, memory, system, Python."""
+    """Return processor, cores that this process may use, memory, operating system and Python version."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -28,7 +28,7 @@ _MAX_MASKS = 256
 
 
 def subjects(folder: Path) -> tuple[str, ...]:
-    """Return the pictures that the folder has masks of: the parts of file names before the first underscore."""
+    """Return the pictures for which the folder has masks: the parts of file names before the first underscore."""
     return tuple(sorted({match["subject"] for match in _matches(folder)}))
 
 

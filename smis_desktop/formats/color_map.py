@@ -17,7 +17,7 @@ _LEAST_SHARE = 0.0005
 
 
 class IsPhotograph(UserError):
-    """The file is a photo, from which a layout can be made."""
+    """Raised when the file is a photo, from which a layout can be made."""
 
 
 def propose_color_map(path: Path, palette: Palette) -> ImportProposal:

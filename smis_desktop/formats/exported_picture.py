@@ -1,4 +1,4 @@
-"""Photographs that the program writes: as PNG with the whole project inside, JPEG, WebP or TIFF, and contact sheets.
+"""Exported photographs: PNG with the whole project inside, JPEG, WebP or TIFF; and contact sheets.
 
 The PNG's chunk `smIs` holds the project that the photograph was made from, so that it opens again to paint on. The
 chunk's name says by its letters (PNG specification, section 5.4) that it is ancillary, private and safe to copy: other
@@ -46,7 +46,7 @@ def write_photograph(path: Path, picture: np.ndarray, project: Project | None = 
 
 
 def encode_project_picture(picture: np.ndarray, project: Project) -> bytes:
-    """Return the bytes of the PNG, the project right after its header."""
+    """Return the bytes of the PNG, with the project right after its header."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     plain = buffer.getvalue()
@@ -62,7 +62,7 @@ def encode_project_picture(picture: np.ndarray, project: Project) -> bytes:
 
 
 def read_picture_project(path: Path) -> Project | None:
-    """Read the project that a PNG carries; None for any other file.
+    """Read the project in a PNG; None for any other file.
 
     Raises UserError when the file cannot be read, or when the project in it is damaged.
     """

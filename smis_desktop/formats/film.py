@@ -1,4 +1,4 @@
-"""Short films of pictures that change into each other: GIF, WebP and MP4."""
+"""Writes short films of pictures that morph into each other: GIF, WebP and MP4."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _WEBP = {"quality": "85", "loop": "0"}
 
 
 class FilmWriter(Protocol):
-    """Takes the frames of a film one after another."""
+    """Takes the frames of a film, one after another."""
 
     def add(self, frame: np.ndarray) -> None:
-        """Add a frame, uint8 [H, W, 3] sRGB; all have the same, even sides."""
+        """Add a frame, uint8 [H, W, 3] sRGB; all frames have the same, even sides."""
         ...
 
 
 @contextmanager
 def film_file(path: Path, fps: int) -> Iterator[FilmWriter]:
-    """Write a film that replaces `path` when the block ends well.
+    """Write a film that replaces `path` when the block ends without an exception.
 
     Until then, and on any exception, `path` is untouched. Raises UserError for an ending that is not in
     `FILM_SUFFIXES`, and when the disk refuses.

@@ -238,7 +238,7 @@ def middle_square(width: int, height: int) -> Square:
 
 
 def same_proportions(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Whether two sizes (width, height) show the same frame, up to one pixel of the smaller one."""
+    """Return whether two sizes (width, height) show the same frame, up to one pixel of the smaller one."""
     (width_1, height_1), (width_2, height_2) = first, second
     return abs(width_1 * height_2 - width_2 * height_1) <= max(max(first), max(second))
 

@@ -1,4 +1,4 @@
-"""What an imported file holds, and which class each part of it might be."""
+"""Import proposals: the parts that an imported file holds, and which class each might be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index PNGs: one class id a pixel, of the program's own palettes or of other label sets."""
+"""Index PNGs: one class id per pixel, from the program's own palettes or other label sets."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _pixel_layers(psd: PSDImage) -> list[PixelLayer]:
 
 
 def _digest(psd: PSDImage) -> bytes:
-    """Return a digest of the layers that tells whether they were changed since they were written."""
+    """Return a digest of the layers, by which changes since they were written are found."""
     digest = hashlib.sha256()
     for layer in _pixel_layers(psd):
         if layer.name == PHOTOGRAPH:

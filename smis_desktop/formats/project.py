@@ -45,7 +45,7 @@ class _AnchorFacts(msgspec.Struct):
 
 
 def anchor_facts(anchor: Anchor) -> dict[str, Any]:
-    """Return an anchor as a JSON object, to keep among a project's extras; see `anchor_from_facts`."""
+    """Return an anchor as a JSON object, to store among a project's extras; see `anchor_from_facts`."""
     buffer = io.BytesIO()
     Image.fromarray(anchor.layout).save(buffer, "PNG")
     look = LookFacts.of(Look.of_latents(anchor.ws, anchor.name))
@@ -54,7 +54,7 @@ def anchor_facts(anchor: Anchor) -> dict[str, Any]:
 
 
 def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
-    """Return the anchor of `anchor_facts`; None for anything else: the painting then does without one."""
+    """Return the anchor that `anchor_facts` stored; None for anything else: the painting then has no anchor."""
     try:
         found = msgspec.convert(facts, _AnchorFacts)
         look = found.look.look()
@@ -72,7 +72,7 @@ def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
 
 @dataclass(frozen=True, eq=False)
 class KeptStyle:
-    """The style of a picture, with all that it was made of besides the layout.
+    """The style of a kept picture, with everything that its rendering depended on apart from the layout.
 
     extras: JSON facts, those of later versions included, kept as they are. ws: float32 [num_ws, D], the picture's own
     latents, where known. pins: looks that the person pinned.
@@ -86,7 +86,7 @@ class KeptStyle:
 
 @dataclass(frozen=True, eq=False)
 class KeptPicture:
-    """A picture that was kept, with its document and style. png: its bytes, at any size."""
+    """A kept picture with its document and style. png: its bytes, at any size."""
 
     png: bytes = field(repr=False)
     document: DocumentState
@@ -107,7 +107,7 @@ class Project:
 
 
 def write_project(path: Path, project: Project) -> None:
-    """Write a project atomically; the file that was there before stays as `NAME.smis~`.
+    """Write a project atomically; the previous file stays as `NAME.smis~`.
 
     Raises UserError when the disk refuses; the old file is then whole.
     """
@@ -240,7 +240,7 @@ class _ProjectFacts(msgspec.Struct):
 
 
 class _Writer:
-    """Writes entries with a fixed date, so that the same project gives the same bytes."""
+    """Writes entries with a fixed date, so that the same project always gives the same bytes."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -251,7 +251,7 @@ class _Writer:
 
 
 class _Reader:
-    """Reads entries by name, and refuses more bytes than a project can sensibly hold. Nothing is unpacked to disk."""
+    """Reads entries by name, and refuses more bytes than a project can plausibly hold. Unpacks nothing to disk."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive

@@ -30,7 +30,7 @@ class RecentFiles:
         self._path = folder / "recent.json"
 
     def paths(self) -> tuple[Path, ...]:
-        """Return those that still exist, the newest first."""
+        """Return the files that still exist, newest first."""
         try:
             names = msgspec.json.decode(self._path.read_bytes(), type=list[str])
         except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
@@ -38,7 +38,7 @@ class RecentFiles:
         return tuple(path for path in map(Path, names[:_MAX_RECENT]) if path.is_file())
 
     def add(self, path: Path) -> None:
-        """Make a file the newest. A list that cannot be written is no error."""
+        """Make a file the newest. Ignores a list that cannot be written."""
         path = path.absolute()
         names = [str(path), *(str(p) for p in self.paths() if p != path)][:_MAX_RECENT]
         try:
@@ -66,12 +66,12 @@ class RecoveryOffer:
 
     @property
     def name(self) -> str:
-        """Its name, for people."""
+        """The painting's name, for people."""
         return self.origin.name if self.origin else "Untitled"
 
 
 class RecoveryFolder:
-    """This window's own recovery file, and those that crashed windows left. Use as a context manager, or `close` it."""
+    """This window's own recovery file, and those of crashed windows. Use it as a context manager, or `close` it."""
 
     def __init__(self, data_folder: Path) -> None:
         """Make this window's folder. Raises UserError when it cannot be written."""
@@ -103,7 +103,7 @@ class RecoveryFolder:
                 (self._own / name).unlink()
 
     def close(self) -> None:
-        """Remove this window's folder when it closes as usual."""
+        """Remove this window's folder, when the window closes normally."""
         if not self._lock.closed:
             self._lock.close()
             shutil.rmtree(self._own, ignore_errors=True)
@@ -126,7 +126,7 @@ class RecoveryFolder:
         return read_project(offer.folder / _PROJECT)
 
     def discard(self, offer: RecoveryOffer) -> None:
-        """Remove an offered painting that is not wanted, or that is saved elsewhere by now."""
+        """Remove an offered painting that is not wanted, or that has been saved elsewhere."""
         if offer.folder.parent == self._root:
             shutil.rmtree(offer.folder, ignore_errors=True)
 
@@ -150,7 +150,7 @@ def _offer(folder: Path) -> RecoveryOffer:
 
 @contextlib.contextmanager
 def _free(folder: Path) -> Iterator[bool]:
-    """Yield whether nobody holds the folder's lock; it is held meanwhile."""
+    """Yield whether no other process holds the folder's lock; this one holds it until the block ends."""
     try:
         lock = (folder / _LOCK).open("r+b")
     except OSError:

@@ -29,7 +29,7 @@ Kind = Literal["project", "picture", "layers", "layout", "photo", "film"]
 
 
 class FoundFile:
-    """A file or folder whose format is to be found."""
+    """A file or folder whose format is to be determined."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,7 +41,7 @@ class FoundFile:
 
     @cached_property
     def head(self) -> bytes:
-        """The first 64 bytes, none of a folder. Raises UserError when the file is missing or cannot be read."""
+        """The first 64 bytes; empty for a folder. Raises UserError when the file is missing or cannot be read."""
         if self.is_folder:
             return b""
         try:
@@ -55,7 +55,7 @@ class FoundFile:
 
 @dataclass(frozen=True, eq=False)
 class LayoutFile:
-    """The label map of a file, uint8 [s, s] class ids (255 = empty), and notes about what was done to it."""
+    """The label map of a file, uint8 [s, s] class ids (255 = empty), and notes about how it was changed."""
 
     label_map: np.ndarray = field(repr=False)
     notes: tuple[str, ...] = ()
@@ -63,8 +63,8 @@ class LayoutFile:
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """What a format can write: the document, its label map uint8 [S, S], and, where there is one, the photograph
-    uint8 [P, P, 3] sRGB. `stem` begins the names of files in a folder. `project`: to be kept inside of a picture."""
+    """What a format can write: the document, its label map uint8 [S, S], and, if there is one, the photograph uint8 [P,
+    P, 3] sRGB. `stem` begins the names of files in a folder. `project`: to embed in a picture."""
 
     document: DocumentState
     label_map: np.ndarray = field(repr=False)
@@ -75,7 +75,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Format:
-    """A file format. What it does not do is None.
+    """A file format. Each function that it does not support is None.
 
     name: for people, as in file dialogs.
     suffixes: endings of its files, in lower case; the first is the usual one. A folder format has none.
@@ -121,7 +121,7 @@ class Format:
         return self.export_suffixes or self.suffixes
 
     def may_hold(self, found: FoundFile) -> bool:
-        """Whether the file may be of this format."""
+        """Return whether the file may be of this format."""
         return found.suffix in self.suffixes if self.recognises is None else self.recognises(found)
 
 
@@ -148,12 +148,12 @@ def export_formats(kinds: Sequence[Kind]) -> tuple[Format, ...]:
 
 
 def folder_formats() -> tuple[Format, ...]:
-    """Return the formats that are a folder of files each."""
+    """Return the formats that consist of a folder of files."""
     return tuple(f for f in formats() if f.is_folder)
 
 
 def read_file(path: Path, palette: Callable[[], Palette]) -> ReadFile:
-    """Read whatever can be opened in the window.
+    """Read any file that can be opened in the window.
 
     palette: asked for only if the format needs it: the classes to read colours and names in.
     Raises UserError for everything else, `color_map.IsPhotograph` for a photo without a layout.
@@ -173,7 +173,7 @@ def read_file(path: Path, palette: Callable[[], Palette]) -> ReadFile:
 
 
 def read_layout(path: Path) -> LayoutFile:
-    """Read the class ids of a layout, or of what shows of a painting. Raises UserError when there are none."""
+    """Read the class ids of a layout, or of a painting's composite. Raises UserError when there are none."""
     found = FoundFile(path)
     for file_format in formats():
         if file_format.read_layout is not None and file_format.may_hold(found):
@@ -196,7 +196,7 @@ def layout_suffixes() -> tuple[str, ...]:
 
 
 def write_export(path: Path, export: Export, kinds: Sequence[Kind]) -> Sequence[Path]:
-    """Write in the format that the name's ending asks for. Raises UserError for another ending, or when the disk
+    """Write the format that the name's ending asks for. Raises UserError for another ending, or when the disk
     refuses."""
     written = export_formats(kinds)
     for file_format in written:

@@ -239,7 +239,7 @@ def _stem(path: Path) -> str:
 
 
 def _natural(names: Iterable[str]) -> list[str]:
-    """Sort as people count: 2 before 10."""
+    """Return a key that sorts numbers by value: 2 before 10."""
 
     def key(name: str) -> tuple[list[tuple[int, int | str]], str]:
         parts = re.split(r"(\d+)", name)

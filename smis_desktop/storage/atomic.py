@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees either the old or the new one, whole.
+"""Writes files so that a reader sees either the old or the new one, complete.
 
 The new content goes to a temporary file in the same folder, is flushed to the disk, and is renamed over the target;
 then the folder is flushed too, so that the rename itself survives a power cut.
@@ -39,7 +39,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | bytearray | memoryvi
 
 @contextmanager
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty temporary file beside `path`; it becomes `path` when the block ends without an exception.
+    """Yield an empty temporary file next to `path`; it becomes `path` when the block ends without an exception.
 
     Until then `path` is untouched, and on any exception (an interrupt too) the temporary file is removed. A symbolic
     link is written through, an existing file's permissions are kept, a new file gets the umask's.
@@ -149,7 +149,7 @@ def _reason(error: OSError) -> str:
 
 
 def take_lock(file: IO[Any]) -> bool:
-    """Lock the open file for this process, without waiting. Returns whether it could be locked."""
+    """Lock the open file for this process, without waiting. Returns whether that succeeded."""
     try:
         if os.name == "nt":
             import msvcrt

@@ -31,7 +31,7 @@ def data_folder(part: str = "") -> Path:
 
 
 def network_file(part: str, name: str) -> Path:
-    """Return the path of the file `name` of the data folder's `part`: the user's own, else the one that ships.
+    """Return the path of the file `name` in the data folder's `part`: the user's own, else the shipped one.
 
     If there is neither, it is the path of the user's own file to be. Raises UserError as `data_folder` does.
     """
@@ -40,7 +40,7 @@ def network_file(part: str, name: str) -> Path:
 
 
 def network_files(part: str, pattern: str) -> list[Path]:
-    """Return all files of the data folder's `part` and of those that ship, by name; own ones hide shipped ones."""
+    """Return all files in the data folder's `part` and the shipped ones, by name; the user's own hide shipped ones."""
     found = {path.name: path for folder in (shipped_networks_folder(part), data_folder(part))
              for path in folder.glob(pattern)}  # fmt: skip
     return [found[name] for name in sorted(found)]

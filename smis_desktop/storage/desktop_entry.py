@@ -1,4 +1,4 @@
-"""The program's place in a Linux desktop: its menu entry, its icons, and the files that a double click opens.
+"""Adds the program to a Linux desktop: its menu entry, its icons, and the files that a double click opens.
 
 Source: the freedesktop.org specifications of desktop entries, icon themes and shared MIME information.
 """
@@ -54,7 +54,7 @@ def install_desktop_entry(share: Path, command: Sequence[str]) -> list[Path]:
                 f"{path.parent} cannot be made ({error.strerror}); make it, or set XDG_DATA_HOME."
             ) from error
         write_bytes(path, content)
-    _tell_desktop(share)
+    _refresh_desktop(share)
     return list(contents)
 
 
@@ -68,7 +68,7 @@ def remove_desktop_entry(share: Path) -> list[Path]:
             path.unlink()
         except OSError as error:
             raise UserError(f"{path} cannot be removed ({error.strerror}); remove it by hand.") from error
-    _tell_desktop(share)
+    _refresh_desktop(share)
     return removed
 
 
@@ -97,8 +97,8 @@ def _quoted(word: str) -> str:
     return '"' + escaped.replace("\\", "\\\\") + '"'
 
 
-def _tell_desktop(share: Path) -> None:
-    """Make the desktop read its folders again. Without these programs it does so by itself, later."""
+def _refresh_desktop(share: Path) -> None:
+    """Make the desktop read its folders again; where the update programs are missing, it does so by itself later."""
     for words in (
         ["update-mime-database", str(share / "mime")],
         ["update-desktop-database", str(share / "applications")],

@@ -1,4 +1,4 @@
-"""Reading and writing safetensors files: metadata with a format version, clear errors, atomic writes."""
+"""Reads and writes safetensors files: metadata with a format version, clear errors, atomic writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors with JSON facts, atomically. Raises UserError when the disk refuses."""
+    """Write tensors with metadata as JSON, atomically. Raises UserError when the disk refuses."""
     from safetensors.torch import save  # not above: the window reads facts long before torch is there
 
     header = json.dumps({"kind": kind, "format_version": version, **facts}, sort_keys=True, ensure_ascii=True)
@@ -28,12 +28,12 @@ def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Ten
 
 
 def read_facts(path: Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
-    """Read the facts alone, without the tensors. Raises UserError; see `read_tensors`."""
+    """Read the metadata alone, without the tensors. Raises UserError; see `read_tensors`."""
     return _read(path, kind, version, remedy, with_tensors=False)[1]
 
 
 def read_tensors(path: Path, kind: str, version: int, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors (to the CPU) and facts of a file that `write_tensors` made.
+    """Read the tensors (to the CPU) and the metadata of a file that `write_tensors` made.
 
     Raises UserError naming the file, and `remedy` ("fetch it again"), when it is missing, damaged, of another kind or
     of a newer format than `version`.
@@ -76,7 +76,7 @@ HEADER_KEY = "smis"
 
 
 def palette_of(facts: Mapping[str, Any]) -> Palette:
-    """Read the palette in a personal model's facts. Raises KeyError or ValueError when it is none."""
+    """Read the palette in a personal model's metadata. Raises KeyError or ValueError when there is no valid one."""
     try:
         classes = msgspec.convert(facts["palette"], list[_ClassFacts])
     except msgspec.ValidationError as error:

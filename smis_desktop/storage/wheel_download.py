@@ -1,4 +1,4 @@
-"""Downloading single files of pinned wheels through pip's own configured index. Nothing in them is installed or run."""
+"""Downloads single files of pinned wheels through pip's own configured index. Nothing in them is installed or run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Work beside the window: the preview thread, worker processes and their messages. No Qt."""
+"""Work next to the window: the preview thread, worker processes and their messages. No Qt."""

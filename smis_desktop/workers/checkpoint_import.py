@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """The import is under way. words: what it is doing."""
+    """The import is running. words: what it is doing."""
 
     words: str
 
@@ -60,7 +60,7 @@ class GeneratorImport:
         self._thread.start()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the import's end. Returns whether it has ended within `timeout` seconds."""
+        """Wait for the import to end. Returns whether it has ended within `timeout` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

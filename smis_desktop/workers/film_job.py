@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """seconds: from one picture to the next. size: side in pixels. loop: back to the first picture at the end."""
+    """The settings of a film. seconds: from one picture to the next. size: side in pixels. loop: back to the first
+    picture at the end."""
 
     seconds: float = 2.0
     fps: int = 25
@@ -82,7 +83,7 @@ class FilmJob:
             raise
 
     def cancel(self) -> None:
-        """Stop, and leave nothing behind. Does nothing after the last frame."""
+        """Stop, and remove what has been written. Does nothing after the last frame."""
         if self._writer is not None:
             self._writer = None
             error = _FilmCancelled()
@@ -109,4 +110,4 @@ class FilmJob:
 
 
 class _FilmCancelled(Exception):
-    """Ends the writing of a film that was cancelled."""
+    """Raised to end the writing of a cancelled film."""

@@ -1,5 +1,5 @@
-"""What the shot worker computes from a workspace's labels: predictions in random pictures, and where to start the
-inversion of a labelled photo."""
+"""Computes, for the shot worker, predictions learned from a workspace's labels, and where to start a photo's
+inversion."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class LabelTrial:
         return PaletteLearned(request.ticket, classes, tuple(samples), is_claimed, time.monotonic() - started)
 
     def _predict(self, transfer: LabelTransfer, seeds: list[int]) -> dict[int, Prediction]:
-        """Predicts all seeds. Keeps the features of the least certain, in that order: of all they would take 250 MB."""
+        """Predicts all seeds. Keeps the features of the least certain alone: those of all would take 250 MB."""
         known, self._features = self._features, {}
         predictions: dict[int, Prediction] = {}
         for seed in seeds:
@@ -176,7 +176,7 @@ class LabelTrial:
 
 
 class InitialLatents:
-    """Where to start the inversion of a workspace's photo, once it is labelled.
+    """Finds where to start the inversion of a workspace's photo, once it is labelled.
 
     Computes the candidates when it is first needed: the same random pictures that a training computes.
     """
@@ -210,14 +210,14 @@ class InitialLatents:
 
 
 def _channels(label: np.ndarray, label_kind: LabelKind, palette: Palette, side: int) -> Tensor:
-    """A workspace's label, uint8 [S, S] class ids, as a training reads it: int64 [side, side] in channels."""
+    """Converts a workspace's label, uint8 [S, S] class ids, as a training does: int64 [side, side] in channels."""
     if label_kind == "sparse":
         label = np.where(label == UNLABELLED_SPARSE_ID, np.uint8(EMPTY), label)
     return layout_channels(label, palette, label_kind, side)
 
 
 def _candidates(workspace: Workspace, first: int) -> list[int]:
-    """Seeds from `first` on, without those of pictures that are shots."""
+    """Yields seeds from `first` on, without those of pictures that are shots."""
     generated = workspace.generated()
     known = set() if generated is None else {one.seed for one in generated.pictures if one.truncation == 1.0}
     return list(islice((seed for seed in count(first) if seed not in known), CANDIDATES))

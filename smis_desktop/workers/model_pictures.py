@@ -1,4 +1,4 @@
-"""A small picture for each personal model in the library: a photograph with its layout in a corner."""
+"""Makes a small picture of each personal model in the library: a photograph with its layout in a corner."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _TRUNCATION = 0.7
 
 @dataclass(frozen=True)
 class ModelPictured:
-    """The model's picture has been written beside it."""
+    """A model's picture has been written."""
 
     path: Path
 
 
 def model_pictures(paths: tuple[Path, ...], deliver: Callable[[Any], None]) -> WorkerProcess:
-    """Return the process that makes the pictures, not started yet; models whose generator is missing are skipped.
+    """Return a process that makes the pictures, not started yet; models whose generator is missing are skipped.
 
     deliver: receives a `ModelPictured` for each picture.
     """
@@ -73,7 +73,7 @@ def picture_models(send: Send, inbox: Inbox, paths: tuple[Path, ...]) -> None:
 
 
 def keep_picture(path: Path, generator: Generator, pictures: SynthesisBackend, model: PersonalModel) -> None:
-    """Write a model's picture beside its file.
+    """Write a model's picture next to its file.
 
     Raises:
         UserError: It cannot be written, or the model belongs to another generator.

@@ -25,7 +25,7 @@ _SECONDS_BETWEEN_PICTURES = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Inverting:
-    """Progress, 0–1; about once a second with the best reconstruction so far, uint8 [256, 256, 3]."""
+    """Progress of an inversion, 0–1; about once a second with the best reconstruction so far, uint8 [256, 256, 3]."""
 
     fraction: float
     picture: np.ndarray | None = field(default=None, repr=False)
@@ -60,7 +60,7 @@ class PhotoLayout:
 def photo_inversion(
     photo: np.ndarray, generator_name: str, deliver: Callable[[Any], None], start: int = 0, steps: int | None = None
 ) -> WorkerProcess:
-    """A process that inverts `photo`, uint8 [S, S, 3]; not started yet.
+    """Returns a process that inverts `photo`, uint8 [S, S, 3]; not started yet.
 
     start: another number gives another attempt. deliver: receives `Inverting`, then `Inverted` or `WorkFailed`, and at
     last `WorkEnded`.
@@ -71,7 +71,7 @@ def photo_inversion(
 def photo_layout(
     photo: np.ndarray, model: Path, deliver: Callable[[Any], None], steps: int | None = None
 ) -> WorkerProcess:
-    """A process that reads the layout of `photo`, uint8 [S, S, 3]; not started yet.
+    """Returns a process that reads the layout of `photo`, uint8 [S, S, 3]; not started yet.
 
     deliver: receives `Inverting`, then `PhotoLayout` or `WorkFailed`, and at last `WorkEnded`.
     """
@@ -129,7 +129,7 @@ def invert_with_previews(
     on_progress: Callable[[float, np.ndarray | None], None],
     start: Tensor | None = None,
 ) -> InversionResult:
-    """Inverts one photo, for somebody who watches.
+    """Inverts one photo, and shows how far it is.
 
     Args:
         generator: On the device to compute on.

@@ -73,7 +73,7 @@ class PictureSaved:
 
 @dataclass(frozen=True)
 class Failed:
-    """Something did not work; what was there before is still there.
+    """Something did not work; the state before it remains.
 
     text: one sentence for people. is_bug: it is this program's fault, and the log has the traceback.
     """
@@ -173,7 +173,7 @@ class PaintJob:
 
 @dataclass(frozen=True, eq=False)
 class RefineJob:
-    """Refine a picture further while nothing else is asked for. ws: its latents, float32 [num_ws, D]."""
+    """Refine a picture further while nothing else is requested. ws: its latents, float32 [num_ws, D]."""
 
     submission: Submission
     ws: np.ndarray
@@ -192,7 +192,7 @@ class SaveJob:
 
 @dataclass(frozen=True, eq=False)
 class BackgroundRender:
-    """Render a picture that is not the one in front, such as a variation."""
+    """Render a picture other than the main one, such as a variation."""
 
     ticket: int
     request: PictureRequest
@@ -200,7 +200,7 @@ class BackgroundRender:
 
 @dataclass(frozen=True, eq=False)
 class CancelFilm:
-    """Remove what there is of a film that is no longer wanted."""
+    """Remove what has been written of a cancelled film."""
 
     film: FilmJob
 
@@ -209,7 +209,7 @@ Job = OpenJob | PaintJob | RefineJob | SaveJob | BackgroundRender | FilmJob | Ca
 
 
 class JobQueue:
-    """Filled from any thread, emptied by one. Of submitted layouts only the newest waits.
+    """The jobs that wait, filled from any thread, emptied by one. Of submitted layouts only the newest waits.
 
     Order: saves asked of a renderer that is about to be replaced, opening, the newest draft, saves, the full picture,
     cancelled films, refinement, background renders, films.
@@ -252,7 +252,7 @@ class JobQueue:
             self._background.clear()
 
     def cancel_films(self) -> None:
-        """Cancel all films. A frame may be under way just now, so the thread itself removes them."""
+        """Cancel all films. The thread removes them itself, because a frame may be in progress."""
         with self._changed:
             self._cancelled_films.extend(self._films)
             self._films.clear()
@@ -271,7 +271,7 @@ class JobQueue:
             return [*self._cancelled_films, *self._films]
 
     def refine_later(self, job: RefineJob) -> None:
-        """Refine when nothing newer is asked for."""
+        """Refine this picture when nothing newer is requested."""
         with self._changed:
             if self._newest is None and self._opening is None:
                 self._refinement = job
@@ -283,17 +283,17 @@ class JobQueue:
             self._drafted = None
 
     def skip_full_picture(self) -> None:
-        """Skip the full picture of the latest draft: what fails as a draft fails at full size too."""
+        """Skip the full picture of the latest draft: what fails as a draft also fails at full size."""
         with self._changed:
             self._drafted = None
 
     def is_opening_obsolete(self) -> bool:
-        """Return whether nobody waits any more for the renderer that is being opened."""
+        """Return whether the renderer that is being opened is no longer needed."""
         with self._changed:
             return self._closed or self._opening is not None
 
     def close(self) -> None:
-        """End: `next` returns None from now on."""
+        """Close the queue: `next` returns None from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -331,7 +331,7 @@ class JobQueue:
         return self._saves.popleft() if self._saves else None
 
     def _next_idle(self) -> Job | None:
-        """What is done when the picture in front is complete."""
+        """Return the next job once the main picture is complete."""
         if self._cancelled_films:
             return CancelFilm(self._cancelled_films.popleft())
         if self._refinement is not None:

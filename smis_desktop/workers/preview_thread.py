@@ -61,7 +61,7 @@ _STEPS_AT_ONCE = 6
 
 
 class _Closed(Exception):
-    """Raised through a renderer that is being opened when nobody waits for it any more."""
+    """Raised to interrupt the opening of a renderer that is no longer needed."""
 
 
 class PreviewThread:
@@ -105,7 +105,7 @@ class PreviewThread:
     def submit(
         self, session: int, revision: int, request: PictureRequest, *, draft_only: bool = False, refined: int = 0
     ) -> None:
-        """Ask for the picture of a request; replaces one that still waits.
+        """Request a picture; replaces a request that still waits.
 
         Args:
             session: Comes back with the picture.
@@ -120,7 +120,8 @@ class PreviewThread:
     def save(
         self, path: Path, request: PictureRequest, picture: np.ndarray | None = None, project: Project | None = None
     ) -> None:
-        """Write the full-size picture of `request` to `path`, whatever is painted meanwhile: `PictureSaved` follows.
+        """Write the full-size picture of `request` to `path`, even if other layouts are painted meanwhile:
+        `PictureSaved` follows.
 
         Args:
             path: Its ending says which format.
@@ -131,11 +132,11 @@ class PreviewThread:
         self._jobs.add(SaveJob(path, request, picture, project))
 
     def render_in_background(self, ticket: int, request: PictureRequest) -> None:
-        """Render another picture when nothing in front waits: `BackgroundRendered` follows."""
+        """Render another picture when no request waits: `BackgroundRendered` follows."""
         self._jobs.add(BackgroundRender(ticket, request))
 
     def drop_background_renders(self) -> None:
-        """Forget the pictures that `render_in_background` was asked for."""
+        """Drop the background renders that wait."""
         self._jobs.drop_background_renders()
 
     def film(self, path: Path, keyframes: Sequence[PictureRequest], settings: FilmSettings) -> None:

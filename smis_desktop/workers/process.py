@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that stopping it, its crash or its use of memory cannot harm the painting."""
+"""Runs work in a process of its own, so that stopping it, its crash or its use of memory cannot harm the painting."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WorkEnded:
 
 
 class WorkerProcess:
-    """A process with one piece of work. Its messages are delivered in a thread of their own."""
+    """A process that does one piece of work. Its messages are delivered in a thread of their own."""
 
     def __init__(self, work: Callable[..., None], arguments: tuple[Any, ...], deliver: Callable[[Any], None]) -> None:
         """work: a function at a module's top level, called as `work(send, inbox, *arguments)` in the process.
@@ -70,7 +70,8 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, message: Any) -> None:
-        """Sends a message to the work, which reads it from its `Inbox`. Lost when the process has ended."""
+        """Sends a message to the work, which reads it from its `Inbox`; a message to a process that has ended is
+        lost."""
         try:
             self._here.send(message)
         except (BrokenPipeError, OSError):
@@ -112,13 +113,13 @@ class WorkerProcess:
 
 
 class Inbox:
-    """Messages to the work."""
+    """The messages that the work receives."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def take(self, wait: bool = False) -> Any:
-        """The next message. Without `wait`, None when there is none."""
+        """Returns the next message; with `wait` false, None when there is none."""
         if wait or self._connection.poll():
             return self._connection.recv()
         return None

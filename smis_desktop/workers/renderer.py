@@ -1,4 +1,4 @@
-"""What the preview thread renders with: a personal model and its generator, and how they are opened."""
+"""The renderer of the preview thread: a personal model with its generator, and how they are opened."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ OpenModel = Callable[[Path], OpenRenderer]
 
 
 def open_renderer(model_path: Path) -> OpenRenderer:
-    """Return how to open the personal model in a file; a generator that is missing is downloaded on the way."""
+    """Return a function that opens the personal model in a file, and first downloads a generator that is missing."""
 
     def opened(progress: Progress) -> Renderer:
         progress("Loading the networks", -1.0)

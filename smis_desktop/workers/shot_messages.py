@@ -121,8 +121,8 @@ class ClassLearned:
 
 @dataclass(frozen=True, eq=False)
 class PaletteLearned:
-    """What the labels taught. `samples`: least certain first. `is_claimed`: labelled pixels claim others (landmarks),
-    instead of a probe."""
+    """What was learned from the labels. `samples`: least certain first. `is_claimed`: labelled pixels claim others
+    (landmarks), instead of a probe."""
 
     ticket: int
     classes: tuple[ClassLearned, ...]
@@ -133,7 +133,7 @@ class PaletteLearned:
 
 @dataclass(frozen=True)
 class RequestFailed:
-    """A request that cannot be handled, in one sentence. `name`: the shot that it was about, if any."""
+    """A request that could not be handled, in one sentence. `name`: the shot that it was about, if any."""
 
     text: str
     name: str = ""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def shot_worker(generator_name: str, deliver: Callable[[Any], None]) -> WorkerProcess:
-    """A worker for that generator, not started yet; send it requests with `send`.
+    """Returns a worker for that generator, not started yet; `send` it requests.
 
     deliver: receives `WorkerReady` first, or `WorkFailed`; then the answers to requests.
     """

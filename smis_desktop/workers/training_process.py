@@ -1,4 +1,4 @@
-"""Training a personal model in a process of its own, while the person paints."""
+"""Trains a personal model in a process of its own, while the person paints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FinishEarly:
 @dataclass(frozen=True)
 class TrainingStep:
     """How far the training is. `fraction` (0–1) and `seconds_left` are of the whole; `label` says in a few words what
-    the stage does; `loss` is of the stage's own kind. photos: the names of those that are being inverted."""
+    the stage does; `loss` is the stage's own. photos: the names of those that are being inverted."""
 
     stage: str
     fraction: float
@@ -58,7 +58,7 @@ class TrainingStep:
 
 @dataclass(frozen=True, eq=False)
 class PhotosGrowing:
-    """The photos that are being inverted, as far as they are reconstructed, uint8 [256, 256, 3] each."""
+    """The latest reconstructions of the photos that are being inverted, uint8 [256, 256, 3] each."""
 
     pictures: tuple[np.ndarray, ...] = field(repr=False)
 
@@ -84,7 +84,7 @@ class Trained:
 
 
 def training(request: TrainingRequest, deliver: Callable[[Any], None]) -> WorkerProcess:
-    """A training process, not started yet.
+    """Returns a training process, not started yet.
 
     deliver: receives the messages above, `ModelImproved`, `SmallerBatch` and `FallsBackToCpu` of the run, `ShotFound`
     for each photo whose latents are kept in the workspace, `WorkFailed`, and at last `WorkEnded`.
@@ -93,7 +93,7 @@ def training(request: TrainingRequest, deliver: Callable[[Any], None]) -> Worker
 
 
 def run_request(send: Send, inbox: Inbox, request: TrainingRequest) -> None:
-    """The process's work. Raises UserError for shots that cannot be learned from, and a full disk."""
+    """Does the process's work. Raises UserError for shots that cannot be learned from, and for a full disk."""
     import torch
 
     from smis_desktop.training.run import OPENING, TrainingRun
@@ -113,7 +113,7 @@ def run_request(send: Send, inbox: Inbox, request: TrainingRequest) -> None:
 
 
 class _Reporter:
-    """Translates a run's events into messages to the window, and obeys the window's messages between two events."""
+    """Translates a run's events into messages to the window, and acts on the window's messages between two events."""
 
     run: Any
     """The `TrainingRun`."""
@@ -123,7 +123,7 @@ class _Reporter:
         self._has_model = False
 
     def handle(self, event: TrainingEvent) -> None:
-        """Sends what the window wants to know of the event. Raises FinishTraining when the window asked for it."""
+        """Sends what the window needs to know of the event. Raises FinishTraining when the window asked for it."""
         match event:
             case StageProgress():
                 self._send(
@@ -155,7 +155,7 @@ class _Reporter:
             raise FinishTraining
 
     def _keep_latents(self, shot: ShotInverted) -> None:
-        """Keeps a photo's latents in the workspace, as if it had been inverted there."""
+        """Keeps a photo's latents in the workspace, as the assistant's own inversions do."""
         import torch
 
         from smis_desktop.generators.generator import to_rgb8

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Measure one thing after another; what is compared takes turns."""
+    """Measure one thing after another; things that are compared take turns."""
     from smis_desktop.evaluation.networks import measure_networks
     from smis_desktop.evaluation.timing import median_ratios, read_earlier_run
 

@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _facts(arguments: argparse.Namespace, model: PersonalModel, methods: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the answer for programs. The summary is of the refined pictures if `--refine` asks for them."""
+    """Return the figures for `--json`. The summary is of the refined pictures if `--refine` asks for them."""
     summary = methods[1] if arguments.refine else methods[0]
     return {
         "model": model.name,

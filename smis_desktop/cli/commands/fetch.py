@@ -73,7 +73,7 @@ def _installed() -> InstalledGenerator | None:
 
 
 def _by_network(wheels: list[Path]) -> tuple[Path | None, Path | None]:
-    """Return (the generator's wheel, the perceptual network's) by file name. Their hashes are checked later."""
+    """Sort the given wheels by file name: (the generator's, the perceptual network's). Hashes are checked later."""
     perceptual = [w for w in wheels if w.name.lower().startswith("stlpips")]
     generator = [w for w in wheels if w not in perceptual]
     for found in (generator, perceptual):

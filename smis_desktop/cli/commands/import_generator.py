@@ -1,4 +1,4 @@
-"""`smis import-generator`: install somebody else's StyleGAN2 checkpoint as a generator."""
+"""`smis import-generator`: install a StyleGAN2 checkpoint of another program as a generator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Read, check and install it. Nothing is installed if anything is wrong."""
+    """Read, check and install the checkpoint. Nothing is installed if anything is wrong."""
     from smis_desktop.generators.checkpoint_import import import_generator
 
     installed, notes = import_generator(arguments.file, arguments.name, console.progress, arguments.class_index)

@@ -1,4 +1,4 @@
-"""`smis morph`: make a film in which the pictures of several layouts change into each other."""
+"""`smis morph`: make a film in which the pictures of several layouts morph into each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`smis sample`: make pictures from seeds, by the generator alone. Labelled, they are shots that need no inversion."""
+"""`smis sample`: make pictures from seeds with the generator alone. Labelled, they are shots that need no inversion."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Write DIR/seed-NNNN.png for each seed, and DIR/generated.json, which keeps the pictures of earlier runs."""
+    """Write DIR/seed-NNNN.png for each seed, and add them to DIR/generated.json."""
     import torch
 
     from smis_desktop.formats.image_file import write_picture

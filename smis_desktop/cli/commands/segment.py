@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
 
 
 def _read_pictures(paths: list[Path], out: Path, console: Console) -> list[tuple[Path, np.ndarray]]:
-    """Return (file, its middle square as uint8 [S, S, 3]). Raises UserError for the first unusable picture."""
+    """Read (file, uint8 [S, S, 3] middle square) of every picture. Raises UserError for the first that cannot be
+    used."""
     from smis_desktop.formats.image_file import middle_square, read_picture
 
     found, notes = [], []

@@ -1,4 +1,4 @@
-"""`smis train`: train a personal model on labelled photos."""
+"""`smis train`: train a personal model from labelled photos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `smis train SHOTS --out my.smismodel [--generator faces] [--labels dense|sparse] …`."""
+    """Add the arguments of `smis train SHOTS --out my.smismodel [--generator faces] [--labels dense|sparse] [--resume]
+    …`."""
     parser.add_argument(
         "shots", type=Path, metavar="SHOTS",
         help="a folder with images/NAME.jpg or .png, labels/NAME.png, and optionally classes.json",
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Train and write the model. An unfinished training is kept beside it; the model file changes only at the end."""
+    """Train, and write the model. An unfinished training is kept next to it; the model file changes only at the end."""
     from smis_desktop.cli.training_progress import TrainingProgress
     from smis_desktop.training.distributed import launched_process_group
     from smis_desktop.training.run import TrainingRun
