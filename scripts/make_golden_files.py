@@ -51,8 +51,8 @@ from smis_desktop.personal_model.model import read_personal_model, write_persona
 from smis_desktop.resources import example_layout_path
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import StageProgress
-from smis_desktop.training.store import FeatureCache, TrainingFolder
-from smis_desktop.training.training import describe
+from smis_desktop.training.sample_pool import FeatureCache
+from smis_desktop.training.training import TrainingFolder, describe
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.ui.window.preview_controller import PreviewController

@@ -29,7 +29,7 @@ from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot
 from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
 from smis_desktop.training.shots import latent_pair, training_latents  # noqa: E402
 from smis_desktop.training.stages.label_transfer import aligned_to_ws  # noqa: E402
-from smis_desktop.training.store import TrainingFolder  # noqa: E402
+from smis_desktop.training.training import TrainingFolder  # noqa: E402
 
 TEN = {
     0: 0, 1: 1, 2: 2, 3: 1, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 10: 6, 11: 6, 12: 6, 13: 7, 14: 9, 15: 5, 16: 8, 17: 8,

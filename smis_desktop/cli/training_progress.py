@@ -25,7 +25,7 @@ from smis_desktop.training.events import (
     TrainingEvent,
     TrainingRequest,
 )
-from smis_desktop.training.store import TrainingFolder
+from smis_desktop.training.training import TrainingFolder
 
 
 class StageTimes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.personal_model.model import PersonalModel, read_personal_model, write_personal_model
+from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training import pace
 from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
 from smis_desktop.training.events import (
@@ -35,10 +38,11 @@ from smis_desktop.training.events import (
 )
 from smis_desktop.training.inversion import InversionSettings
 from smis_desktop.training.perceptual import PerceptualDistance, open_perceptual_distance
+from smis_desktop.training.sample_pool import FeatureCache
 from smis_desktop.training.shots import training_shots
-from smis_desktop.training.store import FeatureCache, TrainingFolder, shots_digest
 from smis_desktop.training.training import (
     TrainingContext,
+    TrainingFolder,
     TrainingSettings,
     describe,
     stored_precision,
@@ -94,6 +98,7 @@ class TrainingRun:
         self._intermediate = self._store.path / "unfinished.smismodel"
         self._perceptual: PerceptualDistance | None = None
         self._device, self._threads = best_device(), torch.get_num_threads()
+        self._features = data_folder("features")
 
     def run(self) -> PersonalModel:
         """Trains and returns the model, which is in the request's file then.
@@ -147,7 +152,7 @@ class TrainingRun:
             **describe(self.settings, [shot.name for shot in self.shots]),
             "generator_sha256": self.generator.weights_sha256,
             "classes": [[c.class_id, c.name, *c.color] for c in folder.palette.classes],
-            "shots_sha256": shots_digest({shot.name: (shot.picture, shot.label_map) for shot in folder.shots}),
+            "shots_sha256": _digest({shot.name: (shot.picture, shot.label_map) for shot in folder.shots}),
         }
         policy = self._request.on_unfinished
         with self._group.main_process_first():
@@ -204,7 +209,7 @@ class TrainingRun:
                 backend=self.backend,
                 on_improved=self._write_intermediate if self._request.writes_intermediate_models else None,
                 group=self._group,
-                feature_cache=FeatureCache.of(self.generator, settings),
+                feature_cache=FeatureCache.of(self.generator, settings, self._features),
             )
         )
 
@@ -240,3 +245,14 @@ class TrainingRun:
 
     def _report_opening(self, label: str, fraction: float) -> None:
         self._on_event(StageProgress(OPENING, label, fraction, 1.0))
+
+
+def _digest(arrays: Mapping[str, Any]) -> str:
+    """A fingerprint of the shots' pixels and labels, {name: arrays}, by which a resumed training is recognised."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        for array in arrays[name]:
+            digest.update(str(array.shape).encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,21 +1,42 @@
-"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, without a picture being made."""
+"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, which are never rendered.
+
+The features of the pictures are cached on the disk for the next training of the same generator.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.errors import UserError
 from smis_desktop.generators.feature_basis import FeatureBasis, feature_basis
 from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.personal_model.label_transfer import LabelTransfer, LinearProbe
+from smis_desktop.storage.data_folder import data_folder
+from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner
 
+if TYPE_CHECKING:
+    from smis_desktop.generators.layers import Precision
+
+log = logging.getLogger(__name__)
+
+_FEATURES_KIND, _VERSION = "kept-features", 1
+_MIB = 2**20
+CACHE_SIZE = 2048 * _MIB
+"""Bytes that the cached features of all generators may take: some 3,500 pictures of one."""
 _MIN_AREA = 1 / 256
 """Fraction of a picture that a class has to cover to count as present."""
 _MAX_WEIGHT = 10.0
@@ -157,3 +178,106 @@ class _Sample:
 
     labels: Tensor
     features: dict[str, Tensor]
+
+
+class SampleSettings(Protocol):
+    """The settings of a training that decide its random pictures."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def round_size(self) -> int: ...
+
+    @property
+    def precision(self) -> Precision: ...
+
+
+class FeatureCache:
+    """Reduced features of random pictures on disk (a `FeatureStore`), of limited size; writes in the background.
+
+    The next model of the same generator learns from the same pictures. Their features are merely quicker to read than
+    to compute: what is missing, damaged or does not fit is computed again, and no training fails because of the cache.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int = CACHE_SIZE) -> None:
+        """folder: of one generator and kind of features. Folders beside it are deleted when room is needed, the least
+        recently used first. max_bytes: for all of them."""
+        self._folder, self._max_bytes = folder, max_bytes
+        self._is_full = max_bytes <= 0
+        self._writer = ThreadPoolExecutor(1, "feature-cache")
+        self._writing: Future[None] | None = None
+        with suppress(OSError):
+            if not self._is_full:
+                folder.mkdir(parents=True, exist_ok=True)
+                os.utime(folder)
+
+    @classmethod
+    def of(cls, generator: Generator, settings: SampleSettings, folder: Path | None = None) -> FeatureCache:
+        """Return the cache of the features that a training with these settings computes.
+
+        folder: of the caches of all generators (default: in the data folder).
+        `$SMIS_KEPT_FEATURES_MIB` limits its size; 0 turns it off. Raises UserError when that is not a number.
+        """
+        asked = os.environ.get("SMIS_KEPT_FEATURES_MIB", str(CACHE_SIZE // _MIB))
+        if not asked.isdecimal():
+            raise UserError(f"SMIS_KEPT_FEATURES_MIB={asked} is no number of MiB; give one, or 0 to keep nothing.")
+        kind = f"{settings.seed}-{settings.round_size}-{settings.precision}"
+        name = f"{generator.name}-{generator.weights_sha256[:16]}-{kind}"
+        return cls((folder or data_folder("features")) / name, int(asked) * _MIB)
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        self.wait()
+        path = self._file(name)
+        if not path.is_file():
+            return None
+        try:
+            return read_tensors(path, _FEATURES_KIND, _VERSION, "it is made again")[0]
+        except UserError as error:
+            log.warning("%s", error)
+            with suppress(OSError):
+                path.unlink()
+            return None
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        self.wait()  # one at a time: what is waiting to be written takes memory
+        if not self._is_full:
+            self._writing = self._writer.submit(self._write, name, tensors)
+
+    def wait(self) -> None:
+        """Waits until everything is written."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        try:
+            if self._has_room(needed):
+                write_tensors(self._file(name), _FEATURES_KIND, _VERSION, tensors, {})
+                return
+            log.info("the feature cache is full (%d MiB)", self._max_bytes // _MIB)
+            self._is_full = True
+        except (UserError, OSError) as error:  # somebody may delete the folder at any time
+            log.warning("the feature cache is turned off: %s", error)
+            self._is_full = True
+
+    def _has_room(self, needed: int) -> bool:
+        """Whether there is room for so many bytes, after deleting other folders if need be."""
+        others = [other for other in self._folder.parent.iterdir() if other.is_dir() and other != self._folder]
+        others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+        sizes = {folder: _size(folder) for folder in (self._folder, *others)}
+        if sizes[self._folder] + needed > self._max_bytes:
+            return False
+        while sum(sizes.values()) + needed > self._max_bytes:
+            oldest = others.pop()
+            shutil.rmtree(oldest, ignore_errors=True)
+            del sizes[oldest]
+        return True
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.safetensors"
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())

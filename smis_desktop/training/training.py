@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,14 +31,17 @@ from smis_desktop.personal_model.encoder import LayoutEncoder, layout_channels, 
 from smis_desktop.personal_model.label_transfer import LatentShot, TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.personal_model.scribbles import are_scribbles
+from smis_desktop.storage.atomic import write_bytes
+from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
 from smis_desktop.training.events import OnEvent, StageFinished, StageProgress, TrainingEvent
 from smis_desktop.training.inversion import InversionSettings
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.sample_pool import FeatureStore, SamplePool
 from smis_desktop.training.stages import Stage, all_stages
-from smis_desktop.training.store import ReadOnly, TrainingStore
 
+_STAGE_KIND, _VERSION = "training-stage", 1
+_DESCRIPTION = "training.json"
 _STORED_NAMES = {
     "consistency_steps": "obedience_steps",
     "consistency_batch_size": "obedience_batch_size",
@@ -116,6 +122,101 @@ class ProgressEstimate:
         machine = next(iter(self._paces.values()))
         own = self._paces.get(stage.name, machine)
         return fraction, own * expected * (1 - done) + machine * after
+
+
+class TrainingStore(Protocol):
+    """Keeps what a training has made so far, by name."""
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        """Returns what was written under that name, or None."""
+        ...
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Replaces what is under that name, atomically."""
+        ...
+
+
+class ReadOnly:
+    """The store of a process that is not the main process: it reads alone."""
+
+    def __init__(self, store: TrainingStore) -> None:
+        self._store = store
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        return self._store.read(name)
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Does nothing: the main process writes."""
+
+
+class TrainingFolder:
+    """A `TrainingStore` in a folder. Files are written atomically: a stop loses at most the current stage."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def beside(cls, model_path: Path) -> TrainingFolder:
+        """`my.smismodel` → `my.smismodel.training/`."""
+        return cls(model_path.with_name(model_path.name + ".training"))
+
+    def open(self, description: Mapping[str, Any], resume: bool) -> bool:
+        """Creates the folder, or checks that it holds the same training. Returns whether there is one to resume.
+
+        Raises UserError when there is one but not `resume`, or when it is a different one.
+        """
+        text = json.dumps(description, sort_keys=True)
+        described = self.path / _DESCRIPTION
+        if described.is_file():
+            if not resume:
+                raise UserError(
+                    f"{self.path} holds an unfinished training; add --resume to go on with it, "
+                    "or delete that folder to start anew."
+                )
+            if described.read_text(encoding="utf-8") != text:
+                raise UserError(
+                    f"{self.path} holds a training with other shots or settings; use the same ones with --resume, "
+                    "or delete that folder to start anew."
+                )
+            return True
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{self.path} cannot be made ({error.strerror}); choose an --out in a folder you can write to."
+            ) from error
+        write_bytes(described, text.encode())
+        return False
+
+    def begun(self) -> dict[str, Any]:
+        """The description that the unfinished training was opened with; empty where there is none."""
+        try:
+            found = json.loads((self.path / _DESCRIPTION).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def read(self, name: str) -> dict[str, Tensor] | None:
+        path = self._file(name)
+        if not path.is_file():
+            return None
+        tensors, _ = read_tensors(path, _STAGE_KIND, _VERSION, "delete it and resume: it is made again")
+        return tensors
+
+    def write(self, name: str, tensors: dict[str, Tensor]) -> None:
+        write_tensors(self._file(name), _STAGE_KIND, _VERSION, tensors, {"name": name})
+
+    def write_picture(self, name: str, content: bytes) -> Path:
+        """Writes an encoded picture beside the stages, for the person to look at; returns its path."""
+        write_bytes(self.path / name, content)
+        return self.path / name
+
+    def remove(self) -> None:
+        """Deletes the folder, once the model is written."""
+        shutil.rmtree(self.path)
+
+    def _file(self, name: str) -> Path:
+        return self.path / f"{name}.safetensors"
 
 
 @dataclass(eq=False)

@@ -27,6 +27,7 @@ from smis_desktop.personal_model.label_transfer import (
 )
 from smis_desktop.personal_model.prediction import Prediction, class_predictions, predict
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
+from smis_desktop.training.sample_pool import FeatureCache
 from smis_desktop.training.shots import (
     GeneratedPicture,
     has_spatial_labels,
@@ -37,7 +38,6 @@ from smis_desktop.training.shots import (
 )
 from smis_desktop.training.stages.inversion import NUM_CANDIDATES, InversionInit
 from smis_desktop.training.stages.label_transfer import aligned_to_ws
-from smis_desktop.training.store import FeatureCache
 from smis_desktop.training.training import TrainingSettings
 from smis_desktop.training.workspace import Workspace, WorkspaceFacts
 from smis_desktop.workers.shot_messages import SAMPLES, ClassLearned, LearnClasses, PaletteLearned, SamplePrediction

@@ -23,7 +23,7 @@ from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend, requested_backend
 from smis_desktop.personal_model.library import ModelLibrary, picture_path
 from smis_desktop.training.shots import read_generated_pictures
-from smis_desktop.training.store import TrainingFolder
+from smis_desktop.training.training import TrainingFolder
 from smis_desktop.training.workspace import Workspace, unfinished_workspaces
 from tests.formats.projects import proposal_of
 from tests.golden import description

@@ -22,8 +22,9 @@ from smis_desktop.personal_model.model import read_personal_model, write_persona
 from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import StageProgress
 from smis_desktop.training.perceptual import PerceptualDistance
+from smis_desktop.training.sample_pool import FeatureCache
 from smis_desktop.training.shots import training_shots
-from smis_desktop.training.store import FeatureCache, TrainingFolder
+from smis_desktop.training.training import TrainingFolder
 from tests.golden import description
 from tests.golden.conftest import Golden, as_json, assert_same_pictures
 from tests.golden.pictures import picture_of_project, pictures_of_layouts

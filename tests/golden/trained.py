@@ -8,8 +8,8 @@ from typing import Any
 from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.training.store import FeatureCache, TrainingFolder
-from smis_desktop.training.training import TrainingContext, TrainingSettings, describe, train
+from smis_desktop.training.sample_pool import FeatureCache
+from smis_desktop.training.training import TrainingContext, TrainingFolder, TrainingSettings, describe, train
 from tests.golden.subjects import PALETTE, shots
 
 SETTINGS = TrainingSettings(

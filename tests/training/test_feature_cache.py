@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smis_desktop.errors import UserError
-from smis_desktop.training.store import FeatureCache
+from smis_desktop.training.sample_pool import FeatureCache
 from smis_desktop.training.training import TrainingSettings
 from tests.small_generator import small_generator
 

@@ -22,7 +22,7 @@ from smis_desktop.training.inversion import Inversion, InversionSettings, run_in
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.shots import latent_pair
 from smis_desktop.training.stages.inversion import InvertingShots, ShotInversion
-from smis_desktop.training.store import TrainingFolder, TrainingStore
+from smis_desktop.training.training import TrainingFolder, TrainingStore
 from tests.small_generator import small_generator
 
 SETTINGS = InversionSettings(steps=12, close_steps=1.0)

@@ -23,8 +23,7 @@ from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
 from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
 from smis_desktop.training.events import ClassesLearned, OnEvent, StageFinished, StageProgress, TrainingEvent
-from smis_desktop.training.store import TrainingFolder
-from smis_desktop.training.training import TrainingContext, TrainingSettings, describe, train
+from smis_desktop.training.training import TrainingContext, TrainingFolder, TrainingSettings, describe, train
 from tests.small_generator import small_generator
 
 PALETTE = Palette(tuple(SemanticClass(i, f"class {i}", (i, i, i)) for i in (0, 3, 7, 9)))

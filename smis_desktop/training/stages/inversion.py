@@ -30,8 +30,7 @@ from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.sample_pool import FeatureStore, SamplePool
 from smis_desktop.training.shots import has_spatial_labels, latent_pair
 from smis_desktop.training.stages import Stage, register_stage
-from smis_desktop.training.store import TrainingStore
-from smis_desktop.training.training import TrainingContext, TrainingSettings
+from smis_desktop.training.training import TrainingContext, TrainingSettings, TrainingStore
 
 _CANDIDATES_SECONDS, _PHOTO_SECONDS = 14.0, 34.0
 _SMALL_STEP = 1 / 3
