@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -71,11 +72,7 @@ class NewModelDialog(QDialog):
     """Number of the generator choice, and the message: messages for an earlier choice are ignored."""
 
     def __init__(
-        self,
-        generators: tuple[str, ...],
-        chosen: str,
-        parent: QWidget,
-        unfinished: tuple[UnfinishedWorkspace, ...] = (),
+        self, generators: tuple[str, ...], chosen: str, parent: QWidget, unfinished: Sequence[UnfinishedWorkspace] = ()
     ) -> None:
         """generators: names of the installed ones, the default first. chosen: one of them. unfinished: unfinished
         workspaces to open instead."""
@@ -143,7 +140,7 @@ class NewModelDialog(QDialog):
             self.generator.addItem(name)
         self.generator.setCurrentText(name)
 
-    def show_unfinished(self, unfinished: tuple[UnfinishedWorkspace, ...]) -> None:
+    def show_unfinished(self, unfinished: Sequence[UnfinishedWorkspace]) -> None:
         """Lists unfinished workspaces, newest first; hides the list when there are none."""
         self.unfinished.clear()
         for workspace in unfinished:
