@@ -74,8 +74,8 @@ class NewModelDialog(QDialog):
     def __init__(
         self, generators: tuple[str, ...], chosen: str, parent: QWidget, unfinished: Sequence[UnfinishedWorkspace] = ()
     ) -> None:
-        """generators: names of the installed ones, the default first. chosen: one of them. unfinished: unfinished
-        workspaces to open instead."""
+        """generators: names of the installed ones, the default first. chosen: one of them. unfinished: workspaces that
+        may be opened instead."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("New personal model"))
         self._worker: WorkerProcess | None = None
@@ -85,8 +85,7 @@ class NewModelDialog(QDialog):
         self.name.setMaxLength(60)
         self.name.textChanged.connect(self._check)
         self.generator = QComboBox()
-        for generator in generators:
-            self.generator.addItem(generator)
+        self.generator.addItems(generators)
         self.generator.setCurrentText(chosen)
         self.generator.currentTextChanged.connect(self._show_generator)
         self.classes = QComboBox()
