@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Precision, autocast_to
-from smis_desktop.personal_model.class_statistics import ClassColors, ColorReader
 from smis_desktop.personal_model.label_transfer import LabelTransfer
+from smis_desktop.personal_model.model import ClassColors, ColorReader
 
 _LEARNING_RATE = 0.07
 _PRIOR = 0.05

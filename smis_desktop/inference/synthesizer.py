@@ -20,9 +20,8 @@ from smis_desktop.generators.generator import CoarseFeatures, Generator, draft_s
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.inference.refinement import refine
-from smis_desktop.personal_model.class_statistics import split_along
 from smis_desktop.personal_model.encoder import layout_channels, one_hot
-from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.personal_model.model import PersonalModel, split_along
 
 Quality = Literal["draft", "full"]
 _Key = TypeVar("_Key")

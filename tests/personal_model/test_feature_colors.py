@@ -16,9 +16,8 @@ from smis_desktop.formats.registry import read_layout
 from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
-from smis_desktop.personal_model.class_statistics import ColorReader, learn_feature_colors
 from smis_desktop.personal_model.label_transfer import LinearProbe, TransferKind
-from smis_desktop.personal_model.model import read_personal_model
+from smis_desktop.personal_model.model import ColorReader, learn_feature_colors, read_personal_model
 from smis_desktop.resources import models_folder, resources_folder
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.generators.store import open_generator
-from smis_desktop.personal_model.class_statistics import label_directions, split_along
 from smis_desktop.personal_model.label_transfer import LinearProbe
+from smis_desktop.personal_model.model import label_directions, split_along
 from tests.personal_model.landscapes_probe import landscapes_probe
 
 

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from smis_desktop.generators.generator import Generator, to_rgb8
-from smis_desktop.personal_model.class_statistics import label_directions, learn_feature_colors
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder, layout_channels
 from smis_desktop.personal_model.label_transfer import LatentShot, learn_probe, learn_vectors
-from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.personal_model.model import PersonalModel, label_directions, learn_feature_colors
 from smis_desktop.training.events import ClassesLearned
 from smis_desktop.training.sample_pool import draws
 from smis_desktop.training.shots import training_latents

@@ -21,9 +21,9 @@ from torch.nn import functional as F
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import autocast_to, current_precision, freeze, in_float32
-from smis_desktop.personal_model.class_statistics import ClassColors, ColorReader
 from smis_desktop.personal_model.encoder import LayoutEncoder, one_hot
 from smis_desktop.personal_model.label_transfer import LinearProbe
+from smis_desktop.personal_model.model import ClassColors, ColorReader
 from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner, num_parallel_pictures
 from smis_desktop.training.sample_pool import SamplePool
 from smis_desktop.training.stages import Stage, register_stage
