@@ -9,6 +9,7 @@ import numpy as np
 
 from smis_desktop.document.layers import Layer, LayerBuffer, Rect, united
 from smis_desktop.document.palette import EMPTY, Palette
+from smis_desktop.errors import UserError
 
 MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 64, 2048, 512
 
@@ -274,3 +275,13 @@ def _entry(layer: Layer) -> Entry:
 def _looks(entry: Entry) -> tuple[int, int, int]:
     """Return what determines how a visible layer looks: its buffer, and its position."""
     return id(entry.buffer), entry.x, entry.y
+
+
+class LayerNotPaintable(UserError):
+    """Raised when the layer cannot be changed: it is locked, or hidden."""
+
+
+def require_unlocked(entry: Entry, verb: str) -> None:
+    """Raise LayerNotPaintable when the layer is locked. verb: completes "unlock it to … it" in the message."""
+    if entry.locked:
+        raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to {verb} it.")

@@ -9,9 +9,9 @@ import numpy as np
 
 from smis_desktop.document import layer_operations, shapes
 from smis_desktop.document.brush import Brush, MirrorAxis, PenPoint, Point, Stabilizer, StrokePath
-from smis_desktop.document.document import Document, DocumentStructure, Entry
+from smis_desktop.document.document import Document, DocumentStructure, Entry, LayerNotPaintable, require_unlocked
 from smis_desktop.document.history import Change, ClassPainter, History, StructureEdit, take
-from smis_desktop.document.layer_operations import LayerNotPaintable, require_unlocked, with_entry
+from smis_desktop.document.layer_operations import with_entry
 from smis_desktop.document.layers import Rect, united
 from smis_desktop.document.palette import EMPTY, Palette
 

@@ -10,14 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from smis_desktop.document.document import DocumentStructure, Entry
+from smis_desktop.document.document import DocumentStructure, Entry, require_unlocked
 from smis_desktop.document.layers import LayerBuffer, united
 from smis_desktop.document.palette import EMPTY, Palette, SemanticClass
 from smis_desktop.errors import UserError
-
-
-class LayerNotPaintable(UserError):
-    """Raised when the layer cannot be changed: it is locked, or hidden."""
 
 
 def with_entry(structure: DocumentStructure, entry: Entry) -> DocumentStructure:
@@ -116,12 +112,6 @@ def flip_layer(structure: DocumentStructure, layer_id: int, size: int) -> Docume
     pixels = entry.buffer.read(rect.shifted(-entry.x, -entry.y))[:, ::-1]
     buffer = LayerBuffer(pixels, size - rect.right, rect.top)
     return with_entry(structure, replace(entry, buffer=buffer, x=0, y=0))
-
-
-def require_unlocked(entry: Entry, verb: str) -> None:
-    """Raise LayerNotPaintable when the layer is locked. verb: completes "unlock it to … it" in the message."""
-    if entry.locked:
-        raise LayerNotPaintable(f"The layer “{entry.name}” is locked; unlock it to {verb} it.")
 
 
 def add_class(palette: Palette, name: str, color: tuple[int, int, int]) -> Palette:

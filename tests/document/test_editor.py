@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from smis_desktop.document.brush import Brush, MirrorAxis
-from smis_desktop.document.document import Document
+from smis_desktop.document.document import Document, LayerNotPaintable
 from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import History
-from smis_desktop.document.layer_operations import LayerNotPaintable
 from smis_desktop.document.palette import EMPTY, Palette, SemanticClass
 from smis_desktop.errors import UserError
 from tests.document.conftest import PALETTE

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smis_desktop.document.brush import Brush, MirrorAxis
-from smis_desktop.document.document import Document, DocumentState
+from smis_desktop.document.document import Document, DocumentState, LayerNotPaintable
 from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import History
-from smis_desktop.document.layer_operations import LayerNotPaintable
 from smis_desktop.document.palette import EMPTY
 from tests.document.conftest import PALETTE
 

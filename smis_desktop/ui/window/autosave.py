@@ -26,45 +26,53 @@ class Autosave(QObject):
     """The file could not be written, as a sentence. Emitted once until a write succeeds again."""
     _written = Signal(str)
 
-    def __init__(self, recovery: RecoveryFolder, collect: Callable[[], tuple[Project, Path | None] | None]) -> None:
-        """collect: returns the painting and its file, or None if nothing is unsaved or a stroke is under way."""
+    def __init__(
+        self,
+        recovery: RecoveryFolder,
+        collect: Callable[[], tuple[Project, Path | None] | None],
+        version: Callable[[], int],
+    ) -> None:
+        """Start the timer.
+
+        Args:
+            recovery: Where to write.
+            collect: Returns the painting and its file, or None if nothing is unsaved or a stroke is under way.
+            version: Returns another number after each change.
+        """
         super().__init__()
-        self._recovery, self._collect = recovery, collect
+        self._recovery, self._collect, self._version = recovery, collect, version
         self._thread: threading.Thread | None = None
         self._is_failing = False
-        self._pending = False
+        self._written_version: int | None = version()
         self._written.connect(self._take_answer)
         self._timer = QTimer(self)
         self._timer.setInterval(INTERVAL_MS)
         self._timer.timeout.connect(self.save_now)
         self._timer.start()
 
-    def touch(self) -> None:
-        """Note that something has changed."""
-        self._pending = True
-
     def save_now(self) -> None:
         """Save unless nothing has changed or a write is under way."""
-        if not self._pending or (self._thread is not None and self._thread.is_alive()):
+        version = self._version()
+        if version == self._written_version or (self._thread is not None and self._thread.is_alive()):
             return
         found = self._collect()
         if found is None:
             return
-        self._pending = False
+        self._written_version = version
         self._thread = threading.Thread(target=self._write, args=found, name="autosave")
         self._thread.start()
 
     def save_and_wait(self) -> None:
         """Save whatever is not saved, and wait until it is on the disk or has failed."""
         self._wait()
-        self._pending = True
+        self._written_version = None
         self.save_now()
         self._wait()
 
     def forget(self) -> None:
         """Remove the recovery file: a project file holds everything."""
         self._wait()
-        self._pending = False
+        self._written_version = self._version()
         self._recovery.forget()
 
     def close(self) -> None:
@@ -83,7 +91,7 @@ class Autosave(QObject):
 
     def _take_answer(self, sentence: str) -> None:
         if sentence:
-            self._pending = True
+            self._written_version = None
             log.warning("autosaving failed: %s", sentence)
             if not self._is_failing:
                 self.failed.emit(sentence)

@@ -9,10 +9,9 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.document.brush import Brush, Point
-from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, Document
+from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, Document, LayerNotPaintable
 from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import Change
-from smis_desktop.document.layer_operations import LayerNotPaintable
 from smis_desktop.document.layers import Rect
 from smis_desktop.document.palette import Palette
 from smis_desktop.document.reduction import reduce_label_map
@@ -50,6 +49,8 @@ class DocumentController(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._editor: DocumentEditor | None = None
+        self.num_changes = 0
+        """Counts changes, saving and undoing too; a stroke or move counts when it has ended."""
         self._last_emitted = (False, False, False, "")
 
     @property
@@ -237,6 +238,7 @@ class DocumentController(QObject):
             if new != old:
                 signal.emit(new)
         if not self.is_painting:
+            self.num_changes += 1
             self.history_changed.emit()
 
     def _cancel_any_stroke(self) -> None:

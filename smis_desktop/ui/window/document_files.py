@@ -50,10 +50,10 @@ class DocumentFiles(QObject):
         self._controller, self._dialogs, self._recent, self._collect = controller, dialogs, recent, collect
         self._recovery = recovery
         self.path: Path | None = None
-        self.autosave = None if recovery is None else Autosave(recovery, self._unsaved)
-        if self.autosave is not None:
+        self.autosave = None
+        if recovery is not None:
+            self.autosave = Autosave(recovery, self._unsaved, lambda: controller.num_changes)
             self.autosave.failed.connect(dialogs.complain)
-            controller.history_changed.connect(self.autosave.touch)
 
     @property
     def name(self) -> str:
@@ -68,8 +68,6 @@ class DocumentFiles(QObject):
     def touch(self) -> None:
         """Note that kept pictures have changed, which belong to the project too."""
         self._controller.mark_unsaved()
-        if self.autosave is not None:
-            self.autosave.touch()
         self.changed.emit()
 
     def place(self, document: Document, path: Path | None = None) -> None:
