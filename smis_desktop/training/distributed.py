@@ -1,4 +1,4 @@
-"""Work side by side: on threads of one process, and in a group of processes on one machine or several.
+"""Work in parallel: on threads of one process, and in a group of processes on one machine or several.
 
 One step of the generator does not keep two cores busy, because many of its parts are small. Two steps with one core
 each take less time than one after the other with both (docs/results.md).
@@ -38,7 +38,8 @@ class ProcessGroup:
         return self.rank == 0
 
     def share(self, rows: int, rank: int | None = None) -> slice:
-        """The rows that this process, or the one of that rank, computes: consecutive parts of nearly equal size."""
+        """Returns the rows that this process, or the one of that rank, computes: consecutive parts of nearly equal
+        size."""
         rank = self.rank if rank is None else rank
         return slice(rows * rank // self.size, rows * (rank + 1) // self.size)
 
@@ -90,7 +91,7 @@ SINGLE_PROCESS = ProcessGroup()
 
 @contextmanager
 def launched_process_group() -> Iterator[ProcessGroup]:
-    """The group in which `torchrun` started this process, for as long as the block lasts; else a group of one."""
+    """Opens the group in which `torchrun` started this process, until the block ends; otherwise a group of one."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield SINGLE_PROCESS
@@ -124,7 +125,8 @@ _GPU_BATCH = 64
 
 
 def split_evenly(works: Sequence[T], device: torch.device) -> list[list[T]]:
-    """The works in their order, in pairs where the processor has two cores; three form a group where one is left over.
+    """Splits works, in order, into pairs where the processor has two cores; if one is left over, the last group has
+    three.
 
     More at once would be too much for the memory of small machines. The groups depend only on the number of works and
     on whether there are two cores: a resumed work gets as many threads as before, on which its last digits depend.
@@ -135,7 +137,7 @@ def split_evenly(works: Sequence[T], device: torch.device) -> list[list[T]]:
 
 
 def num_parallel_pictures(device: torch.device) -> int:
-    """How many pictures one work takes at once: on the processor one, whose feature maps fit the cache."""
+    """Returns how many pictures to compute at once: on the processor one, whose feature maps fit the cache."""
     return 1 if device.type == "cpu" else _GPU_BATCH
 
 

@@ -48,7 +48,7 @@ class TrainingRequest:
 
 @dataclass(frozen=True, eq=False)
 class StageProgress:
-    """How far a stage is.
+    """The progress of a stage.
 
     `done` of `total` is what `label` describes, in units of the stage (samples, steps); a negative `done` is unknown.
     `overall` (0–1) and `seconds_left` are of the whole training; `seconds_left` is None until the pace is known. `loss`
@@ -71,7 +71,7 @@ class StageProgress:
 
     @property
     def fraction(self) -> float:
-        """Of what `label` describes, 0–1; negative where it is unknown."""
+        """The fraction done of what `label` describes, 0–1; negative where it is unknown."""
         return self.done / self.total
 
 
@@ -95,7 +95,7 @@ class ShotsOpened:
 
 @dataclass(frozen=True)
 class SamplesChosen:
-    """About `samples` samples can be learned from in the requested `minutes`."""
+    """About `samples` samples fit into the requested `minutes`."""
 
     minutes: float
     samples: int
@@ -103,8 +103,8 @@ class SamplesChosen:
 
 @dataclass(frozen=True)
 class RunOpened:
-    """Everything is open and checked; the stages begin. folder: keeps the unfinished training. is_resumed: whether it
-    held one."""
+    """Everything is open and checked; the stages begin. folder: of the unfinished training. is_resumed: whether it held
+    one."""
 
     folder: Path
     is_resumed: bool
@@ -137,7 +137,7 @@ class ClassesLearned:
 
 @dataclass(frozen=True)
 class ModelImproved:
-    """That file holds a model that can be painted with already."""
+    """The file at `path` holds a model that can be painted with already."""
 
     path: Path
 

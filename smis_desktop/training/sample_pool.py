@@ -1,4 +1,4 @@
-"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, which are never rendered.
+"""Training samples for the encoder: (w, pseudo label) pairs of random pictures, which need not be synthesized.
 
 The features of the pictures are cached on the disk for the next training of the same generator.
 """
@@ -44,7 +44,7 @@ _MAX_WEIGHT = 10.0
 
 
 def draws(seed: int, stream: str, index: int) -> torch.Generator:
-    """An independent random stream for each (seed, stream, index): a resumed training draws the same."""
+    """Returns an independent random stream for each (seed, stream, index): a resumed training draws the same."""
     entropy = [seed, *stream.encode(), index]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state) & 0x7FFF_FFFF_FFFF_FFFF)
@@ -54,7 +54,7 @@ class FeatureStore(Protocol):
     """A cache of the reduced features of a pool's pictures, for other pools of the same pictures."""
 
     def read(self, name: str) -> dict[str, Tensor] | None:
-        """What was written under that name, or None."""
+        """Returns what was written under that name, or None."""
         ...
 
     def write(self, name: str, tensors: dict[str, Tensor]) -> None:
@@ -63,8 +63,8 @@ class FeatureStore(Protocol):
 
 
 class SamplePool:
-    """Grows by rounds; round i is a pure function of (seed, i). On the CPU: `w` float32 [N, 512], `labels` int8
-    [N, r, r] palette channels (int16 from 128 classes up), -1 = unknown.
+    """A pool of samples that grows by rounds; round i is a pure function of (seed, i). On the CPU: `w` float32 [N,
+    512], `labels` int8 [N, r, r] palette channels (int16 from 128 classes up), -1 = unknown.
 
     A probe reads the features in a `FeatureBasis`, whether they come from the cache or not.
     """
@@ -130,7 +130,7 @@ class SamplePool:
 
     @torch.no_grad()
     def _sample(self, w: Tensor, cached: dict[str, Tensor]) -> _Sample:
-        """w: [1, D]. cached: its reduced features, if the cache has them."""
+        """Labels one picture. w: [1, D]. cached: its reduced features, if the cache has them."""
         if cached:
             features = {int(r): found.to(w.device) for r, found in cached.items()}
         elif self._basis is not None:
@@ -174,7 +174,7 @@ class SamplePool:
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
-    """labels [1, r, r]; features: reduced, by side, where they are to be cached. On the CPU."""
+    """One sample, on the CPU. labels [1, r, r]; features: reduced, by side, where they are to be cached."""
 
     labels: Tensor
     features: dict[str, Tensor]
@@ -194,7 +194,7 @@ class SampleSettings(Protocol):
 
 
 class FeatureCache:
-    """Reduced features of random pictures on disk (a `FeatureStore`), of limited size; writes in the background.
+    """A cache on the disk for reduced features of random pictures, of limited size; writes in the background.
 
     The next model of the same generator learns from the same pictures. Their features are merely quicker to read than
     to compute: what is missing, damaged or does not fit is computed again, and no training fails because of the cache.
@@ -214,7 +214,7 @@ class FeatureCache:
 
     @classmethod
     def of(cls, generator: Generator, settings: SampleSettings, folder: Path | None = None) -> FeatureCache:
-        """Return the cache of the features that a training with these settings computes.
+        """Returns the cache of the features that a training with these settings computes.
 
         folder: of the caches of all generators (default: in the data folder).
         `$SMIS_KEPT_FEATURES_MIB` limits its size; 0 turns it off. Raises UserError when that is not a number.
@@ -263,7 +263,7 @@ class FeatureCache:
             self._is_full = True
 
     def _has_room(self, needed: int) -> bool:
-        """Whether there is room for so many bytes, after deleting other folders if need be."""
+        """Returns whether there is room for so many bytes, after deleting other folders if need be."""
         others = [other for other in self._folder.parent.iterdir() if other.is_dir() and other != self._folder]
         others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
         sizes = {folder: _size(folder) for folder in (self._folder, *others)}

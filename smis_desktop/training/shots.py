@@ -1,7 +1,7 @@
-"""The shots of a training, and the latents known of them. Free of torch at import: the window reads shots too.
+"""The shots of a training, and what is known of their latents. Free of torch at import: the window reads shots too.
 
-Two files of a shots folder spare an inversion. `generated.json`: which pictures the generator made itself, and from
-which seeds, from which `z` is drawn again. `latents/NAME.safetensors`: the latents of a photo that was inverted before.
+Two files of a shots folder make inversions unnecessary. `generated.json` lists the pictures that the generator made
+itself, with the seeds that their `z` is drawn from. `latents/NAME.safetensors` holds the latents of an inverted photo.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def write_generated_pictures(folder: Path, generated: GeneratedPictures) -> Path
 
 
 def is_picture_of(generator: Generator, ws: Tensor, picture: np.ndarray) -> bool:
-    """Whether `picture` (uint8 [S, S, 3]) is what the generator makes of `ws` [num_ws, 512], apart from scaling and the
-    losses of a file format. Somebody may have saved another picture under the name."""
+    """Returns whether `picture` (uint8 [S, S, 3]) is what the generator makes of `ws` [num_ws, 512], apart from scaling
+    and the losses of a file format. Another picture may have been saved under the name."""
     import torch
     from torch.nn import functional as F
 
@@ -140,7 +140,8 @@ class KnownLatents:
         self._listed: dict[Path, dict[str, GeneratedPicture]] = {}
 
     def of(self, path: Path, picture: np.ndarray) -> Tensor | None:
-        """`ws` [num_ws, 512] of a picture (uint8 [S, S, 3], read from `path`); None where it is not this generator's.
+        """Returns `ws` [num_ws, 512] of a picture (uint8 [S, S, 3], read from `path`); None where it is not this
+        generator's.
 
         Raises UserError when a `generated.json` cannot be read.
         """
@@ -184,7 +185,8 @@ class _LatentsFile(msgspec.Struct):
 
 
 def inversion_facts(folder: Path, name: str) -> InversionFacts | None:
-    """What a shots folder says of a photo's inversion; None where it is not inverted, or has changed since.
+    """Returns the figures that a shots folder keeps of a photo's inversion; None where there is none, or the photo has
+    changed since.
 
     Raises UserError when the file is damaged."""
     path = latents_path(folder, name)
@@ -201,7 +203,7 @@ def inversion_facts(folder: Path, name: str) -> InversionFacts | None:
 
 
 def kept_latents(folder: Path, name: str) -> dict[str, Tensor] | None:
-    """The latents of a shot whose photo was inverted and has not changed since, as `latent_pair` takes them; or
+    """Returns the latents of a shot whose photo was inverted and has not changed since, as for `latent_pair`; or
     None."""
     if inversion_facts(folder, name) is None:
         return None
@@ -211,7 +213,7 @@ def kept_latents(folder: Path, name: str) -> dict[str, Tensor] | None:
 def write_latents(
     folder: Path, name: str, ws: np.ndarray, reconstruction_ws: np.ndarray, facts: InversionFacts
 ) -> None:
-    """Keeps both latents of an inverted photo, float32 [num_ws, D] each. Raises UserError when the disk refuses."""
+    """Writes both latents of an inverted photo, float32 [num_ws, D] each. Raises UserError when the disk refuses."""
     import torch
 
     tensors = {"ws": torch.from_numpy(np.array(ws)), "close_ws": torch.from_numpy(np.array(reconstruction_ws))}
@@ -221,15 +223,16 @@ def write_latents(
 
 
 def latent_pair(found: Mapping[str, Tensor]) -> Tensor:
-    """[2, num_ws, 512]: latents near real ones, then those near the photo, from `InversionResult.tensors`. Twice the
-    first where an earlier version of this program found no others."""
+    """Returns [2, num_ws, 512]: the in-domain latents, then the reconstruction's, from `InversionResult.tensors`. Files
+    of earlier versions hold only the first, which then counts twice."""
     import torch
 
     return torch.stack((found["ws"], found.get("close_ws", found["ws"])))
 
 
 def training_latents(pair: Tensor) -> Tensor:
-    """[2, num_ws, 512] as `latent_pair` gives them → the two that labels are learned from, the better one first.
+    """Returns the two latents that labels are learned from, better one first, of a pair [2, num_ws, 512] from
+    `latent_pair`.
 
     Latents near the photo place every outline, but their features are no face's: labels learned from a quarter of the
     way there generalise better, and best together with those near real latents (docs/experiments/inversion.md).
@@ -246,9 +249,9 @@ def training_latents(pair: Tensor) -> Tensor:
 def training_shots(
     path: Path, folder: ShotsFolder, generator: Generator, label_kind: LabelKind = "dense"
 ) -> list[TrainingShot]:
-    """The folder's shots, with latents where they are the generator's own pictures, or were inverted before.
+    """Returns the folder's shots, with latents where they are the generator's own pictures, or were inverted before.
 
-    An inversion from before the photo was labelled does not count where labels tell a better place to start.
+    An inversion from before the photo was labelled does not count where its labels give a better start.
     """
     from smis_desktop.personal_model.encoder import layout_channels
     from smis_desktop.personal_model.label_transfer import TrainingShot
@@ -272,7 +275,7 @@ def training_shots(
 
 
 def has_spatial_labels(label_kind: LabelKind, layouts: Sequence[Tensor]) -> bool:
-    """Whether labels show where classes are: areas and scribbles do, a few points do not.
+    """Returns whether labels show where classes are: areas and scribbles do, a few points do not.
 
     layouts: int64 [r, r] in channels, at least one pixel of them labelled."""
     from smis_desktop.personal_model.scribbles import are_scribbles
@@ -281,15 +284,15 @@ def has_spatial_labels(label_kind: LabelKind, layouts: Sequence[Tensor]) -> bool
 
 
 def picture_path(folder: Path, name: str) -> Path:
-    """Where a shots folder keeps a shot's picture."""
+    """Returns the path of a shot's picture in a shots folder."""
     return folder / "images" / f"{name}.png"
 
 
 def picture_digest(folder: Path, name: str) -> str:
-    """SHA-256 of a shot's picture file."""
+    """Returns the SHA-256 of a shot's picture file."""
     return hashlib.sha256(picture_path(folder, name).read_bytes()).hexdigest()
 
 
 def latents_path(folder: Path, name: str) -> Path:
-    """Where a shots folder keeps the latents of a photo."""
+    """Returns the path of a photo's latents in a shots folder."""
     return folder / "latents" / f"{name}.safetensors"

@@ -60,7 +60,7 @@ def import_shots(workspace: Workspace, folder: Path, names: Sequence[str], label
 
 
 def merged_palette(own: Palette, other: Palette, folder: Path) -> Palette:
-    """The classes of both. A class that the folder only numbers is the own class of that number.
+    """Returns the classes of both. A class that the folder only numbers becomes the existing class of that number.
 
     Raises UserError where one number has two names, or one name two numbers: their labels would mix.
     """

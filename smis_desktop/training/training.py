@@ -52,7 +52,7 @@ _STORED_NAMES = {
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What decides a training, besides generator, shots and palette.
+    """Everything that determines a training, given generator, shots and palette.
 
     top_k and threshold matter to sparse labels only, top_k to landmarks alone (see `uses_probe`). `samples`
     pseudo-labelled pictures are made in rounds; after each round the encoder takes `steps_per_round` steps of
@@ -79,12 +79,12 @@ class TrainingSettings:
 
     @property
     def rounds(self) -> int:
-        """How many rounds `samples` make."""
+        """The number of rounds that `samples` take."""
         return -(-self.samples // self.round_size)
 
 
 class ProgressEstimate:
-    """How far a whole training is, and how many seconds it still takes.
+    """Estimates how far a whole training is, and how many seconds it still takes.
 
     Stages weigh by the seconds that they are expected to take. How much slower or faster this machine is than the one
     those were measured on shows in the first stage that runs; later stages are scaled by that pace.
@@ -105,7 +105,8 @@ class ProgressEstimate:
         """How long the training was paused."""
 
     def at(self, stage: Stage, done: float) -> tuple[float, float | None]:
-        """With `done` (0–1) of a stage's work: the fraction of everything, and the seconds left if they are known."""
+        """Returns the fraction of the whole training, and the seconds left if known, when `done` (0–1) of a stage is
+        done."""
         names = list(self._seconds)
         place, expected = names.index(stage.name), self._seconds[stage.name]
         before = sum(self._seconds[name] for name in names[:place])
@@ -125,7 +126,7 @@ class ProgressEstimate:
 
 
 class TrainingStore(Protocol):
-    """Keeps what a training has made so far, by name."""
+    """Keeps the intermediate results of a training by name."""
 
     def read(self, name: str) -> dict[str, Tensor] | None:
         """Returns what was written under that name, or None."""
@@ -137,7 +138,7 @@ class TrainingStore(Protocol):
 
 
 class ReadOnly:
-    """The store of a process that is not the main process: it reads alone."""
+    """The read-only store of a process that is not the main process."""
 
     def __init__(self, store: TrainingStore) -> None:
         self._store = store
@@ -157,7 +158,7 @@ class TrainingFolder:
 
     @classmethod
     def beside(cls, model_path: Path) -> TrainingFolder:
-        """`my.smismodel` → `my.smismodel.training/`."""
+        """Returns the folder of a model's training: `my.smismodel` → `my.smismodel.training/`."""
         return cls(model_path.with_name(model_path.name + ".training"))
 
     def open(self, description: Mapping[str, Any], resume: bool) -> bool:
@@ -189,7 +190,7 @@ class TrainingFolder:
         return False
 
     def begun(self) -> dict[str, Any]:
-        """The description that the unfinished training was opened with; empty where there is none."""
+        """Returns the description that the unfinished training was opened with; empty where there is none."""
         try:
             found = json.loads((self.path / _DESCRIPTION).read_bytes())
         except (OSError, ValueError):
@@ -207,7 +208,7 @@ class TrainingFolder:
         write_tensors(self._file(name), _STAGE_KIND, _VERSION, tensors, {"name": name})
 
     def write_picture(self, name: str, content: bytes) -> Path:
-        """Writes an encoded picture beside the stages, for the person to look at; returns its path."""
+        """Writes an encoded picture to the folder, for people to look at; returns its path."""
         write_bytes(self.path / name, content)
         return self.path / name
 
@@ -221,7 +222,7 @@ class TrainingFolder:
 
 @dataclass(eq=False)
 class TrainingContext:
-    """What the stages of one training share: what it was given, and what earlier stages have made.
+    """What the stages of a training share: its inputs, and the results of earlier stages.
 
     open_perceptual: called only if a photo has to be inverted. backend: synthesises in the settings' precision.
     on_improved: called with each usable intermediate model. group: the processes that train together, each with the
@@ -310,11 +311,11 @@ class TrainingContext:
         )  # fmt: skip
 
     def encoder_to_train(self) -> LayoutEncoder:
-        """A copy of the model's encoder whose weights can be trained."""
+        """Returns a trainable copy of the model's encoder."""
         return copy.deepcopy(self.model.encoder).requires_grad_(True)
 
     def show_improved(self, encoder: LayoutEncoder) -> tuple[np.ndarray, ...]:
-        """Gives the model that encoder, hands the model to whoever wants it early, and returns pictures by it.
+        """Gives the model that encoder, passes the model to `on_improved`, and returns pictures by it.
 
         Those are of the shots' own layouts, by the quick path, uint8 [S, S, 3] each; in the main process alone.
         """
@@ -347,22 +348,22 @@ def train(context: TrainingContext) -> PersonalModel:
 
 
 def uses_probe(settings: TrainingSettings, labels: Sequence[Tensor]) -> bool:
-    """Whether these labels (int64 [r, r] in channels) are transferred by a probe; landmarks never are."""
+    """Returns whether a probe transfers these labels (int64 [r, r] in channels); for landmarks it never does."""
     return settings.transfer != "vectors" and (settings.label_kind == "dense" or are_scribbles(labels))
 
 
 def describe(settings: TrainingSettings, shot_names: Sequence[str]) -> dict[str, Any]:
-    """Settings as JSON-able facts, for the model's file and to recognise an unfinished training."""
+    """Returns settings as JSON-compatible values, for the model's file and to recognise an unfinished training."""
     facts = {_STORED_NAMES.get(name, name): value for name, value in dataclasses.asdict(settings).items()}
     return {**facts, "shots": list(shot_names)}
 
 
 def stored_precision(description: Mapping[str, Any]) -> Precision | None:
-    """The precision of the unfinished training with that description; None where there is no description."""
+    """Returns the precision of the unfinished training with that description; None where there is no description."""
     if not description:
         return None
     return "bfloat16" if description.get("precision") == "bfloat16" else "float32"
 
 
 def _ignore(event: TrainingEvent) -> None:
-    """The main process reports it."""
+    """Ignores an event: the main process reports it."""

@@ -1,4 +1,5 @@
-"""A personal model in the making: a shots folder in the program's own data, with what is known of each shot.
+"""A workspace: the shots folder of an unfinished personal model, in the program's data, with what is known of each
+shot.
 
 It is a shots folder like those of `smis train` (images/, labels/, classes.json, generated.json), which can train from
 it too. In addition, latents/NAME.safetensors keeps the latents of inverted photos, so that no photo is inverted twice,
@@ -50,7 +51,7 @@ _FACTS = "workshop.json"
 
 @dataclass(frozen=True)
 class WorkspaceFacts:
-    """What the person decided.
+    """The choices of the person.
 
     generator_sha256: of the weights that the latents belong to; empty before the generator was opened.
     is_training_held: an unfinished training was paused or cancelled, and continues only when the person says so.
@@ -68,8 +69,8 @@ class WorkspaceFacts:
 
 @dataclass(frozen=True)
 class ShotState:
-    """seed: of a generated picture, None for a photo. psnr, perceptual, is_found_by_label: as in `InversionFacts`; None
-    for a photo that is not inverted."""
+    """What is known of a shot. seed: of a generated picture, None for a photo. psnr, perceptual, is_found_by_label: as
+    in `InversionFacts`; None for a photo that is not inverted."""
 
     name: str
     is_labelled: bool
@@ -86,7 +87,7 @@ class ShotState:
 
 @dataclass(frozen=True)
 class UnfinishedWorkspace:
-    """A workspace without a model yet. changed: when its shots, labels or decisions last did, local time."""
+    """A workspace without a model yet. changed: the local time of the last change to its shots, labels or choices."""
 
     path: Path
     name: str
@@ -102,7 +103,7 @@ class Workspace:
 
     @classmethod
     def create(cls, parent: Path, facts: WorkspaceFacts, palette: Palette) -> Workspace:
-        """Makes a new workspace in a folder of its own below `parent`. Raises UserError when the disk refuses."""
+        """Creates a workspace in a new folder in `parent`. Raises UserError when the disk refuses."""
         workspace = cls(parent / f"{file_name(facts.name)}-{uuid.uuid4().hex[:6]}")
         try:
             for part in ("images", "labels", "latents"):
@@ -115,19 +116,19 @@ class Workspace:
 
     @classmethod
     def all_in(cls, parent: Path) -> list[Workspace]:
-        """The workspaces in that folder, newest first."""
+        """Returns the workspaces in that folder, newest first."""
         found = [cls(path.parent) for path in parent.glob(f"*/{_FACTS}")]
         return sorted(found, key=lambda workspace: workspace.changed, reverse=True)
 
     @property
     def changed(self) -> datetime:
-        """When its shots, labels or decisions last did, local time."""
+        """The local time at which its shots, labels or choices last changed."""
         parts = [self.path / name for name in (_FACTS, "images", "labels")]
         return datetime.fromtimestamp(max(part.stat().st_mtime for part in parts if part.exists()))
 
     @property
     def facts(self) -> WorkspaceFacts:
-        """Raises UserError when the file is damaged."""
+        """Reads the person's choices. Raises UserError when the file is damaged."""
         path = self.path / _FACTS
         try:
             return msgspec.json.decode(path.read_bytes(), type=WorkspaceFacts)
@@ -135,16 +136,16 @@ class Workspace:
             raise UserError(f"{path} is damaged; delete the folder {self.path} and begin anew.") from error
 
     def set_facts(self, facts: WorkspaceFacts) -> None:
-        """Writes the facts. Raises UserError when the disk refuses."""
+        """Writes the person's choices. Raises UserError when the disk refuses."""
         write_bytes(self.path / _FACTS, _json(facts))
 
     def change(self, **fields: Any) -> None:
-        """Changes some of the facts."""
+        """Changes some of the choices."""
         self.set_facts(replace(self.facts, **fields))
 
     @property
     def palette(self) -> Palette:
-        """The classes, in the order they were made. Raises UserError when the file is damaged."""
+        """Reads the classes, in the order they were made. Raises UserError when the file is damaged."""
         return Palette(tuple(read_classes(self.path / "classes.json").values()))
 
     def set_palette(self, palette: Palette) -> None:
@@ -155,7 +156,7 @@ class Workspace:
         write_bytes(self.path / "classes.json", _json({"classes": entries}))
 
     def shots(self) -> tuple[ShotState, ...]:
-        """All shots, in the order of their names."""
+        """Returns all shots, in the order of their names."""
         generated = self.generated()
         seeds = {} if generated is None else {name: picture.seed for name, picture in generated.by_name().items()}
         states = []
@@ -183,7 +184,7 @@ class Workspace:
         return own
 
     def mark_generated(self, listed: GeneratedPictures) -> None:
-        """Marks shots as the generator's own, by a list from elsewhere with the names that they have here.
+        """Marks shots as the generator's own, by another folder's list with the names that they have here.
 
         A list of other weights is ignored. Users of the latents check that a picture is what its seed makes."""
         known = self.generated()
@@ -193,7 +194,7 @@ class Workspace:
             write_generated_pictures(self.path, merged)
 
     def mark_photo(self, name: str) -> None:
-        """Marks a shot as a photo: it is not, or no longer, the generator's own picture."""
+        """Marks a shot as a photo rather than the generator's own picture."""
         known = self.generated()
         if known is not None and name in known.by_name():
             left = tuple(picture for picture in known.pictures if picture.name != name)
@@ -206,11 +207,11 @@ class Workspace:
         self.mark_photo(name)  # else a photo that gets the name later would pass for the generator's own
 
     def picture(self, name: str) -> np.ndarray:
-        """The shot's picture, uint8 [S, S, 3]."""
+        """Reads the shot's picture, uint8 [S, S, 3]."""
         return read_picture(picture_path(self.path, name))
 
     def label(self, name: str) -> np.ndarray | None:
-        """The shot's label, uint8 [S, S] class ids, or None."""
+        """Reads the shot's label, uint8 [S, S] class ids, or returns None."""
         return read_label_map(self._label(name)) if self._label(name).is_file() else None
 
     def set_label(self, name: str, label_map: np.ndarray) -> None:
@@ -221,7 +222,8 @@ class Workspace:
             write_bytes(self._label(name), encode_label_map(label_map, self.palette))
 
     def generated(self) -> GeneratedPictures | None:
-        """The shots that are the generator's own pictures; None where none are, or they are of other weights."""
+        """Returns the shots that are the generator's own pictures; None where none are, or they are of other
+        weights."""
         known = read_generated_pictures(self.path)
         weights = self.facts.generator_sha256
         return None if known is None or (weights and known.weights_sha256 != weights) else known
@@ -235,7 +237,8 @@ class Workspace:
         perceptual: float,
         by_label: bool = False,
     ) -> None:
-        """Keeps the latents of an inverted photo: near real ones and near the photo, float32 [num_ws, D] each."""
+        """Writes the latents of an inverted photo: in-domain ones and the reconstruction's, float32 [num_ws, D]
+        each."""
         write_latents(self.path, name, ws, reconstruction_ws, InversionFacts(psnr, perceptual, by_label))
 
     def set_better_latents(
@@ -247,7 +250,7 @@ class Workspace:
         perceptual: float,
         by_label: bool = False,
     ) -> bool:
-        """As `set_latents`, if they are better than those there; returns whether they are.
+        """Writes latents like `set_latents`, if they are better than the present ones; returns whether they are.
 
         That the photo was inverted by its label is kept in any case: it need not be done again."""
         before = inversion_facts(self.path, name)
@@ -262,12 +265,14 @@ class Workspace:
         return is_better
 
     def has_picture_of(self, shots: Path, name: str) -> bool:
-        """Whether that shots folder has the same picture under the name; it may have been removed or replaced here."""
+        """Returns whether that shots folder has the same picture under the name; here it may have been removed or
+        replaced."""
         are_there = picture_path(self.path, name).is_file() and picture_path(shots, name).is_file()
         return are_there and picture_digest(self.path, name) == picture_digest(shots, name)
 
     def model_path(self, library: Path) -> Path:
-        """The model's file in the library's folder. It never changes, so that the next training replaces the model."""
+        """Returns the path of the model's file in the library. It never changes, so that the next training replaces the
+        model."""
         return library / f"{self.path.name}.smismodel"
 
     def has_unfinished_training(self, library: Path) -> bool:
@@ -289,7 +294,7 @@ class Workspace:
         shutil.rmtree(self._training_path(library), ignore_errors=True)
 
     def labelled_folder(self) -> Path:
-        """Makes a shots folder of the labelled shots alone, which `smis train` reads too, and returns its path."""
+        """Writes a shots folder of the labelled shots alone, which `smis train` reads too, and returns its path."""
         target = self.path / "labelled"
         shutil.rmtree(target, ignore_errors=True)
         for part in ("images", "labels", "latents"):
@@ -304,7 +309,7 @@ class Workspace:
         return target
 
     def delete(self) -> None:
-        """Deletes the folder for good."""
+        """Deletes the folder permanently."""
         shutil.rmtree(self.path)
 
     def _training_path(self, library: Path) -> Path:
@@ -329,7 +334,7 @@ class Workspace:
 
 
 def unfinished_workspaces(parent: Path, library: Path) -> tuple[UnfinishedWorkspace, ...]:
-    """The workspaces that the library has no model of, newest first, without damaged ones."""
+    """Returns the workspaces without a model in the library, newest first; skips damaged ones."""
     found = []
     for workspace in Workspace.all_in(parent):
         if workspace.model_path(library).exists():

@@ -1,1 +1,1 @@
-"""The window: everything that speaks Qt."""
+"""The window: everything that uses Qt."""

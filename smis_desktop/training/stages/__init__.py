@@ -44,19 +44,21 @@ class Stage(ABC):
     """Whether the speed of this stage tells how fast the later ones will be."""
 
     def expected_seconds(self, settings: TrainingSettings, num_photos: int) -> float:
-        """Duration on two ordinary cores, with so many photos to invert: the stage's weight in the progress bar.
+        """Returns the duration on two ordinary cores, with that many photos to invert: the stage's weight in the
+        progress bar.
 
         A stage that reports no progress has 0.
         """
         return 0.0
 
     def is_needed(self, context: TrainingContext) -> bool:
-        """Whether there is anything to do in this training. All processes of a group get the same answer."""
+        """Returns whether the stage has anything to do in this training. All processes of a group get the same
+        answer."""
         return True
 
     @abstractmethod
     def run(self, context: TrainingContext) -> None:
-        """Does the work, or continues from what an interrupted run left in `context.store`, to the same result."""
+        """Does the work, or continues from what an interrupted run left in `context.store`, with the same result."""
 
 
 AnyStage = TypeVar("AnyStage", bound=type[Stage])
@@ -66,13 +68,13 @@ STAGES: dict[str, Stage] = {}
 
 
 def register_stage(stage: AnyStage) -> AnyStage:
-    """Class decorator: adds the stage to every training."""
+    """Adds the stage to every training; a class decorator."""
     STAGES[stage.name] = stage()
     return stage
 
 
 def all_stages() -> list[Stage]:
-    """The stages of all modules in this package, in the order in which they run."""
+    """Returns the stages of all modules in this package, in the order in which they run."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return sorted(STAGES.values(), key=lambda stage: stage.position)

@@ -1,4 +1,4 @@
-"""The stage that trains the encoder on pseudo-labelled samples, and the training of any encoder for an objective."""
+"""The stage that trains the encoder on pseudo-labelled samples, and the trainer that every objective shares."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @register_stage
 class EncoderStage(Stage):
-    """Grows the pool of samples round by round, and trains the encoder on all that is there after each."""
+    """Grows the pool of samples round by round, and trains the encoder on the whole pool after each."""
 
     name, position = "encoder", 40
     milestone, milestone_text = "encoder_trained", "encoder trained"
@@ -108,13 +108,14 @@ class EncoderStage(Stage):
 
 
 class Objective(Protocol):
-    """What an encoder is trained for."""
+    """The objective that an encoder is trained for."""
 
     stream: str
     """Names the random stream that its batches are drawn from."""
 
     def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
-        """This process's summand of the loss of one random batch, a scalar, differentiable in the encoder's weights.
+        """Returns this process's share of the loss of one random batch, a scalar, differentiable in the encoder's
+        weights.
 
         Draws from `random` alone, and the same in every process.
         """
@@ -122,7 +123,7 @@ class Objective(Protocol):
 
 
 class LatentObjective:
-    """ŵ is to be the `w` of pseudo-labelled samples (Endo & Kanamori 2021, section 3.3, equation 5), above all along
+    """Predicting the `w` of pseudo-labelled samples (Endo & Kanamori 2021, section 3.3, equation 5), above all along
     the directions of `w` that move classes.
 
     The paper's ‖ŵ − w‖² weighs all dimensions alike. But of 512 about thirty can be read off a layout; all others a
@@ -143,7 +144,7 @@ class LatentObjective:
         self._spread = latents.std / latents.std.square().mean().sqrt()
 
     def loss(self, encoder: LayoutEncoder, pool: SamplePool, random: torch.Generator) -> Tensor:
-        """Mean squared errors in whitened coordinates, along the directions and of all slots."""
+        """Returns the mean squared errors in whitened coordinates, along the directions and of all slots."""
         chosen = pool.draw(self._batch_size, random)
         device = encoder.w_avg.device
         num_classes = encoder.shape.num_classes
@@ -165,13 +166,15 @@ class LatentObjective:
 
 
 def dropped_classes(count: int, num_classes: int, random: torch.Generator) -> Tensor:
-    """The classes to drop from `count` layouts, as if not painted yet: bool [count, num_classes + 1], unknown first."""
+    """Draws the classes to drop from `count` layouts, as if not painted yet: bool [count, num_classes + 1], unknown
+    first."""
     affected = torch.rand(count, 1, generator=random) < _DROP_SAMPLE
     return (torch.rand(count, num_classes + 1, generator=random) < _DROP_CLASS) & affected
 
 
 def grid_dropout(count: int, side: int, random: torch.Generator) -> Tensor:
-    """The grid squares to drop from `count` layouts, bool [count, side, side]. Nobody paints so; it regularises."""
+    """Draws the grid squares to drop from `count` layouts, bool [count, side, side]. No layout looks like that; it
+    regularises."""
     return torch.rand(count, side, side, generator=random) < _DROP_SQUARE
 
 
@@ -213,11 +216,11 @@ class EncoderTrainer:
         return self._optimizer.step(loss, self._learning_rate * self._schedule())
 
     def averaged(self) -> LayoutEncoder:
-        """A copy with the averaged weights, the ones to use."""
+        """Returns a copy with the averaged weights, the ones to use."""
         return self._optimizer.averaged()
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on, besides the pool."""
+        """Returns everything that the next step depends on, except the pool."""
         return self._optimizer.state()
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -225,7 +228,7 @@ class EncoderTrainer:
         self._optimizer.restore(state)
 
     def _schedule(self) -> float:
-        """Learning-rate factor: linear warm-up, then half a cosine down to 2 %."""
+        """Returns the learning-rate factor: linear warm-up, then half a cosine down to 2 %."""
         warm_up = min(1.0, (self.steps + 1) / min(50.0, max(1.0, _WARM_UP * self._total_steps)))
         return warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.steps / self._total_steps))))
 
@@ -238,7 +241,7 @@ class FlatAdamW(Generic[Network]):
     """
 
     def __init__(self, network: Network, group: ProcessGroup) -> None:
-        """From now on the network's parameters are views of the flat tensor."""
+        """Makes the network's parameters views of the flat tensor."""
         self._network, self._group = network, group
         self._weights = _FlatParameters(network)
         self._ema = freeze(copy.deepcopy(network))
@@ -252,7 +255,7 @@ class FlatAdamW(Generic[Network]):
         self.steps = 0
 
     def step(self, loss: Tensor, learning_rate: float) -> float:
-        """Moves the weights against the gradient of `loss`, this process's summand of it; returns the whole loss."""
+        """Moves the weights against the gradient of `loss`, this process's share of it; returns the whole loss."""
         gradients = torch.autograd.grad(loss, list(self._network.parameters()))
         torch._foreach_copy_(self._weights.views(self._gradient), gradients)
         self._sums[-1] = loss.detach()
@@ -270,11 +273,12 @@ class FlatAdamW(Generic[Network]):
         return float(total)
 
     def averaged(self) -> Network:
-        """A copy of the network with the averaged weights."""
+        """Returns a copy of the network with the averaged weights."""
         return copy.deepcopy(self._ema)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on, by names of weights, for a group of any size to continue from."""
+        """Returns everything that the next step depends on, by names of weights, for a group of any size to continue
+        from."""
         found = {
             "steps": torch.tensor(self.steps),
             **{f"encoder.{name}": value.clone() for name, value in self._network.state_dict().items()},
@@ -318,7 +322,7 @@ class _FlatParameters:
             parameter.data = view.copy_(parameter.data)
 
     def views(self, flat: Tensor) -> list[Tensor]:
-        """The parts of a tensor like `values` that belong to each parameter, in the parameters' shapes."""
+        """Returns the parts of a tensor like `values` that belong to each parameter, in the parameters' shapes."""
         sizes = [shape.numel() for shape in self._shapes]
         parts = flat[: sum(sizes)].split(sizes)
         return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""The first two stages: where the inversion of each photo begins, and the latents of the photos.
+"""The first two stages: where the inversion of each photo starts, and the latents of the photos.
 
 An optimisation ends near where it began. From the mean face a man with a cap became a bald one, whose labels then
 taught that bald heads are caps. But a labelled photo shows where its classes are, and the generator's part prior shows
@@ -47,7 +47,7 @@ _SWEEPS = 8
 
 @register_stage
 class InitialLatentsStage(Stage):
-    """Finds the random picture most like each photo's labels: there the photo's inversion begins."""
+    """Finds the random picture whose classes are most like each photo's labels, where its inversion starts."""
 
     name, position = "starts", 10
     milestone, milestone_text = "starts_found", "initial latents found"
@@ -57,7 +57,7 @@ class InitialLatentsStage(Stage):
         return _CANDIDATES_SECONDS if num_photos else 0.0
 
     def is_needed(self, context: TrainingContext) -> bool:
-        """Only where the generator knows parts, labels have an extent, and a photo of any process is not inverted."""
+        """Returns whether the generator has a part prior, labels are spatial, and any process has a photo to invert."""
         if not context.generator.part_prior or not has_spatial_labels(context.settings.label_kind, context.layouts):
             return False
         numbers = [number for number, shot in enumerate(context.shots) if not shot.is_known]
@@ -122,7 +122,7 @@ class InversionStage(Stage):
 
 
 def _work_share(steps: int, settings: InversionSettings) -> float:
-    """The fraction of an inversion's work that its first `steps` steps are."""
+    """Returns the fraction of an inversion's work that its first `steps` steps do."""
     small = settings.small_steps
 
     def work(steps: int) -> float:
@@ -172,7 +172,7 @@ class ShotInversion:
         self._starts: list[Tensor | None] = [None] * len(shots)
 
     def latents(self) -> list[Tensor]:
-        """For each shot [1, num_ws, 512] if the generator made it, else [2, num_ws, 512] (see `latent_pair`).
+        """Returns for each shot [1, num_ws, 512] if the generator made it, else [2, num_ws, 512] (see `latent_pair`).
 
         The processes of the group take turns with the photos, and each gets all latents.
         """
@@ -208,7 +208,7 @@ class ShotInversion:
         return self._store.read(f"inverted-{number}")
 
     def _invert_in_memory(self, numbers: list[int]) -> dict[int, dict[str, Tensor]]:
-        """Inverts the shots at once, or one after the other if there is too little memory for that."""
+        """Inverts the shots at once, or one by one if there is too little memory for that."""
         try:
             return self._invert(numbers)
         except (MemoryError, RuntimeError) as error:
@@ -220,7 +220,7 @@ class ShotInversion:
         return found
 
     def _invert(self, numbers: list[int]) -> dict[int, dict[str, Tensor]]:
-        """Inverts those of the shots that are not in the store: an earlier run may have stopped in between."""
+        """Inverts the shots that are not in the store yet: an earlier run may have stopped in between."""
         inversions = {number: self._open(number) for number in numbers if self._read(number) is None}
 
         def on_step(step: InversionStep) -> None:
@@ -257,7 +257,7 @@ class ShotInversion:
         return found
 
     def _open(self, number: int) -> Inversion:
-        """The inversion of a shot, where it was left or from the beginning."""
+        """Opens the inversion of a shot, from its stored state or from the beginning."""
         shot = self._shots[number]
         if shot.picture is None:
             raise ValueError(f"shot {shot.name} has neither a picture nor latents")
@@ -279,7 +279,7 @@ class ShotInversion:
 
 
 class InversionInit:
-    """Finds initial latents among random pictures. It labels these on the first call; later calls take no time.
+    """Finds initial latents among random pictures, which it labels on the first call.
 
     The pictures are the first of those that an encoder is trained with (`SamplePool`): with a feature cache, they cost
     nothing.
@@ -311,7 +311,7 @@ class InversionInit:
     def of(
         self, layouts: Sequence[Tensor], located: Sequence[Tensor | None], num_classes: int, place: int = 0
     ) -> list[Tensor | None]:
-        """For each shot without latents the `w` [D] to begin at; else None.
+        """Returns for each shot without latents the `w` [D] to start at; else None.
 
         Args:
             layouts: int64 [r, r] in channels, -1 where unknown.
@@ -353,7 +353,7 @@ class InversionInit:
 
 
 def _shares(layout: Tensor, parts: Tensor, num_classes: int, num_parts: int) -> Tensor:
-    """The fraction of the labelled area in each pair of class and part: float64 [N, num_classes, num_parts].
+    """Returns the fraction of the labelled area in each pair of class and part: float64 [N, num_classes, num_parts].
 
     `parts` int64 [N, r, r]. Fractions of a picture add up to 1, or to 0 where nothing is labelled.
     """
@@ -365,7 +365,8 @@ def _shares(layout: Tensor, parts: Tensor, num_classes: int, num_parts: int) -> 
 
 
 def _by_information(tables: Sequence[Tensor]) -> list[Tensor]:
-    """For each shot the indices of its pictures, int64 [N_i], the most informative first given the others' best.
+    """Returns for each shot the indices of its pictures, int64 [N_i], the most informative first given the others'
+    best.
 
     tables: `_shares` of each shot. Shots are sorted again one after the other until no best picture changes.
     """
@@ -382,7 +383,8 @@ def _by_information(tables: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _information(tables: Tensor) -> Tensor:
-    """Mutual information of classes and parts, [N], in nats per share: `tables` [N, C, K] need not add up to 1."""
+    """Returns the mutual information of classes and parts, [N], in nats per share: `tables` [N, C, K] need not add up
+    to 1."""
 
     def entropy(shares: Tensor) -> Tensor:
         return -torch.xlogy(shares, shares).flatten(1).sum(1)

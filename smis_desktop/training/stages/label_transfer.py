@@ -1,4 +1,4 @@
-"""The stage that learns, from the inverted shots, how features become labels."""
+"""The stage that learns label transfer from the inverted shots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_DISPLACEMENT = 8.0
 
 @register_stage
 class LabelTransferStage(Stage):
-    """Learns the label transfer, and puts together the personal model with an encoder that is still to be trained."""
+    """Learns the label transfer, and assembles the personal model with an untrained encoder."""
 
     name, position = "labels", 30
     milestone, milestone_text = "labels_learned", "labels learned"
@@ -67,7 +67,8 @@ class LabelTransferStage(Stage):
 
 
 def _latent_shots(context: TrainingContext) -> list[list[LatentShot]]:
-    """For each shot the latents that labels are learned from, the better ones first, with the labels that fit them."""
+    """Returns for each shot the latents that labels are learned from, the better ones first, with labels aligned to
+    them."""
     generator, settings, palette = context.generator, context.settings, context.palette
     views: list[list[LatentShot]] = []
     for shot, latents in zip(context.shots, context.shot_latents, strict=True):
@@ -97,7 +98,7 @@ def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSetti
 
 
 def aligned(label_map: np.ndarray, photo: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
-    """Warps the labels of a photo to its reconstruction.
+    """Warps the labels of a photo to match its reconstruction.
 
     An inversion is never the photo: a jaw is a little wider, a brow lies a pixel higher. Labels belong to the photo,
     features to the reconstruction, so that neighbouring classes would be mixed up. A smooth, short displacement between
@@ -122,7 +123,7 @@ def aligned(label_map: np.ndarray, photo: np.ndarray, reconstruction: np.ndarray
 
 
 def aligned_to_ws(generator: Generator, ws: Tensor, label_map: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """`aligned` to the picture of `ws` [num_ws, 512], the inversion of `photo`."""
+    """Warps labels like `aligned`, to the picture of `ws` [num_ws, 512], the inversion of `photo`."""
     with torch.inference_mode():
         return aligned(label_map, photo, to_rgb8(generator.draft(ws[None].to(generator.device), _SIDE)[0]))
 
@@ -133,7 +134,7 @@ def _resized(picture: np.ndarray) -> np.ndarray:
 
 
 def _displacement(target: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """float32 [256, 256, 2]: for each pixel of `target`, how far right and down `source` shows the same."""
+    """Returns float32 [256, 256, 2]: for each pixel of `target`, how far right and down `source` shows the same."""
     grey = [cv2.GaussianBlur(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), (0, 0), _BLUR) for x in (target, source)]
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = cv2.GaussianBlur(search.calc(grey[0], grey[1], np.zeros((_SIDE, _SIDE, 2), np.float32)), (0, 0), _SMOOTHNESS)

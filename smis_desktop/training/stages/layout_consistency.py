@@ -1,4 +1,4 @@
-"""The stage that trains the encoder for layout consistency: its pictures are to show what the layout says.
+"""What trainings keep on the disk: the stages of an unfinished training, and features for later trainings.
 
 ‖ŵ − w‖² weighs all directions of `w` alike, and few of them move an outline. So a second, shorter phase judges the
 result: cross-entropy between the layout and the classes that the label transfer reads off the features of G(E(layout)).
@@ -47,7 +47,7 @@ _COARSE_SAMPLE, _COARSE_SIDES = 0.2, (12, 25)
 
 @register_stage
 class LayoutConsistencyStage(Stage):
-    """Trains the encoder with the `LayoutConsistencyObjective`, where a probe reads its pictures."""
+    """Trains the encoder with the `LayoutConsistencyObjective`, if a probe labels its pictures."""
 
     name, position = "obedience", 50
     milestone, milestone_text = "obedience_trained", "layout consistency trained"
@@ -139,14 +139,14 @@ class LayoutConsistencyObjective:
         return total
 
     def _picture_loss(self, ws: Tensor, layouts: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """The loss of the pictures of `ws` [N, num_ws, 512], differentiable in `ws`: their classes against `target`
-        [N, r, r] (weighted by class), their colours against those that the encoder gave `layouts` before."""
+        """Returns the loss of the pictures of `ws` [N, num_ws, 512], differentiable in `ws`: their classes against
+        `target` [N, r, r] (weighted by class), their colours against those that the encoder gave `layouts` before."""
         with torch.no_grad():
             ws_before = self._before(layouts).float()
         precision, size = current_precision(ws.device), num_parallel_pictures(ws.device)
 
         def judge(some: slice) -> tuple[Tensor, Tensor]:
-            """The loss of some of the pictures, and its gradient in their `ws`."""
+            """Returns the loss of some of the pictures, and its gradient in their `ws`."""
             own = ws[some].detach().requires_grad_()
             with autocast_to(precision, own.device), torch.enable_grad():
                 with torch.no_grad():
@@ -177,13 +177,14 @@ class LayoutConsistencyObjective:
         return self._weights
 
     def _spread(self, ws: Tensor) -> Tensor:
-        """Mean square of the whitened latents, structural and fine ones alike (slots of a group are equal)."""
+        """Returns the mean square of the whitened latents, structural and fine ones alike (slots of a group are
+        equal)."""
         latents = torch.stack((ws[:, 0], ws[:, -1]), 1)
         return self._generator.latents.whiten(latents.flatten(0, 1)).square().mean()
 
 
 class _WithGradient(torch.autograd.Function):
-    """A number whose gradient in `ws` is already computed."""
+    """A number whose gradient in `ws` has already been computed."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, ws: Tensor, number: Tensor, gradient: Tensor) -> Tensor:
@@ -197,15 +198,15 @@ class _WithGradient(torch.autograd.Function):
 
 
 def drop_classes(labels: Tensor, num_classes: int, random: torch.Generator) -> Tensor:
-    """Turns whole classes of some label maps (int64 [N, H, W]) to unknown, as in a half-painted layout."""
+    """Sets whole classes of some label maps (int64 [N, H, W]) to unknown, as in a half-painted layout."""
     dropped = dropped_classes(len(labels), num_classes, random)
     gone = dropped.gather(1, (labels + 1).flatten(1)).view_as(labels)
     return labels.masked_fill(gone, UNKNOWN_CHANNEL)
 
 
 def moved(labels: Tensor, random: torch.Generator) -> Tensor:
-    """Label maps int64 [N, H, W] shifted, turned, zoomed and stretched a little; what comes in from outside repeats
-    the edge. Ids are never blended."""
+    """Shifts, turns, zooms and stretches label maps int64 [N, H, W] a little; what comes in from outside repeats the
+    edge. Ids are never blended."""
     n = len(labels)
     zoom = torch.exp(_ZOOM * torch.randn(n, generator=random))
     turn = _TURN * torch.randn(n, generator=random)
@@ -222,8 +223,8 @@ def moved(labels: Tensor, random: torch.Generator) -> Tensor:
 
 
 def coarsened(labels: Tensor, num_classes: int, random: torch.Generator) -> Tensor:
-    """Some of the label maps int64 [N, H, W] as if painted with a broad brush: outlines are rough, and parts thinner
-    than the brush may be gone."""
+    """Redraws some of the label maps int64 [N, H, W] as if with a broad brush: outlines get rough, and parts thinner
+    than the brush may vanish."""
     affected = torch.rand(len(labels), generator=random) < _COARSE_SAMPLE
     side = int(torch.randint(*_COARSE_SIDES, (1,), generator=random))
     if not bool(affected.any()):

@@ -302,7 +302,7 @@ class FramingDialog(QDialog):
 
 
 def find_face_for(photo: np.ndarray, tell: Callable[[FoundFace], None]) -> None:
-    """Tells the face in the photo, if there is one; runs in a thread of its own."""
+    """Passes on the face in the photo, if there is one; runs in a thread of its own."""
     found = find_face(photo, read_face_filter())
     if found is not None:
         tell(found)

@@ -323,8 +323,8 @@ class LabelPage(QMainWindow):
 
 
 def are_landmarks(labels: Sequence[np.ndarray]) -> bool:
-    """Whether sparse labels, uint8 [S, S] each, are only a few points, as `personal_model.scribbles` decides when it
-    learns from them."""
+    """Returns whether sparse labels, uint8 [S, S] each, are only a few points, as `personal_model.scribbles`
+    decides."""
     cells = [reduce_points(label, _CELLS, UNLABELLED_SPARSE_ID) for label in labels]
     counts = np.concatenate([np.unique(one[one != UNLABELLED_SPARSE_ID], return_counts=True)[1] for one in cells])
     return len(counts) > 0 and bool(np.sort(counts)[(len(counts) - 1) // 2] < SCRIBBLE_CELLS)

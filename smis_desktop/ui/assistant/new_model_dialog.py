@@ -60,7 +60,7 @@ class _UnfinishedList(QListWidget):
 
 
 class NewModelDialog(QDialog):
-    """Shows pictures of the chosen generator, so that nobody has to know what a generator is."""
+    """Shows pictures of the chosen generator, so that no one needs to know what a generator is."""
 
     import_wanted = Signal()
     """The person wants to import a generator."""

@@ -25,8 +25,8 @@ _MORE = 15
 
 
 class SamplesDialog(QDialog):
-    """Emits `wanted` until the view is full, and whenever somebody scrolls to its end; `picked` with the chosen
-    ones."""
+    """Emits `wanted` until the view is full and whenever it is scrolled to its end; emits `picked` with the chosen
+    pictures."""
 
     wanted = Signal(tuple, float)
     picked = Signal(list)

@@ -53,7 +53,8 @@ _STEP_HEIGHT = 36
 
 
 class AssistantWindow(QMainWindow):
-    """Closing the window hides it and the training continues. `shut_down` ends everything; it can be resumed later."""
+    """The assistant's window. Closing it hides it, and the training continues; `shut_down` ends everything, to be
+    resumed later."""
 
     model_improved = Signal(Path)
     """An intermediate model, while the training continues."""
@@ -254,7 +255,7 @@ class AssistantWindow(QMainWindow):
         self._request(InvertShot(self.workspace.path, name, start))
 
     def _invert_by_labels(self) -> None:
-        """Inverts photos again that were inverted before they were labelled: their labels tell where to start."""
+        """Inverts photos again that were inverted before they were labelled: their labels give a better start."""
         for shot in self.workspace.shots():
             if self._needs_inversion(shot) and shot.is_located and shot.name not in self._inverted_by_label:
                 self._inverted_by_label.add(shot.name)

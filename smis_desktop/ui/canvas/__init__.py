@@ -1,1 +1,1 @@
-"""The canvas: the layout on screen, and the pointer on it."""
+"""The canvas: the layout on screen, and input from pointer and keys."""

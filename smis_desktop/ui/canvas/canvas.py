@@ -146,7 +146,7 @@ class Canvas(QWidget):
             self._begin(event)
 
     def tabletEvent(self, event: QTabletEvent) -> None:
-        """Take a pen's pressure and eraser end; Qt would turn an ignored event into one of the mouse."""
+        """Take a pen's pressure and eraser end; Qt would turn an ignored event into a mouse event."""
         kind = event.type()
         if kind == QEvent.Type.TabletPress and event.button() == Qt.MouseButton.LeftButton:
             self._begin(event)
@@ -329,7 +329,7 @@ class Canvas(QWidget):
         self.update()
 
     def _show_changes(self, rect: Rect) -> None:
-        """Look up the rectangle's colours again, and repaint the part of the widget that shows it."""
+        """Look up the colours of the rectangle again, and repaint the part of the widget that shows it."""
         document = self._controller.document
         assert document is not None, "a document was painted on"
         self._image.update(document, rect)

@@ -1,4 +1,4 @@
-"""What the canvas draws: the layout with its underlay, and over it class names, mirror axis and brush outline."""
+"""What the canvas draws: the layout with its underlay, class names, mirror axis and brush outline."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class LayoutImage:
             painter.drawImage(place, self.heat_map)
 
     def _draw_ground(self, painter: QPainter, place: QRectF) -> None:
-        """Draw a checkerboard where nothing is painted, of the same size on the screen at every zoom."""
+        """Draw a checkerboard where nothing is painted, of the same size on screen at every zoom."""
         scale = painter.transform().determinant()
         brush = QBrush(_checks())
         brush.setTransform(painter.transform().inverted()[0] if scale else painter.transform())
@@ -126,7 +126,7 @@ def heat_image(heat: np.ndarray) -> QImage:
 
 
 def _patterns() -> np.ndarray:
-    """bool [P, side, side]: plain, diagonals both ways, vertical, horizontal, dots, crossed, wide diagonals."""
+    """Return bool [P, side, side]: plain, diagonals both ways, vertical, horizontal, dots, crossed, wide diagonals."""
     y, x = np.mgrid[:_PATTERN_SIDE, :_PATTERN_SIDE]
     side = _PATTERN_SIDE
     return np.stack(
@@ -181,7 +181,7 @@ def name_places(label_map: np.ndarray, palette: Palette) -> list[tuple[str, floa
 
 
 class ClassNames:
-    """The classes' names written over the layout, placed again when it has not changed for a moment."""
+    """The classes' names written over the layout, placed again after a pause in painting."""
 
     def __init__(
         self, controller: DocumentController, viewport: Viewport, repaint: Callable[[], None], parent: QObject
@@ -195,18 +195,18 @@ class ClassNames:
         self._timer.timeout.connect(self.place)
 
     def show(self, are_shown: bool) -> None:
-        """Show or hide them."""
+        """Show or hide the names."""
         self._are_shown = are_shown
         self.place()
 
     def place(self) -> None:
-        """Find their places now."""
+        """Find the places for the names now."""
         document = self._controller.document
         self._names = name_places(document.label_map, document.palette) if self._are_shown and document else []
         self._repaint()
 
     def place_soon(self) -> None:
-        """Find their places once nothing has been painted for a moment."""
+        """Find the places for the names once nothing has been painted for a moment."""
         if self._are_shown:
             self._timer.start()
 
@@ -224,18 +224,18 @@ class ClassNames:
 
 
 class MirrorHandle:
-    """The mirror axis, and the handles at its ends that drag it; nothing while mirror painting is off."""
+    """The mirror axis, with handles at its ends to drag it; draws nothing while mirror painting is off."""
 
     def __init__(self, controller: DocumentController, viewport: Viewport) -> None:
         self._controller, self._viewport = controller, viewport
         self.is_dragged = False
 
     def takes(self, at: QPointF) -> bool:
-        """Whether a press there drags the axis: only at its ends, outside the layout."""
+        """Return whether a press there drags the axis: only at its ends, outside the layout."""
         return any(math.hypot(at.x() - end.x(), at.y() - end.y()) <= 2 * _HANDLE_RADIUS for end in self._line() or ())
 
     def begin(self) -> None:
-        """The press came."""
+        """Start to drag the axis."""
         self.is_dragged = True
 
     def follow(self, at: QPointF) -> None:
@@ -249,7 +249,7 @@ class MirrorHandle:
         self._controller.set_mirror(MirrorAxis(editor.mirror.orientation, place))
 
     def end(self) -> None:
-        """The pointer was lifted."""
+        """End the drag."""
         self.is_dragged = False
 
     def paint(self, painter: QPainter) -> None:

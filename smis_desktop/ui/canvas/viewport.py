@@ -1,4 +1,4 @@
-"""Where the document lies in the view, and what moves the view."""
+"""The viewport: where the document is in the view, and the gestures that move it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Viewport:
             self._keep_in_sight()
 
     def fit(self) -> None:
-        """Show the whole document, centred, turned as it is."""
+        """Show the whole document, centred, at the present rotation."""
         room = max(1.0, min(self.width, self.height) - 2 * _FIT_MARGIN)
         turned = abs(math.cos(math.radians(self.angle))) + abs(math.sin(math.radians(self.angle)))
         self.scale = min(max(room / self.document_size / turned, MIN_SCALE), MAX_SCALE)
@@ -80,35 +80,36 @@ class Viewport:
         self._turn(self.angle + degrees, self.mirrored)
 
     def mirror(self) -> None:
-        """Swap left and right of what is seen."""
+        """Mirror the view left to right."""
         self._turn(-self.angle, not self.mirrored)
 
     def reset_rotation(self) -> None:
-        """Upright again, and not mirrored."""
+        """Turn the view upright, not mirrored."""
         self._turn(0.0, False)
 
     @property
     def matrix(self) -> tuple[float, float, float, float, float, float]:
-        """m11, m12, m21, m22, dx, dy: document (x, y) → view (m11·x + m21·y + dx, m12·x + m22·y + dy)."""
+        """The transformation m11, m12, m21, m22, dx, dy: document (x, y) → view (m11·x + m21·y + dx, m12·x + m22·y +
+        dy)."""
         cos = self.scale * math.cos(math.radians(self.angle))
         sin = self.scale * math.sin(math.radians(self.angle))
         flip = -1.0 if self.mirrored else 1.0
         return cos * flip, sin * flip, -sin, cos, self.left, self.top
 
     def to_document(self, x: float, y: float) -> tuple[float, float]:
-        """View → document coordinates; pixel `(column, row)` covers column to column + 1."""
+        """Convert view to document coordinates; pixel `(column, row)` covers column to column + 1."""
         m11, m12, m21, m22, dx, dy = self.matrix
         determinant = m11 * m22 - m12 * m21
         x, y = x - dx, y - dy
         return (m22 * x - m21 * y) / determinant, (m11 * y - m12 * x) / determinant
 
     def to_view(self, x: float, y: float) -> tuple[float, float]:
-        """Document → view coordinates."""
+        """Convert document to view coordinates."""
         m11, m12, m21, m22, dx, dy = self.matrix
         return m11 * x + m21 * y + dx, m12 * x + m22 * y + dy
 
     def bounds(self, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
-        """The upright view rectangle (left, top, right, bottom) around a rectangle of the document."""
+        """Return the upright view rectangle (left, top, right, bottom) around a rectangle of the document."""
         corners = [self.to_view(x, y) for x in (left, right) for y in (top, bottom)]
         xs, ys = [c[0] for c in corners], [c[1] for c in corners]
         return min(xs), min(ys), max(xs), max(ys)
@@ -136,7 +137,7 @@ class Viewport:
 
 
 class Navigation:
-    """Zoom, pan and rotation by keys, wheel, space bar and middle button, whatever tool is chosen."""
+    """Zoom, pan and rotation by keys, wheel, space bar and middle button, with every tool."""
 
     def __init__(self, viewport: Viewport, changed: Callable[[], None]) -> None:
         """changed: called after each move of the view."""
@@ -198,11 +199,11 @@ class Navigation:
         return self._from is not None
 
     def hold(self, is_down: bool) -> None:
-        """The space bar was pressed or released."""
+        """Note that the space bar was pressed or released."""
         self._space_is_down = is_down
 
     def takes(self, button: Qt.MouseButton) -> bool:
-        """Whether a press of that button moves the view."""
+        """Return whether a press of that button moves the view."""
         return button == Qt.MouseButton.MiddleButton or (self._space_is_down and button == Qt.MouseButton.LeftButton)
 
     def begin(self, at: QPointF, turns: bool) -> None:
@@ -223,7 +224,7 @@ class Navigation:
         self._changed()
 
     def end(self) -> None:
-        """The pointer was lifted."""
+        """Stop moving the view."""
         self._from = None
 
     def _zoom(self, factor: float) -> None:

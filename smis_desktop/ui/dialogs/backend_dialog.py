@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QDialog, QDialogButtonBox, QLabel, Q
 
 
 class BackendDialog(QDialog):
-    """Offers the fastest backend or one of those tested; those that cannot run here say why."""
+    """Offers the fastest backend or one of those tested; unavailable ones say why."""
 
     def __init__(self, chosen: str, tests: tuple[dict[str, Any], ...], parent: QWidget | None = None) -> None:
         """Args: chosen, tests: as in `BackendFacts`."""

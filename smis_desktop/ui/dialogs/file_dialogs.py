@@ -1,4 +1,4 @@
-"""File dialogs that do not block, their filters made from the file formats; errors in one sentence."""
+"""File dialogs that do not block, with filters made from the file formats; and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def readable_filter(name: str, kinds: Iterable[Kind]) -> str:
 
 
 class FileDialogs(QObject):
-    """Asks for files and folders, beginning where the last file was; also shows errors and asks about changes."""
+    """Asks for files and folders, starting in the last file's folder; also shows errors and asks about changes."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)

@@ -1,4 +1,4 @@
-"""The dialogs of films: what goes into one, and its progress."""
+"""The dialogs for films: what goes into a film, and its progress."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class FilmDialog(QDialog):
 
     @property
     def settings(self) -> FilmSettings:
-        """The settings as they are chosen."""
+        """The chosen settings."""
         return FilmSettings(seconds=self.seconds.value(), size=self.size_box.currentData(), loop=self.loop.isChecked())
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""The import dialog: which class each part of an imported layout is."""
+"""The import dialog: which class each part of an imported layout becomes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_ROWS = 200
 
 
 class ImportDialog(QDialog):
-    """Lists every source with a suggestion, beside a picture of the result; `label_map` gives it once accepted."""
+    """Lists every source with a suggestion, and shows the result; `label_map` returns it once accepted."""
 
     def __init__(self, proposal: ImportProposal, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,7 +90,7 @@ class ImportDialog(QDialog):
         self._show_preview()
 
     def label_map(self) -> np.ndarray:
-        """Return the layout as chosen now, uint8 [H, H]."""
+        """Return the layout as currently chosen, uint8 [H, H]."""
         return self._proposal.label_map({row: int(c.currentData()) for row, c in enumerate(self._choices)})
 
     def _show_preview(self) -> None:

@@ -60,13 +60,13 @@ class PhotoInversionDialog(QDialog):
         column.addWidget(buttons)
 
     def start(self) -> None:
-        """Starts the inversion."""
+        """Start the inversion."""
         if self._work is not None:
             self._line.set_fraction(0.0)
             self._work.start()
 
     def done(self, result: int) -> None:
-        """Cancels the inversion, if it still runs."""
+        """Cancel the inversion, if it is still running."""
         work, self._work = self._work, None
         if work is not None:
             work.cancel()

@@ -1,4 +1,4 @@
-"""The list of layers, topmost first: choose, reorder, rename, show, lock, add and merge."""
+"""The list of layers, topmost first: choose, reorder, rename, show, lock, add and merge them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class LayersPanel(QDockWidget):
         controller.stroke_ended.connect(self._thumbnail_timer.start)
 
     def edit_name(self) -> None:
-        """Let the active layer's name be typed."""
+        """Open an editor for the active layer's name."""
         item = self.list.currentItem()
         if item is not None:
             self.list.editItem(item)
@@ -231,17 +231,17 @@ class _LayerList(QListWidget):
 
 
 def eye_rect(row: QRect) -> QRect:
-    """Return where a row's eye is."""
+    """Return the rectangle of a row's eye."""
     return QRect(row.left() + 8, row.center().y() - 12, 24, 24)
 
 
 def lock_rect(row: QRect) -> QRect:
-    """Return where a row's lock is."""
+    """Return the rectangle of a row's lock."""
     return QRect(row.right() - 34, row.center().y() - 12, 24, 24)
 
 
 class _LayerDelegate(QStyledItemDelegate):
-    """One row: eye, thumbnail, name, lock."""
+    """Draws a row: eye, thumbnail, name, lock."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         return QSize(160, _ROW_HEIGHT)

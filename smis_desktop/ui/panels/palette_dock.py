@@ -1,4 +1,4 @@
-"""The list of classes: each with colour, name, number key, and a lock that preserves it."""
+"""The list of classes: each with its colour, name, number key, and a lock that preserves it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class PaletteDock(QDockWidget):
         controller.settings_changed.connect(self._show_preserved)
 
     def set_palette(self, palette: Palette) -> None:
-        """Show these classes. The current one stays, or else the first after the background becomes current."""
+        """Show these classes. The current one stays; without one, the first after the background becomes current."""
         chosen = self.current_class_id
         self._is_filling = True
         self.list.clear()
@@ -120,7 +120,7 @@ class PaletteDock(QDockWidget):
             self.choose_row(min(1, palette.num_classes - 1))
 
     def show_followed(self, fidelity: LayoutFidelity) -> None:
-        """Show how well the photograph follows each class: as a bar in the row, in words in the tooltip."""
+        """Show how well the photograph follows each class: as a bar in the row, and in words in the tooltip."""
         self._is_filling = True
         for row in range(self.list.count()):
             item = self.list.item(row)
@@ -151,12 +151,12 @@ class PaletteDock(QDockWidget):
 
     @property
     def current_class_id(self) -> int | None:
-        """The chosen class id; None as long as no palette is known."""
+        """The chosen class id; None while no palette is known."""
         item = self.list.currentItem()
         return None if item is None else int(item.data(_CLASS_ID))
 
     def add_class(self) -> None:
-        """Add a class, and let its name be typed."""
+        """Add a class, and open an editor for its name."""
         document = self._controller.document
         if document is None:
             return
@@ -182,7 +182,7 @@ class PaletteDock(QDockWidget):
         dialog.open()
 
     def toggle_preserved(self, class_id: int) -> None:
-        """Preserve that class from being painted over, or stop doing so."""
+        """Preserve that class from being painted over, or stop preserving it."""
         editor = self._controller.editor
         if editor is not None:
             self._controller.set_preserved(editor.preserved ^ {class_id})

@@ -1,4 +1,4 @@
-"""The strip of kept pictures: each has its layout and style, and a click returns to them."""
+"""The strip of kept pictures: each keeps its layout and style, and a click restores them."""
 
 from __future__ import annotations
 

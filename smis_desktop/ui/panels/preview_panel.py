@@ -24,7 +24,7 @@ _CORNER = 6.0
 
 
 class PreviewPanel(QWidget):
-    """Shows the picture, centred; over it or in its place progress, or an error with a button to try again."""
+    """Shows the picture, centred, and over it progress, or an error with a button to try again."""
 
     retry_wanted = Signal()
 
@@ -54,7 +54,7 @@ class PreviewPanel(QWidget):
         self.update()
 
     def show_progress(self, text: str, fraction: float) -> None:
-        """Say what is being waited for. fraction: 0–1, negative when unknown."""
+        """Show what is in progress. fraction: 0–1, negative when unknown."""
         self._failure.hide()
         self._progress.tell(text, fraction)
         self._progress.show()
@@ -66,14 +66,14 @@ class PreviewPanel(QWidget):
         self.update()
 
     def show_failure(self, text: str, *, can_retry: bool) -> None:
-        """Say what went wrong; the picture stays."""
+        """Show what went wrong; the picture stays."""
         self._progress.hide()
         self._failure.tell(text, can_retry)
         self._failure.show()
         self._place_cards()
 
     def set_comparison(self, before: QImage | None) -> None:
-        """Show another picture left of a line that can be dragged; None: only the present one."""
+        """Show another picture left of a draggable line; None: show only the present one."""
         self._before = before
         self.setCursor(Qt.CursorShape.SplitHCursor if before is not None else Qt.CursorShape.ArrowCursor)
         self.update()
@@ -105,7 +105,7 @@ class PreviewPanel(QWidget):
             self._drag_wipe(event)
 
     def picture_rect(self) -> QRect:
-        """Return where the picture is drawn: the largest centred square, in logical pixels."""
+        """Return the rectangle of the picture: the largest centred square, in logical pixels."""
         side = max(1, min(self.width(), self.height()) - 2 * _MARGIN)
         return QRect((self.width() - side) // 2, (self.height() - side) // 2, side, side)
 

@@ -1,4 +1,4 @@
-"""The style panel: strengths, the look and where it comes from, looks of single classes."""
+"""The style panel: strengths, the look and its source, and looks of single classes."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ TakeLook = Callable[[Look], None]
 
 
 class LookSources(Protocol):
-    """Where looks can be taken from."""
+    """The sources of looks."""
 
     def kept_pictures(self) -> tuple[KeptPicture, ...]:
-        """Kept pictures, oldest first."""
+        """Return the kept pictures, oldest first."""
         ...
 
     def pinned_looks(self) -> tuple[Look, ...]:
-        """Pinned looks, oldest first."""
+        """Return the pinned looks, oldest first."""
         ...
 
     def random_look(self) -> Look:
-        """The look of a random seed."""
+        """Return the look of a random seed."""
         ...
 
     def take_from_photo(self, take: TakeLook) -> None:
@@ -70,14 +70,14 @@ def fill_look_menu(menu: QMenu, sources: LookSources, take: TakeLook) -> None:
 
 
 def look_of(kept: KeptPicture, number: int) -> Look | None:
-    """The look of the `number`-th kept picture; None if its latents were not known when it was kept."""
+    """Return the look of the `number`-th kept picture; None if its latents were not known when it was kept."""
     if kept.style.ws is None:
         return None
     return Look.of_latents(kept.style.ws, _tr("Kept picture {n}").format(n=number), kept.style.style.look.seed)
 
 
 def look_words(look: Look) -> str:
-    """The look's name for people."""
+    """Return the look's name for people."""
     return look.name or _tr("Seed {seed}").format(seed=look.seed)
 
 
@@ -90,7 +90,7 @@ _WIDTH = 252
 
 
 class StylePanel(QDockWidget):
-    """Shows the style and changes it; the style model is its owner."""
+    """Shows the style and changes it through the style model."""
 
     def __init__(
         self,

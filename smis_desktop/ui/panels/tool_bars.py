@@ -1,4 +1,4 @@
-"""The tool bar at the left edge, and the options bar along the top: both are made from what the tools declare."""
+"""The tool bar at the left edge, and the options bar at the top, both built from the tools' declarations."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ToolsBar(QToolBar):
 
 
 class OptionsBar(QToolBar):
-    """The options of the chosen tool or, where it has none, how to use it; undo, redo, zoom and export."""
+    """The options of the chosen tool, or a hint how to use it; undo, redo, zoom and export."""
 
     def __init__(self, commands: CommandActions, options: ToolOptions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -99,7 +99,7 @@ class OptionsBar(QToolBar):
 
 
 class OptionControl(QWidget):
-    """The label and control of one option. It shows the value whoever sets it."""
+    """The label and control of one option; it always shows the present value."""
 
     def __init__(self, option: Option[Any], options: ToolOptions) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class OptionControl(QWidget):
 
 
 class _Box(QCheckBox):
-    """For a Toggle."""
+    """The control of a Toggle: a check box."""
 
     changed = Signal(bool)
 
@@ -143,7 +143,7 @@ class _Box(QCheckBox):
 
 
 class _Combo(QComboBox):
-    """For a Choice."""
+    """The control of a Choice: a combo box."""
 
     changed = Signal(object)
 
@@ -158,7 +158,7 @@ class _Combo(QComboBox):
 
 
 class _Number(QSpinBox):
-    """For Pixels."""
+    """The control of Pixels: a number box."""
 
     changed = Signal(int)
 
@@ -176,7 +176,7 @@ class _Number(QSpinBox):
 
 
 class _Slider(QSlider):
-    """For a Fraction, or for a Diameter with most of its room for the small ones."""
+    """The control of a Fraction, or of a Diameter, with most of its length for small ones."""
 
     changed = Signal(object)
 

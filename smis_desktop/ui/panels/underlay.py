@@ -112,7 +112,7 @@ class UnderlayPhoto(QObject):
         self._dialogs.ask_to_open(self.tr("Photo as underlay"), photo_filter(), self.take)
 
     def take(self, path: Path) -> None:
-        """Show the middle square of a photo; a dialog tells if it cannot be read."""
+        """Show the middle square of a photo, or a dialog if it cannot be read."""
         reader = QImageReader(str(path))
         reader.setAutoTransform(True)
         photo = reader.read()

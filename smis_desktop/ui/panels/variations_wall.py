@@ -1,4 +1,4 @@
-"""The variations: the present layout in many looks side by side, rendered in the background; a click takes one."""
+"""The variations: the present layout in many looks, rendered in the background; a click takes one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _SIDE = 180
 
 
 class VariationsWall(QDialog):
-    """Stays open beside the painting. `wanted` asks for a picture in a look; `show_picture` brings it."""
+    """A window of variations that stays open while painting. Emits `wanted` for each look; `show_picture` shows its
+    picture."""
 
     wanted = Signal(int, Look)
     """Index of the picture, and its look."""
@@ -70,11 +71,11 @@ class VariationsWall(QDialog):
 
     @property
     def missing(self) -> int:
-        """How many pictures are still being rendered."""
+        """The number of pictures still being rendered."""
         return len(self._awaited)
 
     def draw_looks(self) -> None:
-        """Show other random looks, all different."""
+        """Draw other random looks, all different."""
         self._looks = [Look(seed) for seed in self._seeds.sample(range(MAX_DRAWN_SEED), _COUNT)]
         self.list.clear()
         blank = QPixmap(_SIDE, _SIDE)
@@ -86,7 +87,7 @@ class VariationsWall(QDialog):
         self.render_again()
 
     def render_again(self) -> None:
-        """Ask for all pictures anew: the layout or the strengths have changed."""
+        """Request all pictures again, because the layout or the strengths have changed."""
         self._awaited = set(range(len(self._looks)))
         self._show_missing()
         for number, look in enumerate(self._looks):

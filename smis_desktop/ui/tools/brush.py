@@ -132,7 +132,7 @@ class BrushTool(Tool):
 
 
 class EraserTool(BrushTool):
-    """Empties what it is drawn over (255)."""
+    """Erases where it is drawn: sets pixels to 255."""
 
     name = "eraser"
     title = QT_TRANSLATE_NOOP("Command", "&Eraser")
@@ -150,7 +150,7 @@ class EraserTool(BrushTool):
 
 
 class _Sizing:
-    """Shift is held: a drag to the right makes the brush larger, a click draws a line."""
+    """A gesture with Shift: a drag to the right makes the brush larger, a click draws a line."""
 
     def __init__(self, start: PenEvent, diameter: int) -> None:
         self.start, self.diameter = start, diameter

@@ -11,7 +11,7 @@ from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 
 class LassoTool(Tool):
-    """Fills a freehand outline, which a straight line closes."""
+    """Fills a freehand outline, closed with a straight line."""
 
     name = "lasso"
     title = QT_TRANSLATE_NOOP("Command", "L&asso")

@@ -48,7 +48,7 @@ class Fraction(Option[float]):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pixels(Option[int]):
-    """A number of layout pixels, both ends included."""
+    """A number of layout pixels in an inclusive range."""
 
     minimum: int
     maximum: int

@@ -8,7 +8,7 @@ from smis_desktop.ui.widgets.translation import QT_TRANSLATE_NOOP
 
 
 class PickerTool(Tool):
-    """Picks from what is visible, but neither empty pixels nor ids that the palette lacks."""
+    """Picks from what is visible, except empty pixels and ids that the palette lacks."""
 
     name = "picker"
     title = QT_TRANSLATE_NOOP("Command", "P&icker")

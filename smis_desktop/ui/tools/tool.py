@@ -1,4 +1,4 @@
-"""What every tool is: what it declares about itself, the calls that the canvas makes, and what people set for it."""
+"""The base class of tools, what the canvas gives to them, and the options that people set."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PenEvent:
 
 @dataclass(frozen=True, eq=False)
 class ToolContext:
-    """What tools work with. `repaint` has the canvas draw its overlays again; `view_changed` announces a moved view."""
+    """What tools work with. `repaint` redraws the canvas's overlays; `view_changed` announces a moved view."""
 
     controller: DocumentController
     options: ToolOptions
@@ -51,7 +51,7 @@ class ToolContext:
 
 
 class ToolGroup(IntEnum):
-    """Tools of a group stand together in the bar and the menu, in this order."""
+    """The groups of tools, in their order in the bar and the menu."""
 
     PAINT = 1
     SHAPE = 2
@@ -60,7 +60,7 @@ class ToolGroup(IntEnum):
 
 
 class Tool:
-    """A tool. Subclasses declare what they are and override the calls that they need.
+    """Base class of tools. Subclasses declare what they are and override the calls that they need.
 
     Tool bar, menu, keys dialog, options bar, cheat sheet and tooltips are made from these attributes. All texts are
     marked with QT_TRANSLATE_NOOP("Command", …).
@@ -105,22 +105,22 @@ class Tool:
         return False
 
     def press(self, pen: PenEvent) -> None:
-        """The pointer went down."""
+        """Handle a press."""
 
     def move(self, pen: PenEvent) -> None:
-        """It moved, down or not (see `is_busy`)."""
+        """Handle a move, pressed or not (see `is_busy`)."""
 
     def release(self, pen: PenEvent) -> None:
-        """It was lifted."""
+        """Handle a release."""
 
     def double_click(self, pen: PenEvent) -> None:
-        """Two presses at one place; the first came as `press`. Called if `takes_double_click`."""
+        """Handle two presses at one place; the first came as `press`. Called if `takes_double_click`."""
 
     def finish(self) -> None:
-        """Enter was pressed."""
+        """Handle Enter."""
 
     def step_back(self) -> None:
-        """Backspace was pressed."""
+        """Handle Backspace."""
 
     def cancel(self) -> None:
         """Drop what was begun."""
@@ -151,7 +151,7 @@ def tool_classes() -> dict[str, type[Tool]]:
 
 
 class ToolOptions(QObject):
-    """The chosen tool, the current class, and the value of each option. `changed` tells of tool and options."""
+    """The chosen tool, the current class, and the value of each option. Emits `changed` for tool and options."""
 
     changed = Signal()
     class_chosen = Signal(int)
@@ -172,7 +172,7 @@ class ToolOptions(QObject):
         return value
 
     def set(self, option: Option[T], value: T) -> None:
-        """Set an option; values outside its range become the nearest inside."""
+        """Set an option; a value outside its range becomes the nearest one inside."""
         value = option.clamped(value)
         if self._values[option] != value:
             self._values[option] = value
@@ -180,7 +180,7 @@ class ToolOptions(QObject):
 
     @property
     def tool(self) -> str:
-        """A name in `tools`."""
+        """The name of the chosen tool."""
         return self._tool
 
     def set_tool(self, name: str) -> None:
@@ -192,11 +192,11 @@ class ToolOptions(QObject):
 
     @property
     def class_id(self) -> int | None:
-        """The class to paint; None as long as no palette is known."""
+        """The class to paint; None while no palette is known."""
         return self._class_id
 
     def choose_class(self, class_id: int) -> None:
-        """Paint that class from now on, with the brush if the chosen tool paints no class."""
+        """Choose the class to paint; chooses the brush as well if the present tool paints no class."""
         if class_id != self._class_id:
             self._last_class_id, self._class_id = self._class_id, class_id
             self.class_chosen.emit(class_id)
@@ -204,20 +204,20 @@ class ToolOptions(QObject):
             self.set_tool(DEFAULT_TOOL)
 
     def swap_classes(self) -> None:
-        """Return to the class before this one."""
+        """Choose the previous class."""
         if self._last_class_id is not None:
             self.choose_class(self._last_class_id)
 
     @property
     def size(self) -> Diameter:
-        """The size that can be set now: the chosen tool's, or the brush's."""
+        """The size option of the chosen tool, or the brush's."""
         found = self.tools[self._tool].size or self.tools[DEFAULT_TOOL].size
         assert found is not None, "the brush has a size"
         return found
 
     @property
     def diameter(self) -> int:
-        """Of the chosen tool or the brush, in layout pixels."""
+        """The size of the chosen tool or the brush, in layout pixels."""
         return self[self.size]
 
     def set_diameter(self, diameter: int) -> None:

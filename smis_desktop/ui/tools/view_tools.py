@@ -1,4 +1,4 @@
-"""Pan and zoom: they change the view only."""
+"""Pan and zoom: tools that change only the view."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PanTool(Tool):
 
 
 class ZoomTool(Tool):
-    """Zooms in with a click, out with the right button, and either way by dragging right or left."""
+    """Zooms in with a click, out with the right button, and by dragging right or left."""
 
     name = "zoom"
     title = QT_TRANSLATE_NOOP("Command", "&Zoom")

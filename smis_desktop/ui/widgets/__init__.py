@@ -1,1 +1,1 @@
-"""Widgets and helpers of appearance that several parts share."""
+"""Widgets, theme and image conversion that several parts of the window share."""

@@ -1,4 +1,4 @@
-"""Callbacks from other threads to a widget that may be deleted meanwhile."""
+"""Callbacks from other threads to a widget that may be deleted in the meantime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls of our own: number boxes, percent slider, blend pad, picture list, pane, progress line."""
+"""The program's own controls: number boxes, percent slider, blend pad, picture list, pane, progress line."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Box = TypeVar("Box", bound=QAbstractSpinBox)
 
 
 def roomy(box: Box) -> Box:
-    """Give a box room beside its number: a style sheet's padding does not reach into a box without arrows."""
+    """Widen a number box: a style sheet's padding does not reach into a box without arrows."""
     box.lineEdit().setTextMargins(_ROOM, 0, _ROOM, 0)
     return box
 
 
 class PercentSlider(QWidget):
-    """A slider with name and value. `moved` carries a fraction, 0–1, when a person moves it."""
+    """A slider with name and value. Emits `moved` with a fraction, 0–1, when a person moves it."""
 
     moved = Signal(float)
 
@@ -94,7 +94,7 @@ _PAD_MARGIN = 10
 
 
 class BlendPad(QWidget):
-    """`moved` carries (blend, mix), 0–1 each, while a person drags the point or moves it with the arrow keys."""
+    """A pad for two values. Emits `moved` with (blend, mix), 0–1 each, while a person moves its point."""
 
     moved = Signal(float, float)
 
@@ -114,7 +114,7 @@ class BlendPad(QWidget):
         return QSize(140, 96)
 
     def show_place(self, blend: float, mix: float, left: str, right: str) -> None:
-        """Show a place and the names of both looks without emitting `moved`."""
+        """Move the point and show the names of both looks without emitting `moved`."""
         self._blend, self._mix, self._names = blend, mix, (left, right)
         self.update()
 
@@ -180,7 +180,7 @@ class BlendPad(QWidget):
 
 
 class PictureList(QListWidget):
-    """A list of pictures whose rows follow its width; nothing can be dragged."""
+    """A list of pictures in rows that fit its width; nothing can be dragged."""
 
     def __init__(
         self, accessible_name: str, side: int, room: tuple[int, int], selection: QAbstractItemView.SelectionMode
@@ -197,7 +197,7 @@ class PictureList(QListWidget):
 
 
 class Pane(QFrame):
-    """A body with a heading and perhaps a foot, of the same height in all panes, so that neighbours line up."""
+    """A body with a heading and an optional foot, which have the same height in all panes so that neighbours align."""
 
     def __init__(self, heading: str, body: QWidget, foot: QWidget | None = None) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ _ROUND_MS = 1400
 
 
 class ProgressLine(QWidget):
-    """A progress bar that also moves when the end is unknown; Qt's own stands still then under a style sheet."""
+    """A progress bar that also moves while the end is unknown; Qt's own stands still under a style sheet."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -252,7 +252,7 @@ class ProgressLine(QWidget):
         self._run.valueChanged.connect(lambda _: self.update())
 
     def set_fraction(self, fraction: float) -> None:
-        """Show a fraction, 0–1; a negative one is unknown."""
+        """Show a fraction, 0–1, or a negative one for unknown."""
         self._fraction = min(fraction, 1.0)
         if fraction >= 0:
             self.setAccessibleDescription(self.tr("{percent} %").format(percent=round(100 * self._fraction)))

@@ -1,4 +1,4 @@
-"""The program's look: colours, font, one style sheet over Qt's Fusion style, and icons coloured by the theme."""
+"""The program's appearance: colours, font, a style sheet over Qt's Fusion style, and icons in theme colours."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ _FONT_PIXELS = 13
 
 
 def apply_theme(application: QApplication, colors: ThemeColors = DARK) -> None:
-    """Apply a theme to the application, to windows that are already open too."""
+    """Apply a theme to the application, including windows that are already open."""
     global _current
     _current = colors
     application.setStyle("Fusion")
@@ -161,7 +161,7 @@ def tool_icon(name: str, colors: ThemeColors | None = None) -> QIcon:
 
 
 def plain_icon(name: str, color: str) -> QIcon:
-    """The icon in that colour, faint when disabled."""
+    """Draw an icon in that colour, faint when disabled."""
     icon = QIcon()
     _add_pixmaps(icon, name, color, QIcon.Mode.Normal, QIcon.State.Off)
     _add_pixmaps(icon, name, current_colors().faint, QIcon.Mode.Disabled, QIcon.State.Off)
@@ -169,7 +169,7 @@ def plain_icon(name: str, color: str) -> QIcon:
 
 
 def application_icon() -> QIcon:
-    """The program's own sign, in full colour, for task bars and title bars."""
+    """Return the program's own icon, in full colour, for task bars and title bars."""
     icon = QIcon()
     for side in (16, 24, 32, 48, 64, 128, 256):
         icon.addPixmap(_draw("smis", "", QSize(side, side), 1.0))

@@ -1,4 +1,4 @@
-"""Texts of tables: marked for translation where they are written, translated where they are shown."""
+"""Translation of texts in tables: marked where they are written, translated where they are shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 
 
 def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Mark a text for translation and return it as it is; PySide's own function is typed as returning `object`."""
+    """Mark a text for translation and return it unchanged; PySide's own function is typed as returning `object`."""
     return text
 
 

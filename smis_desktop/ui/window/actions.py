@@ -1,4 +1,4 @@
-"""One action for each command: with a person's own keys, an icon in the theme's colours, and what it does."""
+"""One action for each command: with a person's own keys, an icon in the theme's colours, and its effect."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class CommandActions(QObject):
             yield self._headings[command_id], command
 
     def connect_painting(self, surface: PaintingSurface) -> None:
-        """Let the commands that work wherever one paints act on `surface`."""
+        """Connect the commands that work on any painting surface to `surface`."""
         for command in self._commands.values():
             if command.edit is not None:
                 self._on_trigger(command, partial(command.edit, surface))
@@ -72,7 +72,7 @@ class CommandActions(QObject):
         controller.undo_text_changed.connect(self["edit.undo"].setText)
 
     def connect_window(self, window: MainWindow) -> None:
-        """Let all commands act on the main window."""
+        """Connect all commands to the main window."""
         self.connect_painting(window)
         for command in self._commands.values():
             if command.run is not None:
@@ -84,17 +84,17 @@ class CommandActions(QObject):
         self._actions[command.command_id].triggered.connect(lambda _=False: act())
 
     def keys(self, command_id: str) -> tuple[str, ...]:
-        """The keys now, as portable text."""
+        """The present keys, as portable text."""
         shortcuts = self._actions[command_id].shortcuts()
         return tuple(key.toString(QKeySequence.SequenceFormat.PortableText) for key in shortcuts)
 
     def native_keys(self, command_id: str) -> str:
-        """The keys now, as the person's system writes them."""
+        """The present keys, as the person's system writes them."""
         shortcuts = self._actions[command_id].shortcuts()
         return "   ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in shortcuts)
 
     def add_canvas_actions(self, canvas: QWidget) -> None:
-        """Give the canvas the commands whose keys count only there."""
+        """Give the canvas the commands whose keys work only there."""
         for command in self._commands.values():
             if command.on_canvas:
                 action = self._actions[command.command_id]
@@ -111,7 +111,7 @@ class CommandActions(QObject):
         return None
 
     def rebind(self, command_id: str, keys: tuple[str, ...]) -> None:
-        """Give a command other keys; the commands that had them lose them."""
+        """Give a command other keys; commands that had them lose them."""
         for key in keys:
             holder = self.holder_of(key, besides=command_id)
             if holder is not None:
@@ -136,7 +136,7 @@ class CommandActions(QObject):
                 self._actions[command.command_id].setIconVisibleInMenu(False)
 
     def enable(self, when: When, is_there: bool) -> None:
-        """Enable or disable the commands that need something, now that it is or is not there."""
+        """Enable or disable the commands that depend on something, as it appears or disappears."""
         for command in self._commands.values():
             if command.when == when:
                 self._actions[command.command_id].setEnabled(is_there)

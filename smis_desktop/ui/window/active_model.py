@@ -1,4 +1,4 @@
-"""The personal model that is painted with: opening it, and opening another one."""
+"""The active model: opening a personal model, and switching to another one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smis_desktop.workers.renderer import OpenModel
 
 
 class ActiveModel(QObject):
-    """The model's file and its classes, which may be known before it is open."""
+    """The active model's file and classes; the classes may be known before it is open."""
 
     palette_known = Signal(Palette)
     """The model's classes, when they differ from those before."""
@@ -39,7 +39,7 @@ class ActiveModel(QObject):
 
     @property
     def about(self) -> Ready | None:
-        """What the preview says of the model; None before it is open."""
+        """What the preview reports of the model; None before it is open."""
         return self._preview.about
 
     @property
@@ -48,7 +48,7 @@ class ActiveModel(QObject):
         return None if self.about is None else self.about.name
 
     def begin(self, path: Path, palette: Palette | None) -> None:
-        """Take over the model that the preview opens first; palette: its classes, if they are known already."""
+        """Take over the model that the preview opens first. palette: its classes, if already known."""
         self.path = path
         if palette is not None:
             self._take_palette(palette)
@@ -59,12 +59,12 @@ class ActiveModel(QObject):
         self._dialogs.ask_to_open(self.tr("Open personal model"), words, self.open)
 
     def open(self, path: Path) -> None:
-        """Open a model: `opened` follows, or the window says why not."""
+        """Open a model; `opened` follows, or the window shows why not."""
         self.path = path
         self._preview.open(self._open_model(path))
 
     def file(self) -> tuple[Path, Palette, str] | None:
-        """File, classes and generator's name of the open model."""
+        """Return file, classes and generator's name of the open model."""
         if self.about is None or self.path is None:
             return None
         return self.path, self.about.palette, self.about.generator_name

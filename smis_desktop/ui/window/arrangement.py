@@ -1,4 +1,4 @@
-"""Where the panes, bars and docks of the window are, what of them is hidden, and where they were last time."""
+"""The places of the window's panes, bars and docks, stored between sessions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _CLASSES_WIDTH = 236
 
 
 class Arrangement:
-    """Left classes and layers, in the middle the layout or the start page, right the photograph and the style."""
+    """Arranges the window: classes and layers at the left, the layout or start page in the middle, photograph and style
+    at the right."""
 
     def __init__(self, window: MainWindow) -> None:
-        """window: has its parts already; they get their places here."""
+        """window: its parts exist already; they are placed here."""
         self._window = window
         # Its width must not keep the window wide while it is hidden.
         window.start_page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -56,7 +57,7 @@ class Arrangement:
         self._stack.setCurrentWidget(self._window.start_page)
 
     def hide_panels(self, hidden: bool) -> None:
-        """Show nothing but the layout, or everything again."""
+        """Hide everything but the layout, or show it again."""
         hideable = [self._docks[dock.name] for dock in docks.DOCKS if dock.is_hidden_with_panels]
         for widget in (*hideable, self._tools_bar, self._window.tools):
             widget.setVisible(not hidden)
@@ -74,20 +75,20 @@ class Arrangement:
                 self._docks[dock.name].visibilityChanged.connect(action.setChecked)
 
     def restore(self, settings: QSettings) -> None:
-        """Restore the size and places that `keep` wrote."""
+        """Restore the size and places that `keep` stored."""
         for name, restore in (("geometry", self._window.restoreGeometry), ("state", self._window.restoreState)):
             stored = settings.value(f"window/{name}")
             if isinstance(stored, QByteArray):
                 restore(stored)
 
     def keep(self, settings: QSettings) -> None:
-        """Write size and places for the next start."""
+        """Store size and places for the next start."""
         settings.setValue("window/geometry", self._window.saveGeometry())
         settings.setValue("window/state", self._window.saveState())
 
 
 def stacked(tall: QWidget, low: QWidget) -> QWidget:
-    """Put two widgets above each other; the upper one takes the room that is left."""
+    """Put one widget above another; the upper one takes the remaining room."""
     both = QWidget()
     column = QVBoxLayout(both)
     column.setContentsMargins(0, 0, 0, 0)

@@ -20,7 +20,7 @@ INTERVAL_MS = 8_000
 
 
 class Autosave(QObject):
-    """Writes in a thread of its own, one write at a time."""
+    """Writes in a thread of its own, one file at a time."""
 
     failed = Signal(str)
     """The file could not be written, as a sentence. Emitted once until a write succeeds again."""
@@ -32,7 +32,7 @@ class Autosave(QObject):
         collect: Callable[[], tuple[Project, Path | None] | None],
         version: Callable[[], int],
     ) -> None:
-        """Start the timer.
+        """collect: returns the painting and its file, or None if nothing is unsaved or a stroke is in progress.
 
         Args:
             recovery: Where to write.
@@ -51,7 +51,7 @@ class Autosave(QObject):
         self._timer.start()
 
     def save_now(self) -> None:
-        """Save unless nothing has changed or a write is under way."""
+        """Save, unless nothing has changed or a write is in progress."""
         version = self._version()
         if version == self._written_version or (self._thread is not None and self._thread.is_alive()):
             return
@@ -63,7 +63,7 @@ class Autosave(QObject):
         self._thread.start()
 
     def save_and_wait(self) -> None:
-        """Save whatever is not saved, and wait until it is on the disk or has failed."""
+        """Save everything unsaved, and wait until it is on the disk or has failed."""
         self._wait()
         self._written_version = None
         self.save_now()
@@ -76,7 +76,7 @@ class Autosave(QObject):
         self._recovery.forget()
 
     def close(self) -> None:
-        """Stop, and remove the recovery file: the window is closed in the ordinary way."""
+        """Stop, and remove the recovery file, when the window closes normally."""
         self._timer.stop()
         self._wait()
         self._recovery.close()

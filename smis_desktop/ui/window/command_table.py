@@ -1,4 +1,4 @@
-"""Every command of the window in one table: its place in the menus, words, keys, icon, and what it does."""
+"""The table of all commands of the window: their place in the menus, words, keys, icon and effect."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _set_mirror(window: MainWindow, is_on: bool) -> None:
 
 
 def _ask_for_size(window: MainWindow) -> None:
-    """Ask for the size of an empty document, which then replaces the present one."""
+    """Ask for the size of an empty document, and replace the present one with it."""
     dialog = NewDialog(window)
 
     def create() -> None:
@@ -71,7 +71,7 @@ def _ask_for_size(window: MainWindow) -> None:
 
 
 def _ask_for_backend(window: MainWindow) -> None:
-    """Ask which backend makes the pictures; another one opens the model again."""
+    """Ask for a backend; another choice reopens the model."""
     from smis_desktop.inference.backend_selection import backend_facts, choose_backend
 
     facts = backend_facts()

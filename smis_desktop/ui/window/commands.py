@@ -1,4 +1,4 @@
-"""What a command is: one row of the table, from which menus, tool bars, keys and the lists of keys are made."""
+"""The types of the command table, from which menus, tool bars, keys and the lists of keys are made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClassList(Protocol):
 
 
 class PaintingSurface(Protocol):
-    """Where one paints: the main window, and the assistant's page of labels."""
+    """Where people paint: the main window, and the assistant's page of labels."""
 
     controller: DocumentController
     options: ToolOptions
@@ -39,7 +39,7 @@ class PaintingSurface(Protocol):
 
 
 class When(Enum):
-    """What has to be there for a command to be enabled."""
+    """What must exist for a command to be enabled."""
 
     ALWAYS = auto()
     DOCUMENT = auto()
@@ -49,7 +49,7 @@ class When(Enum):
 
 
 class Slot(Enum):
-    """What a menu holds besides the rows of the table."""
+    """Entries of a menu that are not rows of the table."""
 
     LINE = auto()
     RECENT = auto()
@@ -65,7 +65,7 @@ class Slot(Enum):
 
 @dataclass(frozen=True)
 class Command:
-    """One row. Exactly one of `edit`, `run` and `toggle` says what the command does."""
+    """A row of the command table. Exactly one of `edit`, `run` and `toggle` says what the command does."""
 
     command_id: str
     """Stored with a person's own keys: never change one."""
@@ -91,12 +91,12 @@ class Command:
 
     @property
     def words(self) -> str:
-        """In the person's language, with the menu's mnemonic."""
+        """The text in the person's language, with the menu's mnemonic."""
         return translated(self.text)
 
     @property
     def plain_words(self) -> str:
-        """In the person's language, for tooltips and lists."""
+        """The text in the person's language, for tooltips and lists."""
         return without_mnemonic(self.words)
 
 

@@ -1,4 +1,4 @@
-"""Every dock of the window in one table: where it goes, whether *Hide panels* hides it, and how it is toggled."""
+"""The table of all docks of the window: where each goes, whether *Hide panels* hides it, and how it is toggled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockW
 
 @dataclass(frozen=True)
 class Dock:
-    """One row."""
+    """A row of the dock table."""
 
     name: str
     """Stored with the window's layout and, where the dock has a command, with a person's own keys: never change one."""
@@ -59,7 +59,7 @@ DOCKS: tuple[Dock, ...] = (
 
 
 def add_docks(window: MainWindow) -> dict[str, QDockWidget]:
-    """Put all docks into the window. Returns them by name."""
+    """Add all docks to the window. Returns them by name."""
     added: dict[str, QDockWidget] = {}
     for dock in DOCKS:
         widget = added[dock.name] = _dock_widget(dock, window)

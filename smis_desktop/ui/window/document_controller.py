@@ -1,4 +1,4 @@
-"""The document being painted, for the window: one editor, and a signal for each thing that changes on it."""
+"""The document in the window: one editor, and a signal for each kind of change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Operation = Callable[[DocumentEditor], Change | None]
 
 
 class DocumentController(QObject):
-    """Makes every change to the document, and emits a signal for what it changed."""
+    """Makes every change to the document, and emits a signal for each kind of change."""
 
     replaced = Signal()
     """Another document was placed: everything has changed."""
@@ -75,7 +75,7 @@ class DocumentController(QObject):
 
     @property
     def is_painting(self) -> bool:
-        """Whether a stroke is under way, or a layer is being moved."""
+        """Whether a stroke or the move of a layer is in progress."""
         return self._editor is not None and (self._editor.is_painting or self._editor.is_shifting)
 
     @property
@@ -113,7 +113,7 @@ class DocumentController(QObject):
         return change
 
     def set_palette(self, palette: Palette) -> None:
-        """Replace the classes. Ids in the layout stay as they are; those that the palette lacks are shown grey."""
+        """Replace the classes. Ids in the layout stay; those that the palette lacks are shown grey."""
         self._cancel_any_stroke()
         self.do(lambda editor: editor.set_palette(palette))
 
@@ -197,7 +197,7 @@ class DocumentController(QObject):
     # History
 
     def undo(self) -> None:
-        """Undo one step, or cancel the stroke under way."""
+        """Undo one step, or cancel the stroke in progress."""
         if self.is_painting:
             self.cancel_stroke()
         elif self._editor is not None:

@@ -26,7 +26,7 @@ from smis_desktop.ui.window.document_controller import DocumentController, paint
 
 
 class DocumentFiles(QObject):
-    """Knows the file of the painting, and whether it is saved there."""
+    """Keeps track of the painting's file, and of whether changes are saved there."""
 
     opened = Signal(Project)
     """A whole project was opened: style, kept pictures and model come with it. Its document is on the controller."""
@@ -66,18 +66,18 @@ class DocumentFiles(QObject):
         return self._controller.is_dirty
 
     def touch(self) -> None:
-        """Note that kept pictures have changed, which belong to the project too."""
+        """Note that kept pictures, which belong to the project, have changed."""
         self._controller.mark_unsaved()
         self.changed.emit()
 
     def place(self, document: Document, path: Path | None = None) -> None:
-        """Begin with a document that is in that file, or in none."""
+        """Start with a document that is in that file, or in none."""
         self.path = path
         self._controller.place(document)
         self.changed.emit()
 
     def before_losing(self, then: Callable[[], None]) -> None:
-        """Call `then` once there is nothing to lose: at once, after saving, or after "Discard"."""
+        """Call `then` once no change can be lost: at once, after saving, or after "Discard"."""
         if not self.is_dirty:
             then()
             return
@@ -91,7 +91,7 @@ class DocumentFiles(QObject):
         self._dialogs.ask_to_open(self.tr("Open"), filters, self.open)
 
     def open(self, path: Path) -> None:
-        """Open a file or folder of any format; changes are asked about before they are lost."""
+        """Open a file or folder of any format, after asking about unsaved changes."""
         take = self._found_in(path)
         if take is not None:
             self.before_losing(take)
@@ -204,11 +204,11 @@ class DocumentFiles(QObject):
     # Recovery
 
     def offers(self) -> tuple[RecoveryOffer, ...]:
-        """Return the paintings of crashed windows."""
+        """Return the recoverable paintings of crashed windows."""
         return () if self._recovery is None else self._recovery.offers()
 
     def restore(self, offer: RecoveryOffer) -> None:
-        """Open such a painting; it belongs to the file it came from, and is not saved there yet."""
+        """Open a recovered painting; it belongs to its original file, but is not saved there yet."""
         assert self._recovery is not None
         try:
             project = self._recovery.load(offer)
@@ -222,19 +222,19 @@ class DocumentFiles(QObject):
         self._recovery.discard(offer)
 
     def save_recovery(self) -> bool:
-        """Bring the recovery file up to date now. Returns whether there is one to offer if the program ends."""
+        """Update the recovery file now. Returns whether there is one to offer if the program ends."""
         if self.autosave is None or not self.is_dirty:
             return False
         self.autosave.save_and_wait()
         return True
 
     def discard(self, offer: RecoveryOffer) -> None:
-        """Remove such a painting."""
+        """Remove a recoverable painting."""
         if self._recovery is not None:
             self._recovery.discard(offer)
 
     def close(self) -> None:
-        """End autosaving when the window closes as usual."""
+        """End autosaving, when the window closes normally."""
         if self.autosave is not None:
             self.autosave.close()
 
@@ -245,7 +245,7 @@ class DocumentFiles(QObject):
 
 
 class OpenRequests(QObject):
-    """Opens the files that the desktop hands to the running program: on macOS a double click is an event.
+    """Opens the files that the desktop passes to the running program: on macOS a double click is an event.
 
     Belongs to the application, and listens as long as it lives.
     """

@@ -64,12 +64,12 @@ class Exports(QObject):
         self._dialogs.ask_to_save(self.tr("Export photograph"), f"{self._stem()}.png", filters, self.save_picture)
 
     def save_picture(self, path: Path) -> None:
-        """Write the photograph in the background; `PreviewController.saved` tells when it is there."""
+        """Write the photograph in the background; `PreviewController.saved` follows."""
         self.message.emit(self.tr("Saving {name}…").format(name=path.name))
         self._preview.save(path, self._collect())
 
     def ask_for_layout(self) -> None:
-        """Ask where to export the layout: as an index PNG, or a layered file, as the name's ending says."""
+        """Ask where to export the layout: as an index PNG or a layered file, by the name's ending."""
         filters = ";;".join(name_filter(translated(f.name), f.written_suffixes) for f in export_formats(_LAYOUTS))
         self._dialogs.ask_to_save(self.tr("Export layout"), f"{self._stem()}-layout.png", filters, self.save_layout)
 
@@ -105,7 +105,7 @@ class Exports(QObject):
         self._dialogs.ask_for_folder(title, partial(self.save_folder, folder))
 
     def save_folder(self, folder_format: Format, folder: Path) -> None:
-        """Write the layout as a folder of that format; a message or a dialog tells how it went."""
+        """Write the layout as a folder of that format; a message or a dialog shows the result."""
         document = self._controller.document
         if document is None or folder_format.write is None:
             return

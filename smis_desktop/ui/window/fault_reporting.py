@@ -1,4 +1,4 @@
-"""What the window does after a fault of the program: log it, tell the person, save the painting."""
+"""Reports faults of the program: logs them, shows a dialog, saves the painting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WIDTH = 520
 
 
 class FaultDialog(QDialog):
-    """Shows a headline, a few sentences, and details to pass on; one button for each thing to do next."""
+    """Shows a headline, a few sentences, and details to pass on, with a button for each possible action."""
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class FaultReporting(QObject):
             sys.excepthook, threading.excepthook = before, thread_before
 
     def tell_of_crashes(self, crashes: Sequence[Crash]) -> None:
-        """Tell the person of the crashes that `take_crashes` found at the start."""
+        """Show the crashes that `take_crashes` found at the start."""
         if not crashes:
             return
         crash = next((crash for crash in crashes if crash.trace), None)

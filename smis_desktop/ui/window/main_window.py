@@ -52,7 +52,7 @@ from smis_desktop.workers.renderer import OpenModel
 
 
 class MainWindow(QMainWindow):
-    """Left classes and layers, in the middle the layout, right its photograph."""
+    """The main window: classes and layers at the left, the layout in the middle, its photograph at the right."""
 
     # What the table of commands uses is declared here; it is built in this order.
     commands: CommandActions
@@ -118,7 +118,7 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     def _build_painting(self, seeds: random.Random) -> None:
-        """The document, and the parts that one paints and chooses styles with."""
+        """Build the document, and the parts for painting and choosing styles."""
         self.commands = CommandActions(self, self.settings, command_table())
         self.dialogs = FileDialogs(self)
         self.controller = DocumentController(self)
@@ -137,7 +137,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
 
     def _build_models(self, open_model: OpenModel, data_folder: Path) -> None:
-        """The preview of the model in use, and what makes and opens models."""
+        """Build the preview of the active model, and the parts that make and open models."""
         preview = self.preview
         self.workspaces = PersonalModels(data_folder, self.dialogs, self.settings, self)
         preview.follow(self.controller, self.style_controller.style_model, self.panel)
@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
         )
 
     def _build_files(self, data_folder: Path) -> None:
-        """The document's file, exports, recovery, and what helps after a fault."""
+        """Build the document's file, exports, recovery and fault reports."""
         self.recent = RecentFiles(data_folder)
         recovery = self._recovery(data_folder)
         self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.project_state.project)
@@ -169,7 +169,7 @@ class MainWindow(QMainWindow):
         self.exports.setParent(self)
 
     def _arrange(self) -> None:
-        """Give all parts their places, and fill the menu bar."""
+        """Place all parts, and fill the menu bar."""
         self.layout_pane = Pane(self.tr("Layout"), self.canvas, self.underlay)
         self.picture_pane = Pane(self.tr("Photograph"), stacked(self.panel, self.history), self.style_controller.bar)
         self.arrangement = Arrangement(self)
@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
         self.canvas.setFocus()
 
     def start(self, model: Path, layout: Path | None, palette: Palette | None) -> None:
-        """Open the model, and show the layout or, without one, the start page. A dialog tells what cannot be read.
+        """Open the model, and show the layout or, without one, the start page. A dialog shows what cannot be read.
 
         palette: the model's classes, if they are known before it is open; one can then paint at once.
         """
@@ -224,7 +224,7 @@ class MainWindow(QMainWindow):
             self.open_any(paths[0])
 
     def open_any(self, path: Path) -> None:
-        """Open a personal model, a checkpoint of a generator, or a file that can be painted on."""
+        """Open a personal model, a generator's checkpoint, or a file that can be painted on."""
         if path.suffix.lower() == MODEL_SUFFIX:
             self.model.open(path)
         elif path.suffix.lower() in CHECKPOINT_SUFFIXES:
@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
         self.files.before_losing(lambda: self.model_palette.open_layout(self._example_layout))
 
     def set_theme(self, is_light: bool) -> None:
-        """Give the whole program the light or the dark theme, and remember it."""
+        """Switch the whole program to the light or dark theme, and store the choice."""
         name = "light" if is_light else "dark"
         self.settings.setValue("window/theme", name)
         application = QApplication.instance()

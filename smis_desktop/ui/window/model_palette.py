@@ -1,4 +1,4 @@
-"""Gives the document the classes of the model in use, unless its own serve the model."""
+"""Gives the document the classes of the active model, unless its own classes fit the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smis_desktop.ui.window.document_files import DocumentFiles
 
 
 class ModelPalette(QObject):
-    """Keeps what has to wait: a layout until its classes are known, and classes until a stroke has ended."""
+    """Delays two things: a layout until its classes are known, and classes until a stroke has ended."""
 
     def __init__(
         self,
@@ -37,19 +37,19 @@ class ModelPalette(QObject):
         model.opened.connect(self._forget_project)
 
     def open_layout(self, path: Path) -> None:
-        """Open a layout, as soon as the model's classes are known."""
+        """Open a layout, once the model's classes are known."""
         if self._model.palette is None:
             self._waiting_layout = path
         else:
             self._files.open_without_asking(path)
 
     def expect_model_of(self, project: Project) -> None:
-        """Keep the project's own names of classes when the model opens that it was painted with."""
+        """Keep the project's own class names when the model that it was painted with opens."""
         if project.model_path is not None and project.model_name != self._model.name:
             self._project_model = Path(project.model_path).absolute()
 
     def with_classes(self, state: DocumentState) -> DocumentState:
-        """Return the state in the present classes, if it was kept while another model was in use."""
+        """Return the state in the present classes, if it was kept with another model."""
         document, palette = self._controller.document, self._model.palette
         if document is None or palette is None or _has_classes_of(palette, state.palette):
             return state
@@ -81,7 +81,7 @@ class ModelPalette(QObject):
             self._controller.set_palette(palette)
 
     def _can_stay(self, own: Palette, palette: Palette) -> bool:
-        """Whether the document's own classes serve the model."""
+        """Return whether the document's own classes fit the model."""
         path = self._model.path
         if path is not None and path.absolute() == self._project_model:
             return set(palette.class_ids) <= set(own.class_ids)
@@ -100,6 +100,6 @@ class ModelPalette(QObject):
 
 
 def _has_classes_of(model: Palette, own: Palette) -> bool:
-    """Whether `own` holds all classes of the model as they are. Ids alone say nothing: 1 is skin to one model, ground
-    to another."""
+    """Return whether `own` holds all classes of the model unchanged. Ids alone do not identify a class: 1 may be skin
+    or ground."""
     return set(model.classes) <= set(own.classes)

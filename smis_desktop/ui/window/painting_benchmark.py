@@ -1,4 +1,4 @@
-"""The benchmark of painting: plays a recording as mouse events in a real window while the preview runs."""
+"""The painting benchmark: plays a recording as mouse events in a real window while the preview runs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
 
 
 def _send(canvas: Canvas, kind: QEvent.Type, at: tuple[float, float], paints: _Paints) -> float:
-    """Send an event; returns the milliseconds until what it changed has been painted."""
+    """Send an event; returns the milliseconds until its change has been painted."""
     place = QPointF(*canvas.viewport.to_view(*at))
     button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
     event = QMouseEvent(

@@ -1,4 +1,4 @@
-"""Layout from a photo: the photo is framed, inverted and labelled by the model, and becomes one layer per class."""
+"""Layout from a photo: frames the photo, inverts it, labels it with the model, and makes one layer per class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person can do with the picture on screen: keep it, copy it, compare it, see where it misses the layout."""
+"""Actions on the picture on screen: keep it, copy it, compare it, show where it differs from the layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live preview: asks the preview thread for the picture of what is painted, and shows what it answers.
+"""The live preview: requests the picture of what is painted from the preview thread, and shows it.
 
 `PreviewController` decides when which picture is asked for, which answers are newer than the picture on screen, how
 refined latents are passed on to later requests, and what the preview pane shows.
@@ -115,7 +115,7 @@ class PreviewController(QObject):
         self.loading.connect(panel.show_progress)
 
     def start(self) -> None:
-        """Start the thread, and with it the opening of the first model."""
+        """Start the thread, which opens the first model."""
         self._thread.start()
 
     def open(self, open_renderer: OpenRenderer) -> None:
@@ -143,12 +143,13 @@ class PreviewController(QObject):
 
     @property
     def is_saving(self) -> bool:
-        """Whether a picture or film that was asked for is not on the disk yet."""
+        """Whether a requested picture or film is not on the disk yet."""
         return self._saves_under_way > 0
 
     @property
     def shown_ws(self) -> np.ndarray | None:
-        """Latents of the picture on screen, float32 [num_ws, D]; None unless it shows what is painted now."""
+        """Latents of the picture on screen, float32 [num_ws, D]; None if it does not show the present layout and
+        style."""
         return self._shown.result.ws if self._shown is not None and self.is_up_to_date else None
 
     @property
@@ -162,13 +163,13 @@ class PreviewController(QObject):
         return self._refinement.photo
 
     def set_anchor(self, anchor: Anchor | None) -> None:
-        """Start from that photo, from the next request on; earlier refinements are forgotten."""
+        """Start from that photo from the next request on, and forget earlier refinements."""
         self._refinement.start_from(anchor)
 
     # What is asked for
 
     def refresh(self) -> None:
-        """Ask for the picture of what is painted now."""
+        """Request the picture of what is painted now."""
         self._next_request.stop()
         controller, style_model = self._controller, self._style_model
         if controller is None or style_model is None or controller.document is None:
@@ -176,7 +177,7 @@ class PreviewController(QObject):
         self.request(controller.document.snapshot(), style_model.style, pen_is_down=controller.is_painting)
 
     def request(self, layout: np.ndarray, style: Style, *, pen_is_down: bool = False) -> None:
-        """Ask for the picture of `layout`, uint8 [H, H], which must not change any more.
+        """Request the picture of `layout`, uint8 [H, H], which must not change afterwards.
 
         Does nothing before `ready`. While the pen is down only a draft is made.
         """
@@ -207,7 +208,7 @@ class PreviewController(QObject):
         self._thread.save(path, request, picture, project)
 
     def render_in_background(self, ticket: int, style: Style, size: int = 256) -> None:
-        """Render the present layout in another style when nothing else is to do: `background_rendered` follows.
+        """Render the present layout in another style when the thread is idle: `background_rendered` follows.
 
         Where the style leaves the structure alone, that is the structure of the picture on screen.
         """
@@ -216,7 +217,7 @@ class PreviewController(QObject):
             self._thread.render_in_background(ticket, self._refinement.applied_to_variant(request))
 
     def drop_background_renders(self) -> None:
-        """Forget the pictures that `render_in_background` was asked for."""
+        """Drop the background renders that wait."""
         self._thread.drop_background_renders()
 
     def film(
@@ -370,7 +371,7 @@ class _Refinement:
         self._refined = None
 
     def applied_to(self, request: PictureRequest) -> tuple[PictureRequest, int]:
-        """The request with its starting point, and how many refinement steps that holds already."""
+        """Return the request with its starting point, and how many refinement steps that already includes."""
         known = self._refined
         if known is not None and known.structural != request.style.structural:
             self.start_from(self.photo)  # another face
@@ -382,14 +383,14 @@ class _Refinement:
         return request, 0
 
     def applied_to_variant(self, request: PictureRequest) -> PictureRequest:
-        """A copy of an earlier request in another style, with the starting point that suits that style."""
+        """Return a copy of an earlier request in another style, with the starting point that suits that style."""
         known = self._refined
         if known is None or known.structural != request.style.structural:
             return replace(request, start_ws=None, anchor=self.photo)
         return replace(request, start_ws=known.ws) if np.array_equal(known.layout, request.layout) else request
 
     def remember(self, request: PictureRequest, painted: PicturePainted) -> None:
-        """Let later requests start from a refined picture: after small changes few more steps are needed."""
+        """Let later requests start from a refined picture: after small changes they need fewer steps."""
         if request.style.moves_structure:
             return  # what the style does to the structure would be done twice
         self._refined = _Refined(request.layout, painted.result.ws, painted.refined, request.style.structural)

@@ -1,4 +1,4 @@
-"""The whole painting as a project: document, style, photo, kept pictures and model, collected and restored."""
+"""The project in the window: document, style, photo, kept pictures and model, collected and restored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smis_desktop.ui.window.style_model import StyleModel
 
 
 class ProjectState(QObject):
-    """Collects a project from the parts of the window, and hands an opened one to them."""
+    """Collects a project from the parts of the window, and passes an opened one to them."""
 
     message = Signal(str)
     """A short message for the status bar."""
@@ -50,13 +50,14 @@ class ProjectState(QObject):
         )
 
     def style(self) -> KeptStyle:
-        """Return the style as a kept picture or project stores it."""
+        """Return the style in the form that kept pictures and projects store."""
         anchor = self._preview.anchor
         extras = {} if anchor is None else {ANCHOR_KEY: anchor_facts(anchor)}
         return KeptStyle(self._style_model.style, extras, self._preview.shown_ws)
 
     def take(self, project: Project) -> None:
-        """Restore all but the document, which has been placed already: style, photo, kept pictures, and the model."""
+        """Restore everything but the document, which is in place already: style, photo, kept pictures, and the
+        model."""
         facts = project.style.extras.get(ANCHOR_KEY)
         self._preview.set_anchor(anchor_from_facts(facts) if isinstance(facts, dict) else None)
         self._history.show_kept(project.kept)
@@ -71,16 +72,16 @@ class ProjectState(QObject):
                 self.message.emit(words.format(name=project.model_name))
 
     def take_photo(self, anchor: Anchor) -> None:
-        """Start from a photo, whose layout has been placed as the document."""
+        """Start from a photo whose layout has become the document."""
         self._preview.set_anchor(anchor)
         self._style_model.set_style(Style(Look.of_latents(anchor.ws, anchor.name)))
         self._preview.refresh()
 
     def take_kept(self, kept: KeptPicture, pictures: tuple[KeptPicture, ...]) -> None:
-        """Restore the style of a kept picture, one of `pictures`, whose document has been placed."""
+        """Restore the style of a kept picture whose document is in place already."""
         self._history.show_kept(pictures)
         self._style_model.load(kept.style.style)
 
     def is_kept(self, document: Document) -> bool:
-        """Return whether a picture of just this document is kept."""
+        """Return whether a picture of this very document is kept."""
         return any(document.state().equals(kept.document) for kept in self._history.kept)

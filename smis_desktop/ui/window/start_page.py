@@ -14,7 +14,7 @@ _MOST_RECENT = 6
 
 
 class StartPage(QWidget):
-    """Three ways to begin, recent projects, and the way to a personal model."""
+    """The start page: three ways to begin, recent projects, and a button for personal models."""
 
     paint_wanted = Signal()
     new_wanted = Signal()

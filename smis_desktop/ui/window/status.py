@@ -1,4 +1,4 @@
-"""The status bar: what lies under the cursor, device, latency and zoom."""
+"""The status bar: class under the cursor, messages, fidelity, device, latency and zoom."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 
 class StatusBar(QStatusBar):
-    """Left what the cursor is over, or a short message; right fidelity, device, latency and zoom."""
+    """Shows what is under the cursor or a short message at the left; fidelity, device, latency and zoom at the
+    right."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +36,7 @@ class StatusBar(QStatusBar):
         self._device.setText(device)
 
     def show_fidelity(self, overall: float | None) -> None:
-        """Show how much of the layout is followed, 0–1; None when nothing is painted."""
+        """Show how much of the layout the picture follows, 0–1; None when nothing is painted."""
         words = "" if overall is None else self.tr("Follows {percent} %").format(percent=round(100 * overall))
         self._fidelity.setText(words)
 

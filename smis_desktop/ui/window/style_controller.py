@@ -83,7 +83,7 @@ class StyleController(QObject):
         )
 
     def look_of_photo(self, path: Path, take: TakeLook) -> None:
-        """Find the look of that photo; `take` receives it about a minute later."""
+        """Find the look of a photo; `take` receives it about a minute later."""
         if self._preview.about is None:
             return
         name = self._preview.about.generator_name
@@ -135,7 +135,7 @@ class StyleController(QObject):
         self._preview.render_in_background(number, self._varied_style(look))
 
     def _varied_style(self, look: Look) -> Style:
-        """The style of one variation: what its picture shows, and what a click on it takes."""
+        """Return the style of one variation: its picture shows it, and a click takes it."""
         style = self.style_model.style
         return replace(style, look=look, mix=style.mix or 1.0)  # with nothing mixed in, all would be the same picture
 

@@ -1,4 +1,4 @@
-"""The style that the next picture is made in, and the pinned looks."""
+"""The style of the next picture, and the pinned looks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_DRAWN_SEED = 999_999
 
 
 class StyleModel(QObject):
-    """Owns the style in the window: every view of it listens here, and changes it here."""
+    """Owns the style in the window: views listen to it and change it."""
 
     changed = Signal()
     """Another style: another picture is due."""
@@ -43,7 +43,7 @@ class StyleModel(QObject):
 
     @property
     def is_locked(self) -> bool:
-        """Whether the looks stay as they are whatever is opened or clicked; faders can be moved even so."""
+        """Whether looks stay when pictures are opened or clicked; faders can still be moved."""
         return self._is_locked
 
     def set_style(self, style: Style) -> None:
@@ -57,23 +57,23 @@ class StyleModel(QObject):
         self.set_style(replace(self._style, **fields))  # type: ignore[arg-type]
 
     def load(self, style: Style) -> None:
-        """Set the style of a picture or project that was opened, unless the present one is locked."""
+        """Set the style of an opened picture or project, unless the present one is locked."""
         if not self._is_locked:
             self.set_style(style)
 
     def choose(self, style: Style) -> None:
-        """Set a style with other looks; emit `refused` instead while the style is locked."""
+        """Set a style with other looks, or emit `refused` while the style is locked."""
         if self._is_locked:
             self.refused.emit(self.tr("The style is locked: unlock it first, then choose another look."))
         else:
             self.set_style(style)
 
     def choose_look(self, look: Look) -> None:
-        """Set the look and keep the strengths; emit `refused` instead while the style is locked."""
+        """Set the look and keep the strengths, or emit `refused` while the style is locked."""
         self.choose(replace(self._style, look=look))
 
     def choose_random_look(self) -> None:
-        """Set a random look other than the present one; emit `refused` instead while the style is locked."""
+        """Set another random look, or emit `refused` while the style is locked."""
         drawn = self._seeds.randrange(MAX_DRAWN_SEED)
         self.choose_look(Look(drawn + (drawn >= self._style.look.seed)))
 
@@ -93,7 +93,7 @@ class StyleModel(QObject):
         self.set_pins(tuple(pin for pin in self._pins if pin != look))
 
     def set_pins(self, pins: tuple[Look, ...]) -> None:
-        """Set all pinned looks: those of a project that was opened."""
+        """Set all pinned looks, from an opened project."""
         if pins != self._pins:
             self._pins = pins
             self.pins_changed.emit()
