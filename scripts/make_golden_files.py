@@ -36,7 +36,7 @@ from smis_desktop import main as cli
 from smis_desktop.document.palette import Palette
 from smis_desktop.formats.class_masks import write_class_masks
 from smis_desktop.formats.exported_picture import write_photograph
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.formats.open_raster import write_ora
 from smis_desktop.formats.photoshop import write_psd
 from smis_desktop.formats.project import Project, write_project

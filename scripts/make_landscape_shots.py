@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from smis_desktop.evaluation.ground_truth import exact_picture
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.generators.generator import to_rgb8
 from smis_desktop.generators.store import open_generator
 from smis_desktop.landscapes.shapes import PALETTE

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from smis_desktop.document.palette import Palette
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.formats.shots_folder import read_classes
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.training.shots import read_generated_pictures

@@ -56,7 +56,7 @@ from scripts.call_recorder import QUIET_SECONDS, Recorder, Walk  # noqa: E402
 from scripts.driven_window import Story, play  # noqa: E402
 from smis_desktop import main as program  # noqa: E402
 from smis_desktop.document.palette import Palette  # noqa: E402
-from smis_desktop.formats.index_png import encode_label_map  # noqa: E402
+from smis_desktop.formats.image_file import encode_label_map  # noqa: E402
 from smis_desktop.storage.data_folder import data_folder  # noqa: E402
 from smis_desktop.training.training import TrainingSettings  # noqa: E402
 from smis_desktop.ui.canvas.canvas import Canvas  # noqa: E402

@@ -15,8 +15,13 @@ import numpy as np
 
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID, LabelKind, Palette, SemanticClass, default_color
 from smis_desktop.errors import UserError
-from smis_desktop.formats.image_file import PHOTO_SUFFIXES, middle_squares, read_picture, same_proportions
-from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.formats.image_file import (
+    PHOTO_SUFFIXES,
+    middle_squares,
+    read_label_map,
+    read_picture,
+    same_proportions,
+)
 
 _MAX_BYTES = 1_000_000
 

@@ -24,8 +24,7 @@ from PIL import Image
 
 from smis_desktop.document.palette import EMPTY, LabelKind, Palette
 from smis_desktop.errors import UserError
-from smis_desktop.formats.image_file import read_picture
-from smis_desktop.formats.index_png import encode_label_map, read_label_map
+from smis_desktop.formats.image_file import encode_label_map, read_label_map, read_picture
 from smis_desktop.formats.shots_folder import MAX_SHOTS, TransferRule, read_classes
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import file_name

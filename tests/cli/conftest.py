@@ -19,7 +19,7 @@ from smis_desktop import main as cli
 from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
 from smis_desktop.document.palette import Palette, SemanticClass
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.formats.image_file import read_label_map
 from smis_desktop.generators.generator import latents_of_seed
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.synthesizer import Synthesizer, render_ws

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from smis_desktop.document.palette import Palette
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.encoder import LayoutEncoder
 from smis_desktop.personal_model.model import read_personal_model

@@ -19,7 +19,7 @@ from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.errors import UserError
 from smis_desktop.formats.exported_picture import encode_project_picture, read_picture_project
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.formats.open_raster import read_ora, write_ora
 from smis_desktop.formats.photoshop import read_psd, write_psd
 from smis_desktop.formats.project import Project, encode_project, read_project

@@ -12,8 +12,8 @@ from PIL import Image
 from smis_desktop.document.palette import EMPTY, Palette, SemanticClass
 from smis_desktop.errors import UserError
 from smis_desktop.formats.class_masks import subjects
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.formats.import_proposal import class_named
-from smis_desktop.formats.index_png import encode_label_map
 from tests.formats.projects import proposal_of
 
 FACE = Palette(

@@ -17,7 +17,7 @@ from PIL import Image
 
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.errors import UserError
-from smis_desktop.formats.index_png import encode_label_map, read_label_map
+from smis_desktop.formats.image_file import encode_label_map, read_label_map
 
 PALETTE = Palette((SemanticClass(0, "sky", (1, 2, 3)), SemanticClass(7, "hair", (200, 100, 50))))
 

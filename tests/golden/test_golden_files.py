@@ -13,7 +13,7 @@ from PIL import Image
 from smis_desktop.diagnostics.crash_marks import take_crashes
 from smis_desktop.document.recording import read_recording, replay
 from smis_desktop.formats.exported_picture import read_picture_project
-from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.formats.image_file import read_label_map
 from smis_desktop.formats.open_raster import read_ora
 from smis_desktop.formats.photoshop import read_psd
 from smis_desktop.formats.project import decode_project, encode_project, read_project

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QPoint, QSettings
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.ui.window.preview_controller import PreviewController

@@ -17,7 +17,7 @@ from PySide6.QtCore import QEvent, QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.ui.widgets.theme import apply_theme
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.ui.window.preview_controller import PreviewController

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
 from smis_desktop.ui.dialogs.help_dialogs import AboutDialog
 from smis_desktop.ui.dialogs.key_dialogs import CheatSheet

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.evaluation.ground_truth import exact_picture, train_briefly
-from smis_desktop.formats.index_png import encode_label_map
+from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.generators.store import open_generator
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.landscapes.shapes import PALETTE

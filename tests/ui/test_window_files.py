@@ -13,7 +13,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.formats.index_png import read_label_map
+from smis_desktop.formats.image_file import read_label_map
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
 from smis_desktop.ui.assistant.framing import FramingDialog
 from smis_desktop.ui.window.main_window import MainWindow

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     pictures = _read_pictures(arguments.pictures, out, console)
     generator = open_synthesizer(model, console).generator
 
-    from smis_desktop.formats.index_png import encode_label_map
+    from smis_desktop.formats.image_file import encode_label_map
     from smis_desktop.personal_model.model import segment_latents
     from smis_desktop.storage.atomic import write_bytes
     from smis_desktop.training.shots import KnownLatents
