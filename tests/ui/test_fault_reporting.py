@@ -93,7 +93,7 @@ def test_after_a_kill_or_a_peaceful_end_no_dialog_is_in_the_way(window: MainWind
     assert window.status.currentMessage() == ""
     window.fault_reporting.tell_of_crashes([Crash("", 0.0)])
     assert fault_dialogs(window) == []
-    assert "ended before it could close" in window.status.currentMessage()
+    assert "ended unexpectedly" in window.status.currentMessage()
 
 
 def test_diagnostics_are_on_the_clipboard(window: MainWindow) -> None:

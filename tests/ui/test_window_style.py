@@ -370,7 +370,7 @@ def test_a_film_can_be_called_off(window: MainWindow, qtbot: QtBot, tmp_path: Pa
         QTest.mouseClick(progress.cancel_button, Qt.MouseButton.LeftButton)
     assert not window.preview.is_saving
     assert not list(tmp_path.glob("*film.mp4*"))
-    assert "film.mp4 was not made" in window.status.currentMessage()
+    assert "film.mp4 was cancelled" in window.status.currentMessage()
 
 
 def test_everything_has_room_on_a_small_screen(window: MainWindow) -> None:

@@ -64,7 +64,7 @@ class LabelPage(QMainWindow):
         self.underlay.choice.setCurrentIndex(self.underlay.choice.findData("photo-under"))
 
         self._make_lists()
-        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
+        self.unsure_box = QCheckBox(self.tr("Show uncertain areas"))
         self.unsure_box.setToolTip(
             self.tr(
                 "Hatched: where two classes were about equally likely before your correction. Look there first for "

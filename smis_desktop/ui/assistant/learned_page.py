@@ -55,7 +55,7 @@ class LearnedPage(QWidget):
         self.overlay = PercentSlider(self.tr("Class overlay"), self.tr("How strongly classes are shown"))
         self.overlay.show_fraction(0.5)
         self.overlay.moved.connect(lambda _: self._draw())
-        self.unsure_box = QCheckBox(self.tr("Show where it is unsure"))
+        self.unsure_box = QCheckBox(self.tr("Show uncertain areas"))
         self.unsure_box.setToolTip(
             self.tr("Hatched: where two classes are about equally likely. Look there first for mistakes.")
         )

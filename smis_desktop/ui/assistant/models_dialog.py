@@ -55,7 +55,7 @@ class ModelsDialog(QDialog):
         self.picture = QLabel()
         self.picture.setFixedSize(_SIDE, _SIDE)
         self.picture.setProperty("role", "picture")
-        self.picture.setAccessibleName(self.tr("What it makes of a layout"))
+        self.picture.setAccessibleName(self.tr("Example picture"))
         self._about = QLabel()
         self._about.setWordWrap(True)
         self._about.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -93,7 +93,7 @@ class ModelsDialog(QDialog):
         grid = QGridLayout()
         actions: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("open", self.tr("Paint with it"), self._open),
-            ("teach", self.tr("Teach it more…"), lambda: self._with(self.continue_wanted.emit)),
+            ("teach", self.tr("Train further…"), lambda: self._with(self.continue_wanted.emit)),
             ("rename", self.tr("Rename…"), self._rename),
             ("duplicate", self.tr("Duplicate…"), self._duplicate),
             ("export", self.tr("Export…"), self._export),

@@ -124,7 +124,7 @@ class SamplesDialog(QDialog):
     def _count(self) -> None:
         count = len(self.list.selectedItems())
         self._words.setText(
-            self.tr("Chosen: {count}").format(count=count) if count else self.tr("Click those to label")
+            self.tr("Chosen: {count}").format(count=count) if count else self.tr("Click the pictures to label")
         )
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(count > 0)
 

@@ -94,7 +94,7 @@ class ShotsPage(QWidget):
         self.samples_button = QPushButton(self.tr("Pick from generated pictures…"))
         self.samples_button.clicked.connect(self.samples_wanted)
         self.import_button = QPushButton(self.tr("Import labelled shots…"))
-        self.import_button.setToolTip(self.tr("A folder with images/ and labels/, and perhaps classes.json"))
+        self.import_button.setToolTip(self.tr("A folder with images/, labels/ and optionally classes.json"))
         self.import_button.clicked.connect(self._ask_for_folder)
         self.remove_button = QPushButton(self.tr("Remove"))
         self.remove_button.clicked.connect(self._remove)
@@ -300,18 +300,18 @@ class ShotsPage(QWidget):
 
     def _quality(self, shot: ShotState) -> str:
         if shot.seed is not None:
-            return self.tr("The generator made this picture: nothing is lost.")
+            return self.tr("The generator made this picture, so nothing is lost.")
         if shot.name in self._progress:
             return self.tr("Searching for the photo in the generator…")
         if shot.perceptual is None or shot.psnr is None:
-            return self.tr("The generator does not know this photo yet; press Search again.")
+            return self.tr("This photo has not been found yet; press Search again.")
         figures = self.tr("({psnr:.1f} dB, perceptual distance {distance:.2f})").format(
             psnr=shot.psnr, distance=shot.perceptual
         )
         if shot.perceptual < GOOD_DISTANCE:
             return self.tr("Found well {figures}.").format(figures=figures)
         if shot.perceptual < POOR_DISTANCE:
-            return self.tr("Found {figures}. Where the two differ, labels teach less.").format(figures=figures)
+            return self.tr("Found {figures}. Where the two differ, labels help less.").format(figures=figures)
         return self.tr(
             "Poorly found {figures}. Search again, frame it better, or take another photo: hats, hands and profiles "
             "are hard for the generator."

@@ -35,7 +35,7 @@ class ImportDialog(QDialog):
         self._proposal, self._palette = proposal, palette
         self._choices: list[QComboBox] = []
         lead = QLabel(
-            self.tr("{title} with {count} kinds of pixels. Which class is each of them?").format(
+            self.tr("{title} with {count} kinds of pixels. Choose a class for each.").format(
                 title=proposal.title, count=len(proposal.sources)
             )
         )

@@ -129,7 +129,7 @@ class PaletteDock(QDockWidget):
             item.setData(_FOLLOWED, value)
             tip = str(item.data(Qt.ItemDataRole.ToolTipRole)).split("\n")[0]
             if value is not None:
-                words = self.tr("The photograph follows {percent} % of it, as far as the model can tell.")
+                words = self.tr("The photograph follows {percent} % of it, as judged by the model.")
                 tip += "\n" + words.format(percent=round(100 * value))
             elif class_id in fidelity.too_thin:
                 tip += "\n" + self.tr("Painted too thinly to tell whether the photograph follows it.")

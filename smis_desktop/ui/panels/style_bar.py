@@ -120,9 +120,9 @@ class StyleBar(QWidget):
         self.lock_button.setChecked(is_locked)
         self.lock_button.setIcon(tool_icon("lock" if is_locked else "unlock"))
         self.lock_button.setToolTip(
-            self.tr("The style is locked: looks stay as they are whatever you open or click; click to unlock")
+            self.tr("The style is locked: opening a file or clicking a look does not change it. Click to unlock.")
             if is_locked
-            else self.tr("Lock the style: it stays as it is whatever you open, its looks whatever you click")
+            else self.tr("Lock the style: opening a file or clicking a look will not change it")
         )
         self.new_style_button.setEnabled(not is_locked)
         self._seed_field.setEnabled(not is_locked)

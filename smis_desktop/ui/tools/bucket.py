@@ -14,13 +14,13 @@ CONTIGUOUS = Toggle(
 )
 ALL_LAYERS = Toggle(
     label=QT_TRANSLATE_NOOP("Command", "Sample all layers"),
-    tip=QT_TRANSLATE_NOOP("Command", "Find the area in what is visible; off: in the active layer"),
+    tip=QT_TRANSLATE_NOOP("Command", "Find the area in all visible layers; off: in the active layer only"),
     default=False,
 )
 GAP = Pixels(
     label=QT_TRANSLATE_NOOP("Command", "Close gaps"),
     accessible_name=QT_TRANSLATE_NOOP("Command", "Close gaps up to this many pixels"),
-    tip=QT_TRANSLATE_NOOP("Command", "Openings up to this width hold the paint in"),
+    tip=QT_TRANSLATE_NOOP("Command", "Paint does not leak through gaps up to this width"),
     default=0,
     minimum=0,
     maximum=MAX_GAP,

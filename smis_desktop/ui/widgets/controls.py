@@ -100,8 +100,10 @@ class BlendPad(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Pad between two looks"))
-        self.setToolTip(self.tr("Drag: sideways from one look to the other, upwards stronger; arrow keys too"))
+        self.setAccessibleName(self.tr("Blend of two looks"))
+        self.setToolTip(
+            self.tr("Drag sideways to blend the two looks, upwards to mix in more of them; arrow keys work too")
+        )
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self._blend, self._mix = 0.0, 1.0

@@ -199,7 +199,7 @@ MENUS: tuple[Menu, ...] = (
     Menu(QT_TRANSLATE_NOOP("Command", "&Photograph"), (
         Command("picture.new_style", QT_TRANSLATE_NOOP("Command", "&New style"), ("N",), "new_style",
                 run=lambda w: w.style_controller.style_model.choose_random_look()),
-        Command("picture.wall", QT_TRANSLATE_NOOP("Command", "&Wall of variations"), ("W",), "wall",
+        Command("picture.wall", QT_TRANSLATE_NOOP("Command", "&Variations"), ("W",), "wall",
                 run=lambda w: w.style_controller.show_variations(), when=When.DOCUMENT),
         Command("picture.lock_style", QT_TRANSLATE_NOOP("Command", "&Lock style"), ("Shift+N",), "lock",
                 toggle=lambda w, on: w.style_controller.style_model.lock(on)),

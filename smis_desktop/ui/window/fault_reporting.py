@@ -136,7 +136,7 @@ class FaultReporting(QObject):
     def copy_diagnostics(self) -> None:
         """Copy the diagnostics to the clipboard."""
         QGuiApplication.clipboard().setText(diagnostics(self._facts()))
-        self.message.emit(self.tr("The diagnostics are on the clipboard; your name and folders are taken out of them."))
+        self.message.emit(self.tr("The diagnostics are on the clipboard, without your name and folders."))
 
     @contextmanager
     def catching(self) -> Iterator[None]:
@@ -165,15 +165,15 @@ class FaultReporting(QObject):
             return
         crash = next((crash for crash in crashes if crash.trace), None)
         if crash is None:
-            self.message.emit(self.tr("Last time, the program ended before it could close."))
+            self.message.emit(self.tr("Last time, the program ended unexpectedly."))
             return
         self._show(
             FaultDialog(
                 self.tr("Last time, the program crashed"),
                 self.tr(
-                    "The program ended because of a fault of its own, not because of you. If something was not saved, "
-                    "you are asked whether to restore it.\n\nThe details say where the program was, which helps to "
-                    "find the fault; your name and folders are taken out of them."
+                    "The program ended because of a fault of its own, not because of you. If something was not "
+                    "saved, you are asked whether to restore it.\n\nThe details say where the program was, which "
+                    "helps to find the fault. They do not contain your name or folders."
                 ),
                 diagnostics(self._facts(), crash.trace),
                 [(self.tr("Continue"), lambda: None)],
@@ -187,12 +187,13 @@ class FaultReporting(QObject):
         self._places.add(place)
         is_saved = self._save_recovery()
         words = self.tr(
-            "What you just did may not have worked. This is a fault of the program, not yours; usually you can go on."
+            "What you just did may not have worked. This is a fault of the program, not yours. "
+            "You can usually continue."
         )
         if is_saved:
             words += "\n\n" + self.tr(
-                "Your painting is still here, and a copy was just saved: if you end the program, it offers to restore "
-                "the copy when you start it again."
+                "Your painting is still here, and a copy was just saved. If you quit, the program offers to restore "
+                "the copy at the next start."
             )
         actions: list[tuple[str, Callable[[], object]]] = [(self.tr("Continue"), lambda: None)]
         if is_saved:

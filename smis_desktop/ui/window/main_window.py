@@ -390,7 +390,7 @@ class MainWindow(QMainWindow):
 
     def _take_device(self, device: str) -> None:
         self.status.show_device(device)
-        self.status.notify(self.tr("Too little memory: the photographs are made by {device} now").format(device=device))
+        self.status.notify(self.tr("Too little memory: photographs are now made by {device}").format(device=device))
 
     def _facts_for_help(self) -> dict[str, str]:
         document, about = self.controller.document, self.model.about

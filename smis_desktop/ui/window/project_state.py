@@ -68,7 +68,7 @@ class ProjectState(QObject):
             if known is not None and known.is_file():
                 self._model.open(known)
             else:
-                words = self.tr("This was painted with the model “{name}”, which is not here.")
+                words = self.tr("This was painted with the model “{name}”, which was not found.")
                 self.message.emit(words.format(name=project.model_name))
 
     def take_photo(self, anchor: Anchor) -> None:

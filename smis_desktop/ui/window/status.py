@@ -21,10 +21,10 @@ class StatusBar(QStatusBar):
         for label, tip in (
             (
                 self._fidelity,
-                self.tr("How much of the layout the photograph follows, as the model itself sees it"),
+                self.tr("How much of the layout the photograph follows, as judged by the model"),
             ),
             (self._device, self.tr("The device that makes the photograph")),
-            (self.latency, self.tr("From the last change to its first picture")),
+            (self.latency, self.tr("Time from the last change to its first picture")),
             (self._zoom, self.tr("Zoom of the layout")),
         ):
             label.setToolTip(tip)

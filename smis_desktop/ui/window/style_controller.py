@@ -92,7 +92,7 @@ class StyleController(QObject):
         except UserError as error:
             self._dialogs.complain(str(error))
             return
-        words = self.tr("About a minute. Colours, light and texture are taken from it; the layout stays yours.")
+        words = self.tr("This takes about a minute. Only colours, light and texture come from the photo.")
 
         def search(square: np.ndarray) -> None:
             dialog = PhotoInversionDialog(
@@ -211,7 +211,7 @@ class StyleController(QObject):
             self.film_progress.show_fraction(progress.fraction)
 
     def _take_cancelled_film(self, cancelled: FilmCancelled) -> None:
-        self.message.emit(self.tr("{name} was not made").format(name=cancelled.path.name))
+        self.message.emit(self.tr("{name} was cancelled").format(name=cancelled.path.name))
 
     def _take_failure(self, failure: Failed) -> None:
         if failure.stage == "saving":
