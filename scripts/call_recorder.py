@@ -21,7 +21,8 @@ QUIET_SECONDS = 1.0
 
 @dataclass
 class Walk:
-    """What was entered. `files`: by path within the package, the function that was entered first; in order.
+    """The files that a walk entered, in order. `files`: by path within the package, the first function that was
+    entered.
 
     functions: all that ran in a file. steps: how often one file called another ("" is Qt or the start of a thread).
     opening: files that were entered to open networks. idle: functions that were left out because Qt also calls them
@@ -36,7 +37,7 @@ class Walk:
     idle: set[str] = field(default_factory=set)
 
     def enter(self, caller: str, called: str, function: str) -> None:
-        """Note a call of `function` in file `called`, by something in file `caller`."""
+        """Record a call of `function` in file `called`, by code in file `caller`."""
         functions = self.functions.setdefault(called, [])
         if function not in functions:
             functions.append(function)
@@ -52,7 +53,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call under way. left_out: why it does not count; empty when it does."""
+    """A call in progress. left_out: why it does not count; empty when it does."""
 
     file: str
     function: str
@@ -60,7 +61,7 @@ class _Call:
 
 
 class _Stack(threading.local):
-    """A thread's calls of the package's functions. base: those below it were under way when the walk began."""
+    """A thread's calls of the package's functions. base: the calls that were in progress when the walk began."""
 
     def __init__(self) -> None:
         self.calls: list[_Call] = []
@@ -70,10 +71,10 @@ class _Stack(threading.local):
 
 
 class Recorder:
-    """Sees every call on every thread while it is `installed`; notes those between `begin` and `end`."""
+    """Watches every call on every thread while it is `installed`; records those between `begin` and `end`."""
 
     def __init__(self, package: Path, opening: Collection[str] = ()) -> None:
-        """package: its folder. opening: names of functions that open networks, which is no part of a walk."""
+        """package: its folder. opening: names of functions that open networks, which do not belong to a walk."""
         self._package, self._opening = package, opening
         self.on_call: Callable[[str], None] | None = None
         """Called with the name of each function of the package that is called."""
@@ -88,7 +89,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        """Watch this thread, and all that start meanwhile."""
+        """Watch this thread, and all that start in the meantime."""
         threading.setprofile(self._profile)
         sys.setprofile(self._profile)
         try:
@@ -98,7 +99,7 @@ class Recorder:
             threading.setprofile(None)
 
     def begin(self, depth: int = 0) -> Walk:
-        """Begin a walk. depth: so many of this thread's calls under way belong to it."""
+        """Begin a walk. depth: how many of this thread's calls in progress belong to it."""
         self._start_counting(depth)
         self._walk = walk = Walk()
         caller = ""
@@ -108,21 +109,21 @@ class Recorder:
         return walk
 
     def end(self) -> None:
-        """The walk is complete."""
+        """End the walk, which is then complete."""
         self._walk = None
 
     def learn_idle(self, is_on: bool) -> None:
-        """While on: what Qt calls now is no part of any walk."""
+        """Switch the learning of idle calls on or off: functions that Qt calls meanwhile are no part of a walk."""
         self._start_counting(0)
         self._learns_idle = is_on
 
     def is_quiet(self) -> bool:
-        """Whether the threads besides this one have rested for a while."""
+        """Return whether all other threads have been idle for a while."""
         return time.monotonic() - self._last_work > QUIET_SECONDS
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[None]:
-        """What this thread does meanwhile is the script's own doing."""
+        """Ignore what this thread does while the context lasts: it is the script's own work."""
         self._stack.is_observer = True
         try:
             yield
@@ -146,7 +147,7 @@ class Recorder:
                 self.on_return(frame.f_code.co_name)
 
     def _file(self, frame: FrameType) -> str | None:
-        """The path within the package; None for any other code."""
+        """Return the path within the package; None for any other code."""
         code = frame.f_code
         if code not in self._files:
             # What dataclasses generate says "<string>"; its module says where the class stands.

@@ -78,14 +78,14 @@ SLOPPY: dict[str, tuple[Shape, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """label_map: uint8 [S, S], read-only."""
+    """A layout with its name. label_map: uint8 [S, S], read-only."""
 
     name: str
     label_map: np.ndarray
 
 
 def shipped() -> Iterator[Named]:
-    """The example, and layouts of the shots that the model was taught with."""
+    """Return the example, and layouts of the shots that the default model was trained on."""
     folder = CHECKOUT / "resources" / "faces-shots" / "labels"
     for path in [example_layout_path(), *sorted(folder.glob("*.png"))]:
         label_map = read_layout(path).label_map
@@ -94,7 +94,7 @@ def shipped() -> Iterator[Named]:
 
 
 def scribbled(palette: Palette) -> Iterator[Named]:
-    """A child's idea of a face: a few ellipses."""
+    """Return a layout as a child would draw a face: a few ellipses."""
     ids = {c.name: c.class_id for c in palette.classes}
     for name, ellipses in SLOPPY.items():
         label_map = np.full((SIDE, SIDE), ids["background"], np.uint8)
@@ -109,13 +109,13 @@ def scribbled(palette: Palette) -> Iterator[Named]:
 
 
 def colored(layout: Named, palette: Palette) -> np.ndarray:
-    """uint8 [S, S, 3], as the canvas shows it."""
+    """Return a layout in colours, uint8 [S, S, 3], as the canvas shows it."""
     small = layout.label_map if len(layout.label_map) <= SIDE else reduce_label_map(layout.label_map, SIDE)
     return np.ascontiguousarray(palette.color_table[small][..., :3])
 
 
 def landscape_layouts(count: int, side: int) -> Iterator[Named]:
-    """Layouts of the renderer that the shots do not hold."""
+    """Return layouts of the renderer that are not among the shots."""
     for number in range(count):
         seed = FIRST_LANDSCAPE + number
         label_map = class_map(seeded_z(seed, NUM_LATENTS).numpy(), side)[0]
@@ -139,7 +139,7 @@ def painter(path: Path) -> tuple[Palette, Callable[[Named, int, int], np.ndarray
 
 
 def write_sheet(name: str, cells: Sequence[tuple[np.ndarray, str]], columns: int) -> None:
-    """Write NAME.jpg to docs/images, from pictures with their captions."""
+    """Write NAME.jpg to docs/images, with pictures and their captions."""
     pictures, captions = zip(*cells, strict=True)
     write_picture(PICTURES / f"{name}.jpg", contact_sheet(pictures, captions, columns, CELL))
 

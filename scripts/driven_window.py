@@ -28,7 +28,7 @@ _POLL_MS = 20
 
 
 class StoryFailed(Exception):
-    """A condition did not come true in time, or the story raised."""
+    """Raised when a condition did not become true in time, or the story raised an exception."""
 
 
 def play(story: Callable[[MainWindow], Story], arguments: Sequence[str], patience: float = 120.0) -> int:
@@ -87,7 +87,7 @@ class Mouse:
 
 
 def on_screen(window: MainWindow, points: Sequence[Point]) -> list[QPoint]:
-    """Layout pixels → points of the screen, in device pixels."""
+    """Convert layout pixels to points of the screen, in device pixels."""
     ratio = window.devicePixelRatioF()
     found = []
     for point in points:
@@ -98,14 +98,14 @@ def on_screen(window: MainWindow, points: Sequence[Point]) -> list[QPoint]:
 
 
 def middle_of(widget: QWidget) -> QPoint:
-    """The widget's middle on the screen, in device pixels."""
+    """Return the widget's middle on the screen, in device pixels."""
     at = widget.mapToGlobal(widget.rect().center())
     ratio = widget.devicePixelRatioF()
     return QPoint(round(at.x() * ratio), round(at.y() * ratio))
 
 
 def save_screen(window: MainWindow, path: Path) -> None:
-    """Write what the X server shows of the window."""
+    """Save the window as the X server shows it."""
     window.repaint()
     picture = window.screen().grabWindow(0, window.x(), window.y(), window.width(), window.height())
     if not picture.save(str(path)):

@@ -1,7 +1,7 @@
 """Makes models/face-finder.npy, the filter of `generators/face_finder.py`, and prints how well it finds faces.
 
 Faces are pictures of the face generator, whose frame is known; no faces are the same pictures elsewhere, larger,
-smaller, turned and upside down, and rendered landscapes. The first filter's false positives teach the second.
+smaller, turned and upside down, and rendered landscapes. The first filter's false positives train the second.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def main() -> None:
     draws = np.random.default_rng(0)
     faces = list(_faces(FACES + HELD_OUT))
     grounds = [_landscape(draws) for _ in range(LANDSCAPES)]
-    taught, held_out = faces[:FACES], faces[FACES:]
-    is_face = np.stack([f for picture in taught for f in _face_features(picture, draws)])
-    is_none = [f for picture in taught for f in _elsewhere(picture, draws)]
+    training, held_out = faces[:FACES], faces[FACES:]
+    is_face = np.stack([f for picture in training for f in _face_features(picture, draws)])
+    is_none = [f for picture in training for f in _elsewhere(picture, draws)]
     is_none += [f for picture in grounds[: LANDSCAPES // 2] for f in _anywhere(picture, draws, 60)]
     weights = _discriminant(is_face, np.stack(is_none))
-    mistaken = [*grounds[: LANDSCAPES // 2], *(picture[::-1] for picture in taught)]
+    mistaken = [*grounds[: LANDSCAPES // 2], *(picture[::-1] for picture in training)]
     for picture in mistaken:
         found = find_face(picture, weights, _ANYTHING)
         if found is not None:
@@ -84,7 +84,8 @@ def _features(picture: np.ndarray, at: FoundFace) -> np.ndarray:
 
 
 def _face_features(picture: np.ndarray, draws: np.random.Generator) -> Iterator[np.ndarray]:
-    """The face where it is, within the tolerance of a grid of places, sizes and turns; and its mirror image."""
+    """Return the features of a face where it is, within the tolerance of a grid of places, sizes and turns; and of its
+    mirror image."""
     for mirrored in (picture, picture[:, ::-1]):
         for _ in range(2):
             x, y = SIDE / 2 + draws.normal(0, 0.008 * SIDE, 2)
@@ -92,7 +93,7 @@ def _face_features(picture: np.ndarray, draws: np.random.Generator) -> Iterator[
 
 
 def _elsewhere(picture: np.ndarray, draws: np.random.Generator) -> Iterator[np.ndarray]:
-    """What is no face, or no whole one, of a picture of a face."""
+    """Return features from parts of a picture of a face that hold no face, or not all of it."""
     for _ in range(32):
         x, y = draws.uniform(0, SIDE, 2)
         side, angle = SIDE * math.exp(draws.uniform(-1.6, 0.4)), draws.uniform(-20, 20)
@@ -110,8 +111,8 @@ def _anywhere(picture: np.ndarray, draws: np.random.Generator, count: int) -> It
 
 
 def _discriminant(is_face: np.ndarray, is_none: np.ndarray) -> np.ndarray:
-    """Fisher's: the inverse covariance of what is no face times the difference of the means, float32 [16, 16, 8]. The
-    bias is left to the threshold."""
+    """Return Fisher's linear discriminant, float32 [16, 16, 8]: the inverse covariance of the negatives times the
+    difference of the means. The threshold replaces the bias."""
     mean = is_none.mean(0)
     covariance = np.cov(is_none.T)
     covariance += _SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
@@ -128,8 +129,8 @@ def _npy(weights: np.ndarray) -> bytes:
 def _report(
     faces: list[np.ndarray], grounds: list[np.ndarray], weights: np.ndarray, draws: np.random.Generator
 ) -> None:
-    """Held-out faces at random places, sizes and turns of landscapes: how many are found, and how far off the marks
-    are, as parts of the distance between the eyes."""
+    """Print how many held-out faces, at random places, sizes and turns in landscapes, are found, and how far off the
+    marks are relative to the distance between the eyes."""
     errors = []
     for number, picture in enumerate(faces):
         true = FoundFace(*draws.uniform(140, 180, 2), draws.uniform(120, 300), draws.uniform(-15, 15), 0)

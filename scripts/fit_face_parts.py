@@ -1,5 +1,5 @@
-"""Makes models/faces-parts.safetensors: the known parts of a face, learned from the twelve pictures that ship labelled
-by hand. They are the part prior of probes (see `personal_model.label_transfer.learn_probe`).
+"""Makes models/faces-parts.safetensors: the part prior of faces, learned from the twelve shipped pictures that were
+labelled by hand (see `personal_model.label_transfer.learn_probe`).
 
 `python scripts/fit_face_parts.py`, a minute on two cores.
 """
@@ -40,7 +40,7 @@ def main() -> None:
         shots.append(LatentShot(shot.name, latents_of_seed(generator, made.seed, made.truncation), channels))
     probe = learn_probe(generator, shots, folder.palette.num_classes)
     path = models_folder() / "faces-parts.safetensors"
-    write_part_prior(path, generator.weights_sha256, probe.rows, [c.name for c in folder.palette.classes])
+    write_part_prior(path, generator.weights_sha256, probe.weights, [c.name for c in folder.palette.classes])
     print(f"{path}: {folder.palette.num_classes} parts, {path.stat().st_size:,} bytes")
 
 

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def begin(generator: MobileStyleGAN, side: int) -> PictureHead:
-    """The generator's own layers behind the first convolution at `side`, low bands only."""
+    """Return the generator's own layers behind the first convolution at `side`, low bands only."""
     index = generator.block_at(side)
     head = generator.blank_head(side, WIDTHS[side])
     own = [cast(Block, block) for block in generator.blocks]
@@ -82,7 +82,7 @@ def _take(conv: StyledConv, layer: StyledConv, width: int, side: int) -> None:
 
 
 class _Teacher(nn.Module):
-    """What a head reads, and what it should answer."""
+    """The input of a head, and the picture that it should return."""
 
     def __init__(self, generator: MobileStyleGAN, side: int) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class _Teacher(nn.Module):
 
 
 def teacher(generator: MobileStyleGAN, side: int) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Compiled: an eager full picture takes four times as long."""
+    """Return a compiled teacher: an eager full picture takes four times as long."""
     example = torch.zeros(1, generator.num_ws, generator.w_dim)
     converted = openvino.convert_model(_Teacher(generator, side), example_input=example, input=example.shape)
     compiled = openvino.compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -113,7 +113,7 @@ def teacher(generator: MobileStyleGAN, side: int) -> Callable[[Tensor], tuple[Te
 
 
 def drawn(generator: MobileStyleGAN, seed: int, truncation: float | None = None) -> Tensor:
-    """`ws` [1, num_ws, D]; in every second, the fine slots are another `w`'s."""
+    """Draw `ws` [1, num_ws, D]; in every second one, the fine slots are those of another `w`."""
     draws = torch.Generator().manual_seed(seed)
     psi = 0.5 + 0.5 * torch.rand((), generator=draws).item() if truncation is None else truncation
     w = generator.mapping(torch.randn(2, generator.w_dim, generator=draws), psi)
@@ -154,7 +154,7 @@ def train(
 
 @torch.no_grad()
 def psnr(generator: MobileStyleGAN, head: PictureHead, teach: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
-    """Of pictures that were never trained on, truncation 0.7, in dB."""
+    """Return the PSNR in dB on pictures that were never trained on, with truncation 0.7."""
     found = []
     for seed in HELD_OUT:
         ws = drawn(generator, seed, 0.7)

@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
 
 
 class Critic(nn.Module):
-    """Tells rendered pictures of 128² from generated ones."""
+    """A discriminator between rendered and generated pictures of 128²."""
 
     def __init__(self, scene_channels: int) -> None:
         """scene_channels: how many maps of SCENE_SIDE² describe the shapes of the scene."""

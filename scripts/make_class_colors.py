@@ -23,7 +23,7 @@ TAKEN = np.array([[0, 0, 0], [255, 255, 255], [128, 128, 128]])
 
 
 def oklab(linear: np.ndarray) -> np.ndarray:
-    """Linear sRGB [..., 3] → OKLab (Ottosson 2020)."""
+    """Convert linear sRGB [..., 3] to OKLab (Ottosson 2020)."""
     lms = linear @ np.array(
         [
             [0.4122214708, 0.2119034982, 0.0883024619],
@@ -42,7 +42,8 @@ def oklab(linear: np.ndarray) -> np.ndarray:
 
 
 def looks(colors: np.ndarray) -> np.ndarray:
-    """sRGB [N, 3], 0–255 → what four kinds of eyes see, OKLab [4, N, 3], blind eyes' distances discounted."""
+    """Return what four kinds of eyes see of sRGB [N, 3], 0–255: OKLab [4, N, 3], with the distances of colour-blind
+    eyes discounted."""
     srgb = colors / 255.0
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     blind = np.clip(np.einsum("kij,nj->kni", BLIND, linear), 0, 1)
@@ -50,13 +51,13 @@ def looks(colors: np.ndarray) -> np.ndarray:
 
 
 def distances(seen: np.ndarray, one: np.ndarray) -> np.ndarray:
-    """seen [4, N, 3], one [4, 3] → [N]."""
+    """Return the distances [N] of `seen` [4, N, 3] from `one` [4, 3]."""
     apart: np.ndarray = np.linalg.norm(seen - one[:, None], axis=-1)
     return np.asarray(apart.min(axis=0))
 
 
 def make_table(count: int = 255) -> np.ndarray:
-    """uint8 [count, 3]."""
+    """Return the colour table, uint8 [count, 3]."""
     steps = np.array([16, 40, 64, 88, 112, 136, 160, 184, 208, 232, 248])
     candidates = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness = looks(candidates)[0, :, 0]

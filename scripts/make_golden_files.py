@@ -1,8 +1,8 @@
-"""Files of every kind that this version writes, for tests/golden: versions to come have to open them for ever.
+"""Makes files of every kind that this version writes, for tests/golden: all later versions must be able to open them.
 
     python -m scripts.make_golden_files tests/golden/0.1.0
 
-is run once, in a checkout of the version whose files are to be kept. Beside the files it writes what they hold, for
+is run once, in a checkout of the version whose files are to be kept. It also writes what the files hold, for
 the tests to compare with: `expected.json`, and in `expected.npz` the pictures that the models make.
 """
 
@@ -79,11 +79,11 @@ Facts = dict[str, Any]
 
 
 class Stopped(Exception):
-    """Stands for whatever ends a training."""
+    """Raised to stop a training."""
 
 
 class Golden:
-    """The folder that is being filled, and what its files are expected to hold."""
+    """The folder to fill, and the expected content of its files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.expected, self.arrays = folder, {"version": __version__}, {"layouts": layouts()}
@@ -109,7 +109,7 @@ class Golden:
             ]
 
     def make_models(self) -> None:
-        """In the window's library, with notes and a picture; features of one training are kept."""
+        """Make models in the window's library, with notes and a picture, and keep the features of one training."""
         library = ModelLibrary(data_folder("paintings/models"))
         sparse = dataclasses.replace(SETTINGS, label_kind="sparse", threshold=0.25)
         of = {
@@ -171,7 +171,7 @@ class Golden:
         self.make_recovery(whole)
 
     def make_recovery(self, whole: Project) -> None:
-        """Of a window that was killed, and the list of what was open lately."""
+        """Make the recovery file of a window that was killed, and the list of recent projects."""
         folder = data_folder("paintings")
         RecentFiles(folder).add(self.folder / "files" / "picture.png")
         RecentFiles(folder).add(self.folder / "files" / "painting.smis")
@@ -184,8 +184,8 @@ class Golden:
         shutil.rmtree(folder / "recovery")
         (folder / "left behind").rename(folder / "recovery")
 
-    def make_workshops(self) -> None:
-        """The assistant's folders: one of each kind of labels, with every kind of shot."""
+    def make_workspaces(self) -> None:
+        """Make the assistant's folders: one for each kind of labels, with every kind of shot."""
         generator, parent = open_generator("golden"), data_folder("paintings/workshops")
         facts = WorkspaceFacts("Things", "golden", generator.weights_sha256, is_training_held=True)
         dense = Workspace.create(parent, facts, PALETTE)
@@ -215,7 +215,8 @@ class Golden:
         self.expected["shots_palette"] = description.palette(read.palette)
 
     def make_unfinished_trainings(self) -> None:
-        """One that was stopped while it was taught, and one of the command line while it looked for a photo."""
+        """Make two unfinished trainings: one stopped during a stage, and one of the command line stopped during
+        inversion."""
         generator, unfinished = open_generator("golden"), self.folder / "unfinished"
         unfinished.mkdir()
 
@@ -248,7 +249,7 @@ class Golden:
         out.unlink()
 
     def make_backend_choice(self) -> None:
-        """What the self-test found on a machine, and what a person chose."""
+        """Make the self-test's results on a machine, and a person's choice."""
         os.environ.pop("SMIS_BACKEND")
         with patch.object(platform, "node", lambda: "painters-computer"):
             best = chosen_backend(open_generator("golden"), 1, lambda words, fraction: None)
@@ -260,7 +261,7 @@ class Golden:
         self.expected["backend"] = {"best": best, **dataclasses.asdict(backend_facts())}
 
     def make_crash(self) -> None:
-        """The mark of a window that was ended by a fault."""
+        """Make the crash mark of a window."""
         code = """
 import os
 from smis_desktop.diagnostics.crash_marks import marked_as_running
@@ -272,7 +273,7 @@ with marked_as_running():
         self.expected["crash"] = {"name": mark.name, "trace": mark.read_text(encoding="utf-8").strip()}
 
     def make_window_settings(self) -> None:
-        """Light, with other keys, panels in other places."""
+        """Make the settings of a window with the light theme, other keys, and panels in other places."""
         application = QApplication.instance() or QApplication(["smis"])
         settings = QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
         with tempfile.TemporaryDirectory() as data:
@@ -296,7 +297,7 @@ with marked_as_running():
             application.processEvents()
 
     def write(self) -> None:
-        """What is expected, beside the files."""
+        """Write the expected content next to the files."""
         text = json.dumps(self.expected, indent=1, ensure_ascii=False)
         (self.folder / "expected.json").write_text(text + "\n", encoding="utf-8")
         np.savez_compressed(self.folder / "expected.npz", **self.arrays)
@@ -315,7 +316,7 @@ def main() -> None:
     golden.make_models()
     golden.make_features()
     golden.make_paintings()
-    golden.make_workshops()
+    golden.make_workspaces()
     golden.make_unfinished_trainings()
     golden.make_backend_choice()
     golden.make_crash()

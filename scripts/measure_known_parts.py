@@ -2,8 +2,8 @@
 `python scripts/measure_known_parts.py SHOTS TRAINING`, some minutes on two cores.
 
 SHOTS: labelled photos with CelebAMask's classes. TRAINING: the folder `FILE.training` of a training on them that was
-interrupted after its inversions. The judges are the faces that ship labelled by hand, which also are what parts are
-known from: so half of them tell the parts and the other half judge, and then the other way round.
+interrupted after its inversions. The judges are the shipped faces that were labelled by hand. The parts are learned
+from them too, so one half of them gives the parts and the other half judges, and then the other way round.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def main() -> None:
         ]
     halves = [(judges[0::2], judges[1::2]), (judges[1::2], judges[0::2])]
     know = {}
-    for number, (tell, _) in enumerate(halves):
-        know[number] = learn_probe(generator, [face.shot(face.dense) for face in tell], ten.num_classes).rows
+    for number, (training, _) in enumerate(halves):
+        know[number] = learn_probe(generator, [face.shot(face.dense) for face in training], ten.num_classes).weights
     everything = [view for of_shot in views.values() for view in of_shot]
     names = " | ".join(c.name for c in ten.classes)
     print(f"| shots | probe | mIoU | accuracy | {names} |\n{'| --- ' * (4 + ten.num_classes)}|")
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def learned(generator: Generator, face: Face, what: str, palette: Palette, has_prior: bool) -> LabelTransfer:
-    """From one face's labels of that kind."""
+    """Learn a probe from one face's labels of that kind."""
     classes = palette.num_classes
     if what == "areas":
         return learn_probe(generator, [face.shot(face.dense)], classes, has_prior)
@@ -100,7 +100,8 @@ def learned(generator: Generator, face: Face, what: str, palette: Palette, has_p
 
 
 def judged(rule: LabelTransfer, judging: Sequence[Face], ten: Palette, channels: np.ndarray) -> np.ndarray:
-    """The confusion matrix; channels: which of the ten each class of the rule is. Unknown is background."""
+    """Return the confusion matrix; channels: which of the ten each class of the rule is. Unknown counts as
+    background."""
     ids = np.array(ten.class_ids, np.uint8)
     matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
     for face in judging:
@@ -111,7 +112,7 @@ def judged(rule: LabelTransfer, judging: Sequence[Face], ten: Palette, channels:
 
 
 def row(what: str, has_prior: bool, matrix: np.ndarray) -> None:
-    """One line of the table."""
+    """Return one line of the table."""
     cells = " | ".join(f"{value:.2f}" for value in class_iou(matrix))
     rule = "with the part prior" if has_prior else "shots alone"
     print(f"| {what} | {rule} | {mean_iou(matrix):.3f} | {pixel_accuracy(matrix):.3f} | {cells} |", flush=True)

@@ -52,7 +52,7 @@ Rule = Callable[[dict[int, Tensor]], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """dense, sparse: int64 [64, 64] in channels. features: the label features."""
+    """A labelled face. dense, sparse: int64 [64, 64] in channels. features: the label features."""
 
     name: str
     ws: Tensor = field(repr=False)
@@ -65,7 +65,7 @@ class Face:
 
 
 def faces(generator: Generator) -> tuple[list[Face], Palette]:
-    """All that ship, and the ten classes."""
+    """Return all shipped faces, and the ten classes."""
     folder, generated = read_shots(SHOTS), read_generated_pictures(SHOTS)
     assert generated is not None, "the shipped shots come with their seeds"
     by_name = {c.name: c.class_id for c in folder.palette.classes}
@@ -100,7 +100,8 @@ def nearest(vectors: RepresentativeVectors) -> Rule:
 def judged(
     rules: Sequence[Rule], all_faces: Sequence[Face], palette: Palette, unknown_is: int = UNKNOWN_CHANNEL
 ) -> np.ndarray:
-    """IoU a class, averaged over the shots; rule i was learned from face i. The last entry is the mean IoU."""
+    """Return the IoU of each class, averaged over the shots; rule i was learned from face i. The last entry is the mean
+    IoU."""
     rows = []
     ids = np.array([*palette.class_ids, 255], np.uint8)
     for own, rule in enumerate(rules):
@@ -116,7 +117,7 @@ def judged(
 
 
 def few(labels: Tensor, count: int, seed: int) -> Tensor:
-    """That many of each class's labelled cells."""
+    """Keep that many labelled cells of each class."""
     draws, found = torch.Generator().manual_seed(seed), torch.full_like(labels, UNKNOWN_CHANNEL)
     for channel in labels[labels != UNKNOWN_CHANNEL].unique():
         cells = (labels == channel).nonzero()

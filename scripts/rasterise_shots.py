@@ -62,7 +62,8 @@ def main() -> None:
 
 
 def rasterise(drawing: Drawing, palette: Palette) -> np.ndarray:
-    """uint8 [512, 512] class ids. A pixel belongs to a shape that covers at least half of it; later shapes win."""
+    """Rasterise shapes to uint8 [512, 512] class ids. A shape owns the pixels that it covers at least half of; later
+    shapes win."""
     ids = {c.name: c.class_id for c in palette.classes}
     label_map = np.full((SIZE, SIZE), ids["background"], np.uint8)
     side = SIZE * OVERSAMPLING
@@ -78,7 +79,7 @@ def rasterise(drawing: Drawing, palette: Palette) -> np.ndarray:
 
 
 def close_seams(label_map: np.ndarray) -> np.ndarray:
-    """uint8 [H, W] → the same with every 4-connected island under SEAM_AREA pixels shared out among its neighbours."""
+    """Return uint8 [H, W] with every 4-connected island under SEAM_AREA pixels shared out among its neighbours."""
     seams = np.zeros(label_map.shape, bool)
     for class_id in np.unique(label_map):
         mask = (label_map == class_id).astype(np.uint8)
@@ -95,7 +96,8 @@ def close_seams(label_map: np.ndarray) -> np.ndarray:
 
 
 def closed_curve(points: np.ndarray) -> np.ndarray:
-    """float64 [N, 2] → [N · CURVE_STEPS, 2]: the closed centripetal Catmull-Rom curve, which has no loops or cusps."""
+    """Return the closed centripetal Catmull-Rom curve through float64 [N, 2], [N · CURVE_STEPS, 2], which has no loops
+    or cusps."""
     count = len(points)
     curve = []
     for i in range(count):

@@ -1,4 +1,4 @@
-"""Make the recordings of painting in `resources/recordings/`: plausible strokes, drawn from a fixed seed.
+"""Makes the recordings of painting in `resources/recordings/`: plausible strokes, drawn from a fixed seed.
 
 The recordings are fixtures: once written they are kept, and their SHA-256 pins what painting does to the last pixel.
 Run again only when painting is meant to change; say so in the commit.
@@ -30,8 +30,8 @@ from smis_desktop.document.recording import (
 FOLDER = Path(__file__).parent.parent / "resources" / "recordings"
 
 
-def hand(draws: np.random.Generator, size: int, points: int, speed: float) -> list[tuple[float, float, float]]:
-    """A hand's way: direction and speed drift, pressure rises and falls, and it turns back at the edges."""
+def pen_path(draws: np.random.Generator, size: int, points: int, speed: float) -> list[tuple[float, float, float]]:
+    """Return the path of a pen: direction and speed drift, pressure rises and falls, and it turns back at the edges."""
     x, y = draws.uniform(0.2, 0.8, 2) * size
     heading, pace = draws.uniform(0, 2 * math.pi), speed
     way = []
@@ -50,10 +50,10 @@ def strokes(
     draws: np.random.Generator, size: int, count: int, *, diameter: float = 24, speed: float = 12, points: int = 40,
     pressed: bool = False, stabilizer: float = 0.0, square: bool = False,
 ) -> list[Step]:  # fmt: skip
-    """Some strokes in changing classes."""
+    """Return strokes in changing classes."""
     made: list[Step] = []
     for i in range(count):
-        way = hand(draws, size, points, speed)
+        way = pen_path(draws, size, points, speed)
         if not pressed:
             way = [(x, y, 1.0) for x, y, _ in way]
         made.append(StrokeStep(i % 5, diameter, way, "square" if square else "round", stabilizer))
@@ -61,7 +61,7 @@ def strokes(
 
 
 def recordings() -> list[Recording]:
-    """All of them, without their digests."""
+    """Return all recordings, without their digests."""
 
     def draws(number: int) -> np.random.Generator:
         return np.random.default_rng([2026, number])

@@ -1,4 +1,4 @@
-"""A workspace as a person would have made it, out of the labelled pictures that ship with the program."""
+"""Makes a workspace as a person would, from the labelled pictures that ship with the program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOTS = resources_folder() / "faces-shots"
 
 
 def sample_workspace(parent: Path, name: str, count: int) -> Workspace:
-    """A new one in a folder of its own below `parent`, with that many generated and labelled shots."""
+    """Create a workspace in a new folder in `parent`, with that many generated and labelled shots."""
     folder, known = read_shots(SHOTS, "dense"), read_generated_pictures(SHOTS)
     assert known is not None, "the shipped shots come with their seeds"
     workspace = Workspace.create(parent, WorkspaceFacts(name, known.generator, known.weights_sha256), folder.palette)

@@ -33,7 +33,8 @@ SCALE = int(os.environ.get("QT_SCALE_FACTOR", "1"))
 
 
 def painting(window: MainWindow) -> Story:
-    """Start page; then the example layout gets a fringe on a layer of its own, and another style; then in light."""
+    """Show the start page, then the example layout with a fringe on its own layer in another style, then the light
+    theme."""
     mouse = Mouse()
     yield lambda: window.start_page.isVisible() and window.preview.is_ready
     save_screen(window, _picture("start"))
@@ -89,7 +90,7 @@ def _save(widget: QWidget, name: str) -> None:
 
 @contextmanager
 def data_of_their_own() -> Iterator[None]:
-    """Use a data folder of our own, so that the pictures show nothing of the person's and nothing is added to it.
+    """Use a separate data folder, so that the pictures show nothing of the person's and nothing is added to it.
 
     The networks are those that are installed already.
     """
@@ -102,12 +103,12 @@ def data_of_their_own() -> Iterator[None]:
 
 
 def _picture(name: str) -> Path:
-    """Where a picture goes: `name.png`, on a screen of double density `name@2x.png`."""
+    """Return the path of a picture: `name.png`, or `name@2x.png` on a screen of double density."""
     return PICTURES / (f"{name}.png" if SCALE == 1 else f"{name}@{SCALE}x.png")
 
 
 def _fringe(size: int) -> list[Point]:
-    """From temple to temple, an arc above the brows."""
+    """Return the outline of a fringe: from temple to temple, an arc above the brows."""
     across = [2 * step / 40 - 1 for step in range(41)]
     return [(size * (0.505 + 0.185 * t), size * (0.245 + 0.065 * t * t)) for t in across]
 

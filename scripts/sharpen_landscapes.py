@@ -68,13 +68,13 @@ def main() -> None:
 class Sharpening:
     """Generator, critic, their optimisers and the generator's running average.
 
-    Every two minutes it writes a checkpoint, and a sheet of pictures beside their renderings.
+    Every two minutes it writes a checkpoint, and a sheet of pictures with their renderings.
     """
 
     def __init__(self, work: Path, begin: Path) -> None:
         self._work = work
         self._network = TrainableStyleGAN2(CHANNELS, W_DIM, USED, FIRST_FINE, hints=(9, HINTED))
-        self._network.go_on_from(load_file(begin))
+        self._network.load_finished(load_file(begin))
         self.averaged = copy.deepcopy(self._network).requires_grad_(False)
         self._critic = Critic(9)
         self._adam = torch.optim.Adam(self._network.parameters(), lr=RATES[0], betas=(0.5, 0.99))
@@ -86,7 +86,7 @@ class Sharpening:
             self._restore(torch.load(self._checkpoint, weights_only=True))
 
     def run(self, steps: int) -> None:
-        """Train until that many steps are taken."""
+        """Train until that many steps have been taken."""
         kept, begun, recent = time.monotonic(), time.monotonic(), np.zeros(4)
         first = self._steps
         while self._steps < steps:
@@ -112,7 +112,7 @@ class Sharpening:
         z, light, wanted = self._scenes.batch(drawn)
         scene = torch.from_numpy(np.tanh(HINTS_SHARPNESS * shapes_of(layout_of(z), SCENE_SIDE).distances))
         w = self._network.map(torch.from_numpy(np.concatenate((z, light))))
-        made, told = self._network(w[:BATCH], w[BATCH:], SIDE)
+        made, readings = self._network(w[:BATCH], w[BATCH:], SIDE)
         critic = self._teach_critic(made[SIDE].detach(), wanted, scene)
 
         picture = made[SIDE].detach().requires_grad_()
@@ -126,11 +126,13 @@ class Sharpening:
         for loss, share in ((matching, MATCHING), (adversarial, ADVERSARIAL)):
             own = _gradient(loss, picture)
             gradient = gradient + own * (share * length / (own.norm() + 1e-12))
-        beside = 0.25 * difference(made[SIDE // 2], F.avg_pool2d(wanted, 2))
-        for side, reading in told.items():
-            beside = beside + HINTS_WEIGHT * (reading - F.avg_pool2d(scene, SCENE_SIDE // side)).square().mean()
+        auxiliary_loss = 0.25 * difference(made[SIDE // 2], F.avg_pool2d(wanted, 2))
+        for side, reading in readings.items():
+            auxiliary_loss = (
+                auxiliary_loss + HINTS_WEIGHT * (reading - F.avg_pool2d(scene, SCENE_SIDE // side)).square().mean()
+            )
         self._adam.zero_grad()
-        torch.autograd.backward((made[SIDE], beside), (gradient, torch.ones(())))
+        torch.autograd.backward((made[SIDE], auxiliary_loss), (gradient, torch.ones(())))
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         self._adam.step()
         decay = min(DECAY, (1 + self._steps) / (10 + self._steps))

@@ -53,7 +53,7 @@ ENDLESS = 5_000_000
 
 @dataclass
 class Seen:
-    """Of the soak so far. memory: (seconds, MiB). strokes: milliseconds of each pointer event."""
+    """Measurements of the soak so far. memory: (seconds, MiB). strokes: milliseconds of each pointer event."""
 
     memory: list[tuple[float, float]] = field(default_factory=list)
     events: list[float] = field(default_factory=list)
@@ -64,17 +64,17 @@ class Seen:
 
 
 def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen) -> Story:
-    """Paint until the time is over, then leave."""
+    """Paint until the time is over, then quit."""
     yield lambda: window.start_page.isVisible()
     window.start_page.paint_button.click()
     yield lambda: window.preview.is_ready and window.preview.is_up_to_date
 
-    told: list[Any] = []
+    messages: list[Any] = []
     workspace = sample_workspace(folder, "Soak", SHOTS)
     order = TrainingRequest(
         workspace.labelled_folder(), folder / "soak.smismodel", "faces", "Soak", samples=ENDLESS, seed=seed
     )
-    trained = training(order, told.append)
+    trained = training(order, messages.append)
     trained.start()
     draws = random.Random(seed)
     began = time.monotonic()
@@ -84,7 +84,7 @@ def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen
             if now >= next_look:
                 seen.memory.append((now, _resident_mib()))
                 next_look = now + 2
-            for message in _taken(told):
+            for message in _taken(messages):
                 if isinstance(message, ModelImproved):
                     window.model.open(message.path)
                     seen.swaps += 1
@@ -105,7 +105,7 @@ def soak(window: MainWindow, folder: Path, minutes: float, seed: int, seen: Seen
 
 
 def _stroke(window: MainWindow, draws: random.Random, seen: Seen) -> Iterator[None]:
-    """One stroke of another class and width, an event at each turn; now and then it is taken back."""
+    """Paint one stroke in another class and width, an event at each turn; sometimes undo it."""
     document = window.controller.document
     if document is None:
         raise StoryFailed("nothing is open to paint on")
@@ -129,7 +129,7 @@ def _stroke(window: MainWindow, draws: random.Random, seen: Seen) -> Iterator[No
 
 
 def _timed(window: MainWindow, kind: QEvent.Type, point: Point, seen: Seen) -> None:
-    """Send one event, and see to it that what it changed is on the canvas."""
+    """Send one event, and wait until its change is on the canvas."""
     canvas = window.canvas
     place = QPointF(*canvas.viewport.to_view(*point))
     button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
@@ -142,7 +142,7 @@ def _timed(window: MainWindow, kind: QEvent.Type, point: Point, seen: Seen) -> N
 
 
 def verdict(seen: Seen, minutes: float, growth: float, stroke_p99: float) -> dict[str, Any]:
-    """Figures, and in `faults` a sentence for each that is too large."""
+    """Return the figures, and in `faults` a sentence for each that is too large."""
     after = [(seconds / 60, mib) for seconds, mib in seen.memory if seconds >= WARM_UP * 60 * minutes]
     times, mib = np.array(after).T
     slope = float(np.polyfit(times, mib, 1)[0])
@@ -167,13 +167,13 @@ def verdict(seen: Seen, minutes: float, growth: float, stroke_p99: float) -> dic
     }
 
 
-def _taken(told: list[Any]) -> Iterator[Any]:
-    while told:
-        yield told.pop(0)
+def _taken(messages: list[Any]) -> Iterator[Any]:
+    while messages:
+        yield messages.pop(0)
 
 
 def _resident_mib() -> float:
-    """Of this process; what the training takes does not count."""
+    """Return the memory of this process, without the training's."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -1,4 +1,4 @@
-"""A story for the screenshots: shots, labels and what was learned from them, the library, the style panel, a film."""
+"""A story for the screenshots: shots, labels and what was learned, the library, the style panel, a film."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SHOTS_SHOWN = 4
 
 
 def teaching(window: MainWindow, scratch: Path, save: Callable[[QWidget, str], None]) -> Story:
-    """The window shows a painting with two kept pictures. scratch: an empty folder. save: a widget under a name."""
+    """Yield the steps of the story. The window shows a painting with two kept pictures. scratch: an empty folder. save:
+    saves a widget under a name."""
     window.commands["view.style"].setChecked(True)
     yield lambda: window.style_controller.panel.isVisible() and window.preview.is_up_to_date
     save(window.style_controller.panel, "style-panel")

@@ -9,7 +9,8 @@ from smis_desktop.document.palette import EMPTY
 
 
 def scribbled(label_map: np.ndarray, brush: int = 3) -> np.ndarray:
-    """The skeleton of every class, as wide as the brush and inside the class; all else EMPTY. uint8 [H, W] both."""
+    """Return the skeleton of every class, as wide as the brush and inside the class; all else EMPTY. uint8 [H, W]
+    both."""
     strokes = np.full_like(label_map, EMPTY)
     for class_id in np.unique(label_map[label_map != EMPTY]):
         mask = label_map == class_id
@@ -19,7 +20,8 @@ def scribbled(label_map: np.ndarray, brush: int = 3) -> np.ndarray:
 
 
 def skeleton(mask: np.ndarray) -> np.ndarray:
-    """Zhang and Suen's thinning (Communications of the ACM 27, 1984): lines one pixel wide, as connected as the mask.
+    """Thin a mask to lines one pixel wide, as connected as the mask (Zhang and Suen, Communications of the ACM 27,
+    1984).
 
     bool [H, W] both.
     """

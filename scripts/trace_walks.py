@@ -5,7 +5,7 @@ the package that a Python call enters, in the order of the first entries, and en
 than `MOST_FILES`.
 
 - **stroke**: from the press of the pointer on the canvas, over two moves and the release, until the preview pane has
-  painted the first changed picture (a draft). Whatever listens to the stroke counts.
+  painted the first changed picture (a draft). Everything that listens to the stroke counts.
 - **shot**: from the reading of a folder with one labelled photo, through inversion, label transfer, pseudo labels and
   the training of the encoder, to the written model: `smis train` with few steps and small batches. The function that
   reads the folder and the one that calls it come first.
@@ -14,12 +14,12 @@ What does not count:
 
 - code that runs while a module is imported;
 - the opening of networks (`OPENING`), which is start-up even where a command does it in the middle;
-- timers of `PUT_OFF_MS` and more, which wait until the hand rests: they are held back during the walk;
-- what an idle window does as well: functions that Qt called while nobody touched it.
+- timers of `PUT_OFF_MS` and more, which wait for a pause in painting: they are held back during the walk;
+- what an idle window does as well: functions that Qt called while it was not used.
 
 Methods that a dataclass generates count for the file that defines it.
 
-The main path leaves out the files of `ASIDE`: the exception for people, package files, the log, the display of
+The main path leaves out the files of `OFF_PATH`: the exception for people, package files, the log, the display of
 progress, and the safe writing of files. A small file is no reason to leave it out.
 
 A *return* is a step to a file that was entered before. Each pair of calling and called file counts once, so that loops
@@ -66,7 +66,7 @@ PACKAGE = CHECKOUT / "smis_desktop"
 MOST_FILES = 25
 OPENING = frozenset({"open_generator", "open_perceptual", "open_perceptual_distance", "open_chosen_backend"})
 """Functions that open networks."""
-ASIDE = frozenset({
+OFF_PATH = frozenset({
     "errors.py", "__init__.py",
     "log_file.py",
     "console.py", "training_progress.py",
@@ -96,7 +96,7 @@ class _Paints(QObject):
 
 
 class _HeldTimers(QObject):
-    """Holds back what waits until the hand rests."""
+    """Holds back timers that wait for a pause in painting."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         is_timer = event.type() == QEvent.Type.Timer and isinstance(watched, QTimer)
@@ -104,7 +104,7 @@ class _HeldTimers(QObject):
 
 
 def walk_stroke(model: Path | None = None) -> Walk:
-    """Paint one stroke in the program's own window. model: to paint with (default: the one that ships)."""
+    """Paint one stroke in the program's own window. model: the model to paint with (default: the shipped one)."""
     recorder = Recorder(PACKAGE, OPENING)
     walks: list[Walk] = []
 
@@ -193,7 +193,7 @@ def walk_shot() -> Walk:
 
 
 def _labelled_photo(folder: Path) -> Path:
-    """A shots folder: a colourful picture of nothing with a disc as its label."""
+    """Make a shots folder: a colourful picture of nothing with a disc as its label."""
     for part in ("images", "labels"):
         (folder / part).mkdir(parents=True)
     coarse = np.random.default_rng(1).integers(0, 256, (4, 4, 3), np.uint8)
@@ -206,7 +206,7 @@ def _labelled_photo(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _small_trainings() -> Iterator[None]:
-    """Settings that nobody gives are those of `FEW_STEPS`."""
+    """Use the settings of `FEW_STEPS` where none are given."""
     original = TrainingSettings.__init__
 
     def small(self: TrainingSettings, **given: Any) -> None:
@@ -224,7 +224,7 @@ def _small_trainings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_data_folder() -> Iterator[None]:
-    """A data folder with the installed networks and nothing of a person's."""
+    """Use a data folder with the installed networks and nothing of a person's."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("generators", "networks", "backends"):
             (Path(folder) / part).symlink_to(data_folder(part))
@@ -239,8 +239,8 @@ def _own_data_folder() -> Iterator[None]:
 
 
 def _main_path(walk: Walk) -> list[str]:
-    """The files that a reader of the story has to open."""
-    return [file for file in walk.files if Path(file).name not in ASIDE]
+    """Return the files that a reader of the story has to open."""
+    return [file for file in walk.files if Path(file).name not in OFF_PATH]
 
 
 def _facts(walk: Walk) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def _facts(walk: Walk) -> dict[str, Any]:
 def _print(name: str, walk: Walk, with_functions: bool) -> None:
     print(f"{name}: order, file: first function entered")
     for order, (file, function) in enumerate(walk.files.items(), 1):
-        print(f"{order:4}  {file}: {function}{'  (aside)' if Path(file).name in ASIDE else ''}")
+        print(f"{order:4}  {file}: {function}{'  (off the path)' if Path(file).name in OFF_PATH else ''}")
         if with_functions:
             callers = [caller or "Qt or a thread" for caller, called in walk.steps if called == file]
             print(f"        called from {', '.join(callers)}\n        {', '.join(walk.functions[file])}")
@@ -272,7 +272,7 @@ def _print(name: str, walk: Walk, with_functions: bool) -> None:
 
 
 def main() -> int:
-    """Follow the walks, and tell."""
+    """Record the walks, and print them."""
     parser = argparse.ArgumentParser(description="Show which files one stroke and one shot go through.")
     parser.add_argument("walk", nargs="?", choices=("stroke", "shot"), help="which one (default: both)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")

@@ -81,7 +81,7 @@ class Training:
             self._restore(torch.load(checkpoint, weights_only=True))
 
     def run(self, number: int, stage: Stage, seconds: float) -> None:
-        """Train a stage to its end; do nothing where it is over already."""
+        """Train a stage to its end; do nothing if it is over already."""
         if number < self._stage:
             return
         if number > self._stage:
@@ -118,12 +118,12 @@ class Training:
         distances = shapes_of(layout_of(z), hinted_side).distances
         hints = torch.from_numpy(np.tanh(HINTS_SHARPNESS * distances))
         w = self._network.map(torch.from_numpy(np.concatenate((z, light))))
-        made, told = self._network(w[: stage.batch], w[stage.batch :], stage.side)
+        made, readings = self._network(w[: stage.batch], w[stage.batch :], stage.side)
         loss = difference(made[stage.side], wanted)
         for side, picture in made.items():
             if side < stage.side:
                 loss = loss + 0.25 * difference(picture, F.avg_pool2d(wanted, stage.side // side))
-        for side, reading in told.items():
+        for side, reading in readings.items():
             loss = loss + HINTS_WEIGHT * (reading - F.avg_pool2d(hints, hinted_side // side)).square().mean()
         self._adam.zero_grad()
         loss.backward()
@@ -162,7 +162,7 @@ def difference(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def rendered(z: np.ndarray, light: np.ndarray, side: int) -> Tensor:
-    """Pictures [N, 3, side, side] in [-1, 1]."""
+    """Return rendered pictures [N, 3, side, side] in [-1, 1]."""
     return torch.from_numpy(render(z, side, light)).permute(0, 3, 1, 2) * 2 - 1
 
 

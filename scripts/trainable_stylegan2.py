@@ -84,7 +84,7 @@ class ToRGB(nn.Module):
 
 
 class Block(nn.Module):
-    """Doubles the side."""
+    """A block that doubles the side."""
 
     def __init__(self, w_dim: int, inputs: int, outputs: int, side: int) -> None:
         super().__init__()
@@ -94,11 +94,11 @@ class Block(nn.Module):
 
 
 class Mapping(nn.Module):
-    """`z` → `w`. It begins as a basis of hinges: each number of `w` bends one of the numbers of `z` that say anything,
-    up or down, at one of seven places."""
+    """`z` → `w`. It begins as a basis of hinges: each number of `w` bends one of the used numbers of `z`, up or down,
+    at one of seven places."""
 
     def __init__(self, w_dim: int, used: Sequence[int]) -> None:
-        """used: which numbers of `z` say anything."""
+        """used: which numbers of `z` carry information."""
         super().__init__()
         self.layers = nn.ModuleList(Linear(w_dim, w_dim) for _ in range(2))
         own = torch.arange(w_dim)
@@ -133,7 +133,7 @@ class TrainableStyleGAN2(nn.Module):
         first_fine: int,
         hints: tuple[int, Sequence[int]],
     ) -> None:
-        """channels[i]: width at side 4·2ⁱ. hints: how many numbers linear readings tell of each pixel, at which
+        """channels[i]: width at side 4·2ⁱ. hints: how many numbers linear readings predict for each pixel, at which
         sides. used: as in `Mapping`."""
         super().__init__()
         self.channels, self.first_fine = tuple(channels), first_fine
@@ -153,7 +153,7 @@ class TrainableStyleGAN2(nn.Module):
         x = self.constant.expand(len(w), -1, -1, -1).bfloat16().contiguous(memory_format=_LAST)
         x = self.first(x, w)
         found: dict[int, Tensor] = {}
-        told: dict[int, Tensor] = {}
+        readings: dict[int, Tensor] = {}
         for i, block in enumerate(self.blocks):
             own_side = 8 * 2**i
             if own_side > side:
@@ -162,7 +162,7 @@ class TrainableStyleGAN2(nn.Module):
             x = block.conv2(x, w_light if 2 * i + 2 >= self.first_fine else w)
             if str(own_side) in self.readings:
                 reading = self.readings[str(own_side)]
-                told[own_side] = F.conv2d(x, reading.weight.to(x.dtype)).float() + reading.bias[:, None, None]
+                readings[own_side] = F.conv2d(x, reading.weight.to(x.dtype)).float() + reading.bias[:, None, None]
             if own_side < 16:
                 continue
             picture = block.rgb(x, w_light)
@@ -170,11 +170,11 @@ class TrainableStyleGAN2(nn.Module):
                 kernel = (4 * self.filter).expand(3, 1, -1, -1)
                 picture = picture + F.conv_transpose2d(found[own_side // 2], kernel, stride=2, padding=1, groups=3)
             found[own_side] = picture
-        return found, told
+        return found, readings
 
     @torch.no_grad()
     def grow(self, side: int) -> None:
-        """Begins the block at `side` as the enlarged one before it, so that its first pictures are that one's."""
+        """Begin the block at `side` as the enlarged one before it, so that its first pictures are the same."""
         old, new = self.blocks[_level(side) - 2], self.blocks[_level(side) - 1]
         width = len(new.conv2.bias)
         kept = old.rgb.weight[:, :, 0, 0].abs().sum(0)
@@ -202,8 +202,9 @@ class TrainableStyleGAN2(nn.Module):
             self.readings[str(side)].bias.copy_(self.readings[str(side // 2)].bias)
 
     @torch.no_grad()
-    def go_on_from(self, weights: dict[str, Tensor]) -> None:
-        """The opposite of `finished`. What a finished network does not hold begins anew: readings at zero."""
+    def load_finished(self, weights: dict[str, Tensor]) -> None:
+        """Load a finished network, the inverse of `finished`. Weights that it does not hold are reset: readings start
+        at zero."""
         for name, module in self.named_modules():
             if isinstance(module, Linear | ModulatedConv | ToRGB):
                 module.weight.copy_(weights[f"{name}.weight"] / module.gain)
@@ -215,7 +216,7 @@ class TrainableStyleGAN2(nn.Module):
             parameter.zero_()
 
     def finished(self) -> dict[str, Tensor]:
-        """The effective weights under `generators.stylegan2.StyleGAN2`'s names."""
+        """Return the effective weights under `generators.stylegan2.StyleGAN2`'s names."""
         weights = {"limit": torch.tensor(math.inf), "filter": self.get_buffer("filter")}
         for name, module in self.named_modules():
             if isinstance(module, Linear | ModulatedConv | ToRGB):
@@ -238,7 +239,7 @@ class TrainableStyleGAN2(nn.Module):
 
 
 def _level(side: int) -> int:
-    """0 for 4², 1 for 8², …"""
+    """Return the index of a side: 0 for 4², 1 for 8², …"""
     return side.bit_length() - 3
 
 
@@ -251,7 +252,7 @@ def upsampling_kernel(weight: Tensor) -> Tensor:
 
 
 def _phases() -> Tensor:
-    """[9, 36]: each tap of a 3×3 kernel, spread over the taps of the four phases."""
+    """Return [9, 36]: each tap of a 3×3 kernel, spread over the taps of the four phases."""
     taps = torch.eye(9).reshape(9, 1, 3, 3)
     whole = F.conv2d(taps, torch.outer(_FIR, _FIR)[None, None], padding=3)[:, 0]
     rows = [torch.tensor([phase + 2 - 2 * step for step in (-1, 0, 1)]) for phase in (0, 1)]
@@ -264,7 +265,7 @@ _PHASES = _phases()
 
 
 def _rows(x: Tensor) -> Tensor:
-    """[N, C, H, W], channels last in memory → [N, H·W, C] of the same numbers."""
+    """Rearrange [N, C, H, W], channels last in memory, to [N, H·W, C] of the same numbers."""
     return x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
 
 
@@ -274,7 +275,7 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _column_sums(rows: Tensor) -> Tensor:
-    """[N, P, C] → float32 [N, C]; a matrix product adds in float32 whatever the inputs are."""
+    """Sum [N, P, C] to float32 [N, C]; a matrix product adds in float32 for any type of input."""
     return torch.bmm(rows.new_ones(len(rows), 1, rows.shape[1]), rows)[:, 0].float()
 
 

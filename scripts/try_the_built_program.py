@@ -1,4 +1,4 @@
-"""Tries what was built, as somebody would who has nothing else: no Python on the path, an empty home, no data folder.
+"""Tests the built program on a bare system: no Python on the path, an empty home, no data folder.
 
     python scripts/try_the_built_program.py dist/smis-desktop dist/smis_desktop-*.whl
 
@@ -45,12 +45,12 @@ KEPT_VARIABLES = re.compile(r"(PIP_.*|SSL_CERT_.*|.*_proxy)", re.IGNORECASE)
 
 
 class TryFailed(Exception):
-    """It does not work: one sentence."""
+    """Raised when something does not work, with one sentence."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """What was built. command: what starts it; home: an empty folder."""
+    """The built program. command: what starts it; home: an empty folder."""
 
     command: Path
     home: Path
@@ -79,7 +79,7 @@ class Built:
 
 
 def try_everything(built: Built) -> None:
-    """Raises TryFailed."""
+    """Try everything. Raises TryFailed."""
     step("version", lambda: built.run("--version").strip())
     step("generator", lambda: generator(built))
     step("render", lambda: render(built, "faces", []))
@@ -116,7 +116,7 @@ def render(built: Built, name: str, options: list[object]) -> str:
 
 
 def backends(built: Built) -> str:
-    """What the first picture's self-test found; OpenVINO has to be among what works."""
+    """Check the self-test of the first picture; OpenVINO has to be among the backends that work."""
     tests = json.loads((built.data / "backends" / "choice.json").read_text(encoding="utf-8"))["tests"]
     works = [f"{test['backend']} {test['milliseconds']:.0f} ms" for test in tests if not test["fault"]]
     if not any(words.startswith("openvino ") for words in works):
@@ -125,7 +125,7 @@ def backends(built: Built) -> str:
 
 
 def imported(built: Built) -> str:
-    """Through the confined process, which a packaged program has to start as itself."""
+    """Import a checkpoint through the confined process, which a packaged program has to start as itself."""
     small = small_stylegan2(1)
     sides = []
     for name, data in (("one.pt", rosinality_file(small)), ("two.pkl", nvidia_file(nvidia_state(small)))):
@@ -184,7 +184,7 @@ def window(built: Built) -> str:
 
 
 def unfinished_training(paintings: Path) -> Path:
-    """A workspace whose training was interrupted before it did anything; the folder of its stages."""
+    """Make a workspace whose training was interrupted before it did anything; return the folder of its stages."""
     workspace = sample_workspace(paintings / "workshops", "Half done", 3)
     model = workspace.model_path(paintings / "models")
     stages = model.with_name(model.name + ".training")
@@ -194,7 +194,7 @@ def unfinished_training(paintings: Path) -> Path:
 
 
 def title(display: str, words: str) -> bool:
-    """Whether a window on that display has a title with these words."""
+    """Return whether a window on that display has a title with these words."""
     found = subprocess.run(
         ["xdotool", "search", "--onlyvisible", "--name", words],
         env={**os.environ, "DISPLAY": display}, capture_output=True, check=False,

@@ -1,4 +1,4 @@
-"""A virtual X display, for windows that nobody needs to see."""
+"""A virtual X display, for windows that need not be visible."""
 
 from __future__ import annotations
 

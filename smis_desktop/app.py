@@ -157,14 +157,14 @@ def _run_window(model: Path, layout: Path | None) -> int:
     requests = OpenRequests(application, window.open_any)
     window.start(model, layout, read_palette(model))
     window.show()
-    window.fault_reporting.tell_of_crashes(take_crashes())
+    window.fault_reporting.show_crashes(take_crashes())
     with marked_as_running(), window.fault_reporting.catching(), _interrupt_closes(window.close):
         code = application.exec()
     application.removeEventFilter(requests)
     # The window is gone from the screen; a picture that is being rendered may take a moment to end.
     if not preview.close(_SECONDS_TO_FINISH):
         log.warning("the preview thread has not ended within %.0f s", _SECONDS_TO_FINISH)
-        # Everything is saved. Shutting the interpreter down beside a running network would abort it: end at once.
+        # Everything is saved. Shutting the interpreter down while a network runs would abort it: end at once.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -127,7 +127,7 @@ class TrainingProgress:
         if self._request.on_unfinished == "resume" and not event.is_resumed:
             self._console.note(f"There is no unfinished training of {self._request.out} to go on with; it begins anew.")
         self._console.if_interrupted = "the same command with --resume goes on from here"
-        self._console.note(f"How far it has come can be looked at in {event.folder}.")
+        self._console.note(f"Pictures of its progress are in {event.folder}.")
         self._folder = TrainingFolder(event.folder)
         self.times.reach("opened", "everything opened")
 

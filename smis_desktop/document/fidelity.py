@@ -10,7 +10,7 @@ from smis_desktop.document.palette import EMPTY, Palette
 from smis_desktop.document.reduction import reduce_label_map
 
 _THIN = 0.5
-"""Share of a cell below which a stroke is thinner than the picture's features can tell."""
+"""Share of a cell below which a stroke is too thin for the picture's features."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,7 +156,7 @@ def layer_thumbnail(layer: Layer, size: int, side: int, color_table: np.ndarray)
 class LayerBuffer:
     """Class ids around a layer's origin, 255 where empty; unbounded, and stored only where something is.
 
-    Buffers are told apart by identity, not content: the history holds them, and undo puts a deleted layer's buffer
+    Buffers are distinguished by identity, not content: the history holds them, and undo puts a deleted layer's buffer
     back.
     """
 

@@ -151,11 +151,11 @@ def invert_both_ways(
     pairs: list[Pair] = []
     for group in split_evenly(photos, generator.device):
 
-        def tell(done: float, before: int = len(pairs), of_group: int = len(group)) -> None:
+        def report(done: float, before: int = len(pairs), of_group: int = len(group)) -> None:
             progress((before + done * of_group) / len(photos))
 
         with ThreadedRunner(len(group)) as runner:
-            pairs += _inverted_both_ways(generator, perceptual, group, settings, runner, tell)
+            pairs += _inverted_both_ways(generator, perceptual, group, settings, runner, report)
     return pairs
 
 

@@ -41,7 +41,7 @@ _MAX_DIVERSITY_LAYOUTS = 8
 """With only three, the choice of layouts mattered more than the styles."""
 _SHEET_LAYOUTS, _SHEET_STYLES = 4, 5
 _FIRST_SAMPLE_SEED = 1_000_000
-"""The generator's own pictures have seeds that nobody uses for styles by accident."""
+"""The generator's own pictures have seeds that are unlikely to be used for styles."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from smis_desktop.formats.registry import Format
 from smis_desktop.storage.atomic import atomic_file
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-"""The endings of photos that are looked for in folders."""
+"""The endings of photos that folders are searched for."""
 
 PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
@@ -61,7 +61,7 @@ class ImageFile:
     """A decoded image file.
 
     image: the pixels, in the mode that Pillow chose.
-    format: Pillow's name of the file format ("PNG", "JPEG" …), told by the content, not by the file name.
+    format: Pillow's name of the file format ("PNG", "JPEG" …), determined by the content, not by the file name.
     orientation: the EXIF tag, 1–8; 1 = as stored.
     head: the file's first 32 bytes (a PNG's IHDR lies there).
     """

@@ -78,7 +78,7 @@ class Format:
     """A file format. Each function that it does not support is None.
 
     name: for people, as in file dialogs.
-    suffixes: endings of its files, in lower case; the first is the usual one. A folder format has none.
+    suffixes: endings of its files, in lower case; the first is the default. A folder format has none.
     order: the lower, the earlier it is asked whether it recognises a file.
     recognises: whether a file may be of this format; by default, whether the ending is one of `suffixes`.
     read_project: reads a whole project.

@@ -105,8 +105,8 @@ class Generator(nn.Module, ABC):
     """Slots that act past 64² only: colour and texture, free for style mixing."""
     latents: LatentStatistics
     part_prior: Mapping[int, Tensor]
-    """Rows {r: [K, Z_r]} that score K known parts of its pictures (a face's skin, hair, eyes, …) in the label features,
-    on the CPU; empty where none ship with it. Not part of its weights."""
+    """Weights {r: [K, Z_r]} that score K known parts of its pictures (a face's skin, hair, eyes, …) from the label
+    features, on the CPU; empty where none ship with it. Not part of the generator's own weights."""
 
     _PICTURE_SCALE: ClassVar[int] = 1
     """Side of the picture over side of the last block."""

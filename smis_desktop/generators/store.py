@@ -174,12 +174,12 @@ def shipped_part_prior(weights_sha256: str) -> dict[int, Tensor]:
     if path is None:
         return {}
     tensors, _ = read_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)
-    return {int(r): rows.float() for r, rows in tensors.items()}
+    return {int(r): weights.float() for r, weights in tensors.items()}
 
 
-def write_part_prior(path: Path, weights_sha256: str, rows: Mapping[int, Tensor], names: Sequence[str]) -> None:
+def write_part_prior(path: Path, weights_sha256: str, weights: Mapping[int, Tensor], names: Sequence[str]) -> None:
     """Write the weights {r: [K, Z_r]} of a part prior and the names of its K parts."""
-    tensors = {str(r): weights.half() for r, weights in rows.items()}
+    tensors = {str(r): own.half() for r, own in weights.items()}
     facts = {"weights_sha256": weights_sha256, "names": list(names)}
     write_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, tensors, facts)
 

@@ -41,7 +41,7 @@ MAX_DIFFERENCE = 1e-3
 MIN_PSNR = 45.0
 """The least PSNR in dB against torch of a bfloat16 backend, over all test pictures."""
 _SEEDS = range(4)
-"""Seeds of the test pictures besides the mean one: bfloat16's error differs from picture to picture."""
+"""Seeds of the test pictures, in addition to the mean one: bfloat16's error differs from picture to picture."""
 _TRUNCATION = 0.7
 _MAX_RUNS = 5
 _MIN_RUNS = 2

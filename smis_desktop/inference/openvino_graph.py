@@ -11,7 +11,7 @@ The arithmetic is `generators.mobile_stylegan`'s up to rounding, but for five th
 - The scales of an upsampling and of the convolution after it are one product: neither step between them mixes channels,
   so a scale may be applied before or after.
 - Feature maps go in and out with their channels last, as the plugin stores them: [N, r, r, Z].
-- Scales are convolutions of one pixel: the plugin can be told to keep a convolution in float32, but not a matrix
+- Scales are convolutions of one pixel: the plugin can be made to keep a convolution in float32, but not a matrix
   product.
 """
 

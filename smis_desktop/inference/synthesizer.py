@@ -212,7 +212,7 @@ class Synthesizer:
         """Return what a look adds to the latents of another layout, [1, 1, D], by `strength` (0–1).
 
         The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them. Adding
-        what a look's picture has besides its layout gives back what averaging took (docs/experiments/variety.md). Most
+        what a look's picture has beyond its layout gives back what averaging took (docs/experiments/variety.md). Most
         of that moves no class and is added first, all of it from half strength on; what moves classes follows by the
         third power. Without label directions everything is added evenly.
         """
@@ -252,7 +252,7 @@ class Synthesizer:
             return ws, None
         fine_only = Style(fine=1.0)
         with torch.no_grad():
-            # Where the picture shows the class, not where the layout asks for it: else a look ends beside its object.
+            # Where the picture shows the class, not where the layout asks for it: else a look ends next to its object.
             labels = self.model.transfer.label(coarse.label_features)
             channels = [self.palette.class_ids.index(class_id) for class_id, _ in looks]
             masks = torch.cat([(labels == channel)[:, None].float() for channel in channels])

@@ -161,7 +161,7 @@ class _Painter:
 
     def _water_color(self, sky: np.ndarray) -> np.ndarray:
         shapes, layout = self._shapes, self._layout
-        # The mirror image: how far below the far shore a pixel lies tells how high above the horizon it looks.
+        # The mirror image: how far below the far shore a pixel lies gives how high above the horizon it looks.
         below = (shapes.y - shapes.shore).clip(0, 1)
         rise = (1 - below / layout.horizon * 1.2).clip(0, 1)[..., None]
         mirrored = self._top + (self._low - self._top) * rise**1.3

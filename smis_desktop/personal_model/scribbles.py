@@ -3,7 +3,7 @@ counts.
 
 The paper's rule for sparse labels lets each labelled pixel claim a few others, which fits landmarks: points stay
 points. Scribbles say more: a probe that is fitted to their pixels alone labels whole pictures nearly as well as one
-that was fitted to dense labels (docs/experiments/scribbles.md). What nobody scribbled on, often the background, has no
+that was fitted to dense labels (docs/experiments/scribbles.md). What has no scribbles, often the background, has no
 class that the probe could give it, so cells that resemble no scribbled pixel stay unknown.
 """
 

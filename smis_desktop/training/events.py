@@ -17,7 +17,7 @@ from smis_desktop.formats.shots_folder import TransferRule
 class TrainingRequest:
     """What to train, from which shots, and where to. Options that are None keep their defaults.
 
-    The unfinished training is kept in a folder beside `out`. What happens when one is there already:
+    The unfinished training is kept in a folder next to `out`. What happens when one is there already:
     "refuse" raises UserError; "resume" continues it, or raises UserError where it had other shots or settings;
     "resume or restart" deletes it in that case and starts anew.
     """
@@ -43,7 +43,7 @@ class TrainingRequest:
     inversion_steps: int | None = None
     on_unfinished: Literal["refuse", "resume", "resume or restart"] = "resume or restart"
     writes_intermediate_models: bool = True
-    """Whether each improved model is written beside the stages, to be used while the training continues."""
+    """Whether to write each improved model to the folder of the unfinished training, for use in the meantime."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -290,7 +290,7 @@ class FineInversion:
         Args:
             done: The fraction of the fine steps taken, 0–1; the learning rate falls in the second half.
             loss_of: `ws` [num_ws, 512] → loss.
-            counts: Whether this loss is comparable, and may tell the best latents or a step too far.
+            counts: Whether this loss is comparable with others, to find the best latents and detect divergence.
         """
         loss = loss_of(self._ws)
         if counts and loss.item() < self.best_loss:

@@ -201,8 +201,8 @@ class FeatureCache:
     """
 
     def __init__(self, folder: Path, max_bytes: int = CACHE_SIZE) -> None:
-        """folder: of one generator and kind of features. Folders beside it are deleted when room is needed, the least
-        recently used first. max_bytes: for all of them."""
+        """folder: of one generator and kind of features. Its siblings are deleted when room is needed, least recently
+        used first. max_bytes: for all of them."""
         self._folder, self._max_bytes = folder, max_bytes
         self._is_full = max_bytes <= 0
         self._writer = ThreadPoolExecutor(1, "feature-cache")
@@ -258,7 +258,7 @@ class FeatureCache:
                 return
             log.info("the feature cache is full (%d MiB)", self._max_bytes // _MIB)
             self._is_full = True
-        except (UserError, OSError) as error:  # somebody may delete the folder at any time
+        except (UserError, OSError) as error:  # the folder may be deleted at any time
             log.warning("the feature cache is turned off: %s", error)
             self._is_full = True
 

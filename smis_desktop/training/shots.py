@@ -31,10 +31,10 @@ GENERATED_FILE = "generated.json"
 _GENERATED_VERSION = 1
 _MAX_GENERATED_BYTES = 50_000_000
 _LATENTS, _LATENTS_VERSION = "shot-latents", 1
-_LATENTS_REMEDY = "delete it: the photo is looked for again"
+_LATENTS_REMEDY = "delete it: the photo will be inverted again"
 _COMPARED_SIDE = 64
 _MAX_RMS = 0.1
-"""Of a range of 2. JPEG at any usual quality and another size stay far below it, other faces far above."""
+"""Of a range of 2. JPEG at any common quality and another size stay far below it, other faces far above."""
 _LABEL_LERP = 0.25
 """How far from in-domain latents towards those near the photo labels are learned."""
 

@@ -49,8 +49,8 @@ CANDIDATES = 24
 class LabelTrial:
     """Learns from a workspace's labels and predicts random pictures.
 
-    It keeps the pictures that it chose, their features, and what sparse labels taught: when only a slider moves, it
-    answers quickly and with the same pictures.
+    It keeps the pictures that it chose, their features, and what it learned from sparse labels: when only a slider
+    moves, it answers quickly and with the same pictures.
     """
 
     def __init__(self, generator: Generator, backend: SynthesisBackend, render: Callable[[Tensor], np.ndarray]) -> None:

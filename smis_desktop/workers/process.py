@@ -23,7 +23,7 @@ _SECONDS_TO_END = 5.0
 """How long a terminated process may take; then it is killed."""
 
 Send = Callable[[Any], None]
-"""Sends a frozen message to whoever started the work."""
+"""Sends a frozen message to the process that started the work."""
 
 
 @dataclass(frozen=True)

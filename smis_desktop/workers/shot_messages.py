@@ -12,7 +12,7 @@ SAMPLES = 6
 FIRST_SAMPLE = 700_000
 """Seed of the first of them."""
 SAMPLE_SIDE = 256
-"""Side of all pictures in these messages, whatever side the generator makes."""
+"""Side of all pictures in these messages, independent of the generator."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class InvertShot:
     """Request: invert a photo of the workspace.
 
     start: another number gives another attempt. steps: None for the default. only_by_label: do nothing unless the
-    photo's label tells where to start.
+    photo's label gives the start.
     """
 
     workspace: Path

@@ -82,16 +82,16 @@ def test_faults_of_other_threads_are_said_too(window: MainWindow, qtbot: QtBot) 
 
 
 def test_after_a_crash_the_next_start_tells(window: MainWindow) -> None:
-    window.fault_reporting.tell_of_crashes([Crash("Fatal Python error: Segmentation fault\n  in_the_brush", 0.0)])
+    window.fault_reporting.show_crashes([Crash("Fatal Python error: Segmentation fault\n  in_the_brush", 0.0)])
     (dialog,) = fault_dialogs(window)
     assert "in_the_brush" in dialog.details.toPlainText()
     dialog.action_buttons[0].click()
 
 
 def test_after_a_kill_or_a_peaceful_end_no_dialog_is_in_the_way(window: MainWindow) -> None:
-    window.fault_reporting.tell_of_crashes([])
+    window.fault_reporting.show_crashes([])
     assert window.status.currentMessage() == ""
-    window.fault_reporting.tell_of_crashes([Crash("", 0.0)])
+    window.fault_reporting.show_crashes([Crash("", 0.0)])
     assert fault_dialogs(window) == []
     assert "ended unexpectedly" in window.status.currentMessage()
 

@@ -34,12 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ranks", type=whole(2, 64), metavar="N", help="also training by N processes on this machine, against one"
     )
     parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="an earlier output of smis bench --json to hold this against"
+        "--compare", type=Path, metavar="FILE", help="an earlier output of smis bench --json to compare this one with"
     )
     parser.add_argument(
         "--inversion", nargs="?", type=Path, const=_GENERATED, metavar="DIR",
-        help="also the inversion of the photos in a (shots) folder, or of three generated pictures, beside a plain "
-        "descent of equal time",
+        help="also the inversion of the photos in a (shots) folder, or of three generated pictures, compared with "
+        "plain gradient descent of equal time",
     )  # fmt: skip
     parser.add_argument(
         "--sheet",

@@ -210,7 +210,7 @@ def _table(facts: dict[str, Any]) -> str:
             f"  (mean distance between {first['styles']} styles of a layout, in that of as many random pictures)"
         )
     if not any(entry["method"] == "plain" for entry in entries):
-        lines.append("For the paper's plain method beside it: smis train --transfer vectors, then --plain FILE.")
+        lines.append("To compare with the paper's plain method: smis train --transfer vectors, then --plain FILE.")
     return "\n".join([*lines, facts["judge"]])
 
 

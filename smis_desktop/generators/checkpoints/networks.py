@@ -22,7 +22,7 @@ class Network:
     tensors: dict[str, StoredTensor] = field(default_factory=dict)
     facts: dict[str, int | float | str | bool | None] = field(default_factory=dict)
     average: StoredTensor | None = None
-    """Mean of `w`, where it is stored beside the network."""
+    """Mean of `w`, where it is stored next to the network."""
     modules: int = 0
 
 

@@ -41,7 +41,7 @@ class Stage(ABC):
     milestone_text: ClassVar[str]
     """The same for people."""
     predicts_pace: ClassVar[bool] = True
-    """Whether the speed of this stage tells how fast the later ones will be."""
+    """Whether the speed of this stage predicts how fast the later ones will be."""
 
     def expected_seconds(self, settings: TrainingSettings, num_photos: int) -> float:
         """Returns the duration on two ordinary cores, with that many photos to invert: the stage's weight in the

@@ -1,7 +1,7 @@
 """The first two stages: where the inversion of each photo starts, and the latents of the photos.
 
 An optimisation ends near where it began. From the mean face a man with a cap became a bald one, whose labels then
-taught that bald heads are caps. But a labelled photo shows where its classes are, and the generator's part prior shows
+made bald heads count as caps. But a labelled photo shows where its classes are, and the generator's part prior shows
 where parts are in its random pictures. Nobody says which part a class is. So an inversion begins at the picture whose
 parts have the highest mutual information with the classes, over all shots together (Viola & Wells 1997 align pictures
 of different kinds so). Together, because in a single shot hair would pass for a cap, but not where another shot shows
@@ -303,9 +303,9 @@ class InversionInit:
         """
         self._generator, self._pictures, self._kept, self._group = generator, pictures, kept, group
         self._seed, self._round_size, self._count, self._on_pictures = seed, round_size, count, on_pictures
-        rows = {r: found.to(generator.device) for r, found in generator.part_prior.items()}
-        self._num_parts = max((len(found) for found in rows.values()), default=0)
-        self._parts = LinearProbe(rows, torch.zeros(self._num_parts, device=generator.device))
+        weights = {r: found.to(generator.device) for r, found in generator.part_prior.items()}
+        self._num_parts = max((len(found) for found in weights.values()), default=0)
+        self._parts = LinearProbe(weights, torch.zeros(self._num_parts, device=generator.device))
         self._pool: SamplePool | None = None
 
     def of(

@@ -222,7 +222,7 @@ class FramingView(QWidget):
 
 
 class FramingDialog(QDialog):
-    """Shows the photo with its frame, and beside it the resulting shot."""
+    """Shows the photo with its frame, and the resulting shot next to it."""
 
     framed = Signal(object)
     """uint8 [512, 512, 3]."""
@@ -301,8 +301,8 @@ class FramingDialog(QDialog):
         self._shot.setPixmap(QPixmap.fromImage(cut(self._photo, self.view.frame, 256)))
 
 
-def find_face_for(photo: np.ndarray, tell: Callable[[FoundFace], None]) -> None:
+def find_face_for(photo: np.ndarray, deliver: Callable[[FoundFace], None]) -> None:
     """Passes on the face in the photo, if there is one; runs in a thread of its own."""
     found = find_face(photo, read_face_filter())
     if found is not None:
-        tell(found)
+        deliver(found)

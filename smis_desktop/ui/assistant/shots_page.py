@@ -110,7 +110,7 @@ class ShotsPage(QWidget):
         return buttons
 
     def _make_pair(self) -> QWidget:
-        """The photo beside its reconstruction."""
+        """Makes the pair of the photo and its reconstruction."""
         self._pair = QWidget()
         pair = QHBoxLayout(self._pair)
         pair.setContentsMargins(0, 0, 0, 0)

@@ -150,7 +150,7 @@ class TrainPage(QWidget):
         """Shows that no training runs."""
         self._show_buttons(is_training=False)
         self._line.hide()
-        self._tell_note("")
+        self._show_note("")
         self._hide_photos()
         self._words.setText(words)
 
@@ -162,7 +162,7 @@ class TrainPage(QWidget):
         self.use_button.setEnabled(False)
         self._line.show()
         self._line.set_fraction(-1.0)
-        self._tell_note("")
+        self._show_note("")
         self._hide_photos()
         self._words.setText(self.tr("Opening the shots…"))
 
@@ -184,10 +184,10 @@ class TrainPage(QWidget):
                 self._words.setText(self.tr("Paused"))
             case SmallerBatch():
                 words = self.tr("There was too little memory: the training continues in smaller batches ({n}).")
-                self._tell_note(words.format(n=message.batch_size))
+                self._show_note(words.format(n=message.batch_size))
             case FallsBackToCpu():
                 words = self.tr("The graphics card has too little memory: the training continues on the processor.")
-                self._tell_note(words)
+                self._show_note(words)
             case Trained():
                 minutes = message.seconds / 60
                 self.show_idle(self.tr("Done in {minutes:.1f} minutes. The model is ready.").format(minutes=minutes))
@@ -228,7 +228,7 @@ class TrainPage(QWidget):
         if step.loss is not None:
             self.plot.add(step.stage, step.fraction, step.loss)
 
-    def _tell_note(self, words: str) -> None:
+    def _show_note(self, words: str) -> None:
         """Shows a note that stays until the training ends, unlike the words for each step."""
         self._note.setText(words)
         self._note.setVisible(bool(words))

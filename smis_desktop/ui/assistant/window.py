@@ -193,7 +193,7 @@ class AssistantWindow(QMainWindow):
             (self.train.resume_wanted, Resume()),
             (self.train.finish_wanted, FinishEarly()),
         ):
-            signal.connect(lambda message=message: self._tell_training(message))
+            signal.connect(lambda message=message: self._send_to_training(message))
         self._worker_sent.connect(self._receive_from_worker)
         self._training_sent.connect(self._receive_from_training)
 
@@ -354,7 +354,7 @@ class AssistantWindow(QMainWindow):
 
     # The training
 
-    def _tell_training(self, message: object) -> None:
+    def _send_to_training(self, message: object) -> None:
         if self._training is not None:
             self._training.send(message)
             self._hold_training(isinstance(message, Pause))

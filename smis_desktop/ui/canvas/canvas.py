@@ -69,8 +69,8 @@ class Canvas(QWidget):
         self._controller = controller
         self._image = LayoutImage()
         self._ground = QColor(current_colors().canvas_ground)
-        self.navigation = Navigation(self.viewport, self._tell_view)
-        context = ToolContext(controller, self.options, self.viewport, self.update, self._tell_view)
+        self.navigation = Navigation(self.viewport, self._emit_view)
+        context = ToolContext(controller, self.options, self.viewport, self.update, self._emit_view)
         self._tools: dict[str, Tool] = {name: tool(context) for name, tool in self.options.tools.items()}
         self._pressed_tool: Tool | None = None
         self._button = Qt.MouseButton.NoButton
@@ -263,9 +263,9 @@ class Canvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.viewport.resize(self.width(), self.height())
-        self._tell_view()
+        self._emit_view()
 
-    def _tell_view(self) -> None:
+    def _emit_view(self) -> None:
         self.update()
         self.view_changed.emit(self.viewport.scale)
         self.viewport_moved.emit()
@@ -324,7 +324,7 @@ class Canvas(QWidget):
         self._image.follow(document)
         if is_other_size:
             self.viewport.set_document_size(document.size)
-            self._tell_view()
+            self._emit_view()
         self._names.place()
         self.update()
 

@@ -169,7 +169,7 @@ class RebindDialog(QDialog):
         chosen = self._chosen()
         holder = None
         if chosen is not None and not key.isEmpty():
-            holder = self._commands.holder_of(key.toString(QKeySequence.SequenceFormat.PortableText), besides=chosen)
+            holder = self._commands.holder_of(key.toString(QKeySequence.SequenceFormat.PortableText), except_for=chosen)
         words = self.tr("“{name}” uses this key and would lose it.")
         self._warning.setText("" if holder is None else words.format(name=holder.plain_words))
 

@@ -1,4 +1,4 @@
-"""Shows a photo's inversion: the photo, and beside it the reconstruction so far."""
+"""Shows a photo's inversion: the photo next to the reconstruction so far."""
 
 from __future__ import annotations
 

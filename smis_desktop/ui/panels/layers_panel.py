@@ -207,7 +207,7 @@ class _LayerList(QListWidget):
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setMouseTracking(True)
-        self.model().rowsMoved.connect(self._tell_move)
+        self.model().rowsMoved.connect(self._emit_move)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         item = self.itemAt(event.position().toPoint())
@@ -221,7 +221,7 @@ class _LayerList(QListWidget):
                 return
         super().mousePressEvent(event)
 
-    def _tell_move(self, _parent: QModelIndex, start: int, _end: int, _to: QModelIndex, row: int) -> None:
+    def _emit_move(self, _parent: QModelIndex, start: int, _end: int, _to: QModelIndex, row: int) -> None:
         landed = row - 1 if row > start else row
         item = self.item(landed)
         if item is not None:

@@ -65,7 +65,7 @@ class PaletteDock(QDockWidget):
         self.list.setAccessibleName(self.tr("Classes to paint with"))
         self.list.setItemDelegate(_ClassDelegate(self.list))
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        self.list.currentItemChanged.connect(self._tell_choice)
+        self.list.currentItemChanged.connect(self._emit_choice)
         self.list.itemChanged.connect(self._rename)
         self.list.swatch_double_clicked.connect(self.ask_color)
         self.list.lock_clicked.connect(self.toggle_preserved)
@@ -215,7 +215,7 @@ class PaletteDock(QDockWidget):
             item.setData(_PRESERVED, item.data(_CLASS_ID) in preserved)
         self._is_filling = False
 
-    def _tell_choice(self, item: QListWidgetItem | None) -> None:
+    def _emit_choice(self, item: QListWidgetItem | None) -> None:
         if item is not None and not self._is_filling:
             self.class_chosen.emit(int(item.data(_CLASS_ID)))
 

@@ -56,7 +56,7 @@ class PreviewPanel(QWidget):
     def show_progress(self, text: str, fraction: float) -> None:
         """Show what is in progress. fraction: 0–1, negative when unknown."""
         self._failure.hide()
-        self._progress.tell(text, fraction)
+        self._progress.show_state(text, fraction)
         self._progress.show()
         self._place_cards()
 
@@ -68,7 +68,7 @@ class PreviewPanel(QWidget):
     def show_failure(self, text: str, *, can_retry: bool) -> None:
         """Show what went wrong; the picture stays."""
         self._progress.hide()
-        self._failure.tell(text, can_retry)
+        self._failure.show_text(text, can_retry)
         self._failure.show()
         self._place_cards()
 
@@ -203,7 +203,7 @@ class _ProgressCard(QFrame):
         column.addWidget(self._text)
         column.addWidget(self._line)
 
-    def tell(self, text: str, fraction: float) -> None:
+    def show_state(self, text: str, fraction: float) -> None:
         self._text.setText(text)
         self._line.set_fraction(fraction)
 
@@ -230,6 +230,6 @@ class _FailureCard(QFrame):
         row.addWidget(sign)
         row.addLayout(words, 1)
 
-    def tell(self, text: str, can_retry: bool) -> None:
+    def show_text(self, text: str, can_retry: bool) -> None:
         self._text.setText(text)
         self.retry.setVisible(can_retry)

@@ -12,7 +12,7 @@ from smis_desktop.ui.widgets.theme import ICON_GAP, tool_icon
 from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED, StyleModel
 
 _LEAST_WIDTH = 330
-"""Below the width that all of it needs, the words beside seed and slider are hidden; tooltips say the same."""
+"""Below the width that all of it needs, the words next to seed and slider are hidden; tooltips say the same."""
 
 
 class StyleBar(QWidget):

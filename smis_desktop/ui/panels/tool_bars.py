@@ -186,7 +186,7 @@ class _Slider(QSlider):
         self.setRange(0, 100 if self._maximum is None else _SLIDER_STEPS)
         self.setFixedWidth(80 if self._maximum is None else 130)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.valueChanged.connect(self._tell)
+        self.valueChanged.connect(self._emit_value)
 
     def show_value(self, value: float) -> None:
         if self._maximum is None:
@@ -194,7 +194,7 @@ class _Slider(QSlider):
         else:
             self.setValue(round(_SLIDER_STEPS * math.log(value, self._maximum)))
 
-    def _tell(self, step: int) -> None:
+    def _emit_value(self, step: int) -> None:
         if self._maximum is None:
             self.changed.emit(step / 100)
         else:

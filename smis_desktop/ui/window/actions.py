@@ -101,19 +101,19 @@ class CommandActions(QObject):
                 action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                 canvas.addAction(action)
 
-    def holder_of(self, key: str, besides: str) -> Command | None:
-        """Return the command besides `besides` that has this key."""
+    def holder_of(self, key: str, except_for: str) -> Command | None:
+        """Return the command other than `except_for` that has this key."""
         wanted = QKeySequence(key)
         for command in self._commands.values():
             held = self._actions[command.command_id].shortcuts()
-            if command.command_id != besides and any(wanted == shortcut for shortcut in held):
+            if command.command_id != except_for and any(wanted == shortcut for shortcut in held):
                 return command
         return None
 
     def rebind(self, command_id: str, keys: tuple[str, ...]) -> None:
         """Give a command other keys; commands that had them lose them."""
         for key in keys:
-            holder = self.holder_of(key, besides=command_id)
+            holder = self.holder_of(key, except_for=command_id)
             if holder is not None:
                 self._keep(
                     holder, tuple(k for k in self.keys(holder.command_id) if QKeySequence(k) != QKeySequence(key))

@@ -31,8 +31,8 @@ class Dock:
     """Its height at first, next to others in one column; 0: what its content asks for."""
     is_hidden_with_panels: bool = True
     starts_hidden: bool = False
-    beside: str = ""
-    """The dock that it stands beside, instead of below the others of its area."""
+    split_with: str = ""
+    """The dock that it shares a row with, instead of going below the others of its area."""
     toggle_text: str = ""
     """The words of its command in the View menu, `view.NAME`; without them it has none."""
     keys: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ DOCKS: tuple[Dock, ...] = (
         lambda w: w.style_controller.panel,
         is_hidden_with_panels=False,
         starts_hidden=True,
-        beside="photograph",
+        split_with="photograph",
         toggle_text=QT_TRANSLATE_NOOP("Command", "&Style panel"),
         keys=("Y",),
         icon="faders",
@@ -64,8 +64,8 @@ def add_docks(window: MainWindow) -> dict[str, QDockWidget]:
     for dock in DOCKS:
         widget = added[dock.name] = _dock_widget(dock, window)
         window.addDockWidget(dock.area, widget)
-        if dock.beside:
-            window.splitDockWidget(added[dock.beside], widget, Qt.Orientation.Horizontal)
+        if dock.split_with:
+            window.splitDockWidget(added[dock.split_with], widget, Qt.Orientation.Horizontal)
         widget.setVisible(not dock.starts_hidden)
     sized = [dock for dock in DOCKS if dock.height]
     window.resizeDocks([added[d.name] for d in sized], [d.height for d in sized], Qt.Orientation.Vertical)

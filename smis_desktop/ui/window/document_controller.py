@@ -142,7 +142,7 @@ class DocumentController(QObject):
             self._emit_history()
 
     def mark_unsaved(self) -> None:
-        """Note that no project file holds what belongs to the document, whatever is undone."""
+        """Record that no project file holds what belongs to the document, even if everything is undone."""
         if self._editor is not None:
             self._editor.mark_unsaved()
             self._emit_history()

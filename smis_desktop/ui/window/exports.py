@@ -54,8 +54,8 @@ class Exports(QObject):
         self._waiting: dict[Path, Path] = {}
         self._sheet: list[Path] = []
         preview.saved.connect(self._follow_saved)
-        self._sheet_done.connect(self._tell_sheet)
-        self._layout_done.connect(self._tell_layout)
+        self._sheet_done.connect(self._report_sheet)
+        self._layout_done.connect(self._report_layout)
 
     def ask_for_picture(self) -> None:
         """Ask where to export the photograph at full size; a PNG carries the whole project."""
@@ -76,7 +76,7 @@ class Exports(QObject):
     def save_layout(self, path: Path) -> None:
         """Write the layout in the background: Photoshop files of large paintings take seconds.
 
-        A message or a dialog tells how it went.
+        A message or a dialog shows the result.
         """
         document = self._controller.document
         if document is None:
@@ -93,7 +93,7 @@ class Exports(QObject):
         else:
             self._layout_done.emit(str(path), "")
 
-    def _tell_layout(self, path: str, failure: str) -> None:
+    def _report_layout(self, path: str, failure: str) -> None:
         if failure:
             self._dialogs.complain(failure)
         else:
@@ -163,7 +163,7 @@ class Exports(QObject):
         else:
             self._sheet_done.emit(str(target), "")
 
-    def _tell_sheet(self, target: str, failure: str) -> None:
+    def _report_sheet(self, target: str, failure: str) -> None:
         if failure:
             self._dialogs.complain(failure)
         else:

@@ -159,7 +159,7 @@ class FaultReporting(QObject):
         finally:
             sys.excepthook, threading.excepthook = before, thread_before
 
-    def tell_of_crashes(self, crashes: Sequence[Crash]) -> None:
+    def show_crashes(self, crashes: Sequence[Crash]) -> None:
         """Show the crashes that `take_crashes` found at the start."""
         if not crashes:
             return

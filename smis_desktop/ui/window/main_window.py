@@ -381,7 +381,7 @@ class MainWindow(QMainWindow):
 
     def _take_model(self) -> None:
         about = self.model.about
-        assert about is not None, "told of a model that is not there"
+        assert about is not None, "ready without a model"
         self.status.show_device(about.device)
         self._show_title()
         if self.controller.document is None and self.arrangement.shows_painting:
