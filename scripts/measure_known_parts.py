@@ -62,8 +62,8 @@ def main() -> None:
         ]
     halves = [(judges[0::2], judges[1::2]), (judges[1::2], judges[0::2])]
     know = {}
-    for number, (training, _) in enumerate(halves):
-        know[number] = learn_probe(generator, [face.shot(face.dense) for face in training], ten.num_classes).weights
+    for number, (sources, _) in enumerate(halves):
+        know[number] = learn_probe(generator, [face.shot(face.dense) for face in sources], ten.num_classes).weights
     everything = [view for of_shot in views.values() for view in of_shot]
     names = " | ".join(c.name for c in ten.classes)
     print(f"| shots | probe | mIoU | accuracy | {names} |\n{'| --- ' * (4 + ten.num_classes)}|")
