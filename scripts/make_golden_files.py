@@ -44,7 +44,7 @@ from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import latents_of_seed, to_rgb8
 from smis_desktop.generators.store import install_generator, open_generator
-from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend
+from smis_desktop.inference.backend_selection import choose_backend, chosen_backend, read_backend_choice
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.personal_model.library import ModelLibrary
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model
@@ -53,7 +53,7 @@ from smis_desktop.storage.data_folder import data_folder
 from smis_desktop.training.events import StageProgress
 from smis_desktop.training.sample_pool import FeatureCache
 from smis_desktop.training.training import TrainingFolder, describe
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.workers.model_pictures import keep_picture
@@ -187,7 +187,7 @@ class Golden:
     def make_workspaces(self) -> None:
         """Make the assistant's folders: one for each kind of labels, with every kind of shot."""
         generator, parent = open_generator("golden"), data_folder("paintings/workshops")
-        facts = WorkspaceFacts("Things", "golden", generator.weights_sha256, is_training_held=True)
+        facts = WorkspaceSettings("Things", "golden", generator.weights_sha256, is_training_held=True)
         dense = Workspace.create(parent, facts, PALETTE)
         picture = to_rgb8(generator.synthesis(latents_of_seed(generator, 1, 1.0)[None])[0])
         dense.set_label(dense.add_generated(picture, 1, 1.0), shots(generator)[0].label_map)
@@ -203,7 +203,9 @@ class Golden:
         begun = describe(SETTINGS, [shot.name for shot in dense.shots()])
         stages.open(begun, resume=True)
         sparse = Workspace.create(
-            parent, WorkspaceFacts("Punkte", "golden", "", "sparse", 5, 0.625, "vectors"), Palette(PALETTE.classes[1:3])
+            parent,
+            WorkspaceSettings("Punkte", "golden", "", "sparse", 5, 0.625, "vectors"),
+            Palette(PALETTE.classes[1:3]),
         )
         sparse.set_label(sparse.add_photo("seen", photo(9)), shots(generator, "points")[0].label_map)
         shutil.copytree(dense.labelled_folder(), self.folder / "shots")
@@ -258,7 +260,7 @@ class Golden:
         for path in data_folder("backends").iterdir():
             if path.is_dir():  # made again where it is missing
                 shutil.rmtree(path)
-        self.expected["backend"] = {"best": best, **dataclasses.asdict(backend_facts())}
+        self.expected["backend"] = {"best": best, **dataclasses.asdict(read_backend_choice())}
 
     def make_crash(self) -> None:
         """Make the crash mark of a window."""

@@ -124,7 +124,7 @@ class Anchor:
 _Strength = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class LookFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class LookSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     """A look as projects store it in JSON. ws: base64 of float32 [rows, columns], little-endian; shape: of it."""
 
     seed: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
@@ -133,7 +133,7 @@ class LookFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     ws: str | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def of(cls, look: Look) -> LookFacts:
+    def of(cls, look: Look) -> LookSchema:
         """Return the stored form of a look."""
         if look.ws is None:
             return cls(look.seed)
@@ -153,27 +153,27 @@ class LookFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         return Look.of_latents(ws, "" if self.name is msgspec.UNSET else self.name, self.seed)
 
 
-class StyleFacts(msgspec.Struct, frozen=True):
+class StyleSchema(msgspec.Struct, frozen=True):
     """A style as projects store it in JSON. faders: coarse, middle, fine; classes: (class id, look) each."""
 
-    look: LookFacts
+    look: LookSchema
     mix: _Strength
     faders: tuple[_Strength, _Strength, _Strength]
-    second: LookFacts | None
+    second: LookSchema | None
     blend: _Strength
-    classes: list[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], LookFacts]]
+    classes: list[tuple[Annotated[int, msgspec.Meta(ge=0, le=255)], LookSchema]]
     variety: _Strength = 0.0
 
     @classmethod
-    def of(cls, style: Style) -> StyleFacts:
+    def of(cls, style: Style) -> StyleSchema:
         """Return the stored form of a style."""
         return cls(
-            LookFacts.of(style.look),
+            LookSchema.of(style.look),
             style.mix,
             (style.coarse, style.middle, style.fine),
-            None if style.second is None else LookFacts.of(style.second),
+            None if style.second is None else LookSchema.of(style.second),
             style.blend,
-            [(class_id, LookFacts.of(look)) for class_id, look in style.class_looks],
+            [(class_id, LookSchema.of(look)) for class_id, look in style.class_looks],
             style.variety,
         )
 

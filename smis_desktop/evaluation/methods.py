@@ -106,16 +106,16 @@ class Evaluation:
             {"id": c.class_id, "name": c.name, "iou": _rounded(iou), "cells": int(row.sum())}
             for c, iou, row in zip(palette.classes, class_iou(matrix), matrix, strict=True)
         ]
-        kid_facts = None
+        kid_figures = None
         if generator_features is not None and len(self.layouts) >= 2:
-            kid_facts = _kid_figures(torch.cat(features), generator_features)
+            kid_figures = _kid_figures(torch.cat(features), generator_features)
         facts = {
             "method": method.name,
             "refine": method.refine_steps,
             "pixel_accuracy": _rounded(pixel_accuracy(matrix)),
             "mean_iou": _rounded(mean_iou(matrix)),
             "classes": classes,
-            "kid": kid_facts,
+            "kid": kid_figures,
             "diversity": None if self.perceptual is None else self._diversity(method, self.perceptual),
         }
         return facts, pictures

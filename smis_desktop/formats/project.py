@@ -18,7 +18,7 @@ from PIL import Image
 from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette, SemanticClass
-from smis_desktop.document.style import Anchor, Look, LookFacts, Style, StyleFacts
+from smis_desktop.document.style import Anchor, Look, LookSchema, Style, StyleSchema
 from smis_desktop.errors import UserError
 from smis_desktop.formats.registry import Format, LayoutFile
 from smis_desktop.storage.atomic import write_bytes
@@ -39,24 +39,24 @@ _REACH = 1 << 20
 _DAMAGED = "open another copy, or the backup with the same name and a ~ at its end"
 
 
-class _AnchorFacts(msgspec.Struct):
-    look: LookFacts
+class _AnchorSchema(msgspec.Struct):
+    look: LookSchema
     layout: str
 
 
-def anchor_facts(anchor: Anchor) -> dict[str, Any]:
-    """Return an anchor as a JSON object, to store among a project's extras; see `anchor_from_facts`."""
+def anchor_to_json(anchor: Anchor) -> dict[str, Any]:
+    """Return an anchor as a JSON object, to store among a project's extras; see `anchor_from_json`."""
     buffer = io.BytesIO()
     Image.fromarray(anchor.layout).save(buffer, "PNG")
-    look = LookFacts.of(Look.of_latents(anchor.ws, anchor.name))
-    facts: dict[str, Any] = msgspec.to_builtins(_AnchorFacts(look, base64.b64encode(buffer.getvalue()).decode()))
+    look = LookSchema.of(Look.of_latents(anchor.ws, anchor.name))
+    facts: dict[str, Any] = msgspec.to_builtins(_AnchorSchema(look, base64.b64encode(buffer.getvalue()).decode()))
     return facts
 
 
-def anchor_from_facts(facts: Mapping[str, Any]) -> Anchor | None:
-    """Return the anchor that `anchor_facts` stored; None for anything else: the painting then has no anchor."""
+def anchor_from_json(facts: Mapping[str, Any]) -> Anchor | None:
+    """Return the anchor that `anchor_to_json` stored; None for anything else: the painting then has no anchor."""
     try:
-        found = msgspec.convert(facts, _AnchorFacts)
+        found = msgspec.convert(facts, _AnchorSchema)
         look = found.look.look()
         with Image.open(io.BytesIO(base64.b64decode(found.layout, validate=True)), formats=["PNG"]) as image:
             if image.mode != "L" or max(image.size) > _MAX_ANCHOR_SIDE or image.width != image.height:
@@ -139,11 +139,11 @@ def encode_project(project: Project) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
         put = _Writer(archive).put
-        facts = _ProjectFacts(
+        facts = _ProjectSchema(
             format_version=_VERSION,
             document=_put_document(put, "document", project.document),
             style=_put_style(put, "style", project.style),
-            model=_ModelFacts(project.model_name, project.model_sha256, project.model_path),
+            model=_ModelSchema(project.model_name, project.model_sha256, project.model_path),
             kept=[_put_kept(put, f"kept/{number}", kept) for number, kept in enumerate(project.kept)],
         )
         put("project.json", msgspec.json.format(msgspec.json.encode(facts), indent=1))
@@ -162,7 +162,7 @@ def decode_project(data: bytes, name: str) -> Project:
                     f"{name} was saved by a newer version of this program (format {version}, this one reads up to "
                     f"{_VERSION}); update the program."
                 )
-            facts = msgspec.json.decode(found, type=_ProjectFacts)
+            facts = msgspec.json.decode(found, type=_ProjectSchema)
             if len(facts.kept) > _MAX_KEPT:
                 raise ValueError(f"{len(facts.kept)} kept pictures")
             return Project(
@@ -186,7 +186,7 @@ class _VersionOnly(msgspec.Struct):
     format_version: int
 
 
-class _LayerFacts(msgspec.Struct):
+class _LayerSchema(msgspec.Struct):
     id: int
     name: str
     visible: bool
@@ -196,47 +196,47 @@ class _LayerFacts(msgspec.Struct):
     pixels: str | None
 
 
-class _ClassFacts(msgspec.Struct):
+class _ClassSchema(msgspec.Struct):
     id: int
     name: str
     color: tuple[int, int, int]
 
 
-class _DocumentFacts(msgspec.Struct):
+class _DocumentSchema(msgspec.Struct):
     size: int
-    classes: list[_ClassFacts]
-    layers: list[_LayerFacts]
+    classes: list[_ClassSchema]
+    layers: list[_LayerSchema]
     active: int
 
 
-class _StyleFacts(msgspec.Struct):
+class _StyleSchema(msgspec.Struct):
     seed: int
     mix: float
     extras: dict[str, Any]
     ws: str | None = None
     ws_shape: tuple[int, int] | None = None
-    style: StyleFacts | None = None
-    pins: list[LookFacts] = msgspec.field(default_factory=list)
+    style: StyleSchema | None = None
+    pins: list[LookSchema] = msgspec.field(default_factory=list)
 
 
-class _ModelFacts(msgspec.Struct):
+class _ModelSchema(msgspec.Struct):
     name: str | None
     sha256: str | None
     path: str | None
 
 
-class _KeptFacts(msgspec.Struct):
+class _KeptSchema(msgspec.Struct):
     picture: str
-    document: _DocumentFacts
-    style: _StyleFacts
+    document: _DocumentSchema
+    style: _StyleSchema
 
 
-class _ProjectFacts(msgspec.Struct):
+class _ProjectSchema(msgspec.Struct):
     format_version: int
-    document: _DocumentFacts
-    style: _StyleFacts
-    model: _ModelFacts
-    kept: list[_KeptFacts]
+    document: _DocumentSchema
+    style: _StyleSchema
+    model: _ModelSchema
+    kept: list[_KeptSchema]
 
 
 class _Writer:
@@ -266,7 +266,7 @@ class _Reader:
         return data
 
 
-def _put_document(put: Callable[[str, bytes], None], folder: str, state: DocumentState) -> _DocumentFacts:
+def _put_document(put: Callable[[str, bytes], None], folder: str, state: DocumentState) -> _DocumentSchema:
     layers = []
     for layer in state.layers:
         entry = None
@@ -276,13 +276,13 @@ def _put_document(put: Callable[[str, bytes], None], folder: str, state: Documen
             Image.fromarray(layer.pixels).save(buffer, "PNG", compress_level=6)
             put(entry, buffer.getvalue())
         layers.append(
-            _LayerFacts(layer.layer_id, layer.name, layer.visible, layer.locked, layer.left, layer.top, entry)
+            _LayerSchema(layer.layer_id, layer.name, layer.visible, layer.locked, layer.left, layer.top, entry)
         )
-    classes = [_ClassFacts(c.class_id, c.name, c.color) for c in state.palette.classes]
-    return _DocumentFacts(state.size, classes, layers, state.active_id)
+    classes = [_ClassSchema(c.class_id, c.name, c.color) for c in state.palette.classes]
+    return _DocumentSchema(state.size, classes, layers, state.active_id)
 
 
-def _get_document(read: Callable[[str], bytes], facts: _DocumentFacts) -> DocumentState:
+def _get_document(read: Callable[[str], bytes], facts: _DocumentSchema) -> DocumentState:
     if not MIN_SIZE <= facts.size <= MAX_SIZE:
         raise ValueError(f"a size of {facts.size} pixels")
     if not 1 <= len(facts.layers) <= MAX_LAYERS:
@@ -295,7 +295,7 @@ def _get_document(read: Callable[[str], bytes], facts: _DocumentFacts) -> Docume
     return DocumentState(facts.size, palette, layers, facts.active)
 
 
-def _get_layer(read: Callable[[str], bytes], facts: _LayerFacts) -> Layer:
+def _get_layer(read: Callable[[str], bytes], facts: _LayerSchema) -> Layer:
     if max(abs(facts.left), abs(facts.top)) > _REACH:
         raise ValueError("a layer far outside")
     pixels = np.empty((0, 0), np.uint8)
@@ -307,18 +307,18 @@ def _get_layer(read: Callable[[str], bytes], facts: _LayerFacts) -> Layer:
     return Layer(facts.id, facts.name, facts.visible, facts.locked, facts.left, facts.top, pixels)
 
 
-def _put_style(put: Callable[[str, bytes], None], folder: str, style: KeptStyle) -> _StyleFacts:
+def _put_style(put: Callable[[str, bytes], None], folder: str, style: KeptStyle) -> _StyleSchema:
     entry, shape = None, None
     if style.ws is not None:
         entry, shape = f"{folder}/ws.f32", (int(style.ws.shape[0]), int(style.ws.shape[1]))
         put(entry, np.ascontiguousarray(style.ws, "<f4").tobytes())
-    return _StyleFacts(
-        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, StyleFacts.of(style.style),
-        [LookFacts.of(look) for look in style.pins],
+    return _StyleSchema(
+        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, StyleSchema.of(style.style),
+        [LookSchema.of(look) for look in style.pins],
     )  # fmt: skip
 
 
-def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> KeptStyle:
+def _get_style(read: Callable[[str], bytes], facts: _StyleSchema) -> KeptStyle:
     ws = None
     if facts.ws is not None and facts.ws_shape is not None:
         ws = np.frombuffer(read(facts.ws), "<f4").reshape(facts.ws_shape).astype(np.float32)
@@ -333,13 +333,13 @@ def _get_style(read: Callable[[str], bytes], facts: _StyleFacts) -> KeptStyle:
     return KeptStyle(style, facts.extras, ws, tuple(pin.look() for pin in facts.pins))
 
 
-def _put_kept(put: Callable[[str, bytes], None], folder: str, kept: KeptPicture) -> _KeptFacts:
+def _put_kept(put: Callable[[str, bytes], None], folder: str, kept: KeptPicture) -> _KeptSchema:
     put(f"{folder}/picture.png", kept.png)
     document = _put_document(put, f"{folder}/document", kept.document)
-    return _KeptFacts(f"{folder}/picture.png", document, _put_style(put, f"{folder}/style", kept.style))
+    return _KeptSchema(f"{folder}/picture.png", document, _put_style(put, f"{folder}/style", kept.style))
 
 
-def _get_kept(read: Callable[[str], bytes], facts: _KeptFacts) -> KeptPicture:
+def _get_kept(read: Callable[[str], bytes], facts: _KeptSchema) -> KeptPicture:
     return KeptPicture(read(facts.picture), _get_document(read, facts.document), _get_style(read, facts.style))
 
 

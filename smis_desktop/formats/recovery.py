@@ -51,7 +51,7 @@ class RecentFiles:
 _PROJECT, _FACTS, _LOCK = "project.smis", "facts.json", "lock"
 
 
-class _Facts(msgspec.Struct):
+class _RecoverySchema(msgspec.Struct):
     origin: str | None = None
     saved_at: float = 0.0
 
@@ -92,7 +92,7 @@ class RecoveryFolder:
 
     def save(self, project: Project, origin: Path | None) -> None:
         """Write the painting as it is now. Raises UserError when the disk refuses."""
-        facts = _Facts(None if origin is None else str(origin), time.time())
+        facts = _RecoverySchema(None if origin is None else str(origin), time.time())
         write_bytes(self._own / _PROJECT, encode_project(project))
         write_bytes(self._own / _FACTS, msgspec.json.encode(facts))
 
@@ -141,7 +141,7 @@ def _offer(folder: Path) -> RecoveryOffer:
     saved_at = (folder / _PROJECT).stat().st_mtime
     origin = None
     try:
-        facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Facts)
+        facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_RecoverySchema)
         origin = None if facts.origin is None else Path(facts.origin)
     except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         origin = None  # the project itself is there, and that is what matters

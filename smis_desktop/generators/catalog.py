@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from smis_desktop.resources import MODEL_SUFFIX, models_folder
 from smis_desktop.storage.data_folder import network_files
-from smis_desktop.storage.safetensors_file import HEADER_KEY, read_facts
+from smis_desktop.storage.safetensors_file import HEADER_KEY, read_metadata
 
 DEFAULT_GENERATOR = "faces"
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".pkl", ".safetensors")
@@ -51,7 +51,7 @@ class NetworkOrigin:
     licence: str
 
 
-class _OriginFacts(msgspec.Struct):
+class _OriginSchema(msgspec.Struct):
     kind: str
     name: str = ""
     source: str | None = None
@@ -72,7 +72,7 @@ def network_origins() -> tuple[NetworkOrigin, ...]:
 def _origin(path: Path) -> NetworkOrigin | None:
     try:
         with safe_open(path, "np") as file:
-            facts = msgspec.json.decode((file.metadata() or {})[HEADER_KEY], type=_OriginFacts)
+            facts = msgspec.json.decode((file.metadata() or {})[HEADER_KEY], type=_OriginSchema)
     except (SafetensorError, OSError, KeyError, msgspec.DecodeError):
         return None
     ships = path.parent == models_folder()
@@ -89,6 +89,9 @@ def has_part_prior(weights_sha256: str) -> bool:
 def part_prior_file(weights_sha256: str) -> Path | None:
     """Return the path of the shipped part prior for the generator with those weights."""
     for path in sorted(models_folder().glob("*-parts.safetensors")):
-        if read_facts(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)["weights_sha256"] == weights_sha256:
+        if (
+            read_metadata(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)["weights_sha256"]
+            == weights_sha256
+        ):
             return path
     return None

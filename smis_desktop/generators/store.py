@@ -26,7 +26,7 @@ from smis_desktop.generators.stylegan2 import StyleGAN2
 from smis_desktop.resources import models_folder
 from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.storage.data_folder import data_folder, network_file, network_files
-from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
+from smis_desktop.storage.safetensors_file import read_metadata, read_tensors, write_tensors
 from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_wheel_members
 
 _KIND, _VERSION = "generator", 1
@@ -218,7 +218,7 @@ def _found(name: str) -> Path:
 
 
 def _described(path: Path) -> InstalledGenerator:
-    facts = read_facts(path, _KIND, _VERSION, _remedy(path.stem))
+    facts = read_metadata(path, _KIND, _VERSION, _remedy(path.stem))
     return InstalledGenerator(
         path.stem, path, facts["architecture"], facts["img_resolution"], facts["num_ws"], facts["weights_sha256"],
         facts["source"], facts["licence"],

@@ -166,7 +166,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class BackendFacts:
+class BackendChoice:
     """The stored choice and self-test results. chosen: a backend's name or `auto`. tests: fastest first, as
     `SelfTest.as_dict`."""
 
@@ -174,11 +174,11 @@ class BackendFacts:
     tests: tuple[dict[str, Any], ...]
 
 
-def backend_facts() -> BackendFacts:
+def read_backend_choice() -> BackendChoice:
     """Read the stored choice and results; on a new machine nothing is tested yet."""
     stored = _read()
     is_complete = all("backend" in test for test in stored.tests)
-    return BackendFacts(
+    return BackendChoice(
         stored.chosen if stored.chosen in BACKENDS else AUTO, tuple(stored.tests) if is_complete else ()
     )
 
@@ -186,7 +186,7 @@ def backend_facts() -> BackendFacts:
 def requested_backend() -> str:
     """Return `$SMIS_BACKEND`, else the person's choice: a backend's name or `auto`. Raises UserError for any other
     value."""
-    requested = os.environ.get("SMIS_BACKEND") or backend_facts().chosen
+    requested = os.environ.get("SMIS_BACKEND") or read_backend_choice().chosen
     if requested not in (AUTO, *BACKENDS):
         raise UserError(f"SMIS_BACKEND={requested} is no backend; choose one of: {', '.join((AUTO, *BACKENDS))}.")
     return requested

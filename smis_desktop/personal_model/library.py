@@ -16,7 +16,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.resources import MODEL_SUFFIX
 from smis_desktop.storage.atomic import atomic_file, write_bytes
 from smis_desktop.storage.data_folder import file_name
-from smis_desktop.storage.safetensors_file import HEADER_KEY, palette_of, read_facts, read_tensors, write_tensors
+from smis_desktop.storage.safetensors_file import HEADER_KEY, palette_of, read_metadata, read_tensors, write_tensors
 
 
 def read_palette(path: Path) -> Palette | None:
@@ -38,21 +38,21 @@ KIND, VERSION = "personal-model", 3
 REMEDY = "choose a .smismodel file, or train the model again"
 
 
-def read_model_facts(path: Path) -> dict[str, Any]:
+def read_model_metadata(path: Path) -> dict[str, Any]:
     """Read a model's metadata from the header of its file.
 
     Raises:
         UserError: the file is missing, damaged, of another kind or of a newer format.
     """
-    return read_facts(path, KIND, VERSION, REMEDY)
+    return read_metadata(path, KIND, VERSION, REMEDY)
 
 
 def rename_model(path: Path, name: str) -> None:
-    """Change a model's name. Raises UserError as `read_model_facts` does, or for a full disk."""
-    rewrite_model_facts(path, path, name=name)
+    """Change a model's name. Raises UserError as `read_model_metadata` does, or for a full disk."""
+    rewrite_model_metadata(path, path, name=name)
 
 
-def rewrite_model_facts(source: Path, target: Path, **changed: str) -> None:
+def rewrite_model_metadata(source: Path, target: Path, **changed: str) -> None:
     """Copy a model with some of its metadata changed. Raises UserError as `rename_model` does."""
     tensors, facts = read_tensors(source, KIND, VERSION, REMEDY)
     write_tensors(target, KIND, VERSION, tensors, {**facts, **changed})
@@ -91,7 +91,7 @@ class ModelLibrary:
         models = []
         for path in sorted(self.folder.glob(f"*{MODEL_SUFFIX}")):
             try:
-                facts = read_model_facts(path)
+                facts = read_model_metadata(path)
                 generator = str(facts["generator"]["name"])
                 picture = picture_path(path)
                 models.append(
@@ -113,7 +113,7 @@ class ModelLibrary:
         Raises:
             UserError: it is not a model, or the disk refuses.
         """
-        facts = read_model_facts(source)
+        facts = read_model_metadata(source)
         target = self._unused_path(str(facts.get("name", source.stem)))
         _copy(source, target)
         note = facts.get("note")
@@ -141,7 +141,7 @@ class ModelLibrary:
 
     def export(self, path: Path, target: Path) -> None:
         """Copy a model and its note to one file. (Its picture is made again where it is first shown.)"""
-        rewrite_model_facts(path, target, note=note_of(path))
+        rewrite_model_metadata(path, target, note=note_of(path))
 
     def named(self, name: str) -> LibraryModel:
         """Find the model with that name or file name. Raises UserError when there is none, or more than one."""

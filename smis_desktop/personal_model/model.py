@@ -166,24 +166,24 @@ def read_personal_model(path: Path) -> PersonalModel:
         raise UserError(f"{path} is damaged (its parts do not fit together); {REMEDY}.") from error
 
 
-class _GeneratorFacts(msgspec.Struct):
+class _GeneratorSchema(msgspec.Struct):
     name: str
     weights_sha256: str
 
 
-class _LabelFacts(msgspec.Struct):
+class _LabelSchema(msgspec.Struct):
     kind: LabelKind
     resolution: int
     top_k: int
     threshold: float
 
 
-class _Facts(msgspec.Struct):
+class _HeaderSchema(msgspec.Struct):
     """The metadata in the header of a model's file, except its palette."""
 
     name: str
-    generator: _GeneratorFacts
-    labels: _LabelFacts
+    generator: _GeneratorSchema
+    labels: _LabelSchema
     encoder: EncoderShape
     settings: dict[str, Any] = {}
 
@@ -193,10 +193,10 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
     palette = palette_of(facts)
-    stored_facts = msgspec.convert(facts, _Facts)
-    labels = stored_facts.labels
+    header = msgspec.convert(facts, _HeaderSchema)
+    labels = header.labels
     with torch.device("meta"):
-        encoder = LayoutEncoder(stored_facts.encoder)
+        encoder = LayoutEncoder(header.encoder)
     encoder.load_state_dict(part("encoder."), assign=True)
     stored = part("vectors.")
     vectors = RepresentativeVectors(
@@ -209,15 +209,15 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         weights = {int(key.removeprefix("weight_")): value for key, value in probe_tensors.items() if key != "bias"}
         probe = LinearProbe(weights, probe_tensors["bias"])
     return PersonalModel(
-        name=stored_facts.name,
-        generator_name=stored_facts.generator.name,
-        generator_sha256=stored_facts.generator.weights_sha256,
+        name=header.name,
+        generator_name=header.generator.name,
+        generator_sha256=header.generator.weights_sha256,
         palette=palette,
         label_kind=labels.kind,
         vectors=freeze(vectors),
         probe=None if probe is None else freeze(probe),
         encoder=freeze(encoder),
-        settings=stored_facts.settings,
+        settings=header.settings,
         directions=tensors.get("directions"),
         feature_colors=tensors.get("feature_colors"),
     )

@@ -27,7 +27,7 @@ def write_tensors(path: Path, kind: str, version: int, tensors: Mapping[str, Ten
     write_bytes(path, save(contiguous, {HEADER_KEY: header}))
 
 
-def read_facts(path: Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
+def read_metadata(path: Path, kind: str, version: int, remedy: str) -> dict[str, Any]:
     """Read the metadata alone, without the tensors. Raises UserError; see `read_tensors`."""
     return _read(path, kind, version, remedy, with_tensors=False)[1]
 
@@ -78,13 +78,13 @@ HEADER_KEY = "smis"
 def palette_of(facts: Mapping[str, Any]) -> Palette:
     """Read the palette in a personal model's metadata. Raises KeyError or ValueError when there is no valid one."""
     try:
-        classes = msgspec.convert(facts["palette"], list[_ClassFacts])
+        classes = msgspec.convert(facts["palette"], list[_ClassSchema])
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
     return Palette(tuple(SemanticClass(c.id, c.name, c.color) for c in classes))
 
 
-class _ClassFacts(msgspec.Struct):
+class _ClassSchema(msgspec.Struct):
     id: int
     name: str
     color: tuple[int, int, int]

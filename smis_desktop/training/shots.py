@@ -19,7 +19,7 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import ShotsFolder
 from smis_desktop.storage.atomic import write_bytes
-from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
+from smis_desktop.storage.safetensors_file import read_metadata, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -167,7 +167,7 @@ class KnownLatents:
 
 
 @dataclass(frozen=True)
-class InversionFacts:
+class InversionRecord:
     """How well a photo was inverted: PSNR in dB at 256², perceptual distance, and whether the inversion started at a
     picture that the photo's label resembles."""
 
@@ -184,7 +184,7 @@ class _LatentsFile(msgspec.Struct):
     by_label: bool = False
 
 
-def inversion_facts(folder: Path, name: str) -> InversionFacts | None:
+def inversion_record(folder: Path, name: str) -> InversionRecord | None:
     """Returns the figures that a shots folder keeps of a photo's inversion; None where there is none, or the photo has
     changed since.
 
@@ -192,26 +192,26 @@ def inversion_facts(folder: Path, name: str) -> InversionFacts | None:
     path = latents_path(folder, name)
     if not path.is_file() or not picture_path(folder, name).is_file():
         return None
-    facts = read_facts(path, _LATENTS, _LATENTS_VERSION, _LATENTS_REMEDY)
+    facts = read_metadata(path, _LATENTS, _LATENTS_VERSION, _LATENTS_REMEDY)
     try:
         content = msgspec.convert(facts, _LatentsFile)
     except msgspec.ValidationError as error:
         raise UserError(f"{path} is damaged ({error}); {_LATENTS_REMEDY}.") from error
     if content.picture != picture_digest(folder, name):
         return None
-    return InversionFacts(content.psnr, content.perceptual, content.by_label)
+    return InversionRecord(content.psnr, content.perceptual, content.by_label)
 
 
 def kept_latents(folder: Path, name: str) -> dict[str, Tensor] | None:
     """Returns the latents of a shot whose photo was inverted and has not changed since, as for `latent_pair`; or
     None."""
-    if inversion_facts(folder, name) is None:
+    if inversion_record(folder, name) is None:
         return None
     return read_tensors(latents_path(folder, name), _LATENTS, _LATENTS_VERSION, _LATENTS_REMEDY)[0]
 
 
 def write_latents(
-    folder: Path, name: str, ws: np.ndarray, reconstruction_ws: np.ndarray, facts: InversionFacts
+    folder: Path, name: str, ws: np.ndarray, reconstruction_ws: np.ndarray, facts: InversionRecord
 ) -> None:
     """Writes both latents of an inverted photo, float32 [num_ws, D] each. Raises UserError when the disk refuses."""
     import torch
@@ -264,7 +264,7 @@ def training_shots(
     shots = []
     for shot in folder.shots:
         ws = known.of(picture_path(path, shot.name), shot.picture)
-        facts = inversion_facts(path, shot.name) if ws is None else None
+        facts = inversion_record(path, shot.name) if ws is None else None
         pair = None
         if facts is not None and (facts.is_found_by_label or not needs_label_start):
             kept = kept_latents(path, shot.name)

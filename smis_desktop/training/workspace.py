@@ -32,8 +32,8 @@ from smis_desktop.training.shots import (
     GENERATED_FILE,
     GeneratedPicture,
     GeneratedPictures,
-    InversionFacts,
-    inversion_facts,
+    InversionRecord,
+    inversion_record,
     kept_latents,
     latents_path,
     picture_digest,
@@ -45,11 +45,11 @@ from smis_desktop.training.shots import (
 
 SHOT_SIDE = 512
 """The largest side of a shot's picture: labels are learned at 64², and inversion compares pictures of 256²."""
-_FACTS = "workshop.json"
+_SETTINGS = "workshop.json"
 
 
 @dataclass(frozen=True)
-class WorkspaceFacts:
+class WorkspaceSettings:
     """The choices of the person.
 
     generator_sha256: of the weights that the latents belong to; empty before the generator was opened.
@@ -69,7 +69,7 @@ class WorkspaceFacts:
 @dataclass(frozen=True)
 class ShotState:
     """What is known of a shot. seed: of a generated picture, None for a photo. psnr, perceptual, is_found_by_label: as
-    in `InversionFacts`; None for a photo that is not inverted."""
+    in `InversionRecord`; None for a photo that is not inverted."""
 
     name: str
     is_labelled: bool
@@ -101,46 +101,46 @@ class Workspace:
         self.path = path
 
     @classmethod
-    def create(cls, parent: Path, facts: WorkspaceFacts, palette: Palette) -> Workspace:
+    def create(cls, parent: Path, settings: WorkspaceSettings, palette: Palette) -> Workspace:
         """Creates a workspace in a new folder in `parent`. Raises UserError when the disk refuses."""
-        workspace = cls(parent / f"{file_name(facts.name)}-{uuid.uuid4().hex[:6]}")
+        workspace = cls(parent / f"{file_name(settings.name)}-{uuid.uuid4().hex[:6]}")
         try:
             for part in ("images", "labels", "latents"):
                 (workspace.path / part).mkdir(parents=True)
         except OSError as error:
             raise UserError(f"{workspace.path} cannot be made ({error.strerror}); free some space.") from error
         workspace.set_palette(palette)
-        workspace.set_facts(facts)
+        workspace.set_settings(settings)
         return workspace
 
     @classmethod
     def all_in(cls, parent: Path) -> list[Workspace]:
         """Returns the workspaces in that folder, newest first."""
-        found = [cls(path.parent) for path in parent.glob(f"*/{_FACTS}")]
+        found = [cls(path.parent) for path in parent.glob(f"*/{_SETTINGS}")]
         return sorted(found, key=lambda workspace: workspace.changed, reverse=True)
 
     @property
     def changed(self) -> datetime:
         """The local time at which its shots, labels or choices last changed."""
-        parts = [self.path / name for name in (_FACTS, "images", "labels")]
+        parts = [self.path / name for name in (_SETTINGS, "images", "labels")]
         return datetime.fromtimestamp(max(part.stat().st_mtime for part in parts if part.exists()))
 
     @property
-    def facts(self) -> WorkspaceFacts:
+    def settings(self) -> WorkspaceSettings:
         """Reads the person's choices. Raises UserError when the file is damaged."""
-        path = self.path / _FACTS
+        path = self.path / _SETTINGS
         try:
-            return msgspec.json.decode(path.read_bytes(), type=WorkspaceFacts)
+            return msgspec.json.decode(path.read_bytes(), type=WorkspaceSettings)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is damaged; delete the folder {self.path} and begin anew.") from error
 
-    def set_facts(self, facts: WorkspaceFacts) -> None:
+    def set_settings(self, settings: WorkspaceSettings) -> None:
         """Writes the person's choices. Raises UserError when the disk refuses."""
-        write_bytes(self.path / _FACTS, _json(facts))
+        write_bytes(self.path / _SETTINGS, _json(settings))
 
     def change(self, **fields: Any) -> None:
         """Changes some of the choices."""
-        self.set_facts(replace(self.facts, **fields))
+        self.set_settings(replace(self.settings, **fields))
 
     @property
     def palette(self) -> Palette:
@@ -161,8 +161,8 @@ class Workspace:
         states = []
         for path in sorted((self.path / "images").glob("*.png")):
             name = path.stem
-            facts = inversion_facts(self.path, name)
-            known = {} if facts is None else asdict(facts)
+            record = inversion_record(self.path, name)
+            known = {} if record is None else asdict(record)
             states.append(ShotState(name, self._label(name).is_file(), seeds.get(name), **known))
         return tuple(states)
 
@@ -176,8 +176,8 @@ class Workspace:
     def add_generated(self, picture: np.ndarray, seed: int, truncation: float) -> str:
         """Adds a picture of the generator, uint8 [S, S, 3]; its latents follow from the seed."""
         own = self._free_name(f"seed-{seed:06d}")
-        facts = self.facts
-        known = self.generated() or GeneratedPictures(facts.generator, facts.generator_sha256, ())
+        settings = self.settings
+        known = self.generated() or GeneratedPictures(settings.generator, settings.generator_sha256, ())
         write_bytes(picture_path(self.path, own), _png(picture))
         write_generated_pictures(self.path, known.with_pictures([GeneratedPicture(own, seed, truncation)]))
         return own
@@ -187,7 +187,7 @@ class Workspace:
 
         A list of other weights is ignored. Users of the latents check that a picture is what its seed makes."""
         known = self.generated()
-        weights = self.facts.generator_sha256 or (known.weights_sha256 if known else listed.weights_sha256)
+        weights = self.settings.generator_sha256 or (known.weights_sha256 if known else listed.weights_sha256)
         if listed.pictures and listed.weights_sha256 == weights:
             merged = (known or replace(listed, pictures=())).with_pictures(listed.pictures)
             write_generated_pictures(self.path, merged)
@@ -224,7 +224,7 @@ class Workspace:
         """Returns the shots that are the generator's own pictures; None where none are, or they are of other
         weights."""
         known = read_generated_pictures(self.path)
-        weights = self.facts.generator_sha256
+        weights = self.settings.generator_sha256
         return None if known is None or (weights and known.weights_sha256 != weights) else known
 
     def set_latents(
@@ -238,7 +238,7 @@ class Workspace:
     ) -> None:
         """Writes the latents of an inverted photo: in-domain ones and the reconstruction's, float32 [num_ws, D]
         each."""
-        write_latents(self.path, name, ws, reconstruction_ws, InversionFacts(psnr, perceptual, by_label))
+        write_latents(self.path, name, ws, reconstruction_ws, InversionRecord(psnr, perceptual, by_label))
 
     def set_better_latents(
         self,
@@ -252,13 +252,13 @@ class Workspace:
         """Writes latents like `set_latents`, if they are better than the present ones; returns whether they are.
 
         That the photo was inverted by its label is kept in any case: it need not be done again."""
-        before = inversion_facts(self.path, name)
+        before = inversion_record(self.path, name)
         is_better = before is None or perceptual < before.perceptual
         if is_better:
             self.set_latents(name, ws, reconstruction_ws, psnr, perceptual, by_label)
         elif by_label and before is not None and not before.is_found_by_label:
             kept = kept_latents(self.path, name)
-            assert kept is not None, "its facts are there"
+            assert kept is not None, "its record is there"
             in_domain, reconstruction = kept["ws"].numpy(), kept.get("close_ws", kept["ws"]).numpy()
             write_latents(self.path, name, in_domain, reconstruction, replace(before, is_found_by_label=True))
         return is_better
@@ -281,11 +281,11 @@ class Workspace:
     def is_training_interrupted(self, library: Path) -> bool:
         """Whether a training was interrupted by the end of the program, not by the person. Raises UserError when the
         workspace is damaged."""
-        return self.has_unfinished_training(library) and not self.facts.is_training_held
+        return self.has_unfinished_training(library) and not self.settings.is_training_held
 
     def hold_training(self, is_held: bool) -> None:
         """Sets whether an unfinished training waits for the person."""
-        if self.facts.is_training_held != is_held:
+        if self.settings.is_training_held != is_held:
             self.change(is_training_held=is_held)
 
     def forget_training(self, library: Path) -> None:
@@ -340,7 +340,7 @@ def unfinished_workspaces(parent: Path, library: Path) -> tuple[UnfinishedWorksp
             continue
         with suppress(UserError):
             count = len(list((workspace.path / "images").glob("*.png")))
-            found.append(UnfinishedWorkspace(workspace.path, workspace.facts.name, count, workspace.changed))
+            found.append(UnfinishedWorkspace(workspace.path, workspace.settings.name, count, workspace.changed))
     return tuple(found)
 
 

@@ -39,7 +39,7 @@ from smis_desktop.training.shots import (
 from smis_desktop.training.stages.inversion import NUM_CANDIDATES, InversionInit
 from smis_desktop.training.stages.label_transfer import aligned_to_ws
 from smis_desktop.training.training import TrainingSettings
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.workers.shot_messages import SAMPLES, ClassLearned, LearnClasses, PaletteLearned, SamplePrediction
 
 CANDIDATES = 24
@@ -68,7 +68,7 @@ class LabelTrial:
         """Learns and predicts. Raises UserError when no shot has both a label and latents."""
         started = time.monotonic()
         workspace = Workspace(request.workspace)
-        facts, palette = workspace.facts, workspace.palette
+        facts, palette = workspace.settings, workspace.palette
         shots = self._shots(workspace)
         fingerprint = _fingerprint(shots, palette.num_classes)
         transfer = self._learn_transfer(shots, palette.num_classes, facts, fingerprint)
@@ -112,7 +112,7 @@ class LabelTrial:
 
     def _shots(self, workspace: Workspace) -> list[LatentShot]:
         """All shots with a label and latents: a photo with two latents, as a training learns from it."""
-        facts, palette, generator = workspace.facts, workspace.palette, self._generator
+        facts, palette, generator = workspace.settings, workspace.palette, self._generator
         generated = workspace.generated()
         listed = {} if generated is None else generated.by_name()
         shots = []
@@ -142,7 +142,7 @@ class LabelTrial:
         if kept is None:
             return []
         latents = training_latents(latent_pair(kept)).to(generator.device)
-        if workspace.facts.label_kind == "sparse":
+        if workspace.settings.label_kind == "sparse":
             return [(latents[0], label)]
         return [(ws, aligned_to_ws(generator, ws, label, picture)) for ws in latents]
 
@@ -154,7 +154,7 @@ class LabelTrial:
         return self._is_generated[key]
 
     def _learn_transfer(
-        self, shots: list[LatentShot], num_classes: int, facts: WorkspaceFacts, fingerprint: bytes
+        self, shots: list[LatentShot], num_classes: int, facts: WorkspaceSettings, fingerprint: bytes
     ) -> LabelTransfer:
         """fingerprint: of shots and classes."""
         uses_part_prior = facts.transfer == "informed"
@@ -195,7 +195,7 @@ class InitialLatents:
         """`w` [512] for that photo, by the labels of all shots so far; None while it has no label, or only points.
 
         place: see `InversionInit.of`."""
-        facts, palette = workspace.facts, workspace.palette
+        facts, palette = workspace.settings, workspace.palette
         layouts = {}
         for shot in workspace.shots():
             label = workspace.label(shot.name)

@@ -52,7 +52,7 @@ def story(window: MainWindow, folder: Path) -> Story:
     yield mouse.click(middle_of(begin))
     yield lambda: len(window.workspaces.windows) == 1
     assistant = window.workspaces.windows[0]
-    facts["generator"] = assistant.workspace.facts.generator
+    facts["generator"] = assistant.workspace.settings.generator
     facts["classes to begin with"] = assistant.workspace.palette.num_classes
 
     yield from _pick(assistant, mouse)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.generators.generator import latents_of_seed, to_rgb8
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from tests.cli.conftest import small, small_data, small_model
 
 __all__ = ["small", "small_data", "small_model"]
@@ -23,7 +23,7 @@ CLASSES = Palette((SemanticClass(1, "ground", (60, 60, 90)), SemanticClass(2, "t
 @pytest.fixture
 def workspace(tmp_path: Path, small: MobileStyleGAN) -> Workspace:
     """Two generated shots, labelled as its features vary most."""
-    made = Workspace.create(tmp_path / "workshops", WorkspaceFacts("Things", "small", small.weights_sha256), CLASSES)
+    made = Workspace.create(tmp_path / "workshops", WorkspaceSettings("Things", "small", small.weights_sha256), CLASSES)
     for seed in (1, 2):
         picture, label = picture_and_label(small, seed)
         made.set_label(made.add_generated(picture, seed, 1.0), label)

@@ -11,7 +11,7 @@ import torch
 from smis_desktop.document.palette import EMPTY
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import TorchBackend
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.workers import label_trial
 from smis_desktop.workers.label_trial import InitialLatents
 from tests.assistant.conftest import CLASSES, picture_and_label
@@ -48,7 +48,7 @@ def test_a_few_points_say_too_little_and_strokes_enough(
     starts: tuple[InitialLatents, MobileStyleGAN], tmp_path: Path
 ) -> None:
     looking, small = starts
-    facts = WorkspaceFacts("Points", "small", small.weights_sha256, label_kind="sparse")
+    facts = WorkspaceSettings("Points", "small", small.weights_sha256, label_kind="sparse")
     workspace = Workspace.create(tmp_path / "points", facts, CLASSES)
     picture, label = picture_and_label(small, 3)
     photo = workspace.add_photo("photo", picture)

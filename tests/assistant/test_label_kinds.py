@@ -79,7 +79,7 @@ def test_how_classes_are_learned_is_the_persons_choice(workspace: Workspace, qtb
     assert offered == ["informed", "vectors"], "nothing is known of this generator's pictures"
     with qtbot.waitSignal(page.changed):
         page.rule.setCurrentIndex(page.rule.findData("vectors"))
-    assert workspace.facts.transfer == "vectors"
+    assert workspace.settings.transfer == "vectors"
     (parts,) = models_folder().glob("faces-parts.safetensors")
     with safe_open(parts, "np") as file:
         of_faces = json.loads(file.metadata()[HEADER_KEY])["weights_sha256"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.inversion import InversionSettings
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.workers.process import WorkerProcess, WorkFailed
 from smis_desktop.workers.shot_messages import (
     CancelSearch,
@@ -93,7 +93,7 @@ def test_shows_learns_finds_and_refuses(small_data: Path, workspace: Workspace, 
             assert isinstance(message, ShotGrowing)
         assert state.perceptual == next(shot for shot in workspace.shots() if shot.name == name).perceptual
 
-        empty = Workspace.create(workspace.path.parent, WorkspaceFacts("Nothing", "small"), CLASSES)
+        empty = Workspace.create(workspace.path.parent, WorkspaceSettings("Nothing", "small"), CLASSES)
         worker.send(LearnClasses(empty.path, 8))
         refused = told.get(timeout=PATIENCE)
         assert isinstance(refused, RequestFailed)

@@ -18,7 +18,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.shots import GeneratedPicture, GeneratedPictures, write_generated_pictures
 from smis_desktop.training.shots_import import import_shots
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.ui.assistant.import_shots_dialog import ImportShotsDialog
 from smis_desktop.ui.assistant.label_page import LabelPage
 from smis_desktop.ui.assistant.shots_page import ShotsPage
@@ -32,7 +32,7 @@ WAIT = 20_000
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Workspace:
-    return Workspace.create(tmp_path / "workshops", WorkspaceFacts("Things", "small"), CLASSES)
+    return Workspace.create(tmp_path / "workshops", WorkspaceSettings("Things", "small"), CLASSES)
 
 
 def shots_folder(path: Path, labels: dict[str, np.ndarray], classes: dict[int, str] | None = None) -> Path:
@@ -75,12 +75,12 @@ class TestBringing:
             ("anna", True, False),
             ("ben", True, False),
         ]
-        assert empty.facts.label_kind == "dense"
+        assert empty.settings.label_kind == "dense"
 
     def test_in_scribbles_nothing_becomes_255(self, empty: Workspace, tmp_path: Path) -> None:
         folder = shots_folder(tmp_path / "given", {"cat": scribble(4)})
         import_shots(empty, folder, ("cat",), "sparse")
-        assert empty.facts.label_kind == "sparse"
+        assert empty.settings.label_kind == "sparse"
         label = empty.label("cat")
         assert label is not None
         np.testing.assert_array_equal(label == 4, scribble(4) == 4)
@@ -225,7 +225,7 @@ def test_the_button_imports_scribbles_of_which_five_are_taken(
     assert ok(dialog)
     dialog.accept()
     assert [shot.name for shot in empty.shots()] == [f"cat-{number}" for number in range(3, 8)]
-    assert empty.facts.label_kind == "sparse"
+    assert empty.settings.label_kind == "sparse"
 
 
 def test_a_folder_without_labels_is_said_and_the_next_goes_on(

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.ui.assistant.framing import FramingDialog
 from smis_desktop.ui.assistant.shots_page import ShotsPage
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
@@ -20,7 +20,7 @@ from tests.assistant.conftest import CLASSES
 def test_a_search_that_was_given_up_can_be_begun_again(qtbot: QtBot, tmp_path: Path) -> None:
     host = QWidget()
     qtbot.addWidget(host)
-    workspace = Workspace.create(tmp_path, WorkspaceFacts("Things", "small"), CLASSES)
+    workspace = Workspace.create(tmp_path, WorkspaceSettings("Things", "small"), CLASSES)
     page = ShotsPage(workspace, FileDialogs(host))
     qtbot.addWidget(page)
     page.add_square("photo", np.zeros((64, 64, 3), np.uint8))
@@ -34,7 +34,7 @@ def test_a_search_that_was_given_up_can_be_begun_again(qtbot: QtBot, tmp_path: P
 def test_several_photos_are_chosen_at_once_and_framed_one_after_another(qtbot: QtBot, tmp_path: Path) -> None:
     host = QWidget()
     qtbot.addWidget(host)
-    workspace = Workspace.create(tmp_path / "workshops", WorkspaceFacts("Things", "small"), CLASSES)
+    workspace = Workspace.create(tmp_path / "workshops", WorkspaceSettings("Things", "small"), CLASSES)
     page = ShotsPage(workspace, FileDialogs(host))
     qtbot.addWidget(page)
     photos = [tmp_path / name for name in ("first.png", "no picture.png", "left out.png", "last.png")]

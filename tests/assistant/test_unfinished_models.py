@@ -13,7 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialogButtonBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.ui.assistant import new_model_dialog
 from smis_desktop.ui.assistant import window as assistant_window
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
@@ -81,10 +81,10 @@ def opened(shown: PersonalModels, workspace: Workspace) -> AssistantWindow:
 def test_an_assistant_that_was_closed_before_training_is_gone_on_with(
     begun: list[Idle], workspace: Workspace, tmp_path: Path, qtbot: QtBot, by_key: bool
 ) -> None:
-    older = Workspace.create(tmp_path / "workshops", WorkspaceFacts("Cats", "small"), CLASSES)
+    older = Workspace.create(tmp_path / "workshops", WorkspaceSettings("Cats", "small"), CLASSES)
     for part in ("workshop.json", "images", "labels"):
         os.utime(older.path / part, (1e9, 1e9))
-    finished = Workspace.create(tmp_path / "workshops", WorkspaceFacts("Dogs", "small"), CLASSES)
+    finished = Workspace.create(tmp_path / "workshops", WorkspaceSettings("Dogs", "small"), CLASSES)
     (tmp_path / "models").mkdir()
     finished.model_path(tmp_path / "models").write_bytes(b"")
 
@@ -132,12 +132,12 @@ def test_without_anything_begun_enter_begins_a_new_one(begun: list[Idle], tmp_pa
     dialog.name.setText("Birds")
     QTest.keyClick(dialog.name, Qt.Key.Key_Return)
     (window,) = shown.windows
-    assert window.workspace.facts.name == "Birds"
+    assert window.workspace.settings.name == "Birds"
     again = asked(shown)
     assert again.unfinished.isVisible()
     again.name.setText("More birds")
     QTest.keyClick(again.name, Qt.Key.Key_Return)
-    assert [window.workspace.facts.name for window in shown.windows] == ["Birds", "More birds"]
+    assert [window.workspace.settings.name for window in shown.windows] == ["Birds", "More birds"]
     assert again.buttons.button(QDialogButtonBox.StandardButton.Ok).text() == "Create"
     shown.shut_down()
 

@@ -93,11 +93,11 @@ def test_what_scribbles_reach_is_seen_while_sliders_move_and_one_scribbles(
     for percent in range(50, 91, 2):  # as a pulled slider does
         panel.threshold.slider.setValue(percent)
     qtbot.waitUntil(lambda: panel.words.text() != told, timeout=WAIT)
-    assert workspace.facts.threshold == 0.9
+    assert workspace.settings.threshold == 0.9
     panel.threshold.slider.setValue(100)
     qtbot.waitUntil(lambda: "No pixel gets a class" in panel.words.text(), timeout=WAIT)
 
     window.labels.kind.setCurrentIndex(window.labels.kind.findData("dense"))
     assert not panel.isVisible()
-    assert workspace.facts.label_kind == "dense"
+    assert workspace.settings.label_kind == "dense"
     window.shut_down()

@@ -32,7 +32,7 @@ def test_everything_is_there_again(workspace: Workspace, tmp_path: Path) -> None
     assert (shots[name].is_labelled, shots[name].is_located) == (False, False)
     assert again[0].picture(name).shape == (SHOT_SIDE, SHOT_SIDE, 3)
     assert again[0].palette == CLASSES
-    assert again[0].facts.name == "Things"
+    assert again[0].settings.name == "Things"
 
 
 def test_names_never_collide_and_a_removed_shot_is_gone(workspace: Workspace) -> None:
@@ -132,4 +132,4 @@ def test_found_before_it_was_labelled_it_is_searched_for_again_where_labels_help
 def test_a_damaged_workshop_is_told_in_a_sentence(workspace: Workspace) -> None:
     (workspace.path / "workshop.json").write_text("{")
     with pytest.raises(UserError, match=r"workshop\.json is damaged"):
-        _ = workspace.facts
+        _ = workspace.settings

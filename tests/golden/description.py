@@ -17,7 +17,7 @@ from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
 from smis_desktop.document.style import Anchor, Look, Style
-from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_from_facts
+from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_from_json
 from smis_desktop.formats.shots_folder import Shot
 from smis_desktop.personal_model.model import PersonalModel
 from smis_desktop.training.shots import GeneratedPictures
@@ -105,7 +105,7 @@ def kept_style(value: KeptStyle) -> Facts:
         "style": style(value.style),
         "ws": array(value.ws),
         "pins": [look(pin) for pin in value.pins],
-        "anchor": anchor(None if facts is None else anchor_from_facts(facts)),
+        "anchor": anchor(None if facts is None else anchor_from_json(facts)),
         "other": {key: fact for key, fact in value.extras.items() if key != ANCHOR_KEY},
     }
 
@@ -152,7 +152,7 @@ def shot(value: Shot) -> Facts:
 
 
 def workspace(value: Workspace) -> Facts:
-    facts = value.facts
+    facts = value.settings
     return {
         "name": facts.name,
         "generator": [facts.generator, facts.generator_sha256],

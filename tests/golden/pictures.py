@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from smis_desktop.document.style import Style
-from smis_desktop.formats.project import ANCHOR_KEY, Project, anchor_from_facts
+from smis_desktop.formats.project import ANCHOR_KEY, Project, anchor_from_json
 from smis_desktop.generators.generator import Generator
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Synthesizer
 from smis_desktop.personal_model.model import PersonalModel
@@ -30,7 +30,7 @@ def picture_of_project(generator: Generator, model: PersonalModel, project: Proj
     """As the window shows it: in the project's style, going on from its anchor."""
     style = project.style
     request = PictureRequest(
-        project.document.label_map(), style.style, SIZE, anchor=anchor_from_facts(style.extras[ANCHOR_KEY])
+        project.document.label_map(), style.style, SIZE, anchor=anchor_from_json(style.extras[ANCHOR_KEY])
     )
     return _arrays("project", Synthesizer(generator, model).render(request))
 

@@ -27,7 +27,7 @@ from smis_desktop.document.recording import (
 )
 from smis_desktop.document.style import Anchor, Look, Style
 from smis_desktop.formats.exported_picture import encode_project_picture
-from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_facts
+from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_to_json
 from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb8
 from smis_desktop.personal_model.label_transfer import TrainingShot
 from smis_desktop.personal_model.model import PersonalModel
@@ -95,7 +95,7 @@ def project(generator: Generator, model: PersonalModel) -> Project:
     ]
     first, second = (encode_project_picture(picture, Project(small)) for picture in pictures)
     extras = {
-        ANCHOR_KEY: anchor_facts(Anchor(bands, picture_latents(generator, 60), "Foto ä")),
+        ANCHOR_KEY: anchor_to_json(Anchor(bands, picture_latents(generator, 60), "Foto ä")),
         "later": [1, {"x": "ü"}],
     }
     pins = (Look(0), Look.of_latents(picture_latents(generator, 80), "pinned", 3))

@@ -20,7 +20,12 @@ from smis_desktop.formats.project import decode_project, encode_project, read_pr
 from smis_desktop.formats.recovery import RecentFiles, RecoveryFolder
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.store import open_generator
-from smis_desktop.inference.backend_selection import backend_facts, choose_backend, chosen_backend, requested_backend
+from smis_desktop.inference.backend_selection import (
+    choose_backend,
+    chosen_backend,
+    read_backend_choice,
+    requested_backend,
+)
 from smis_desktop.personal_model.library import ModelLibrary, picture_path
 from smis_desktop.training.shots import read_generated_pictures
 from smis_desktop.training.training import TrainingFolder
@@ -106,7 +111,7 @@ def test_the_assistants_folders_have_their_shots_labels_latents_and_decisions(go
 
 
 def test_the_assistants_unfinished_training_waits_for_the_person(golden: Golden) -> None:
-    (dense, *_) = (w for w in Workspace.all_in(golden.data / "paintings" / "workshops") if w.facts.name == "Things")
+    (dense, *_) = (w for w in Workspace.all_in(golden.data / "paintings" / "workshops") if w.settings.name == "Things")
     assert dense.has_unfinished_training(golden.library)
     assert not dense.is_training_interrupted(golden.library)
     dense.hold_training(False)
@@ -158,7 +163,7 @@ def test_the_backend_that_was_chosen_stays_chosen(golden: Golden, monkeypatch: p
     monkeypatch.delenv("SMIS_BACKEND")
     expected = golden.expected["backend"]
     assert requested_backend() == expected["chosen"]
-    assert list(backend_facts().tests) == expected["tests"]
+    assert list(read_backend_choice().tests) == expected["tests"]
 
 
 def test_what_the_self_test_found_on_this_machine_is_believed(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from smis_desktop.formats.project import KeptPicture, KeptStyle, Project, read_p
 from smis_desktop.personal_model.library import ModelLibrary
 from smis_desktop.personal_model.model import read_personal_model
 from smis_desktop.training.shots import kept_latents, latent_pair
-from smis_desktop.training.workspace import ShotState, Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import ShotState, Workspace, WorkspaceSettings
 from tests.golden import description
 from tests.golden.subjects import PALETTE, document, layouts
 
@@ -69,7 +69,7 @@ def test_projects_from_before_there_was_variety() -> None:
 def test_an_assistants_folder_of_the_first_kind(tmp_path: Path) -> None:
     shutil.copytree(OLDER / "first-workshops", tmp_path / "workshops")
     (workspace,) = Workspace.all_in(tmp_path / "workshops")
-    assert workspace.facts == WorkspaceFacts("Things", "golden", "ab" * 32, "dense", 4, 0.25, "informed", False)
+    assert workspace.settings == WorkspaceSettings("Things", "golden", "ab" * 32, "dense", 4, 0.25, "informed", False)
     assert workspace.palette == PALETTE
     photo = ShotState("photo", True, None, 20.5, 0.25, is_found_by_label=False)
     assert workspace.shots() == (photo, ShotState("seed-000005", True, 5))

@@ -251,9 +251,9 @@ def test_the_choice_is_stored_and_a_new_machine_tests_itself_once(
 ) -> None:
     monkeypatch.setenv("SMIS_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("SMIS_BACKEND", raising=False)
-    assert backend_selection.backend_facts().tests == ()
+    assert backend_selection.read_backend_choice().tests == ()
     backend_selection.open_chosen_backend(GENERATOR, 1, silent)
-    tests = backend_selection.backend_facts().tests
+    tests = backend_selection.read_backend_choice().tests
     assert {test["backend"] for test in tests} == set(BACKENDS)
 
     def refuse(*_: object) -> None:
@@ -269,6 +269,6 @@ def test_the_choice_is_stored_and_a_new_machine_tests_itself_once(
         backend_selection.choose_backend("abacus")
     stored = tmp_path / "backends" / "choice.json"
     stored.write_text("{")
-    assert backend_selection.backend_facts().chosen == "auto"
+    assert backend_selection.read_backend_choice().chosen == "auto"
     stored.write_text(json.dumps({"chosen": "abacus", "tests": [3]}))
-    assert backend_selection.backend_facts() == backend_selection.BackendFacts("auto", ())
+    assert backend_selection.read_backend_choice() == backend_selection.BackendChoice("auto", ())

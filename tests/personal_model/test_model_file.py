@@ -10,7 +10,7 @@ import pytest
 from smis_desktop.errors import UserError
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.label_transfer import TransferKind
-from smis_desktop.personal_model.library import KIND, VERSION, read_model_facts
+from smis_desktop.personal_model.library import KIND, VERSION, read_model_metadata
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from tests.small_generator import small_generator
@@ -28,7 +28,7 @@ def test_a_model_read_back_makes_the_same_pictures(tmp_path: Path, transfer: Tra
     assert back.palette == PALETTE
     assert back.settings["samples"] == model.settings["samples"]
     assert (back.probe is None) == (transfer == "vectors")
-    assert read_model_facts(path)["generator"] == {"name": "small", "weights_sha256": GENERATOR.weights_sha256}
+    assert read_model_metadata(path)["generator"] == {"name": "small", "weights_sha256": GENERATOR.weights_sha256}
     layout = np.repeat(np.array([0, 3, 7, 9], np.uint8), 16)[:, None].repeat(64, 1)
     request = PictureRequest(layout, refine_steps=2)
     before, after = (Synthesizer(GENERATOR, m).render(request) for m in (model, back))

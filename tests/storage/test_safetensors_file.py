@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smis_desktop.errors import UserError
-from smis_desktop.storage.safetensors_file import read_facts, read_tensors, write_tensors
+from smis_desktop.storage.safetensors_file import read_metadata, read_tensors, write_tensors
 
 KIND, VERSION, REMEDY = "testimony", 3, "fetch it again"
 TENSORS = {
@@ -50,7 +50,7 @@ def test_everything_comes_back(path: Path) -> None:
         assert tensors[name].dtype == tensor.dtype
         assert torch.equal(tensors[name], tensor)
     assert facts == {"kind": KIND, "format_version": VERSION, **FACTS}
-    assert read_facts(path, KIND, VERSION, REMEDY) == facts
+    assert read_metadata(path, KIND, VERSION, REMEDY) == facts
 
 
 def test_transposed_tensors_and_ones_with_gradients_are_written_as_they_look(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_transposed_tensors_and_ones_with_gradients_are_written_as_they_look(tmp
 
 
 def test_an_older_format_is_read(path: Path) -> None:
-    assert read_facts(path, KIND, VERSION + 1, REMEDY)["format_version"] == VERSION
+    assert read_metadata(path, KIND, VERSION + 1, REMEDY)["format_version"] == VERSION
 
 
 def test_a_newer_format_asks_for_an_update(path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_truncated_file_is_refused_at_every_length(tmp_path_factory: pytest.Te
     path.write_bytes(whole[: int(len(whole) * kept)])
     assert REMEDY in _refused(path)
     with pytest.raises(UserError):
-        read_facts(path, KIND, VERSION, REMEDY)
+        read_metadata(path, KIND, VERSION, REMEDY)
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtWidgets import QDialog, QRadioButton
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.inference.backend_selection import backend_facts, choose_backend
+from smis_desktop.inference.backend_selection import choose_backend, read_backend_choice
 from smis_desktop.ui.dialogs.backend_dialog import BackendDialog
 from smis_desktop.ui.window.main_window import MainWindow
 
@@ -44,4 +44,4 @@ def test_a_choice_is_kept_and_the_model_opened_again(
     dialog.findChildren(QRadioButton)[0].click()
     with qtbot.waitSignal(window.preview.ready, timeout=30_000):
         dialog.accept()
-    assert backend_facts().chosen == "auto"
+    assert read_backend_choice().chosen == "auto"

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.ui.assistant.shots_page import ShotsPage
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.dialogs.photo_search import GOOD_DISTANCE, POOR_DISTANCE
@@ -45,7 +45,7 @@ def test_how_well_it_was_found_is_said(
 
 @pytest.mark.parametrize(("distance", "words"), [(0.2, "Found well"), (0.3, "Found ("), (0.5, "Poorly found")])
 def test_the_page_of_the_shots_says_the_same(qtbot: QtBot, tmp_path: Path, distance: float, words: str) -> None:
-    workspace = Workspace.create(tmp_path, WorkspaceFacts("Things", "small"), FACE)
+    workspace = Workspace.create(tmp_path, WorkspaceSettings("Things", "small"), FACE)
     name = workspace.add_photo("anna", np.zeros((16, 16, 3), np.uint8))
     ws = np.zeros((2, 4), np.float32)
     workspace.set_latents(name, ws, ws, 18.26, distance)

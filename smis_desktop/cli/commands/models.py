@@ -93,10 +93,10 @@ def _change(library: ModelLibrary, arguments: argparse.Namespace) -> None:
 
 
 def _described(path: Path, installed: set[str]) -> dict[str, Any]:
-    from smis_desktop.personal_model.library import note_of, read_model_facts
+    from smis_desktop.personal_model.library import note_of, read_model_metadata
     from smis_desktop.storage.safetensors_file import palette_of
 
-    facts = read_model_facts(path)
+    facts = read_model_metadata(path)
     try:
         return {
             "name": str(facts["name"]),

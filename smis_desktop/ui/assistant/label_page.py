@@ -14,7 +14,7 @@ from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
 from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_points
 from smis_desktop.errors import UserError
 from smis_desktop.generators.catalog import has_part_prior
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings
 from smis_desktop.ui.assistant.overlays import mark_cells, unsure_cells
 from smis_desktop.ui.assistant.sparse_labels_panel import SparseLabelsPanel
 from smis_desktop.ui.canvas.canvas import Canvas
@@ -82,7 +82,7 @@ class LabelPage(QMainWindow):
         self.clear_button.clicked.connect(lambda: self.controller.do(lambda w: w.clear_layer(w.active_id)))
         self._arrange()
         self._connect()
-        self.show_facts()
+        self.show_settings()
 
     def _make_lists(self) -> None:
         """The lists above the canvas: which shot, which kind of labels, and how classes are learned."""
@@ -142,7 +142,7 @@ class LabelPage(QMainWindow):
     def fill(self) -> None:
         """Shows the shots, classes and the kind of labels as the folder has them."""
         self.keep()
-        self.show_facts()
+        self.show_settings()
         names = [shot.name for shot in self._workspace.shots()]
         self._unsure = {name: cells for name, cells in self._unsure.items() if name in names}
         chosen = self._name if self._name in names else None
@@ -249,7 +249,7 @@ class LabelPage(QMainWindow):
             and np.array_equal(_paintable(label), document.snapshot())
         )
 
-    def _show_rules(self, facts: WorkspaceFacts) -> None:
+    def _show_rules(self, facts: WorkspaceSettings) -> None:
         """Shows the transfer rules that this generator has."""
         self.rule.clear()
         if has_part_prior(facts.generator_sha256):
@@ -265,19 +265,19 @@ class LabelPage(QMainWindow):
         self._show_kind()
 
     def _set(self, **fields: object) -> None:
-        facts = self._workspace.facts
+        facts = self._workspace.settings
         if any(getattr(facts, name) != value for name, value in fields.items()):
             self._workspace.change(**fields)
             self.changed.emit()
 
-    def show_facts(self) -> None:
+    def show_settings(self) -> None:
         """Shows the kind of labels and the transfer rules, as the folder has them."""
-        facts = self._workspace.facts
+        facts = self._workspace.settings
         with QSignalBlocker(self.kind):
             self.kind.setCurrentIndex(self.kind.findData(facts.label_kind))
         with QSignalBlocker(self.rule):
             self._show_rules(facts)
-        self.sparse_panel.show_facts(facts)
+        self.sparse_panel.show_settings(facts)
         self._show_kind()
 
     def _show_kind(self) -> None:

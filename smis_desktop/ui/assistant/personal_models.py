@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from smis_desktop.errors import UserError
 from smis_desktop.generators.catalog import CHECKPOINT_SUFFIXES, DEFAULT_GENERATOR, generator_names
 from smis_desktop.personal_model.library import ModelLibrary
-from smis_desktop.training.workspace import Workspace, WorkspaceFacts, unfinished_workspaces
+from smis_desktop.training.workspace import Workspace, WorkspaceSettings, unfinished_workspaces
 from smis_desktop.ui.assistant.import_generator_dialog import ImportGeneratorDialog
 from smis_desktop.ui.assistant.models_dialog import ModelsDialog
 from smis_desktop.ui.assistant.new_model_dialog import NewModelDialog
@@ -59,7 +59,7 @@ class PersonalModels(QObject):
         )
 
         def create() -> None:
-            facts = WorkspaceFacts(dialog.name.text().strip(), dialog.generator.currentText())
+            facts = WorkspaceSettings(dialog.name.text().strip(), dialog.generator.currentText())
             try:
                 self.open(Workspace.create(self._workspaces, facts, dialog.initial_palette))
             except UserError as error:

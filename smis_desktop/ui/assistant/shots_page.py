@@ -217,7 +217,7 @@ class ShotsPage(QWidget):
             self._dialog.open()
 
     def _photo_dialog(self, path: Path) -> QDialog:
-        dialog = FramingDialog(read_picture(path), path.name, self._workspace.facts.generator, self)
+        dialog = FramingDialog(read_picture(path), path.name, self._workspace.settings.generator, self)
         dialog.framed.connect(lambda square: self.add_square(path.stem, square))
         return dialog
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from smis_desktop.document.palette import EMPTY, Palette
-from smis_desktop.training.workspace import WorkspaceFacts
+from smis_desktop.training.workspace import WorkspaceSettings
 from smis_desktop.ui.assistant.overlays import overlaid
 from smis_desktop.ui.widgets.controls import PercentSlider
 from smis_desktop.workers.shot_messages import SAMPLES, PaletteLearned
@@ -59,7 +59,7 @@ class SparseLabelsPanel(QWidget):
         column.addStretch(1)
         self.setFixedWidth(2 * _SIDE + 26)
 
-    def show_facts(self, facts: WorkspaceFacts) -> None:
+    def show_settings(self, facts: WorkspaceSettings) -> None:
         """Shows k and t."""
         self.top_k.show_fraction(facts.top_k / _MAX_TOP_K)
         self.threshold.show_fraction(max(0.0, facts.threshold))

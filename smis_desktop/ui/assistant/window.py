@@ -68,7 +68,7 @@ class AssistantWindow(QMainWindow):
         super().__init__(parent)
         self.setWindowFlag(Qt.WindowType.Window)
         self.workspace, self._library = workspace, library
-        facts = workspace.facts
+        facts = workspace.settings
         self.setWindowTitle(self.tr("Personal model “{name}”").format(name=facts.name))
         self.setObjectName("workshop")
         self.resize(QSize(1180, 820).boundedTo(self.screen().availableSize()))
@@ -131,7 +131,7 @@ class AssistantWindow(QMainWindow):
         if self._training is not None:
             return
         self.labels.keep()
-        facts = self.workspace.facts
+        facts = self.workspace.settings
         try:
             shots = self.workspace.labelled_folder()
             read_shots(shots, facts.label_kind)
@@ -201,7 +201,7 @@ class AssistantWindow(QMainWindow):
 
     def _start_worker(self) -> None:
         self._state.setText(self.tr("Opening the generator…"))
-        self._worker = shot_worker(self.workspace.facts.generator, weak_callback(self, self._worker_sent.emit))
+        self._worker = shot_worker(self.workspace.settings.generator, weak_callback(self, self._worker_sent.emit))
         self._worker.start()
 
     def _request(self, request: object) -> None:
@@ -215,11 +215,11 @@ class AssistantWindow(QMainWindow):
         match message:
             case WorkerReady():
                 self._state.setText("")
-                facts = self.workspace.facts
+                facts = self.workspace.settings
                 if not facts.generator_sha256:
                     self.workspace.change(generator_sha256=message.weights_sha256)
                     self.shots.fill()  # pictures of other weights count as photos
-                    self.labels.show_facts()
+                    self.labels.show_settings()
             case SampleShown():
                 if self._samples is not None:
                     self._samples.show_picture(message)
@@ -263,7 +263,7 @@ class AssistantWindow(QMainWindow):
 
     def _needs_inversion(self, shot: ShotState) -> bool:
         """Whether the photo has to be inverted before a model learns from it."""
-        facts = self.workspace.facts
+        facts = self.workspace.settings
         label_helps = shot.is_labelled and facts.label_kind == "dense" and has_part_prior(facts.generator_sha256)
         return shot.seed is None and not (shot.is_located and (shot.is_found_by_label or not label_helps))
 

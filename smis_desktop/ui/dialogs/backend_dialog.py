@@ -12,7 +12,7 @@ class BackendDialog(QDialog):
     """Offers the fastest backend or one of those tested; unavailable ones say why."""
 
     def __init__(self, chosen: str, tests: tuple[dict[str, Any], ...], parent: QWidget | None = None) -> None:
-        """Args: chosen, tests: as in `BackendFacts`."""
+        """Args: chosen, tests: as in `BackendChoice`."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Backend"))
         intro = QLabel(self.tr("All backends make the same pictures, at different speeds."))

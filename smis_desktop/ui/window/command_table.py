@@ -72,9 +72,9 @@ def _ask_for_size(window: MainWindow) -> None:
 
 def _ask_for_backend(window: MainWindow) -> None:
     """Ask for a backend; another choice reopens the model."""
-    from smis_desktop.inference.backend_selection import backend_facts, choose_backend
+    from smis_desktop.inference.backend_selection import choose_backend, read_backend_choice
 
-    facts = backend_facts()
+    facts = read_backend_choice()
     dialog = BackendDialog(facts.chosen, facts.tests, window)
 
     def take() -> None:

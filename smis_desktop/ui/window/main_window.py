@@ -157,7 +157,7 @@ class MainWindow(QMainWindow):
         self.files = DocumentFiles(self.controller, self.dialogs, self.recent, recovery, self.project_state.project)
         self.files.setParent(self)
         self.model_palette = ModelPalette(self.controller, self.model, self.files, self.classes, self)
-        self.fault_reporting = FaultReporting(self, self._facts_for_help, self.files.save_recovery, self.files.save_as)
+        self.fault_reporting = FaultReporting(self, self._state_for_help, self.files.save_recovery, self.files.save_as)
         self.exports = Exports(
             self.controller,
             self.preview,
@@ -392,7 +392,7 @@ class MainWindow(QMainWindow):
         self.status.show_device(device)
         self.status.notify(self.tr("Too little memory: photographs are now made by {device}").format(device=device))
 
-    def _facts_for_help(self) -> dict[str, str]:
+    def _state_for_help(self) -> dict[str, str]:
         document, about = self.controller.document, self.model.about
         facts = {"Layout": "none" if document is None else f"{document.size}², {len(document.layers)} layers"}
         if about is not None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.document.document import Document
 from smis_desktop.document.style import Anchor, Look, Style
-from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_facts, anchor_from_facts
+from smis_desktop.formats.project import ANCHOR_KEY, KeptPicture, KeptStyle, Project, anchor_from_json, anchor_to_json
 from smis_desktop.ui.panels.preview_history import PreviewHistory
 from smis_desktop.ui.window.active_model import ActiveModel
 from smis_desktop.ui.window.document_controller import DocumentController
@@ -52,14 +52,14 @@ class ProjectState(QObject):
     def style(self) -> KeptStyle:
         """Return the style in the form that kept pictures and projects store."""
         anchor = self._preview.anchor
-        extras = {} if anchor is None else {ANCHOR_KEY: anchor_facts(anchor)}
+        extras = {} if anchor is None else {ANCHOR_KEY: anchor_to_json(anchor)}
         return KeptStyle(self._style_model.style, extras, self._preview.shown_ws)
 
     def take(self, project: Project) -> None:
         """Restore everything but the document, which is in place already: style, photo, kept pictures, and the
         model."""
         facts = project.style.extras.get(ANCHOR_KEY)
-        self._preview.set_anchor(anchor_from_facts(facts) if isinstance(facts, dict) else None)
+        self._preview.set_anchor(anchor_from_json(facts) if isinstance(facts, dict) else None)
         self._history.show_kept(project.kept)
         self._style_model.load(project.style.style)
         self._style_model.set_pins(project.style.pins)
