@@ -7,7 +7,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 MODEL_SUFFIX = ".smismodel"
-"""Of personal model files."""
+"""The ending of personal model files."""
 
 ICON_SIDES = (16, 24, 32, 48, 64, 128, 256, 512)
 """Sides in pixels of the program's icon for desktops."""

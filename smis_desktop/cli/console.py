@@ -29,7 +29,7 @@ class Console:
 
     def __init__(self, out: TextIO, err: TextIO, as_json: bool = False) -> None:
         self.if_interrupted = "files that were not finished are not kept"
-        """What the one line after Ctrl-C says about the files."""
+        """What the line printed after Ctrl-C says about the files."""
         self._out, self._err, self._as_json = out, err, as_json
         self._notes: list[str] = []
         self._warnings: list[str] = []

@@ -58,7 +58,7 @@ def add_variety_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--variety` (see `Style.variety`)."""
     parser.add_argument(
         "--variety", type=between(0, 1), default=VARIETY,
-        help="how much of what the layout leaves open (build, expression) comes from the seed (default: %(default)s)",
+        help="how much the seed decides what the layout does not, such as build and expression (default: %(default)s)",
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def add_inversion_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--inversion-steps N`; None if not given."""
     parser.add_argument(
         "--inversion-steps", type=whole(1, 10_000), metavar="N",
-        help="steps of finding a photo's place in the generator (more: more alike, slower)",
+        help="inversion steps per photo (more: closer to the photo, but slower)",
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from smis_desktop.storage.data_folder import data_folder
 _FIRST_PICTURE = re.compile(r"revision \d+ draft in")
 _TIMEOUT = 120.0
 _BUSY_FRACTION = 0.05
-"""Of a core: above this, the program is still working on the picture."""
+"""Fraction of a core above which the program is still working on the picture."""
 
 
 def application_figures(model: Path, is_cold: bool = False, idle_seconds: float = 10) -> dict[str, Any] | str:

@@ -45,10 +45,10 @@ TOP_K, THRESHOLDS = (1, 3, 10), (0.5, 0.8, 0.9)
 
 _NUM_DRAWS = 3
 _FIRST_TEST_SEED, _FIRST_CEILING_SEED = 20_000, 30_000
-"""Of the pictures that are tested, and of those that the ceiling is learned from. Shots take the seeds from 0 on."""
+"""Seeds of the test pictures, and of those that the ceiling is learned from. Shots take the seeds from 0 on."""
 _NUM_CEILING_SHOTS = 60
 _STROKE_LENGTH = 10
-"""Of a scribble, in cells of the feature map."""
+"""Length of a scribble, in cells of the feature map."""
 _CLASS_IDS = np.array([*PALETTE.class_ids, EMPTY], np.uint8)  # by channel; -1 (unknown) reads the last entry
 
 

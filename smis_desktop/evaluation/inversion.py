@@ -28,7 +28,7 @@ from smis_desktop.training.perceptual import PerceptualDistance
 _SIDE = 256
 _LEVELS = 4
 _LEARNING_RATE = 0.05
-"""Of Adam, for `ws` as they are; not tuned."""
+"""Adam's learning rate for `ws`, which are not whitened; not tuned."""
 
 
 class PlainDescent:

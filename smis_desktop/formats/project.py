@@ -74,8 +74,8 @@ def anchor_from_json(facts: Mapping[str, Any]) -> Anchor | None:
 class KeptStyle:
     """The style of a kept picture, with everything that its rendering depended on apart from the layout.
 
-    extras: JSON facts, those of later versions included, kept as they are. ws: float32 [num_ws, D], the picture's own
-    latents, where known. pins: looks that the person pinned.
+    extras: further JSON values, including those of later versions, kept unchanged. ws: float32 [num_ws, D], the
+    picture's own latents, where known. pins: looks that the person pinned.
     """
 
     style: Style = field(default_factory=Style)

@@ -77,9 +77,9 @@ shots alone, or by the representative vectors of Endo and Kanamori (see `persona
 MAX_SHOTS = 100
 
 _AREAS_FROM = 0.5
-"""Share of pixels that say nothing, 255, above which labels are scribbles or points."""
+"""Share of unlabelled pixels (255) above which labels are scribbles or points."""
 _THING_FROM = 0.1
-"""Share of pixels other than 0 from which on 0 looks like the ground of a thing rather than like nothing said."""
+"""Share of pixels other than 0 above which 0 looks like the background of an object rather than unlabelled."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ class Light:
     hour: np.ndarray
     """From dawn over noon and sunset to night."""
     season: np.ndarray
-    """Of the leaves, from fresh green to autumn."""
+    """The season of the leaves, from fresh green to autumn."""
     haze: np.ndarray
     warmth: np.ndarray
     snow: np.ndarray

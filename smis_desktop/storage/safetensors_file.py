@@ -72,7 +72,7 @@ def _first_line(error: Exception) -> str:
 
 
 HEADER_KEY = "smis"
-"""The metadata entry that holds a file's facts as JSON."""
+"""The entry of the safetensors header that holds a file's metadata as JSON."""
 
 
 def palette_of(facts: Mapping[str, Any]) -> Palette:

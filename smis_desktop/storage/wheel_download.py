@@ -17,7 +17,7 @@ from pathlib import Path
 from smis_desktop.errors import UserError
 
 Progress = Callable[[str, float], None]
-"""Called with what is going on, in words, and the fraction done, 0–1."""
+"""Called with what is being done, in words, and the fraction done, 0–1."""
 
 _POLL_SECONDS = 0.2
 

@@ -90,7 +90,7 @@ class TrainingRun:
     backend: SynthesisBackend
     shots: list[TrainingShot]
     settings: TrainingSettings
-    """These four are there once the run is opened."""
+    """This and the next three are set once the run is open."""
 
     def __init__(self, request: TrainingRequest, on_event: OnEvent, group: ProcessGroup = SINGLE_PROCESS) -> None:
         self._request, self._on_event, self._group = request, on_event, group

@@ -74,7 +74,7 @@ class TrainingSettings:
     encoder_width: int = 512
     seed: int = 0
     precision: Precision = "float32"
-    """Of the products in samples and steps (see `generators.device`). A training resumes in the one it began with."""
+    """Precision of the products in samples and steps (see `generators.device`). A resumed training keeps its own."""
     inversion: InversionSettings = field(default_factory=InversionSettings)
 
     @property

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `smis bench [--paint] [--app] [--ranks N] [--inversion [DIR]] [--compare FILE] …`."""
     add_model_argument(parser)
     parser.add_argument("--paint", action="store_true", help="also painting: from pointer event to canvas and preview")
-    parser.add_argument("--app", action="store_true", help="also the program's start, its memory, its work at rest")
+    parser.add_argument("--app", action="store_true", help="also the program's start-up time, memory and idle load")
     parser.add_argument("--cold", action="store_true", help="with --app: also a start with nothing prepared yet")
     parser.add_argument(
         "--ranks", type=whole(2, 64), metavar="N", help="also training by N processes on this machine, against one"

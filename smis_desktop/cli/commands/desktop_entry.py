@@ -12,7 +12,7 @@ from smis_desktop.errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `smis desktop-entry [--remove]`."""
-    parser.add_argument("--remove", action="store_true", help="take it out again")
+    parser.add_argument("--remove", action="store_true", help="remove it again")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:

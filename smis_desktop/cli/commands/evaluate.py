@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     parser.add_argument(
         "--refine", type=refinement, metavar="N|auto",
-        help="refinement steps of the refined pictures (default: auto); given, they are the ones the summary is of",
+        help="refinement steps of the refined pictures (default: auto); if given, the summary is of these pictures",
     )  # fmt: skip
     parser.add_argument(
         "--plain", type=Path, metavar="FILE",

@@ -15,7 +15,7 @@ _MAX_CLASSES = 100_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `smis import-generator FILE --name NAME [--class-index K]`."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a checkpoint of NVIDIA's or rosinality's StyleGAN2")
-    parser.add_argument("--name", required=True, metavar="NAME", help="what the generator is to be called")
+    parser.add_argument("--name", required=True, metavar="NAME", help="the name of the new generator")
     parser.add_argument(
         "--class-index", type=whole(0, _MAX_CLASSES), metavar="K",
         help="which class of a conditional generator to take; each becomes a generator of its own",

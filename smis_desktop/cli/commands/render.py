@@ -50,12 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_variety_argument(parser)
     parser.add_argument(
         "--refine", type=refinement, default=0, metavar="N|auto",
-        help="steps of bringing the picture nearer to the layout (default: 0)",
+        help="refinement steps, which bring the picture closer to the layout (default: 0)",
     )  # fmt: skip
     add_size_argument(parser)
     parser.add_argument(
         "--variations", type=whole(1, 1000), default=1, metavar="N",
-        help="pictures a layout, with its seed, the next one …; more than one: <layout>-seed-NNNN.png (default: 1)",
+        help="pictures per layout, with consecutive seeds; more than one: <layout>-seed-NNNN.png (default: 1)",
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class Stage(ABC):
 AnyStage = TypeVar("AnyStage", bound=type[Stage])
 
 STAGES: dict[str, Stage] = {}
-"""By name. `all_stages` has them in order."""
+"""The stages by name. `all_stages` returns them in order."""
 
 
 def register_stage(stage: AnyStage) -> AnyStage:

@@ -25,7 +25,7 @@ _CHECKPOINT_EVERY = 8
 _WARM_UP = 0.1
 """Fraction of the steps, fifty at most, in which the learning rate rises."""
 _OTHER_DIRECTIONS_WEIGHT = 0.1
-"""Of errors in all directions that move no class. It decides little."""
+"""Weight of errors in all directions that move no class. It matters little."""
 _DROP_SAMPLE, _DROP_CLASS = 0.4, 0.2
 """Fraction of samples in which classes are dropped, and each class's chance there."""
 _DROP_SQUARE = 0.5
@@ -34,10 +34,11 @@ _DROP_SQUARE = 0.5
 _BETAS = (0.9, 0.99)
 _WEIGHT_DECAY = 0.2
 _MAX_GRADIENT_NORM = 1.0
-"""Over all weights; longer gradients are scaled down to it."""
+"""Norm over all weights to which longer gradients are scaled down."""
 _EMA_DECAY = 0.99
 _ALIGNMENT = 16
-"""Numbers. The padding belongs to the order in which the gradient's norm is summed, so resumed trainings need it."""
+"""The flat tensor is padded to a multiple of this. The padding affects the order in which the gradient's norm is
+summed, so resumed trainings need it."""
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 

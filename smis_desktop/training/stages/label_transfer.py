@@ -20,7 +20,7 @@ from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.training import TrainingContext, TrainingSettings, describe, uses_probe
 
 _SIDE = 256
-"""Of the pictures between which labels are aligned."""
+"""Side of the pictures between which labels are aligned."""
 _BLUR = 1.5
 """Pixels: texture need not match."""
 _SMOOTHNESS = 6.0

@@ -49,7 +49,7 @@ from smis_desktop.workers.training_process import FinishEarly, Pause, Resume, Tr
 
 SHOTS, LABELS, LEARNED, TRAIN = range(4)
 _STEP_HEIGHT = 36
-"""Of an entry of the step list, pixels."""
+"""Height of an entry of the step list, in pixels."""
 
 
 class AssistantWindow(QMainWindow):

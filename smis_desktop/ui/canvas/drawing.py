@@ -29,13 +29,13 @@ _CHECK_SIDE = 10
 
 _NAMES_SIDE = 256
 _LEAST_PIXELS = 12
-"""Parts smaller than this, at 256², have no room for a name."""
+"""Areas smaller than this, at 256², have no room for a name."""
 _NAMES_DELAY_MS = 150
 
 _AXIS_OVERHANG = 24
 """Screen pixels from the layout's edge to where the mirror axis ends."""
 _HANDLE_RADIUS = 6.0
-"""Of the handles at the ends of the mirror axis, in screen pixels."""
+"""Radius of the handles at the ends of the mirror axis, in screen pixels."""
 
 
 class LayoutImage:

@@ -69,11 +69,11 @@ class Tool:
     name: ClassVar[str] = ""
     """Also stored with a person's own keys: never change one. A class without a name is only a base of others."""
     title: ClassVar[str] = ""
-    """With the menu's mnemonic."""
+    """The name for people, with the menu's mnemonic."""
     icon: ClassVar[str] = ""
     """A file of resources/icons without its suffix, or an SVG drawing in `currentColor`."""
     keys: ClassVar[tuple[str, ...]] = ()
-    """The defaults."""
+    """The default keys."""
     group: ClassVar[ToolGroup] = ToolGroup.EDIT
     order: ClassVar[int] = 100
     """Place within the group."""
@@ -82,7 +82,7 @@ class Tool:
     gestures: ClassVar[tuple[tuple[str, str], ...]] = ()
     """What the pointer does and how, for the cheat sheet."""
     options: ClassVar[tuple[Option[Any], ...]] = ()
-    """In the order of the options bar."""
+    """The tool's options, in the order of the options bar."""
     size: ClassVar[Diameter | None] = None
     """One of the options: what `[` and `]` change, and how large the outline at the pointer is."""
     shape: ClassVar[Choice[BrushShape] | None] = None

@@ -70,9 +70,9 @@ class Command:
     command_id: str
     """Stored with a person's own keys: never change one."""
     text: str
-    """Marked for translation, with the menu's mnemonic."""
+    """The words of its menu entry, marked for translation, with the mnemonic."""
     keys: tuple[str, ...] = ()
-    """The defaults."""
+    """The default keys."""
     icon: str | None = None
     edit: Callable[[PaintingSurface], object] | None = None
     """What it does wherever one paints."""
