@@ -179,7 +179,7 @@ class Document:
         """Return the whole document as an immutable value, for other threads and for files."""
         return DocumentState(self._size, self.palette, self.layers, self.active_id)
 
-    # What edits are made of
+    # Changes by edits
 
     @property
     def structure(self) -> DocumentStructure:

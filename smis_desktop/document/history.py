@@ -237,7 +237,7 @@ class History:
         """Add an edit that has just been made, and drop the undone ones."""
         self._undone.clear()
         self._done.append(edit)
-        # Counted anew: the buffer of a deleted layer may have grown.
+        # Counted again: the buffer of a deleted layer may have grown.
         self._nbytes = sum(done.nbytes for done in self._done)
         while len(self._done) > self._max_steps or (
             self._nbytes > self._budget_bytes and len(self._done) > self._min_steps

@@ -18,7 +18,7 @@ from smis_desktop.formats.import_proposal import ImportProposal, class_named, pr
 from smis_desktop.formats.registry import Export, Format, FoundFile
 from smis_desktop.storage.atomic import write_bytes
 
-# What lies over what where masks overlap, lowest first: the order of CelebAMask-HQ's classes (Lee et al. 2020).
+# How masks overlap, lowest first: the order of CelebAMask-HQ's classes (Lee et al. 2020).
 _ORDER = (
     "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip", "l_lip", "hair",
     "hat", "ear_r", "neck_l", "neck", "cloth",

@@ -93,7 +93,7 @@ def propose_labelme(path: Path, palette: Palette) -> ImportProposal:
 
 def _painted(kind: str, points: list[tuple[float, float]], size: int) -> list[Shape] | None:
     """Return the masks of a shape; None for one that cannot be painted."""
-    from smis_desktop.document import shapes  # loads OpenCV, which the command line does without
+    from smis_desktop.document import shapes  # imports OpenCV, which the command line avoids
     from smis_desktop.document.brush import Brush
 
     if not points or not all(math.isfinite(v) and abs(v) < 1e6 for point in points for v in point):

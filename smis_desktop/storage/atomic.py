@@ -17,8 +17,8 @@ from typing import IO, Any
 
 from smis_desktop.errors import UserError
 
-# What the disk says about itself, whichever call it says it to. Other errors raised while a caller fills the file (a
-# lost connection is an OSError too) are not about the file and pass through unchanged.
+# Errors of the disk itself, from any call. Other errors raised while a caller fills the file (a lost
+# connection is an OSError too) are not about the file and pass through unchanged.
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 # How file systems (and Windows) say that folders cannot be synced: the rename is then as durable as it gets.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
@@ -68,7 +68,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         except OSError as error:
             raise _cannot_write(asked, error) from error
     except BaseException:
-        # What went wrong is the news; a leftover that cannot be removed either must not hide it.
+        # A leftover that cannot be removed either must not hide the first error.
         with suppress(OSError):
             os.unlink(temporary)
         raise

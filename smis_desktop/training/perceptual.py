@@ -42,7 +42,7 @@ class PerceptualDistance(nn.Module):
         # The first convolution and the blur behind it are both linear: one 13×13 kernel of stride 2 does their work at
         # a third of the cost. Only the outermost pixels differ (zeros instead of reflection around the picture).
         first = F.conv2d(tensors["net.slice1.0.weight"], first_blur[:1].expand(3, -1, -1, -1), padding=2, groups=3)
-        # Stride 2 is a step of 1 over pixels taken by fours (pixel unshuffle): the gradient then costs a third.
+        # Stride 2 is a step of 1 over blocks of 2 × 2 pixels (pixel unshuffle): the gradient then costs a third.
         self.first = nn.Parameter(F.pixel_unshuffle(F.pad(first, (0, 1, 0, 1)), 2))
         self.weights = nn.ParameterList(tensors[f"net.slice{p}.weight"] for p in positions[1:])
         self.biases = nn.ParameterList(tensors[f"net.slice{p}.bias"] for p in positions)

@@ -128,7 +128,7 @@ class Inbox:
 def _run(connection: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the window, which ends this process
     if sys.platform != "win32":
-        os.nice(5)  # painting goes first
+        os.nice(5)  # painting has priority
     keep_freed_memory()
     lock = threading.Lock()
 

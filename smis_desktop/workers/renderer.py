@@ -71,7 +71,7 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         from smis_desktop.inference.synthesizer import Synthesizer
         from smis_desktop.personal_model.model import read_personal_model
 
-        # Of more than two cores one is left to the window; two the system shares out better than we could.
+        # With more than two cores, one is left to the window; with two, the system divides them better than we could.
         cores = os.cpu_count() or 1
         threads = cores - 1 if cores > 2 else cores
         torch.set_num_threads(threads)

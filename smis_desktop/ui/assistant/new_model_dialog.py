@@ -125,7 +125,7 @@ class NewModelDialog(QDialog):
         self._worker_sent.connect(self._receive)
         self.finished.connect(lambda _: self._end_worker())
         self.show_unfinished(unfinished)
-        self.name.setFocus()  # the list above would have it
+        self.name.setFocus()  # the list above would have the focus
         self._show_generator(self.generator.currentText())
 
     @property

@@ -82,7 +82,7 @@ def current_colors() -> ThemeColors:
     return _current
 
 
-# Whichever of these the system has; all are drawn for screens.
+# The first of these that the system has is used; all are drawn for screens.
 _FONT_FAMILIES = ["Inter", "SF Pro Text", "Segoe UI", "Cantarell", "Noto Sans", "Ubuntu", "DejaVu Sans"]
 _FONT_PIXELS = 13
 

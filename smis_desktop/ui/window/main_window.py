@@ -202,7 +202,7 @@ class MainWindow(QMainWindow):
             self.files.before_losing(self._close_for_good)
             return
         if self.preview.is_saving:
-            # The picture was promised; the window goes as soon as it is on the disk.
+            # The picture was requested: the window closes as soon as it is on the disk.
             self._closes_when_saved = True
             self.status.notify(self.tr("Saving the picture before closing…"))
             event.ignore()

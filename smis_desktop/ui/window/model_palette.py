@@ -74,7 +74,7 @@ class ModelPalette(QObject):
         self._stop_waiting()
         if self._can_stay(document.palette, palette):
             return
-        if self._controller.is_painting:  # other classes would break the stroke off
+        if self._controller.is_painting:  # other classes would cancel the stroke
             self._waiting_palette = palette
             self._controller.stroke_ended.connect(self._set_waiting)
         else:

@@ -126,7 +126,7 @@ class PreviewController(QObject):
         """Stop the thread; no signal is emitted after this. Returns whether it ended within `timeout` seconds."""
         return self._thread.close(timeout)
 
-    # What there is to know
+    # State
 
     @property
     def is_ready(self) -> bool:
@@ -166,7 +166,7 @@ class PreviewController(QObject):
         """Start from that photo from the next request on, and forget earlier refinements."""
         self._refinement.start_from(anchor)
 
-    # What is asked for
+    # Requests
 
     def refresh(self) -> None:
         """Request the picture of what is painted now."""
@@ -262,7 +262,7 @@ class PreviewController(QObject):
         else:
             self._submit()  # the same revision again, now with its full picture
 
-    # What is answered
+    # Answers
 
     @Slot(object)
     def _receive(self, message: PreviewMessage) -> None:
