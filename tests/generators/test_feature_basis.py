@@ -109,15 +109,15 @@ def test_pools_with_and_without_kept_features_are_equal(generator: Generator, pr
     shelf = _Store()
     pools = [
         SamplePool(generator, probe, 3, 2, 9),
-        SamplePool(generator, probe, 3, 2, 9, kept=shelf),
-        SamplePool(generator, probe, 3, 2, 9, _NoFeatures(), kept=shelf),  # type: ignore[arg-type]
+        SamplePool(generator, probe, 3, 2, 9, cache=shelf),
+        SamplePool(generator, probe, 3, 2, 9, _NoFeatures(), cache=shelf),  # type: ignore[arg-type]
     ]
     for pool in pools:
         pool.grow()
         pool.grow()
     assert shelf.found == ["basis", "round-0", "round-1"]
     del shelf.kept["basis"]
-    without_basis = SamplePool(generator, probe, 3, 2, 9, kept=shelf)
+    without_basis = SamplePool(generator, probe, 3, 2, 9, cache=shelf)
     without_basis.grow()
     assert shelf.found == ["basis", "round-0", "round-1"], "rounds of another basis are not read"
     for pool in pools[1:]:
