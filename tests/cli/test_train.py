@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.training import TrainingSettings
 from tests.cli.conftest import Smis, files_below, label_map, write_layout, write_photo
 from tests.small_training import SMALL, small_training
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 QUICK = ["--samples", 8, "--inversion-steps", 2]
 PROGRAM = """
@@ -279,6 +282,30 @@ def test_too_little_memory_makes_batches_smaller_and_is_told(
 def test_resume_without_anything_to_resume_begins(smis: Smis, tmp_path: Path, small_data: Path, shots: Path) -> None:
     ended = smis("train", shots, "--generator", "small", "--out", tmp_path / "m", *QUICK, "--resume", "--json")
     assert any("begins anew" in note for note in ended.facts["notes"])
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_landscapes_with_foreign_ids_are_read_and_their_ids_kept(
+    smis: Smis, tmp_path: Path, small_data: Path, kind: str
+) -> None:
+    """As below, with two shots that ship: grey RGB, ids far apart, no names."""
+    source, shots = CHECKOUT / "resources" / "landscapes-shots", tmp_path / "shots"
+    (shots / "images").mkdir(parents=True)
+    (shots / "labels").mkdir()
+    expected: set[int] = set()
+    for path in sorted((source / "labels").iterdir())[:2]:
+        shutil.copy(source / "images" / path.name, shots / "images")
+        with Image.open(path) as image:
+            foreign = np.asarray(image) * 13
+        if kind == "sparse":  # a few points of each shot
+            points = np.zeros_like(foreign)
+            points[4::20, 4::20] = foreign[4::20, 4::20]
+            foreign = points
+        expected |= set(np.unique(foreign).tolist())
+        Image.fromarray(np.repeat(foreign[:, :, None], 3, 2)).save(shots / "labels" / path.name)
+    words = ["train", shots, "--generator", "small", "--labels", kind, "--out", tmp_path / "m", "--json"]
+    facts = smis(*words, "--samples", 8, "--inversion-steps", 1, "--transfer", "vectors").facts
+    assert {c["id"] for c in facts["classes"]} == expected - ({0} if kind == "sparse" else set())
 
 
 @pytest.mark.parametrize(

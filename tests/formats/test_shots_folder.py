@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +363,35 @@ class TestLayout:
         Image.fromarray(np.full((32, 32), EMPTY, np.uint8)).save(tmp_path / "l.png")
         with pytest.raises(UserError, match="no labelled pixel"):
             read_layout(tmp_path / "l.png")
+
+
+class TestShippedShots:
+    """Small labelled pictures of the generators' own, read as the real ones below are."""
+
+    @pytest.mark.parametrize(
+        ("name", "num_shots", "picture_side", "num_classes"),
+        [("faces-shots", 12, 512, 12), ("landscapes-shots", 5, 128, 9)],
+    )
+    def test_they_are_read_right(self, name: str, num_shots: int, picture_side: int, num_classes: int) -> None:
+        folder = read_shots(CHECKOUT / "resources" / name, "dense")
+        assert len(folder.shots) == num_shots
+        assert likely_label_kind([shot.label_map for shot in folder.shots], zero_is_a_class=True) == "dense"
+        assert folder.palette.num_classes == num_classes
+        assert folder.notes == ()
+        for shot in folder.shots:
+            assert shot.picture.shape == (picture_side, picture_side, 3)
+            assert shot.label_map.shape[0] == shot.label_map.shape[1]
+
+    def test_foreign_ids_without_names_keep_their_numbers(self, tmp_path: Path) -> None:
+        source = CHECKOUT / "resources" / "landscapes-shots"
+        shutil.copytree(source / "images", tmp_path / "images")
+        (tmp_path / "labels").mkdir()
+        ids: set[int] = set()
+        for path in (source / "labels").iterdir():
+            foreign = np.asarray(Image.open(path)) * 13 + 2
+            ids |= set(np.unique(foreign).tolist())
+            Image.fromarray(np.repeat(foreign[:, :, None], 3, 2)).save(tmp_path / "labels" / path.name)
+        assert set(read_shots(tmp_path).palette.class_ids) == ids
 
 
 @pytest.mark.skipif(not REAL_SHOTS.is_dir(), reason="the real shots are not part of the project")
