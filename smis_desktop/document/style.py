@@ -73,6 +73,10 @@ class Style:
         """Return the style of a seed, with everything else at its default."""
         return cls(Look(seed), mix, variety=variety)
 
+    def without_mixing(self) -> Style:
+        """Return the style that leaves latents as they are, but for classes that have their own looks."""
+        return Style(mix=0.0, class_looks=self.class_looks)
+
     @property
     def moves_structure(self) -> bool:
         """Whether pose, shape or features also come from a look, and not from the layout alone."""

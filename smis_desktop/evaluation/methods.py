@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.document.palette import EMPTY
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
@@ -228,8 +229,8 @@ def _features(perceptual: PerceptualDistance, picture: np.ndarray, synthesizer: 
 def _generated_picture(synthesizer: Synthesizer, seed: int, quality: Quality) -> np.ndarray:
     """Return one of the generator's own pictures, without truncation, at 256²."""
     empty = np.full((64, 64), EMPTY, np.uint8)
-    ws = latents_of_seed(synthesizer.generator, seed, 1.0).cpu().numpy()
-    return synthesizer.render(PictureRequest(empty, Style(), _SIDE, quality, exact_ws=ws)).picture
+    exact = Composition(latents_of_seed(synthesizer.generator, seed, 1.0).cpu().numpy())
+    return synthesizer.render(PictureRequest(empty, Style(mix=0), _SIDE, quality, composition=exact)).picture
 
 
 def _mean_distance(pictures: Sequence[np.ndarray], perceptual: PerceptualDistance, synthesizer: Synthesizer) -> float:

@@ -37,6 +37,55 @@ class CoarseFeatures:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """The picture that a patch is put into: while the patch's features are computed, those of the picture replace them
+    wherever its mask is 0, so that the patch continues what surrounds it.
+
+    coarse: the picture's features. mask: float32 [1, 1, M, M] in [0, 1], M a multiple of `feature_resolution`.
+    """
+
+    coarse: CoarseFeatures
+    mask: Tensor
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides at which features are replaced before the next block goes on from them: the two below the largest
+        one that labels are read from."""
+        largest = max(self.coarse.label_features)
+        return tuple(side for side in (largest // 4, largest // 2) if side in self.coarse.label_features)
+
+    def at(self, side: int) -> Tensor:
+        """Return the mask averaged to [1, 1, side, side]."""
+        return F.adaptive_avg_pool2d(self.mask, side)
+
+    def around(self, features: Tensor, side: int) -> Tensor:
+        """Return label features [1, Z, side, side] in their surroundings; other sides than `sides` as they are."""
+        if side not in self.sides:
+            return features
+        below = self.coarse.label_features[side].to(features.dtype)
+        return torch.lerp(below, features, self.at(side).to(features.dtype))
+
+    def around_labels(self, own: Mapping[int, Tensor]) -> dict[int, Tensor]:
+        """Return the patch's label features in their surroundings, at all sides. Where the mask is 0 they are exactly
+        the picture's."""
+        below = self.coarse.label_features
+        return {side: torch.lerp(below[side], maps, self.at(side)) for side, maps in own.items()}
+
+    def around_all(self, own: CoarseFeatures) -> CoarseFeatures:
+        """Return the features of the picture with the patch in it. Where the mask is 0 they are exactly the
+        picture's."""
+        below, rgb = self.coarse, own.rgb
+        if rgb is not None and below.rgb is not None:
+            rgb = torch.lerp(below.rgb, rgb, self.at(rgb.shape[-1]))
+        features = torch.lerp(below.features, own.features, self.at(own.features.shape[-1]))
+        return CoarseFeatures(self.around_labels(own.label_features), features, rgb)
+
+    def to(self, device: torch.device) -> Surroundings:
+        """Return the same surroundings on `device`."""
+        return Surroundings(self.coarse.to(device), self.mask.to(device))
+
+
 class LatentStatistics(nn.Module):
     """The mean and covariance of `w = mapping(z)`, measured once per generator and stored with it.
 
@@ -181,8 +230,12 @@ class Generator(nn.Module, ABC):
             picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
         return picture
 
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
-        """Run the layers of the coarse and middle slots of `ws`."""
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+        """Run the layers of the coarse and middle slots of `ws`.
+
+        Args:
+            surroundings: for a patch [1, num_ws, D]: the picture around it.
+        """
         x = self._first_features(ws)
         rgb = self._first_rgb(x, ws)
         label_features: dict[int, Tensor] = {}
@@ -190,6 +243,8 @@ class Generator(nn.Module, ABC):
             half = self._first_half(i, x, ws)
             x = self._second_half(i, half, ws)
             side = 8 * 2**i
+            if surroundings is not None:
+                x = surroundings.around(x, side)
             label_features[side] = half if side == self.feature_resolution else x
             if i + 1 < self.first_fine_block:
                 rgb = self._add_rgb(i, rgb, x, ws)
@@ -221,14 +276,17 @@ class Generator(nn.Module, ABC):
                 break
         return found
 
-    def label_features(self, ws: Tensor) -> dict[int, Tensor]:
+    def label_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> dict[int, Tensor]:
         """Compute the feature maps that labels are read from, {r: [N, Z_r, r, r]} for r from 8 to `feature_resolution`.
 
         They are the output of each block's second convolution, but of the first one at `feature_resolution`: it says as
         much of the classes (docs/experiments), and the second would take more than half of the whole arithmetic.
+
+        Args:
+            surroundings: as in `coarse_features`.
         """
         found: dict[int, Tensor] = {}
-        for i, (resolution, x) in enumerate(self._feature_maps(ws)):
+        for i, (resolution, x) in enumerate(self._feature_maps(ws, surroundings)):
             if resolution >= 8:
                 found[resolution] = x
             if resolution == self.feature_resolution // 2:
@@ -248,12 +306,14 @@ class Generator(nn.Module, ABC):
     def _sides(self) -> list[int]:
         return [4 * 2**i for i in range(len(self.channels))]
 
-    def _feature_maps(self, ws: Tensor) -> Iterator[tuple[int, Tensor]]:
+    def _feature_maps(self, ws: Tensor, surroundings: Surroundings | None = None) -> Iterator[tuple[int, Tensor]]:
         """Yield (side, second convolution's output) from coarse to fine, each computed only when asked for."""
         x = self._first_features(ws)
         yield 4, x
         for i in range(len(self.channels) - 1):
             x = self._second_half(i, self._first_half(i, x, ws), ws)
+            if surroundings is not None:
+                x = surroundings.around(x, 8 * 2**i)
             yield 8 * 2**i, x
 
     @abstractmethod

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from smis_desktop.generators.feature_basis import FeatureBasis
-from smis_desktop.generators.generator import CoarseFeatures, Generator
+from smis_desktop.generators.generator import CoarseFeatures, Generator, Surroundings
 from smis_desktop.generators.layers import Precision, Regions, autocast_to
 
 _CACHE_SIZE = 3
@@ -34,7 +34,7 @@ class SynthesisBackend(ABC):
         self.name, self.precision, self.num_streams = name, precision, num_streams
 
     @abstractmethod
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
         """Compute `Generator.coarse_features` of `ws` [1, num_ws, D]."""
 
     @abstractmethod
@@ -57,9 +57,9 @@ class TorchBackend(SynthesisBackend):
         super().__init__(f"torch, {precision}", precision)
         self._generator = generator
 
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
         with autocast_to(self.precision, ws.device):
-            coarse = self._generator.coarse_features(ws)
+            coarse = self._generator.coarse_features(ws, surroundings)
         rgb = None if coarse.rgb is None else coarse.rgb.float()
         return CoarseFeatures(_to_float32(coarse.label_features), coarse.features.float(), rgb)
 
@@ -85,7 +85,9 @@ class CachingBackend(SynthesisBackend):
         self._backend, self._fine_start = backend, fine_start
         self._cache: OrderedDict[bytes, CoarseFeatures] = OrderedDict()
 
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+        if surroundings is not None:
+            return self._backend.coarse_features(ws, surroundings)
         key = ws[:, : self._fine_start].detach().cpu().numpy().tobytes()
         coarse = self._cache.pop(key, None) or self._backend.coarse_features(ws)
         self._cache[key] = coarse
@@ -114,8 +116,13 @@ class CpuFallbackBackend(SynthesisBackend):
         super().__init__(backend.name, backend.precision, backend.num_streams)
         self._backend, self._generator, self._on_fallback = backend, generator, on_fallback
 
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
-        return self._run(lambda: self._backend.coarse_features(self._moved(ws)).to(ws.device))
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+        def compute() -> CoarseFeatures:
+            moved = self._moved(ws)
+            around = None if surroundings is None else surroundings.to(moved.device)
+            return self._backend.coarse_features(moved, around).to(ws.device)
+
+        return self._run(compute)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         return self._run(lambda: _all_to(self._backend.label_features(self._moved(ws)), ws.device))

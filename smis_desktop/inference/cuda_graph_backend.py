@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.generator import CoarseFeatures, Generator
+from smis_desktop.generators.generator import CoarseFeatures, Generator, Surroundings
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 
@@ -68,7 +68,10 @@ class CudaGraphBackend(SynthesisBackend):
         self._sides = [8 * 2**i for i in range(max(0, side.bit_length() - 3))]
         self._graphs: dict[tuple[str, int], tuple[tuple[Tensor, ...], CapturedGraph] | None] = {}
 
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+        if surroundings is not None:
+            return self._torch.coarse_features(ws, surroundings)
+
         def work(ws: Tensor) -> tuple[Tensor, ...]:
             coarse = self._torch.coarse_features(ws)
             rgb = () if coarse.rgb is None else (coarse.rgb,)

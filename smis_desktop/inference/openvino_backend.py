@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from smis_desktop.generators.feature_basis import FeatureBasis, num_axes
-from smis_desktop.generators.generator import CoarseFeatures, draft_side
+from smis_desktop.generators.generator import CoarseFeatures, Surroundings, draft_side
 from smis_desktop.generators.layers import Precision, Regions
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import SynthesisBackend
@@ -62,7 +62,9 @@ class OpenVINOBackend(SynthesisBackend):
         self._compiling = threading.Lock()
         self._sides = sorted(generator.label_features(_mean_ws(generator)))
 
-    def coarse_features(self, ws: Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+        if surroundings is not None:
+            return self._generator.coarse_features(ws, surroundings)
         *labels, features = self._run(COARSE, ws)
         return CoarseFeatures(self._by_side(labels), _channels_first(features))
 

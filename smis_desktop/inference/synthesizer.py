@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -13,20 +14,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.document.composition import Composition, Patch, Repaint, follows_as_a_whole, repainted_region
 from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL, Palette
-from smis_desktop.document.style import DRAFT_SIZE, Anchor, Look, Style
+from smis_desktop.document.style import DRAFT_SIZE, Anchor, Style
 from smis_desktop.errors import UserError
-from smis_desktop.generators.generator import CoarseFeatures, Generator, draft_side, resized, seeded_z, to_rgb8
+from smis_desktop.generators.generator import CoarseFeatures, Generator, draft_side, resized, to_rgb8
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
+from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, surroundings_of
 from smis_desktop.inference.refinement import refine
+from smis_desktop.inference.styling import StyledRegion, Styler
 from smis_desktop.personal_model.encoder import layout_channels, one_hot
-from smis_desktop.personal_model.model import PersonalModel, split_along
+from smis_desktop.personal_model.model import PersonalModel
 
 Quality = Literal["draft", "full"]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-_MASK_SIDE = 256
 _CACHE_SIZE = 6
 """Pictures: the draft and the full one of what is painted, and some that were shown before."""
 
@@ -39,13 +42,12 @@ class PictureRequest:
     style: whose look is mixed in, how strongly and where.
     size: side of the picture in pixels; it divides the generator's `img_resolution`, or the picture is enlarged to it.
     quality: "draft" is quick and approximate, "full" is the generator's own picture, downsampled.
-    refine_steps: gradient steps on `ws` towards the layout (0 = the encoder alone).
-    start_ws: float32 [num_ws, D], read-only: its structural slots replace the encoder's answer, to go on with an
-        earlier refinement of the same layout.
-    anchor: a picture that this one began as: its latents are moved by the difference that the change of the layout
-        since makes to the encoder's answer, so that what was not repainted stays.
-    exact_ws: float32 [num_ws, D], read-only: the latents themselves; then layout and style decide nothing but the looks
-        of classes that have their own.
+    refine_steps: gradient steps on the latents towards the layout (0 = the encoder alone).
+    repaint: the picture that is repainted where the layout has changed; without one the whole picture is made anew.
+    anchor: a picture that a whole one began as: its latents are moved by the difference that the change of the layout
+        since makes to the encoder's answer, so that most of what was not repainted stays.
+    composition: what the picture is made of, where that is known; the encoder then decides nothing, and refinement
+        refines the topmost latents.
     """
 
     layout: np.ndarray = field(repr=False)
@@ -53,22 +55,29 @@ class PictureRequest:
     size: int = DRAFT_SIZE
     quality: Quality = "full"
     refine_steps: int = 0
-    start_ws: np.ndarray | None = field(default=None, repr=False)
-    exact_ws: np.ndarray | None = field(default=None, repr=False)
+    repaint: Repaint | None = field(default=None, repr=False)
     anchor: Anchor | None = field(default=None, repr=False)
+    composition: Composition | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
 class PictureResult:
-    """A rendered picture, uint8 [size, size, 3] sRGB; ws: float32 [num_ws, 512], the latents it was made from.
+    """A rendered picture, uint8 [size, size, 3] sRGB.
 
+    composition: what it was made of. shown: the same with the style in its latents, as it is rendered without one.
     predicted_labels: uint8 [r, r], the classes that the model reads off a full picture; 255 = unknown. None for drafts.
     """
 
     picture: np.ndarray = field(repr=False)
-    ws: np.ndarray = field(repr=False)
+    composition: Composition = field(repr=False)
+    shown: Composition = field(repr=False)
     seconds: float = 0.0
     predicted_labels: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def ws(self) -> np.ndarray:
+        """The latents of the picture without its patches, float32 [num_ws, D]."""
+        return self.shown.base
 
 
 class Synthesizer:
@@ -83,9 +92,10 @@ class Synthesizer:
         self.generator, self.model = generator, model
         self.backend = backend or TorchBackend(generator)
         self._device = generator.device
+        self._styler = Styler(generator, model, self._encoded_look)
+        self._features = ComposedFeatures(self.backend, generator.fine_slots.start)
         self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
-        self._residuals: OrderedDict[Look, tuple[Tensor, Tensor]] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -128,46 +138,112 @@ class Synthesizer:
     def segment(self, ws: np.ndarray) -> np.ndarray:
         """Predict the labels of the picture of `ws` [num_ws, D]: uint8 [r, r] class ids, 255 = unknown."""
         with torch.inference_mode():
-            return self._predicted_labels(self.backend.coarse_features(self._on_device(ws)[None]))
+            return self._as_ids(self._label(self.backend.coarse_features(self._on_device(ws)[None])))
 
-    def latents(self, request: PictureRequest) -> Tensor:
-        """Compute `ws` [1, num_ws, D]: encoder, anchor, variety, style mixing, refinement."""
-        if request.exact_ws is not None:
-            return self._on_device(request.exact_ws)[None]
-        model, style = self.model, request.style
-        layout = self._channels(request.layout)
-        structural = self.generator.fine_slots.start
+    def compose(self, request: PictureRequest) -> Composition:
+        """Return what the picture of a request is made of: encoder, then refinement of the topmost latents."""
+        composition = request.composition or self._composed(request)
+        return self._refined(request, composition) if request.refine_steps else composition
+
+    def _composed(self, request: PictureRequest) -> Composition:
+        """Return the composition before refinement."""
         with torch.no_grad():
-            ws = self._encode(layout)
-            if request.anchor is not None:
-                ws = self._anchored(ws, request.anchor)
-            look = torch.lerp(self._look(style.look), self._look(style.second or style.look), style.blend)
-            freedom = 1 - (request.anchor.weight if request.anchor else 0)
-            if style.variety_strength * freedom > 0:
-                first = self._variety_offset(style.look, style.variety_strength)
-                second = self._variety_offset(style.second or style.look, style.variety_strength)
-                offset = torch.lerp(first, second, style.blend)
-                ws = torch.cat((ws[:, :structural] + freedom * offset, ws[:, structural:]), 1)
-            mixed = mix_styles(self.generator, ws, look, style)
-            start = mixed
-            if request.start_ws is not None:
-                earlier = self._on_device(request.start_ws)[None]
-                start = torch.cat((earlier[:, :structural], mixed[:, structural:]), 1)
-        if request.refine_steps == 0:
-            return start
-        target, precision = self._without_unlearned(layout), self.backend.precision
-        colors = None if model.feature_colors is None else model.feature_colors.to(self._device)
-        return refine(self.generator, model.transfer, start, target, request.refine_steps, precision, colors, mixed)
+            ws, repaint = self._encode(self._channels(request.layout)), request.repaint
+            if repaint is None or self._follows_as_a_whole(repaint, request.layout):
+                anchor, takes_variety = request.anchor, True
+                if anchor is not None and anchor.ws.shape == ws.shape[1:]:  # else it is another generator's
+                    ws, takes_variety = self._anchored(ws, anchor), not anchor.keeps_style
+                return Composition(_as_array(ws[0]), takes_variety=takes_variety)
+            beneath, mask = repaint.beneath, repaint.mask
+            if mask is None:
+                mask = repainted_region(
+                    *(self._known(layout) for layout in (repaint.layout, request.layout)), repaint.edge
+                )
+            if not mask.any():
+                return beneath
+            structural = self.generator.fine_slots.start
+            moved = ws - self._encode(self._channels(repaint.layout))
+            own = self._on_device(beneath.shown_in(mask, structural)) + moved[0, :structural]
+            return beneath.with_patch(Patch(_as_array(own), mask))
+
+    def _follows_as_a_whole(self, repaint: Repaint, layout: np.ndarray) -> bool:
+        if repaint.mask is not None:
+            return False
+        return follows_as_a_whole(self._known(repaint.layout), self._known(layout))
+
+    def _refined(self, request: PictureRequest, composition: Composition) -> Composition:
+        """Return the composition with its topmost latents refined."""
+        layers, style = self._layers(composition, request.style), request.style
+        start, below = layers[-1].ws, layers[:-1]
+        plain = replace(request, composition=None, refine_steps=0)
+        reference = self._layers(self._composed(plain), style)[-1].ws
+        surroundings = None
+        with torch.no_grad():
+            if below:
+                coarse = self._features.of(below)
+                surroundings = surroundings_of(coarse, layers[-1].mask)
+        target, precision = self._without_unlearned(self._channels(request.layout)), self.backend.precision
+        colors = self.model.feature_colors
+        refined = refine(
+            self.generator, self.model.transfer, start, target, request.refine_steps, precision,
+            None if colors is None else colors.to(self._device), reference, surroundings,
+        )  # fmt: skip
+        if refined is start:
+            return composition
+        change = _as_array(self._styler.plain_change(refined - start, style)[0])
+        if not composition.patches:
+            return replace(composition, base=_frozen(composition.base + change))
+        *rest, top = composition.patches
+        ws = _frozen(top.ws + change[: len(top.ws)])
+        return replace(composition, patches=(*rest, replace(top, ws=ws)))
 
     def _render(self, request: PictureRequest) -> PictureResult:
         started = time.perf_counter()
-        ws = self.latents(request).detach()
+        composition = self.compose(request)
         with torch.inference_mode():
-            coarse = self.backend.coarse_features(ws)
-            styles, regions = self._apply_region_styles(ws, coarse, request.style)
+            layers = self._layers(composition, request.style)
+            coarse, ws = self._features.of(layers), layers[0].ws
+            coarse, held = self._with_held(coarse, composition)
+            labels = self._label(coarse) if request.style.class_looks or request.quality == "full" else None
+            styles, regions = self._styler.regions(ws, labels, request.style, composition, held)
             picture = self._picture(coarse, styles, regions, request)
-        labels = self._predicted_labels(coarse) if request.quality == "full" else None
-        return PictureResult(to_rgb8(picture), ws[0].cpu().numpy(), time.perf_counter() - started, labels)
+        seen = None if request.quality == "draft" or labels is None else self._as_ids(labels)
+        shown = _as_shown(composition, layers)
+        return PictureResult(to_rgb8(picture), composition, shown, time.perf_counter() - started, seen)
+
+    def _layers(self, composition: Composition, style: Style) -> list[FeatureLayer]:
+        """Return the latents of a composition in a style, from the bottom up."""
+        base = self._on_device(composition.base)[None]
+        if base.shape[1:] != (self.generator.num_ws, self.generator.w_dim):
+            raise UserError(
+                f"The picture was made by another generator than {self.generator.name}; open the model that it was "
+                "painted with."
+            )
+        structural = self.generator.fine_slots.start
+        varies = composition.takes_variety
+        layers = [FeatureLayer(self._styler.styled(base, style, varies))]
+        for patch in composition.patches:
+            plain = torch.cat((self._on_device(patch.ws)[None], base[:, structural:]), 1)
+            layers.append(FeatureLayer(self._styler.styled(plain, style, varies, patch.look), patch.mask))
+        return layers
+
+    def _with_held(self, coarse: CoarseFeatures, composition: Composition) -> tuple[CoarseFeatures, list[StyledRegion]]:
+        """Put what locked classes look like over the rest; return the regions of its styles too, from the top down."""
+        held = composition.held
+        if held is None:
+            return coarse, []
+        layers = self._layers(held.composition, held.style)
+        below = self._features.of(layers)
+        surroundings = surroundings_of(coarse, held.mask)
+        labels, mask = self._label(below), self._styler.mask(held.mask)
+        styles, regions = self._styler.regions(layers[0].ws, labels, held.style, held.composition)
+        masks = torch.ones_like(mask) if regions is None else regions.masks
+        left, found = torch.ones_like(mask), []
+        for ws, own in zip(styles, masks, strict=True):
+            share = own[None] * mask
+            found.append(StyledRegion(ws[None], torch.where(left > 0, share / left.clamp_min(1e-6), 0.0).clamp(0, 1)))
+            left = left - share
+        return surroundings.around_all(below), found
 
     def _picture(
         self, coarse: CoarseFeatures, styles: Tensor, regions: Regions | None, request: PictureRequest
@@ -200,85 +276,33 @@ class Synthesizer:
 
     def _anchored(self, ws: Tensor, anchor: Anchor) -> Tensor:
         structural = self.generator.fine_slots.start
-        if anchor.ws.shape != ws.shape[1:]:
-            return ws  # the anchor is another generator's
         before = self._encode(self._channels(anchor.layout))
         own = self._on_device(anchor.ws)[None]
         moved = ws + anchor.weight * (own - before)
         fine = own if anchor.keeps_style else ws
         return torch.cat((moved[:, :structural], fine[:, structural:]), 1)
 
-    def _variety_offset(self, look: Look, strength: float) -> Tensor:
-        """Return what a look adds to the latents of another layout, [1, 1, D], by `strength` (0–1).
-
-        The encoder answers with the mean of all pictures of a layout, and a mean is plainer than any of them. Adding
-        what a look's picture has beyond its layout gives back what averaging took (docs/experiments/variety.md). Most
-        of that moves no class and is added first, all of it from half strength on; what moves classes follows by the
-        third power. Without label directions everything is added evenly.
-        """
-        along, across = self._layout_residual(look)
-        if self.model.directions is None:
-            return strength * along
-        return strength**3 * along + min(1.0, 2 * strength) * across
-
-    def _layout_residual(self, look: Look) -> tuple[Tensor, Tensor]:
-        """Return a look's structural latent minus the encoder's answer to the labels predicted for its picture.
-
-        Returns:
-            Two parts [1, 1, D]: along the label directions, and the rest (zero without directions).
-        """
-        parts = self._residuals.pop(look, None)
-        if parts is None:
-            ws, structural = self._look(look), self.generator.fine_slots.start
-            labels = self.model.transfer.label(self.backend.coarse_features(ws).label_features)
-            residual = (ws - self._encode(labels))[:, :structural].mean(1, keepdim=True)
-            parts = self._split_along_directions(residual)
-        _remember(self._residuals, look, parts)
-        return parts
-
-    def _split_along_directions(self, residual: Tensor) -> tuple[Tensor, Tensor]:
-        if self.model.directions is None:
-            return residual, torch.zeros_like(residual)
-        latents = self.generator.latents
-        directions = self.model.directions.to(self._device)
-        whitened, _ = split_along(latents.whiten(latents.w_avg + residual), directions)
-        along = latents.color(whitened) - latents.w_avg
-        return along, residual - along
-
-    def _apply_region_styles(self, ws: Tensor, coarse: CoarseFeatures, style: Style) -> tuple[Tensor, Regions | None]:
-        """Append the `ws` of each class that has its own look, [K, num_ws, D]; return them with their regions."""
-        looks = [(class_id, look) for class_id, look in style.class_looks if class_id in self.palette.class_ids]
-        if not looks or len(self.generator.fine_slots) == 0:
-            return ws, None
-        fine_only = Style(fine=1.0)
-        with torch.no_grad():
-            # Where the picture shows the class, not where the layout asks for it: else a look ends next to its object.
-            labels = self.model.transfer.label(coarse.label_features)
-            channels = [self.palette.class_ids.index(class_id) for class_id, _ in looks]
-            masks = torch.cat([(labels == channel)[:, None].float() for channel in channels])
-            masks = F.interpolate(masks, size=(_MASK_SIDE, _MASK_SIDE), mode="bilinear", align_corners=False)
-            styled = [mix_styles(self.generator, ws, self._look(look), fine_only) for _, look in looks]
-            return torch.cat((ws, *styled)), Regions(torch.cat((1 - masks.sum(0, keepdim=True), masks)))
-
-    def _look(self, look: Look) -> Tensor:
-        """Return `ws` [1, num_ws, D] of a seed or a picture. Raises UserError when it is another generator's
-        picture."""
-        generator = self.generator
-        if look.ws is None:
-            return generator.broadcast(generator.mapping(seeded_z(look.seed, generator.w_dim).to(self._device)))
-        if look.ws.shape != (generator.num_ws, generator.w_dim):
-            raise UserError(
-                f"The look “{look.name}” was made by another generator than {generator.name}; choose another."
-            )
-        return self._on_device(look.ws)[None]
+    def _encoded_look(self, ws: Tensor) -> Tensor:
+        """Return the encoder's answer to the labels that are predicted for the picture of `ws`, both
+        [1, num_ws, D]."""
+        return self._encode(self._label(self.backend.coarse_features(ws)))
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.array(array, np.float32)).to(self._device)
 
-    def _predicted_labels(self, coarse: CoarseFeatures) -> np.ndarray:
-        channels = self.model.transfer.label(coarse.label_features)[0].cpu().numpy()
+    def _known(self, layout: np.ndarray) -> np.ndarray:
+        """Return the layout with ids that the model does not know as unlabelled pixels."""
+        ids = np.where(self.palette.channel_of >= 0, np.arange(256), EMPTY).astype(np.uint8)
+        known: np.ndarray = ids[layout]
+        return known
+
+    def _label(self, coarse: CoarseFeatures) -> Tensor:
+        """Predict the labels of a picture in channels, int64 [1, r, r]."""
+        return self.model.transfer.label(coarse.label_features)
+
+    def _as_ids(self, labels: Tensor) -> np.ndarray:
         ids = np.array([*self.palette.class_ids, EMPTY], np.uint8)
-        label_map: np.ndarray = ids[channels]  # UNKNOWN_CHANNEL, -1, reads the last entry
+        label_map: np.ndarray = ids[labels[0].cpu().numpy()]  # UNKNOWN_CHANNEL, -1, reads the last entry
         return label_map
 
     def _without_unlearned(self, layout: Tensor) -> Tensor:
@@ -288,21 +312,28 @@ class Synthesizer:
         return torch.where(is_learned[layout], layout, UNKNOWN_CHANNEL)
 
 
-def mix_styles(generator: Generator, ws: Tensor, look: Tensor, style: Style) -> Tensor:
-    """Move `ws` [N, num_ws, D] towards `look` [N or 1, num_ws, D], each group of slots by its own strength."""
-    strength = torch.zeros(generator.num_ws, 1, device=ws.device)
-    for slots, fader in (
-        (generator.coarse_slots, style.coarse),
-        (generator.middle_slots, style.middle),
-        (generator.fine_slots, style.fine),
-    ):
-        strength[slots.start : slots.stop] = style.mix * fader
-    return torch.lerp(ws, look.expand_as(ws), strength)
-
-
 def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
     """Render `ws` [1, num_ws, D] as uint8 [size, size, 3]; smaller sizes are the full picture averaged over squares."""
     return to_rgb8(resized(generator.synthesis(ws).clamp(-1, 1), size)[0])
+
+
+def _as_shown(composition: Composition, layers: Sequence[FeatureLayer]) -> Composition:
+    """Return the composition with the latents of `layers`, which are those that it is rendered from."""
+    base, *others = (_as_array(layer.ws[0]) for layer in layers)
+    patches = tuple(
+        replace(patch, ws=_frozen(ws[: len(patch.ws)])) for patch, ws in zip(composition.patches, others, strict=True)
+    )
+    return Composition(base, patches, takes_variety=False, held=composition.held)
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    return _frozen(tensor.detach().cpu().numpy())
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    own = np.array(array, np.float32)
+    own.setflags(write=False)
+    return own
 
 
 def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
@@ -315,6 +346,8 @@ def _key(request: PictureRequest) -> bytes:
     """Return a digest that is equal for requests of the same picture, and for no others."""
     digest = hashlib.blake2b(repr(request).encode() + repr(request.anchor).encode(), digest_size=24)
     anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
-    for part in (request.layout, request.start_ws, request.exact_ws, *anchor):
+    for part in (request.layout, *anchor):
         digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+    for own in (request.repaint, request.composition):
+        digest.update(b"-" if own is None else own.digest)
     return digest.digest()

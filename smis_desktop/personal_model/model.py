@@ -294,6 +294,12 @@ class ClassColors:
     mean: Tensor
     area: Tensor
 
+    def where_it_has(self, min_area: float, otherwise: ClassColors) -> ClassColors:
+        """Return these colours where a class has that area, as if it had it everywhere, and others elsewhere."""
+        is_large = self.area >= min_area
+        mean = torch.where(is_large[..., None], self.mean, otherwise.mean)
+        return ClassColors(mean, torch.where(is_large, torch.inf, otherwise.area))
+
     def change_from(self, before: ClassColors) -> Tensor:
         """Return [N]: the squared change of the classes' mean colours, weighted by the area that a class has both
         times."""
@@ -312,10 +318,15 @@ class ColorReader:
         # One convolution for both: its gradient costs half of what those of two cost.
         self._joint = probe.with_outputs(weights) if isinstance(probe, LinearProbe) else None
 
-    def scores_and_colors(self, features: dict[int, Tensor]) -> tuple[Tensor, ClassColors]:
+    def scores_and_colors(
+        self, features: dict[int, Tensor], region: Tensor | None = None
+    ) -> tuple[Tensor, ClassColors]:
         """Return scores [N, C, r, r] and colours, differentiable in the label features {r: [N, Z_r, r, r]}.
 
         Colours take the scores as constants: a colour is not to be kept by assigning its pixels to another class.
+
+        Args:
+            region: [1, 1, r, r] in [0, 1], how much each pixel counts for the colours (default: all alike).
         """
         if self._joint is not None:
             scores, colors = self._joint.scores(features).split((len(self._joint.bias) - 3, 3), 1)
@@ -323,6 +334,8 @@ class ColorReader:
             scores = self._transfer.scores(features)
             colors = F.conv2d(features[max(features)], self._weights[:-1].T[:, :, None, None], self._weights[-1])
         probabilities = scores.detach().softmax(1)
+        if region is not None:
+            probabilities = probabilities * region
         area = probabilities.sum((2, 3))
         mean = torch.einsum("nkhw,nchw->nkc", probabilities, colors) / (area[..., None] + _AREA_PRIOR)
         return scores, ClassColors(mean, area)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from smis_desktop.document.composition import Composition, blended
 from smis_desktop.formats.film import FilmWriter, film_file
 
 if TYPE_CHECKING:
@@ -46,22 +45,13 @@ class FilmSettings:
         return transition, (transition + 1) % keyframes, part * part * (3 - 2 * part)
 
 
-def between(latents: Sequence[np.ndarray], position: tuple[int, int, float]) -> np.ndarray:
-    """Return the latents of a frame, float32 [num_ws, D]."""
-    first, second, part = position
-    blend: np.ndarray = (1 - part) * latents[first] + part * latents[second]
-    blend = blend.astype(np.float32)
-    blend.setflags(write=False)
-    return blend
-
-
 class FilmJob:
-    """Renders the latents of every keyframe, then the frames; the file appears with the last one."""
+    """Renders every keyframe, for the latents that it shows, then the frames; the file appears with the last one."""
 
     def __init__(self, path: Path, keyframes: tuple[PictureRequest, ...], settings: FilmSettings) -> None:
         self.path = path
         self._keyframes, self._settings = keyframes, settings
-        self._latents: list[np.ndarray] = []
+        self._shown: list[Composition] = []
         self._done = 0
         self._count = settings.frames(len(keyframes))
         self._open = ExitStack()
@@ -90,16 +80,20 @@ class FilmJob:
             self._open.__exit__(type(error), error, None)
 
     def _render_next(self, render: Callable[[PictureRequest], PictureResult]) -> float:
-        if len(self._latents) < len(self._keyframes):
-            keyframe = self._keyframes[len(self._latents)]
-            exact = keyframe.exact_ws
-            self._latents.append(render(replace(keyframe, quality="draft")).ws if exact is None else exact)
+        if len(self._shown) < len(self._keyframes):
+            keyframe = self._keyframes[len(self._shown)]
+            self._shown.append(render(replace(keyframe, quality="draft")).shown)
             return 0.0
         if self._writer is None:
             self._writer = self._open.enter_context(film_file(self.path, self._settings.fps))
-        position = self._settings.position(self._done, len(self._keyframes))
+        first, second, part = self._settings.position(self._done, len(self._keyframes))
+        keyframe = self._keyframes[first]
         frame = replace(
-            self._keyframes[position[0]], exact_ws=between(self._latents, position), size=self._settings.size
+            keyframe,
+            style=keyframe.style.without_mixing(),
+            composition=blended(self._shown[first], self._shown[second], part),
+            size=self._settings.size,
+            refine_steps=0,
         )
         self._writer.add(render(frame).picture)
         self._done += 1

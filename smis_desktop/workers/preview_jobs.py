@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.document.palette import Palette
 from smis_desktop.formats.project import Project
 from smis_desktop.workers.film_job import FilmJob
@@ -173,10 +174,10 @@ class PaintJob:
 
 @dataclass(frozen=True, eq=False)
 class RefineJob:
-    """Refine a picture further while nothing else is requested. ws: its latents, float32 [num_ws, D]."""
+    """Refine a picture further while nothing else is requested. composition: what it is made of."""
 
     submission: Submission
-    ws: np.ndarray
+    composition: Composition
     steps_left: int
 
 

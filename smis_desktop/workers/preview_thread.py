@@ -113,7 +113,7 @@ class PreviewThread:
             request: Its `size` is that of the full picture; drafts are `DRAFT_SIZE`.
             draft_only: The pen is still down, and a full picture would delay it. Submitting the same revision again
                 without it brings the full picture alone.
-            refined: Refinement steps that `request.start_ws` has taken already; only the rest is taken.
+            refined: Refinement steps that `request.composition` has taken already; only the rest is taken.
         """
         self._jobs.add(Submission(session, revision, request, draft_only, time.monotonic(), refined))
 
@@ -220,21 +220,21 @@ class PreviewThread:
         self._send(PicturePainted(submission.session, submission.revision, job.quality, result, latency, done))
         left = self._refine_steps - submission.refined
         if job.quality == "full" and left > 0:
-            self._jobs.refine_later(RefineJob(submission, result.ws, left))
+            self._jobs.refine_later(RefineJob(submission, result.composition, left))
 
     def _refine(self, job: RefineJob) -> None:
         submission = job.submission
         steps = min(job.steps_left, _STEPS_AT_ONCE)
-        request = replace(submission.request, start_ws=job.ws)
+        request = replace(submission.request, composition=job.composition)
         result = self._render(replace(request, refine_steps=steps, quality="full"))
-        if np.array_equal(result.ws, job.ws):
+        if result.composition is job.composition:
             return  # nothing better was found: the picture on screen stays
         latency = time.monotonic() - submission.since
         left = job.steps_left - steps
         done = self._refine_steps - left
         self._send(PicturePainted(submission.session, submission.revision, "full", result, latency, refined=done))
         if left:
-            self._jobs.refine_later(RefineJob(submission, result.ws, left))
+            self._jobs.refine_later(RefineJob(submission, result.composition, left))
 
     def _render_in_background(self, job: BackgroundRender) -> None:
         self._send(BackgroundRendered(job.ticket, self._render(job.request)))

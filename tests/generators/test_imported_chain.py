@@ -85,7 +85,7 @@ def test_the_window_gets_drafts_full_pictures_and_looks(
     assert not np.array_equal(other.picture, plain.picture)
     if (plain.predicted_labels == 5).any():  # a class look applies where the picture shows the class
         assert not np.array_equal(worn.picture, plain.picture)
-    film = renderer.render(PictureRequest(layout, size=2 * side, exact_ws=full.ws))
+    film = renderer.render(PictureRequest(layout, Style().without_mixing(), size=2 * side, composition=full.shown))
     assert film.picture.shape == (2 * side, 2 * side, 3)
 
 

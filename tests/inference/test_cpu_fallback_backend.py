@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smis_desktop.generators.generator import CoarseFeatures, seeded_z
+from smis_desktop.generators.generator import CoarseFeatures, Surroundings, seeded_z
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import CpuFallbackBackend, TorchBackend
 from tests.small_generator import small_generator
@@ -25,9 +25,9 @@ class Full(TorchBackend):
         if self._left < 0:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    def coarse_features(self, ws: torch.Tensor) -> CoarseFeatures:
+    def coarse_features(self, ws: torch.Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
         self._take()
-        return super().coarse_features(ws)
+        return super().coarse_features(ws, surroundings)
 
     def label_features(self, ws: torch.Tensor) -> dict[int, torch.Tensor]:
         self._take()
@@ -60,7 +60,7 @@ def test_the_processor_makes_what_does_not_fit(calls: int) -> None:
 
 
 def test_a_processor_out_of_memory_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(ws: torch.Tensor) -> CoarseFeatures:
+    def fail(ws: torch.Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
         raise torch.OutOfMemoryError("no memory at all")
 
     generator = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)

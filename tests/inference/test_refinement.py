@@ -9,7 +9,7 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
 from smis_desktop.generators.generator import seeded_z
 from smis_desktop.inference.refinement import refine
-from smis_desktop.inference.synthesizer import mix_styles
+from smis_desktop.inference.styling import mix_styles
 from smis_desktop.personal_model.label_transfer import LinearProbe
 from tests.small_generator import small_generator
 

@@ -85,11 +85,13 @@ def test_another_generator_is_refused(synthesizer: Synthesizer) -> None:
 
 
 def test_refinement_continues_from_earlier_latents_in_any_style(synthesizer: Synthesizer) -> None:
-    request = PictureRequest(layout(), Style.of_seed(4), size=128)
+    request = PictureRequest(layout(), Style.of_seed(4, variety=0.0), size=128)
     first = synthesizer.render(dataclasses.replace(request, refine_steps=4))
-    again = synthesizer.render(dataclasses.replace(request, start_ws=first.ws))
+    again = synthesizer.render(dataclasses.replace(request, composition=first.composition))
     np.testing.assert_allclose(again.ws, first.ws, atol=1e-6)
-    other_style = synthesizer.render(dataclasses.replace(request, start_ws=first.ws, style=Style.of_seed(9)))
+    other_style = synthesizer.render(
+        dataclasses.replace(request, composition=first.composition, style=Style.of_seed(9, variety=0.0))
+    )
     structural = GENERATOR.fine_slots.start
     np.testing.assert_allclose(other_style.ws[:structural], first.ws[:structural], atol=1e-6)
     assert not np.allclose(other_style.ws[structural:], first.ws[structural:])
@@ -116,7 +118,7 @@ def test_the_look_of_a_picture_at_full_strength_is_that_picture(synthesizer: Syn
     style = Style(Look.of_latents(kept.ws, "kept"), coarse=1.0, middle=1.0)
     again = synthesizer.render(PictureRequest(layout(), style))
     np.testing.assert_allclose(again.ws, kept.ws, atol=1e-6)
-    exact = synthesizer.render(PictureRequest(layout(), exact_ws=kept.ws))
+    exact = synthesizer.render(PictureRequest(layout(), Style().without_mixing(), composition=kept.shown))
     assert np.array_equal(exact.picture, kept.picture)
 
 
@@ -186,11 +188,10 @@ def test_a_painting_that_began_as_a_photo_is_that_photo_until_it_is_repainted(sy
 
 
 def test_an_anchor_keeps_part_of_an_earlier_refinement(synthesizer: Synthesizer) -> None:
-    refined = synthesizer.render(PictureRequest(layout(40), refine_steps=5)).ws
-    plain = synthesizer.render(PictureRequest(layout(40))).ws
-    anchor = Anchor(layout(40), refined, weight=0.7, keeps_style=False)
+    refined, plain = (synthesizer.render(PictureRequest(layout(40), refine_steps=steps)) for steps in (5, 0))
+    anchor = Anchor(layout(40), refined.composition.base, weight=0.7, keeps_style=False)
     again = synthesizer.render(PictureRequest(layout(40), anchor=anchor)).ws
-    np.testing.assert_allclose(again, plain + 0.7 * (refined - plain), atol=1e-5)
+    np.testing.assert_allclose(again, plain.ws + 0.7 * (refined.ws - plain.ws), atol=1e-5)
 
 
 def test_full_variety_reproduces_the_picture_of_the_look(synthesizer: Synthesizer) -> None:
@@ -213,7 +214,7 @@ def test_variety_across_the_label_directions_comes_first(synthesizer: Synthesize
     own = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(8, GENERATOR.w_dim)))[0]
     labels = directed.segment(own.numpy())
     plain, half, whole = (
-        latents.whiten(torch.from_numpy(directed.render(PictureRequest(labels, Style.of_seed(8, variety=v))).ws))[0]
+        latents.whiten(torch.tensor(directed.render(PictureRequest(labels, Style.of_seed(8, variety=v))).ws))[0]
         for v in (0.0, 0.5, 1.0)
     )
     np.testing.assert_allclose(whole, latents.whiten(own[0]), atol=1e-3)

@@ -131,9 +131,9 @@ def test_continued_refinement_keeps_the_first_colours(faces: Synthesizer, layout
     unconstrained = Synthesizer(faces.generator, dataclasses.replace(faces.model, feature_colors=None))
     request = PictureRequest(layout, Style.of_seed(1), 256, "draft")
     start = faces.render(request).ws
-    faded = unconstrained.render(dataclasses.replace(request, refine_steps=12)).ws
-    continued = faces.render(dataclasses.replace(request, refine_steps=12, start_ws=faded)).ws
-    assert changed(faces, start, continued) < changed(faces, start, faded) / 2
+    faded = unconstrained.render(dataclasses.replace(request, refine_steps=12))
+    continued = faces.render(dataclasses.replace(request, refine_steps=12, composition=faded.composition)).ws
+    assert changed(faces, start, continued) < changed(faces, start, faded.ws) / 2
 
 
 def small(layout: np.ndarray) -> np.ndarray:

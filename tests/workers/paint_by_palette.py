@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from smis_desktop.document.composition import Composition, Patch, repainted_region
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
 
@@ -34,13 +35,17 @@ class PaintByPalette:
         plain = self.palette.color_table[request.layout[np.ix_(rows, columns)]].astype(np.float32)
         tint = np.random.default_rng(request.style.look.seed).uniform(0.5, 1.0, 3)
         styled = plain * (1 - request.style.mix + request.style.mix * tint)
-        ws = np.full((16, 512), styled.mean() / 255, np.float32)
-        if request.exact_ws is not None:  # latents know no more than how bright the picture is
-            ws, styled = request.exact_ws, np.full_like(styled, 255 * request.exact_ws.mean())
-        if request.start_ws is not None:
-            ws = request.start_ws
-        ws = (ws + np.float32(0.001 * request.refine_steps)).astype(np.float32)  # refinement moves them
+        ws = np.full((16, 512), styled.mean() / 255 + 0.001 * request.refine_steps, np.float32)
+        composition, repaint = request.composition, request.repaint
+        if composition is not None and not composition.takes_variety:  # such latents know how bright a picture is
+            styled = np.full_like(styled, 255 * composition.base.mean())
+        elif composition is not None and request.refine_steps:  # refinement moves them
+            composition = replace(composition, base=composition.base + np.float32(0.001 * request.refine_steps))
+        elif composition is None and repaint is not None:
+            mask = repainted_region(repaint.layout, request.layout, repaint.edge)
+            composition = repaint.beneath.with_patch(Patch(ws[:9], mask)) if mask.any() else repaint.beneath
+        composition = composition or Composition(ws)
         picture = styled.astype(np.uint8)
         # Everything is followed: the model sees what was asked.
         seen = request.layout if request.quality == "full" else None
-        return PictureResult(picture, ws, 0.001, seen)
+        return PictureResult(picture, composition, replace(composition, takes_variety=False), 0.001, seen)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.document.style import Style
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
 from smis_desktop.workers.preview_jobs import BackgroundRendered, PicturePainted, Ready, is_news
@@ -27,7 +28,7 @@ def test_when_the_hand_rests_the_picture_is_refined_step_by_step_and_shown_again
         assert is_news(best, 1, better)
         assert not is_news(best, 1, best)
         asked = [gated.next_entered() for _ in range(4)]
-        assert [(r.quality, r.refine_steps, r.start_ws is not None) for r in asked] == [
+        assert [(r.quality, r.refine_steps, r.composition is not None) for r in asked] == [
             ("draft", 0, False), ("full", 0, False), ("full", 6, True), ("full", 2, True),
         ]  # fmt: skip
 
@@ -93,16 +94,16 @@ def test_when_nothing_better_is_found_the_picture_on_show_stays() -> None:
 
 def test_a_picture_that_begins_refined_takes_only_the_steps_that_are_left() -> None:
     gated = Gated()
-    begun = np.full((16, 512), 0.5, np.float32)
+    begun = Composition(np.full((16, 512), 0.5, np.float32))
     with running(lambda progress: gated, refine_steps=8) as (worker, window):
         assert isinstance(window.next(), Ready)
         gated.passes.release(10)
-        worker.submit(1, 1, request(start_ws=begun), refined=6)
+        worker.submit(1, 1, request(composition=begun), refined=6)
         told = [window.next() for _ in range(3)]
         assert [(p.quality, p.refined) for p in told if isinstance(p, PicturePainted)] == [
             ("draft", 0), ("full", 6), ("full", 8),
         ]  # fmt: skip
-        worker.submit(1, 2, request(start_ws=begun), refined=8)
+        worker.submit(1, 2, request(composition=begun), refined=8)
         told = [window.next() for _ in range(2)]
         assert [(p.quality, p.refined) for p in told if isinstance(p, PicturePainted)] == [("draft", 0), ("full", 8)]
         assert [gated.next_entered().refine_steps for _ in range(5)] == [0, 0, 2, 0, 0]

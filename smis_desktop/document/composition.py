@@ -1,0 +1,261 @@
+"""Compositions: a picture made of several latents, each in its own region of the generator's feature maps.
+
+One latent describes a whole picture, so a new one changes all of it. A composition keeps the picture as it was and puts
+a patch over it: where the patch's soft mask is 1 the features are those of the patch's latents, where it is 0 they are
+exactly those from before. (The family: StyleMapGAN, Kim et al. 2021, arXiv 2104.14754; Barbershop, Zhu et al. 2021,
+arXiv 2106.01505; Editing in Style, Collins et al. 2020, arXiv 2004.14367.)
+
+Latents here are *plain*: without what a style adds to them. So one composition can be shown in any style.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from smis_desktop.document.palette import EMPTY
+from smis_desktop.document.style import Look, Style
+
+MASK_SIDE = 128
+"""Side of every mask."""
+EDGE = 0.06
+"""The default width of a patch's soft edge, as a part of the picture's side."""
+MAX_EDGE = 0.2
+_CHANGE_SIDE = 256
+"""Side at which changes of a layout are found."""
+_REACH = 3
+"""A mask ends this many edge widths from the nearest pixel that was repainted."""
+_THING = 0.02
+"""Connected regions of a class up to this part of the picture (an eye, a brow, a mouth) are repainted whole."""
+_MOST_AT_ONCE = 1 / 3
+"""When more than this part of the layout changes at once, the picture follows as a whole."""
+_LEAST_LABELLED = 1 / 2
+"""The same where less than this part of the layout is labelled: unlabelled pixels follow from the labelled ones."""
+_INVISIBLE = 4 / 255
+"""A patch that shows through those above it by less than this is dropped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """One region of a composition.
+
+    ws: float32 [S, D], plain latents of the S structural slots, read-only. mask: uint8 [MASK_SIDE, MASK_SIDE],
+    read-only; 255 = the patch alone. look: a look of its own, or None for that of the picture.
+    """
+
+    ws: np.ndarray = field(repr=False)
+    mask: np.ndarray = field(repr=False)
+    look: Look | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything in the patch."""
+        return _digest(self.ws, self.mask, repr(self.look).encode())
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """Everything that a picture is made of, but for its style.
+
+    base: float32 [num_ws, D], plain latents, read-only. patches: from the bottom up. takes_variety: whether a style's
+    variety acts on it; False for a photo, which has all of its own. held: what lies over all of it.
+    """
+
+    base: np.ndarray = field(repr=False)
+    patches: tuple[Patch, ...] = ()
+    takes_variety: bool = True
+    held: Held | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything in the composition."""
+        parts = (*(patch.digest for patch in self.patches), self.held.digest if self.held else b"")
+        return _digest(self.base, *parts, repr(self.takes_variety).encode())
+
+    def with_patch(self, patch: Patch) -> Composition:
+        """Return the composition with one more patch on top."""
+        return replace(self, patches=(*self.patches, patch))
+
+    def shown_in(self, mask: np.ndarray, slots: int) -> np.ndarray:
+        """Return the mean of the latents that show in a region, float32 [slots, D], each by its share of it.
+
+        Args:
+            mask: uint8 [MASK_SIDE, MASK_SIDE].
+            slots: the number of structural slots.
+        """
+        left = mask / np.float32(255)
+        mean = np.zeros_like(self.base[:slots])
+        total = left.sum()
+        for patch in reversed(self.patches):
+            own = patch.mask / np.float32(255) * left
+            mean = mean + own.sum() / total * patch.ws[:slots]
+            left = left - own
+        return mean + left.sum() / total * self.base[:slots]
+
+    def settled(self) -> Composition:
+        """Return the composition without the patches that those above them hide."""
+        left = np.ones((MASK_SIDE, MASK_SIDE))
+        kept: list[Patch] = []
+        for patch in reversed(self.patches):
+            mask = patch.mask / 255
+            if (mask * left).max() >= _INVISIBLE:
+                kept.append(patch)
+                left = left * (1 - mask)
+        return self if len(kept) == len(self.patches) else replace(self, patches=tuple(reversed(kept)))
+
+
+def blended(first: Composition, second: Composition, part: float) -> Composition:
+    """Return what lies between two compositions: `first` at part = 0, `second` at 1.
+
+    Base latents are interpolated. Patches that both begin with stay; the others of `first` fade out, those of `second`
+    in. Of two different looks of locked classes, the one that is nearer.
+    """
+    common = 0
+    for one, other in zip(first.patches, second.patches, strict=False):
+        if one.digest != other.digest:
+            break
+        common += 1
+    if part in (0.0, 1.0):
+        return first if part == 0 else second
+    base = ((1 - part) * first.base + part * second.base).astype(np.float32)
+    leaving = tuple(replace(patch, mask=_faded(patch.mask, 1 - part)) for patch in first.patches[common:])
+    coming = tuple(replace(patch, mask=_faded(patch.mask, part)) for patch in second.patches[common:])
+    held, strength = (first.held, 1 - part) if part < 1 / 2 else (second.held, part)
+    both = first.held is not None and second.held is not None and first.held.digest == second.held.digest
+    if held is not None and not both:
+        held = replace(held, mask=_faded(held.mask, strength))
+    base.setflags(write=False)
+    return Composition(base, (*first.patches[:common], *leaving, *coming), first.takes_variety, held)
+
+
+def _faded(mask: np.ndarray, strength: float) -> np.ndarray:
+    faded = np.round(mask * strength).astype(np.uint8)
+    faded.setflags(write=False)
+    return faded
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What locked classes look like: a composition in the style that it had when they were locked.
+
+    mask: uint8 [MASK_SIDE, MASK_SIDE], read-only; 255 = nothing else shows.
+    """
+
+    composition: Composition
+    style: Style
+    mask: np.ndarray = field(repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything that is held."""
+        return _digest(self.mask, self.composition.digest, repr(self.style).encode())
+
+
+@dataclass(frozen=True, eq=False)
+class Repaint:
+    """A request to repaint a picture only where its layout has changed.
+
+    beneath: the picture's composition. layout: uint8 [H, H], the layout that it shows, read-only. edge: width of the
+    soft edge, as a part of the side. mask: uint8 [MASK_SIDE, MASK_SIDE], the region, where it is not to follow from the
+    layouts.
+    """
+
+    beneath: Composition
+    layout: np.ndarray = field(repr=False)
+    edge: float = EDGE
+    mask: np.ndarray | None = field(default=None, repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything in the request."""
+        return _digest(
+            self.layout, b"" if self.mask is None else self.mask, self.beneath.digest, repr(self.edge).encode()
+        )
+
+
+def repainted_region(before: np.ndarray, after: np.ndarray, edge: float = EDGE) -> np.ndarray:
+    """Return the soft mask of what differs between two layouts, uint8 [MASK_SIDE, MASK_SIDE]; 0 if nothing does.
+
+    It is 255 at every pixel that differs and on every small thing that was touched, falls off from there, and is 0 from
+    three edge widths on.
+
+    Args:
+        before: uint8 [H, H] class ids; after: the same, of any size.
+    """
+    changed = _changed_cells(before, after)
+    if not changed.any():
+        return np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
+    touched = changed | _touched_things(_sampled(before), changed) | _touched_things(_sampled(after), changed)
+    half = max(1, round(edge * _CHANGE_SIDE * _REACH / 4))  # of each average; both together reach twice as far
+    grown = cv2.dilate(touched.view(np.uint8) * np.uint8(255), np.ones((4 * half + 3, 4 * half + 3), np.uint8))
+    soft = grown.astype(np.float32)
+    for _ in range(2):
+        soft = cv2.blur(soft, (2 * half + 1, 2 * half + 1), borderType=cv2.BORDER_REPLICATE)
+    # Rounded down: what is 0 at the finer side stays 0.
+    mask = np.floor(cv2.resize(soft, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA) + 1e-3).astype(np.uint8)
+    mask.setflags(write=False)
+    return mask
+
+
+def follows_as_a_whole(before: np.ndarray, after: np.ndarray) -> bool:
+    """Return whether the picture of `after`, uint8 [H, H], is to be made anew and not as a change of that of `before`.
+
+    That is where more than a third changes at once, and where most of the layout is unlabelled.
+    """
+    unlabelled = np.count_nonzero(after == EMPTY) / after.size
+    return bool(unlabelled > 1 - _LEAST_LABELLED or _changed_cells(before, after).mean() > _MOST_AT_ONCE)
+
+
+def class_region(layout: np.ndarray, class_ids: frozenset[int], edge: float) -> np.ndarray:
+    """Return the soft mask of some classes of a layout, uint8 [MASK_SIDE, MASK_SIDE]: 255 on all their pixels."""
+    others = np.where(np.isin(layout, list(class_ids)), np.uint8(0), np.uint8(1))
+    return repainted_region(others, np.ones_like(others), edge)
+
+
+def _changed_cells(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return which cells hold a pixel that differs, bool [256, 256]."""
+    if before.shape == after.shape and len(after) % _CHANGE_SIDE == 0:
+        differs = cv2.absdiff(before, after)
+        side = len(after) // _CHANGE_SIDE
+        if side == 1:
+            return differs != 0
+        rows = np.bitwise_or.reduce(differs.reshape(_CHANGE_SIDE, side, -1), axis=1)
+        cells: np.ndarray = np.bitwise_or.reduce(rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, side), axis=2) != 0
+        return cells
+    side = max(len(before), len(after), _CHANGE_SIDE)
+    differs = _sampled(before, side) != _sampled(after, side)
+    starts = np.arange(_CHANGE_SIDE) * side // _CHANGE_SIDE
+    cells = np.logical_or.reduceat(np.logical_or.reduceat(differs, starts, 0), starts, 1)
+    return cells
+
+
+def _touched_things(layout: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Return the small connected regions of a class that a change touches, bool [256, 256]."""
+    touched = np.zeros_like(changed)
+    for class_id in np.unique(layout[changed]):
+        if class_id == EMPTY:
+            continue
+        _, parts, facts, _ = cv2.connectedComponentsWithStats((layout == class_id).view(np.uint8), connectivity=8)
+        for part in np.unique(parts[changed & (parts > 0)]):
+            if facts[part, cv2.CC_STAT_AREA] <= _THING * changed.size:
+                touched |= parts == part
+    return touched
+
+
+def _sampled(layout: np.ndarray, side: int = _CHANGE_SIDE) -> np.ndarray:
+    """Return the pixel under the centre of each cell, uint8 [side, side]."""
+    under = (np.arange(side) * 2 + 1) * len(layout) // (2 * side)
+    return layout[np.ix_(under, under)]
+
+
+def _digest(*parts: np.ndarray | bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=24)
+    for part in parts:
+        is_array = isinstance(part, np.ndarray)
+        digest.update(repr(part.shape).encode() if is_array else str(len(part)).encode())
+        digest.update(np.ascontiguousarray(part).tobytes() if is_array else part)
+    return digest.digest()
