@@ -25,7 +25,7 @@ MASK_SIDE = 128
 EDGE = 0.06
 """The default width of a patch's soft edge, as a part of the picture's side."""
 MAX_EDGE = 0.2
-_CHANGE_SIDE = 256
+_CHANGE_SIDE = LOCK_SIDE = 256
 """Side at which changes of a layout are found."""
 _REACH = 3
 """A mask ends this many edge widths from the nearest pixel that was repainted."""
@@ -35,6 +35,8 @@ _MOST_AT_ONCE = 1 / 3
 """When more than this part of the layout changes at once, the picture follows as a whole."""
 _LEAST_LABELLED = 1 / 2
 """The same where less than this part of the layout is labelled: unlabelled pixels follow from the labelled ones."""
+_LOCK_EDGE = 0.015
+"""Width of the soft edge around locked classes."""
 _INVISIBLE = 4 / 255
 """A patch that shows through those above it by less than this is dropped."""
 
@@ -92,9 +94,10 @@ class Composition:
         total = left.sum()
         for patch in reversed(self.patches):
             own = patch.mask / np.float32(255) * left
-            mean = mean + own.sum() / total * patch.ws[:slots]
+            mean += own.sum() / total * patch.ws[:slots]
             left = left - own
-        return mean + left.sum() / total * self.base[:slots]
+        mean += left.sum() / total * self.base[:slots]
+        return mean
 
     def settled(self) -> Composition:
         """Return the composition without the patches that those above them hide."""
@@ -139,20 +142,53 @@ def _faded(mask: np.ndarray, strength: float) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
-    """What locked classes look like: a composition in the style that it had when they were locked.
+class ClassLock:
+    """Classes whose look never changes: the picture, its style and its layout from when they were locked.
 
-    mask: uint8 [MASK_SIDE, MASK_SIDE], read-only; 255 = nothing else shows.
+    layout: uint8 [LOCK_SIDE, LOCK_SIDE], read-only, as `ClassLock.of` reduces it.
     """
 
     composition: Composition
     style: Style
+    layout: np.ndarray = field(repr=False)
+    class_ids: frozenset[int]
+
+    @classmethod
+    def of(cls, composition: Composition, style: Style, layout: np.ndarray, class_ids: frozenset[int]) -> ClassLock:
+        """Lock classes of a picture with that layout, uint8 [H, H]."""
+        small = _sampled(layout)
+        small.setflags(write=False)
+        return cls(replace(composition, held=None), style, small, class_ids)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything in the lock."""
+        facts = repr((self.style, sorted(self.class_ids))).encode()
+        return _digest(self.layout, self.composition.digest, facts)
+
+    def held_in(self, layout: np.ndarray) -> Held | None:
+        """Return what the lock holds in a picture of `layout`, uint8 [H, H]: the places where a locked class was and
+        still is. None where there are none."""
+        now = _sampled(layout)
+        kept = np.where(self.layout == now, now, np.uint8(EMPTY))
+        mask = class_region(kept, self.class_ids - {EMPTY}, _LOCK_EDGE)
+        return Held(self, mask) if mask.any() else None
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What a class lock holds in one picture.
+
+    mask: uint8 [MASK_SIDE, MASK_SIDE], read-only; 255 = nothing else shows.
+    """
+
+    lock: ClassLock
     mask: np.ndarray = field(repr=False)
 
     @cached_property
     def digest(self) -> bytes:
         """A digest of everything that is held."""
-        return _digest(self.mask, self.composition.digest, repr(self.style).encode())
+        return _digest(self.mask, self.lock.composition.digest, repr(self.lock.style).encode())
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,20 +197,20 @@ class Repaint:
 
     beneath: the picture's composition. layout: uint8 [H, H], the layout that it shows, read-only. edge: width of the
     soft edge, as a part of the side. mask: uint8 [MASK_SIDE, MASK_SIDE], the region, where it is not to follow from the
-    layouts.
+    layouts. look: of the patch, or None for that of the picture.
     """
 
     beneath: Composition
     layout: np.ndarray = field(repr=False)
     edge: float = EDGE
     mask: np.ndarray | None = field(default=None, repr=False)
+    look: Look | None = None
 
     @cached_property
     def digest(self) -> bytes:
         """A digest of everything in the request."""
-        return _digest(
-            self.layout, b"" if self.mask is None else self.mask, self.beneath.digest, repr(self.edge).encode()
-        )
+        mask = b"" if self.mask is None else self.mask
+        return _digest(self.layout, mask, self.beneath.digest, repr((self.edge, self.look)).encode())
 
 
 def repainted_region(before: np.ndarray, after: np.ndarray, edge: float = EDGE) -> np.ndarray:
@@ -192,11 +228,12 @@ def repainted_region(before: np.ndarray, after: np.ndarray, edge: float = EDGE) 
     touched = changed | _touched_things(_sampled(before), changed) | _touched_things(_sampled(after), changed)
     half = max(1, round(edge * _CHANGE_SIDE * _REACH / 4))  # of each average; both together reach twice as far
     grown = cv2.dilate(touched.view(np.uint8) * np.uint8(255), np.ones((4 * half + 3, 4 * half + 3), np.uint8))
-    soft = grown.astype(np.float32)
+    soft: np.ndarray = grown.astype(np.float32)
     for _ in range(2):
         soft = cv2.blur(soft, (2 * half + 1, 2 * half + 1), borderType=cv2.BORDER_REPLICATE)
     # Rounded down: what is 0 at the finer side stays 0.
-    mask = np.floor(cv2.resize(soft, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA) + 1e-3).astype(np.uint8)
+    small = cv2.resize(soft, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA) + 1e-3
+    mask: np.ndarray = np.floor(small).astype(np.uint8)
     mask.setflags(write=False)
     return mask
 
@@ -221,8 +258,6 @@ def _changed_cells(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     if before.shape == after.shape and len(after) % _CHANGE_SIDE == 0:
         differs = cv2.absdiff(before, after)
         side = len(after) // _CHANGE_SIDE
-        if side == 1:
-            return differs != 0
         rows = np.bitwise_or.reduce(differs.reshape(_CHANGE_SIDE, side, -1), axis=1)
         cells: np.ndarray = np.bitwise_or.reduce(rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, side), axis=2) != 0
         return cells
@@ -249,13 +284,15 @@ def _touched_things(layout: np.ndarray, changed: np.ndarray) -> np.ndarray:
 def _sampled(layout: np.ndarray, side: int = _CHANGE_SIDE) -> np.ndarray:
     """Return the pixel under the centre of each cell, uint8 [side, side]."""
     under = (np.arange(side) * 2 + 1) * len(layout) // (2 * side)
-    return layout[np.ix_(under, under)]
+    sampled: np.ndarray = layout[np.ix_(under, under)]
+    return sampled
 
 
 def _digest(*parts: np.ndarray | bytes) -> bytes:
     digest = hashlib.blake2b(digest_size=24)
     for part in parts:
-        is_array = isinstance(part, np.ndarray)
-        digest.update(repr(part.shape).encode() if is_array else str(len(part)).encode())
-        digest.update(np.ascontiguousarray(part).tobytes() if is_array else part)
+        if isinstance(part, bytes):
+            digest.update(f"{len(part)} ".encode() + part)
+        else:
+            digest.update(repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
     return digest.digest()

@@ -10,7 +10,7 @@ import numpy as np
 from smis_desktop.document import layer_operations, shapes
 from smis_desktop.document.brush import Brush, MirrorAxis, PenPoint, Point, Stabilizer, StrokePath
 from smis_desktop.document.document import Document, DocumentStructure, Entry, LayerNotPaintable, require_unlocked
-from smis_desktop.document.history import Change, ClassPainter, History, StructureEdit, take
+from smis_desktop.document.history import Change, ClassPainter, History, PictureEdit, StructureEdit, take
 from smis_desktop.document.layer_operations import with_entry
 from smis_desktop.document.layers import Rect, united
 from smis_desktop.document.palette import EMPTY, Palette
@@ -50,6 +50,17 @@ class DocumentEditor:
     def undo_name(self) -> str | None:
         """The name of the step that `undo` reverts."""
         return self._history.undo_name
+
+    @property
+    def mark(self) -> object:
+        """A mark of the document's state: the same object again after undo or redo back to that state."""
+        return self._history.mark
+
+    def change_picture(self, name: str) -> Change:
+        """Make a step after which the same layout has another picture."""
+        self._require_idle()
+        self._history.push(PictureEdit(name))
+        return Change(picture=True)
 
     @property
     def is_dirty(self) -> bool:

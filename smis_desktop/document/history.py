@@ -21,12 +21,14 @@ class Change:
     """What an operation changed, for views of the document.
 
     rect: the pixels of the composite that changed, None if none. layers: whether the list of layers, their properties
-    or thumbnails changed. palette: whether the classes changed.
+    or thumbnails changed. palette: whether the classes changed. picture: whether the picture is another although the
+    layout is the same.
     """
 
     rect: Rect | None = None
     layers: bool = False
     palette: bool = False
+    picture: bool = False
 
 
 class Edit(Protocol):
@@ -111,6 +113,21 @@ class StructureEdit:
 
     def redo(self, document: Document) -> Change:
         return take(document, self.after)
+
+
+@dataclass(frozen=True, eq=False)
+class PictureEdit:
+    """A step after which the same layout has another picture. What the pictures are made of is kept by their owner,
+    under the history's mark."""
+
+    name: str
+    nbytes: int = 0
+
+    def undo(self, document: Document) -> Change:
+        return Change(picture=True)
+
+    def redo(self, document: Document) -> Change:
+        return Change(picture=True)
 
 
 def take(document: Document, structure: DocumentStructure) -> Change:
@@ -201,6 +218,10 @@ class ClassPainter:
         return True
 
 
+class Mark:
+    """The mark of a state that no edit led to."""
+
+
 class History:
     """The edits that can be undone and redone, limited in number and in bytes; the oldest are dropped first.
 
@@ -216,7 +237,7 @@ class History:
         self._done: deque[Edit] = deque()
         self._undone: list[Edit] = []
         self._nbytes = 0
-        self._bottom = object()
+        self._bottom = Mark()
 
     @property
     def undo_name(self) -> str | None:
@@ -243,7 +264,7 @@ class History:
             self._nbytes > self._budget_bytes and len(self._done) > self._min_steps
         ):
             self._nbytes -= self._done.popleft().nbytes
-            self._bottom = object()  # undoing everything leads to another state from now on
+            self._bottom = Mark()  # undoing everything leads to another state from now on
 
     def undo(self, document: Document) -> Change | None:
         """Undo the last edit. Returns what changed, None if there is nothing to undo."""

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette, SemanticClass
@@ -75,13 +76,17 @@ class KeptStyle:
     """The style of a kept picture, with everything that its rendering depended on apart from the layout.
 
     extras: further JSON values, including those of later versions, kept unchanged. ws: float32 [num_ws, D], the
-    picture's own latents, where known. pins: looks that the person pinned.
+    latents of the picture without its patches, where known. pins: looks that the person pinned. composition: what the
+    picture is made of, by that generator, after `refined` refinement steps.
     """
 
     style: Style = field(default_factory=Style)
     extras: Mapping[str, Any] = field(default_factory=dict)
     ws: np.ndarray | None = field(default=None, repr=False)
     pins: tuple[Look, ...] = ()
+    composition: Composition | None = field(default=None, repr=False)
+    refined: int = 0
+    generator: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

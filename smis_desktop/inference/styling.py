@@ -75,14 +75,19 @@ class Styler:
         return torch.from_numpy(np.array(look.ws, np.float32)).to(generator.device)[None]
 
     def regions(
-        self, ws: Tensor, labels: Tensor, style: Style, composition: Composition, held: Sequence[StyledRegion] = ()
+        self,
+        ws: Tensor,
+        labels: Tensor | None,
+        style: Style,
+        composition: Composition,
+        held: Sequence[StyledRegion] = (),
     ) -> tuple[Tensor, Regions | None]:
         """Append the `ws` of each class and patch that has its own look, [K, num_ws, D]; return them with their
         regions.
 
         Args:
             ws: [1, num_ws, D], for everything else.
-            labels: int64 [1, r, r], the classes that the picture shows, in channels.
+            labels: int64 [1, r, r], the classes that the picture shows, in channels; needed for looks of classes.
             held: what lies over all of it.
         """
         # Where the picture shows the class, not where the layout asks for it: else a look ends next to its object.
@@ -98,10 +103,10 @@ class Styler:
             left = left * (1 - region.mask)
         return torch.cat((ws, *(region.ws for region in found))), Regions(torch.cat((left, *masks)))
 
-    def _class_regions(self, ws: Tensor, labels: Tensor, style: Style) -> list[StyledRegion]:
+    def _class_regions(self, ws: Tensor, labels: Tensor | None, style: Style) -> list[StyledRegion]:
         ids = self._model.palette.class_ids
         looks = [(ids.index(class_id), look) for class_id, look in style.class_looks if class_id in ids]
-        if not looks:
+        if not looks or labels is None:
             return []
         masks = _enlarged(torch.cat([(labels == channel)[:, None].float() for channel, _ in looks]))
         # Enlarged masks of neighbours overlap, but add up to no more than 1; those from the top down need shares of

@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from smis_desktop.document.composition import Composition, Patch, Repaint, follows_as_a_whole, repainted_region
+from smis_desktop.document.composition import (
+    ClassLock,
+    Composition,
+    Patch,
+    Repaint,
+    follows_as_a_whole,
+    repainted_region,
+)
 from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL, Palette
 from smis_desktop.document.style import DRAFT_SIZE, Anchor, Style
 from smis_desktop.errors import UserError
@@ -48,6 +55,7 @@ class PictureRequest:
         since makes to the encoder's answer, so that most of what was not repainted stays.
     composition: what the picture is made of, where that is known; the encoder then decides nothing, and refinement
         refines the topmost latents.
+    lock: classes that keep the look that they had; without one, those that `composition` holds.
     """
 
     layout: np.ndarray = field(repr=False)
@@ -58,6 +66,7 @@ class PictureRequest:
     repaint: Repaint | None = field(default=None, repr=False)
     anchor: Anchor | None = field(default=None, repr=False)
     composition: Composition | None = field(default=None, repr=False)
+    lock: ClassLock | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +152,9 @@ class Synthesizer:
     def compose(self, request: PictureRequest) -> Composition:
         """Return what the picture of a request is made of: encoder, then refinement of the topmost latents."""
         composition = request.composition or self._composed(request)
-        return self._refined(request, composition) if request.refine_steps else composition
+        if request.refine_steps:
+            composition = self._refined(request, composition)
+        return composition if request.lock is None else _locked(composition, request.lock, request.layout)
 
     def _composed(self, request: PictureRequest) -> Composition:
         """Return the composition before refinement."""
@@ -156,15 +167,13 @@ class Synthesizer:
                 return Composition(_as_array(ws[0]), takes_variety=takes_variety)
             beneath, mask = repaint.beneath, repaint.mask
             if mask is None:
-                mask = repainted_region(
-                    *(self._known(layout) for layout in (repaint.layout, request.layout)), repaint.edge
-                )
+                mask = repainted_region(self._known(repaint.layout), self._known(request.layout), repaint.edge)
             if not mask.any():
                 return beneath
             structural = self.generator.fine_slots.start
             moved = ws - self._encode(self._channels(repaint.layout))
             own = self._on_device(beneath.shown_in(mask, structural)) + moved[0, :structural]
-            return beneath.with_patch(Patch(_as_array(own), mask))
+            return replace(beneath.with_patch(Patch(_as_array(own), mask, repaint.look)), held=None)
 
     def _follows_as_a_whole(self, repaint: Repaint, layout: np.ndarray) -> bool:
         if repaint.mask is not None:
@@ -173,6 +182,8 @@ class Synthesizer:
 
     def _refined(self, request: PictureRequest, composition: Composition) -> Composition:
         """Return the composition with its topmost latents refined."""
+        if request.repaint is not None and composition.digest == request.repaint.beneath.digest:
+            return composition  # nothing was repainted
         layers, style = self._layers(composition, request.style), request.style
         start, below = layers[-1].ws, layers[:-1]
         plain = replace(request, composition=None, refine_steps=0)
@@ -204,7 +215,8 @@ class Synthesizer:
             layers = self._layers(composition, request.style)
             coarse, ws = self._features.of(layers), layers[0].ws
             coarse, held = self._with_held(coarse, composition)
-            labels = self._label(coarse) if request.style.class_looks or request.quality == "full" else None
+            needs_labels = request.quality == "full" or bool(request.style.class_looks)
+            labels = self._label(coarse) if needs_labels else None
             styles, regions = self._styler.regions(ws, labels, request.style, composition, held)
             picture = self._picture(coarse, styles, regions, request)
         seen = None if request.quality == "draft" or labels is None else self._as_ids(labels)
@@ -232,11 +244,11 @@ class Synthesizer:
         held = composition.held
         if held is None:
             return coarse, []
-        layers = self._layers(held.composition, held.style)
+        layers = self._layers(held.lock.composition, held.lock.style)
         below = self._features.of(layers)
         surroundings = surroundings_of(coarse, held.mask)
         labels, mask = self._label(below), self._styler.mask(held.mask)
-        styles, regions = self._styler.regions(layers[0].ws, labels, held.style, held.composition)
+        styles, regions = self._styler.regions(layers[0].ws, labels, held.lock.style, held.lock.composition)
         masks = torch.ones_like(mask) if regions is None else regions.masks
         left, found = torch.ones_like(mask), []
         for ws, own in zip(styles, masks, strict=True):
@@ -317,6 +329,13 @@ def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
     return to_rgb8(resized(generator.synthesis(ws).clamp(-1, 1), size)[0])
 
 
+def _locked(composition: Composition, lock: ClassLock, layout: np.ndarray) -> Composition:
+    held = lock.held_in(layout)
+    if held is not None and composition.held is not None and held.digest == composition.held.digest:
+        return composition
+    return composition if held is composition.held else replace(composition, held=held)
+
+
 def _as_shown(composition: Composition, layers: Sequence[FeatureLayer]) -> Composition:
     """Return the composition with the latents of `layers`, which are those that it is rendered from."""
     base, *others = (_as_array(layer.ws[0]) for layer in layers)
@@ -348,6 +367,6 @@ def _key(request: PictureRequest) -> bytes:
     anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
     for part in (request.layout, *anchor):
         digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
-    for own in (request.repaint, request.composition):
+    for own in (request.repaint, request.composition, request.lock):
         digest.update(b"-" if own is None else own.digest)
     return digest.digest()

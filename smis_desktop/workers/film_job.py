@@ -8,11 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from smis_desktop.document.composition import Composition, blended
+from smis_desktop.document.style import Style
 from smis_desktop.formats.film import FilmWriter, film_file
 
 if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import PictureRequest, PictureResult
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """A picture that a film goes through. layout: uint8 [H, H]. composition: what it is made of, where that is
+    known."""
+
+    layout: np.ndarray
+    style: Style
+    composition: Composition | None = None
 
 
 @dataclass(frozen=True)

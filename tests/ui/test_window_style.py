@@ -346,8 +346,9 @@ def test_without_variety_a_new_look_leaves_a_refined_face_exactly_as_it_is(
     asked.clear()
     stroke(window, (4, 56), (60, 56))
     qtbot.waitUntil(lambda: len(refined) == 3, timeout=WAIT)
-    assert asked[0].start_ws is None
-    assert asked[0].anchor is not None, "painting goes on from the last refinement"
+    assert asked[0].composition is None
+    assert asked[0].repaint is not None, "painting goes on from the picture that rests"
+    assert asked[0].repaint.beneath.digest == refined[1].result.composition.digest
     assert asked[-1].refine_steps == 6
 
 

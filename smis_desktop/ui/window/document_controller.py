@@ -30,6 +30,8 @@ class DocumentController(QObject):
     """Layers were added, moved or renamed, another is active, or their thumbnails have changed."""
     palette_changed = Signal()
     """The classes have changed."""
+    picture_changed = Signal()
+    """The same layout has another picture: by undo or redo of such a step."""
     stroke_ended = Signal()
     """A stroke, or the move of a layer, was finished or cancelled."""
     history_changed = Signal()
@@ -215,6 +217,8 @@ class DocumentController(QObject):
             self.palette_changed.emit()
         if change.rect is not None:
             self.painted.emit(change.rect)
+        if change.picture:
+            self.picture_changed.emit()
         if change.layers:
             self.layers_changed.emit()
         self._emit_history()

@@ -74,7 +74,9 @@ def measure_painting(open_renderer: OpenRenderer, recording: Path) -> PaintingTi
     event_at = time.perf_counter()
 
     def ask() -> None:
-        preview.request(_document(controller).snapshot(), Style(), pen_is_down=controller.is_painting)
+        assert controller.editor is not None
+        mark = None if controller.is_painting else controller.editor.mark
+        preview.request(_document(controller).snapshot(), Style(), mark)
         waiting.append(event_at)
 
     def show(painted: PicturePainted) -> None:

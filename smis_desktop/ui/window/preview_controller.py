@@ -1,14 +1,14 @@
 """The live preview: requests the picture of what is painted from the preview thread, and shows it.
 
-`PreviewController` decides when which picture is asked for, which answers are newer than the picture on screen, how
-refined latents are passed on to later requests, and what the preview pane shows.
+`PreviewController` decides when which picture is asked for, which answers are newer than the picture on screen, and
+what the preview pane shows; `Repainting` says what a picture is made from.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,17 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
+from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.fidelity import LayoutFidelity, layout_fidelity
-from smis_desktop.document.style import Anchor, Style
+from smis_desktop.document.history import Change
+from smis_desktop.document.style import Style
 from smis_desktop.formats.project import Project
 from smis_desktop.ui.panels.preview_panel import PreviewPanel
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
+from smis_desktop.ui.window.repainting import Beginning, Repainting
 from smis_desktop.ui.window.style_model import StyleModel
-from smis_desktop.workers.film_job import FilmSettings
+from smis_desktop.workers.film_job import FilmSettings, Keyframe
 from smis_desktop.workers.preview_jobs import (
     BackgroundRendered,
     DeviceChanged,
@@ -44,9 +47,6 @@ if TYPE_CHECKING:
     from smis_desktop.inference.synthesizer import PictureRequest
 
 log = logging.getLogger(__name__)
-
-_KEPT_OF_REFINEMENT = 0.7
-"""How much of a refinement the next stroke starts with. All of it would add up, stroke by stroke."""
 
 
 class PreviewController(QObject):
@@ -97,8 +97,11 @@ class PreviewController(QObject):
         """Name, classes, device and generator of the open model; None before `ready`."""
         self._session = self._revision = 0
         self._request: PictureRequest | None = None
+        self._requested_mark: object | None = None
         self._steps_before = 0
-        self._refinement = _Refinement()
+        self.repainting = Repainting(refine_steps)
+        """What the next picture is made from."""
+        self._keeps_next_model = False
         self._shown: PicturePainted | None = None
         self.image: QImage | None = None
         """The picture on screen; None before the first."""
@@ -110,13 +113,10 @@ class PreviewController(QObject):
         controller.replaced.connect(self._follow_replaced)
         controller.painted.connect(self._follow_painted)
         controller.palette_changed.connect(self.refresh)
+        controller.picture_changed.connect(self.refresh)
         controller.stroke_ended.connect(self._follow_stroke_end)
         style_model.changed.connect(self.refresh)
         self.loading.connect(panel.show_progress)
-
-    def start(self) -> None:
-        """Start the thread, which opens the first model."""
-        self._thread.start()
 
     def open(self, open_renderer: OpenRenderer) -> None:
         """Open another model: `ready` or `failed` follows."""
@@ -158,13 +158,31 @@ class PreviewController(QObject):
         return None if self._request is None else self._request.layout
 
     @property
-    def anchor(self) -> Anchor | None:
-        """The photo that the painting started from, if any."""
-        return self._refinement.photo
+    def beginning(self) -> Beginning:
+        """What the present picture can be begun with again."""
+        return replace(self.repainting.beginning, generator=self.generator_name)
 
-    def set_anchor(self, anchor: Anchor | None) -> None:
-        """Start from that photo from the next request on, and forget earlier refinements."""
-        self._refinement.start_from(anchor)
+    @property
+    def generator_name(self) -> str | None:
+        """The name of the open model's generator; None before there is one."""
+        return None if self.about is None else self.about.generator_name
+
+    def start(self) -> None:
+        """Start the thread, which opens the first model."""
+        self._thread.start()
+
+    def begin(self, beginning: Beginning, expects_model: bool = False) -> None:
+        """Begin the present document's picture with that from the next request on, and forget those before.
+
+        expects_model: another model is about to be opened, and the picture is that model's.
+        """
+        if self._controller is not None and self._controller.editor is not None:
+            self.repainting.start(self._controller.editor.mark, beginning)
+        self._keeps_next_model = expects_model or self.about is None
+
+    def follow_as_a_whole(self) -> None:
+        """Make the whole picture anew, as a step that can be undone."""
+        self._change_picture(self.tr("Follow as a whole"), self.repainting.follow_as_a_whole)
 
     # Requests
 
@@ -174,22 +192,28 @@ class PreviewController(QObject):
         controller, style_model = self._controller, self._style_model
         if controller is None or style_model is None or controller.document is None:
             return
-        self.request(controller.document.snapshot(), style_model.style, pen_is_down=controller.is_painting)
+        mark = None if controller.is_painting else self._mark
+        self.request(controller.document.snapshot(), style_model.style, mark)
 
-    def request(self, layout: np.ndarray, style: Style, *, pen_is_down: bool = False) -> None:
+    def request(self, layout: np.ndarray, style: Style, mark: object | None) -> None:
         """Request the picture of `layout`, uint8 [H, H], which must not change afterwards.
 
-        Does nothing before `ready`. While the pen is down only a draft is made.
+        Does nothing before `ready`. mark: of the document's state; None while the pen is down: then only a draft is
+        made.
         """
         if self.about is None:
             return
         # Not at the top of the file: it imports torch, which takes seconds; by now the preview thread has done so.
         from smis_desktop.inference.synthesizer import PictureRequest
 
-        request = PictureRequest(layout, style, size=self.about.full_size)
-        self._request, self._steps_before = self._refinement.applied_to(request)
+        basis = self.repainting.basis(mark, layout, style)
+        self._request = PictureRequest(
+            layout, style, self.about.full_size, repaint=basis.repaint, anchor=basis.anchor,
+            composition=basis.composition, lock=basis.lock,
+        )  # fmt: skip
+        self._requested_mark, self._steps_before = mark, basis.refined
         self._revision += 1
-        self._submit(draft_only=pen_is_down)
+        self._submit(draft_only=mark is None)
 
     def save(self, path: Path, project: Project | None = None, style: Style | None = None) -> None:
         """Write the present picture at full size to `path`: `saved` or `failed` follows.
@@ -201,37 +225,33 @@ class PreviewController(QObject):
             return
         request, picture = self._request, None
         if style is not None:
-            request = replace(request, style=style)
+            request = self._in_style(request, style)
         elif self._shown is not None and self.is_up_to_date:
             picture = self._shown.result.picture
         self._saves_under_way += 1
         self._thread.save(path, request, picture, project)
 
     def render_in_background(self, ticket: int, style: Style, size: int = 256) -> None:
-        """Render the present layout in another style when the thread is idle: `background_rendered` follows.
-
-        Where the style leaves the structure alone, that is the structure of the picture on screen.
-        """
+        """Render the present picture in another style when the thread is idle: `background_rendered` follows."""
         if self._request is not None:
-            request = replace(self._request, style=style, quality="draft", size=size)
-            self._thread.render_in_background(ticket, self._refinement.applied_to_variant(request))
+            request = self._in_style(self._request, style)
+            self._thread.render_in_background(ticket, replace(request, quality="draft", size=size))
 
     def drop_background_renders(self) -> None:
         """Drop the background renders that wait."""
         self._thread.drop_background_renders()
 
-    def film(
-        self, path: Path, keyframes: Sequence[tuple[np.ndarray, Style, np.ndarray | None]], settings: FilmSettings
-    ) -> None:
-        """Make a film to `path`: `film_progress`, `film_cancelled` or `failed` follows.
-
-        keyframes: layout, style and, where known, latents of each picture that it goes through.
-        """
+    def film(self, path: Path, keyframes: Sequence[Keyframe], settings: FilmSettings) -> None:
+        """Make a film to `path`, of the pictures that it goes through: `film_progress`, `film_cancelled` or `failed`
+        follows."""
         if self.about is None:
             return
         from smis_desktop.inference.synthesizer import PictureRequest
 
-        requests = [PictureRequest(layout, style, size=settings.size, exact_ws=ws) for layout, style, ws in keyframes]
+        requests = [
+            PictureRequest(frame.layout, frame.style, settings.size, composition=frame.composition)
+            for frame in keyframes
+        ]
         self._saves_under_way += 1
         self._thread.film(path, requests, settings)
 
@@ -239,14 +259,36 @@ class PreviewController(QObject):
         """Stop making films: `film_cancelled` follows for each."""
         self._thread.cancel_films()
 
+    def _in_style(self, request: PictureRequest, style: Style) -> PictureRequest:
+        basis = self.repainting.in_style(style)
+        return replace(request, style=style, repaint=basis.repaint, anchor=basis.anchor, composition=basis.composition)
+
     def _submit(self, draft_only: bool = False) -> None:
         if self._request is not None:
             self._thread.submit(
                 self._session, self._revision, self._request, draft_only=draft_only, refined=self._steps_before
             )
 
+    @property
+    def _mark(self) -> object:
+        """The mark of the document's state."""
+        editor = None if self._controller is None else self._controller.editor
+        assert editor is not None, "pictures are of a document"
+        return editor.mark
+
+    def _change_picture(self, name: str, change: Callable[[object], object]) -> None:
+        """Make a step of the document's history after which the layout has another picture."""
+        if self._controller is not None and self._request is not None:
+
+            def make(editor: DocumentEditor) -> Change:
+                made = editor.change_picture(name)
+                change(editor.mark)
+                return made
+
+            self._controller.do(make)
+
     def _follow_replaced(self) -> None:
-        self.set_anchor(None)
+        self.begin(Beginning())
         self.refresh()
 
     def _follow_painted(self) -> None:
@@ -259,7 +301,9 @@ class PreviewController(QObject):
     def _follow_stroke_end(self) -> None:
         if self._next_request.isActive():
             self.refresh()
-        else:
+        elif self._request is not None and self._style_model is not None:
+            self._requested_mark = self._mark
+            self.repainting.end_stroke(self._mark, self._request.layout, self._style_model.style)
             self._submit()  # the same revision again, now with its full picture
 
     # Answers
@@ -297,7 +341,9 @@ class PreviewController(QObject):
         self.about = about
         self._session += 1
         self._request = None
-        self._refinement.forget()
+        kept = self.repainting.beginning if self._keeps_next_model else Beginning(self.repainting.photo)
+        self.begin(kept.of_generator(about.generator_name))
+        self._keeps_next_model = False
         if self._panel is not None:
             self._panel.end_progress()
         self.ready.emit(about)
@@ -305,8 +351,10 @@ class PreviewController(QObject):
 
     def _take_picture(self, painted: PicturePainted) -> None:
         self._shown = painted
-        if painted.refined and painted.revision == self._revision and self._request is not None:
-            self._refinement.remember(self._request, painted)
+        request, mark = self._request, self._requested_mark
+        is_current = painted.quality == "full" and painted.revision == self._revision
+        if is_current and request is not None and mark is not None:
+            self.repainting.remember(mark, painted.result.composition, painted.refined, request.style)
         if self._panel is not None:
             self._show(painted, self._panel)
         self.painted.emit(painted)
@@ -339,60 +387,3 @@ class PreviewController(QObject):
                 self._panel.end_progress()
                 self.complaint.emit(failure.text)
         self.failed.emit(failure)
-
-
-@dataclass(frozen=True, eq=False)
-class _Refined:
-    """Latents `ws`, float32 [num_ws, D], that were refined towards a layout; structural: `Style.structural`."""
-
-    layout: np.ndarray
-    ws: np.ndarray
-    steps: int
-    structural: tuple[object, ...]
-
-
-class _Refinement:
-    """What a refined picture passes on to later requests: its latents while the layout stays, an anchor after that."""
-
-    def __init__(self) -> None:
-        self._anchor: Anchor | None = None
-        self._refined: _Refined | None = None
-
-    @property
-    def photo(self) -> Anchor | None:
-        """The anchor, if it is a photo and not an earlier refinement."""
-        return self._anchor if self._anchor is not None and self._anchor.keeps_style else None
-
-    def start_from(self, anchor: Anchor | None) -> None:
-        self._anchor, self._refined = anchor, None
-
-    def forget(self) -> None:
-        """Forget the refined latents; the anchor stays."""
-        self._refined = None
-
-    def applied_to(self, request: PictureRequest) -> tuple[PictureRequest, int]:
-        """Return the request with its starting point, and how many refinement steps that already includes."""
-        known = self._refined
-        if known is not None and known.structural != request.style.structural:
-            self.start_from(self.photo)  # another face
-            known = None
-        request = replace(request, anchor=self._anchor)
-        if known is not None and np.array_equal(known.layout, request.layout):
-            # Only colours change: the face stays exactly as it was refined.
-            return replace(request, start_ws=known.ws), known.steps
-        return request, 0
-
-    def applied_to_variant(self, request: PictureRequest) -> PictureRequest:
-        """Return a copy of an earlier request in another style, with the starting point that suits that style."""
-        known = self._refined
-        if known is None or known.structural != request.style.structural:
-            return replace(request, start_ws=None, anchor=self.photo)
-        return replace(request, start_ws=known.ws) if np.array_equal(known.layout, request.layout) else request
-
-    def remember(self, request: PictureRequest, painted: PicturePainted) -> None:
-        """Let later requests start from a refined picture: after small changes they need fewer steps."""
-        if request.style.moves_structure:
-            return  # what the style does to the structure would be done twice
-        self._refined = _Refined(request.layout, painted.result.ws, painted.refined, request.style.structural)
-        if self.photo is None:
-            self._anchor = Anchor(request.layout, painted.result.ws, weight=_KEPT_OF_REFINEMENT, keeps_style=False)

@@ -14,6 +14,7 @@ from smis_desktop.ui.panels.preview_history import PreviewHistory
 from smis_desktop.ui.window.active_model import ActiveModel
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
+from smis_desktop.ui.window.repainting import Beginning
 from smis_desktop.ui.window.style_model import StyleModel
 
 
@@ -51,36 +52,54 @@ class ProjectState(QObject):
 
     def style(self) -> KeptStyle:
         """Return the style in the form that kept pictures and projects store."""
-        anchor = self._preview.anchor
-        extras = {} if anchor is None else {ANCHOR_KEY: anchor_to_json(anchor)}
-        return KeptStyle(self._style_model.style, extras, self._preview.shown_ws)
+        beginning = self._preview.beginning
+        extras = {} if beginning.anchor is None else {ANCHOR_KEY: anchor_to_json(beginning.anchor)}
+        return KeptStyle(
+            self._style_model.style, extras, self._preview.shown_ws, composition=beginning.composition,
+            refined=beginning.refined, generator=self._preview.generator_name,
+        )  # fmt: skip
 
     def take(self, project: Project) -> None:
         """Restore everything but the document, which is in place already: style, photo, kept pictures, and the
         model."""
-        facts = project.style.extras.get(ANCHOR_KEY)
-        self._preview.set_anchor(anchor_from_json(facts) if isinstance(facts, dict) else None)
+        known = Path(project.model_path) if project.model_path else None
+        is_others = self._model.name is not None and project.model_name not in (None, self._model.name)
+        opens_model = is_others and known is not None and known.is_file()
+        self._begin(project.style, expects_model=opens_model)
         self._history.show_kept(project.kept)
         self._style_model.load(project.style.style)
         self._style_model.set_pins(project.style.pins)
-        known = Path(project.model_path) if project.model_path else None
-        if self._model.name is not None and project.model_name not in (None, self._model.name):
-            if known is not None and known.is_file():
-                self._model.open(known)
-            else:
-                words = self.tr("This was painted with the model “{name}”, which was not found.")
-                self.message.emit(words.format(name=project.model_name))
+        if opens_model and known is not None:
+            self._model.open(known)
+        elif is_others:
+            words = self.tr("This was painted with the model “{name}”, which was not found.")
+            self.message.emit(words.format(name=project.model_name))
+        self._preview.refresh()
 
     def take_photo(self, anchor: Anchor) -> None:
         """Start from a photo whose layout has become the document."""
-        self._preview.set_anchor(anchor)
+        self._preview.begin(Beginning(anchor))
         self._style_model.set_style(Style(Look.of_latents(anchor.ws, anchor.name)))
         self._preview.refresh()
 
     def take_kept(self, kept: KeptPicture, pictures: tuple[KeptPicture, ...]) -> None:
         """Restore the style of a kept picture whose document is in place already."""
         self._history.show_kept(pictures)
+        self._begin(kept.style)
         self._style_model.load(kept.style.style)
+        self._preview.refresh()
+
+    def _begin(self, style: KeptStyle, expects_model: bool = False) -> None:
+        """Let the picture of the document begin with what is stored of it."""
+        facts, composition = style.extras.get(ANCHOR_KEY), style.composition
+        anchor = anchor_from_json(facts) if isinstance(facts, dict) else None
+        generator = self._preview.generator_name
+        is_others = composition is not None and generator is not None and style.generator not in (None, generator)
+        if is_others and not expects_model:
+            words = self.tr("The picture was made by the generator “{name}”, and is made anew.")
+            self.message.emit(words.format(name=style.generator))
+            composition = None
+        self._preview.begin(Beginning(anchor, composition, style.refined, style.generator), expects_model)
 
     def is_kept(self, document: Document) -> bool:
         """Return whether a picture of this very document is kept."""

@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.document.document import Document
 from smis_desktop.document.style import Look, Style
 from smis_desktop.errors import UserError
@@ -28,6 +29,7 @@ from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.document_controller import DocumentController
 from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED, StyleModel
+from smis_desktop.workers.film_job import Keyframe
 from smis_desktop.workers.photo_inversion import photo_inversion
 from smis_desktop.workers.preview_jobs import BackgroundRendered, Failed, FilmCancelled, FilmProgress, PicturePainted
 
@@ -177,11 +179,7 @@ class StyleController(QObject):
 
             def write(path: Path) -> None:
                 self._show_film_progress(path)
-                self._preview.film(
-                    path,
-                    [(Document.from_state(k.document).snapshot(), k.style.style, k.style.ws) for k in chosen],
-                    settings,
-                )
+                self._preview.film(path, [_keyframe(kept) for kept in chosen], settings)
 
             filters = kind_filter(self.tr("Films"), "film")
             self._dialogs.ask_to_save(self.tr("Save film"), "film" + FILM_SUFFIXES[0], filters, write)
@@ -216,3 +214,10 @@ class StyleController(QObject):
     def _take_failure(self, failure: Failed) -> None:
         if failure.stage == "saving":
             self._end_film_progress()
+
+
+def _keyframe(kept: KeptPicture) -> Keyframe:
+    layout, stored = Document.from_state(kept.document).snapshot(), kept.style
+    if stored.composition is None and stored.ws is not None:  # kept by an earlier version, with its style in it
+        return Keyframe(layout, stored.style.without_mixing(), Composition(stored.ws, takes_variety=False))
+    return Keyframe(layout, stored.style, stored.composition)
