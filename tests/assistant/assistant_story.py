@@ -143,14 +143,14 @@ def _paint_on(window: MainWindow, mouse: Mouse, facts: Facts) -> Story:
     document = window.controller.document
     assert document is not None
     facts["classes"] = [c.name for c in document.palette.classes]
-    before = np.array(window.preview.shown_ws)
+    before = window.preview_actions.pixels()
     window.classes.choose_row(1)
     window.options.set_diameter(document.size // 4)
     size = document.size
     yield mouse.stroke(on_screen(window, [(size * (0.2 + 0.6 * step / 20), size * 0.2) for step in range(21)]))
     yield lambda: window.controller.can_undo and not window.controller.is_painting
     yield lambda: window.preview.is_up_to_date and window.preview.shown_ws is not None
-    facts["photograph followed"] = bool((np.array(window.preview.shown_ws) != before).any())
+    facts["photograph followed"] = not np.array_equal(window.preview_actions.pixels(), before)
 
 
 if __name__ == "__main__":

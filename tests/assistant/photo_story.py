@@ -32,7 +32,7 @@ def story(window: MainWindow, folder: Path, photo: Path) -> Story:
     yield lambda: window.preview.is_up_to_date and _layers(window) > 1
     document = window.controller.document
     assert document is not None
-    found, size = np.array(window.preview.shown_ws), document.size
+    found, size = np.float32(window.preview_actions.pixels()), document.size
     facts = {"layers": [layer.name for layer in document.layers], "classes": [c.name for c in document.palette.classes]}
 
     window.classes.choose_row(1)
@@ -41,7 +41,7 @@ def story(window: MainWindow, folder: Path, photo: Path) -> Story:
     yield Mouse().stroke(on_screen(window, [(size * (0.2 + 0.6 * step / 20), size * 0.4) for step in range(21)]))
     yield lambda: window.controller.can_undo and not window.controller.is_painting
     yield lambda: window.preview.is_up_to_date
-    moved = np.abs(np.array(window.preview.shown_ws) - found).mean()
+    moved = np.abs(np.float32(window.preview_actions.pixels()) - found).mean()
     facts["moved"] = float(moved / np.abs(found).mean())
     (folder / "facts.json").write_text(json.dumps(facts))
 

@@ -36,11 +36,11 @@ def test_the_window_names_what_makes_the_pictures_now(
     computed = TorchBackend.coarse_features
     is_listened_to = threading.Event()
 
-    def full(backend: TorchBackend, ws: torch.Tensor) -> object:
+    def full(backend: TorchBackend, *inputs: object) -> object:
         if backend.precision == "bfloat16":  # the processor takes over in float32
             assert is_listened_to.wait(WAIT / 1000)
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return computed(backend, ws)
+        return computed(backend, *inputs)
 
     monkeypatch.setattr(TorchBackend, "coarse_features", full)
     window = make_window(open_first=open_renderer(model), layout=layout, palette=PALETTE)
