@@ -1,4 +1,4 @@
-"""Projects (`.smis`): a zip with `project.json`, one index PNG a layer, latents and kept pictures."""
+"""Projects (`.smis`): a zip with `project.json`, one index PNG a layer, latents, compositions and kept pictures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import base64
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -21,7 +21,14 @@ from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette, SemanticClass
 from smis_desktop.document.style import Anchor, Look, LookSchema, Style, StyleSchema
 from smis_desktop.errors import UserError
+from smis_desktop.formats.project_entries import EntryReader, EntryWriter
 from smis_desktop.formats.registry import Format, LayoutFile
+from smis_desktop.formats.stored_composition import (
+    CompositionReader,
+    CompositionSchema,
+    CompositionWriter,
+    SharedSchema,
+)
 from smis_desktop.storage.atomic import write_bytes
 
 PROJECT_SUFFIX = ".smis"
@@ -34,7 +41,6 @@ MAX_LAYERS = 1000
 _MAX_KEPT = 500
 _MAX_PINS = 500
 _MAX_LAYER_SIDE = 4 * MAX_SIZE
-_MAX_UNPACKED = 1 << 30
 _REACH = 1 << 20
 """The largest distance of a layer from the document, in pixels."""
 _DAMAGED = "open another copy, or the backup with the same name and a ~ at its end"
@@ -77,7 +83,9 @@ class KeptStyle:
 
     extras: further JSON values, including those of later versions, kept unchanged. ws: float32 [num_ws, D], the
     latents of the picture without its patches, where known. pins: looks that the person pinned. composition: what the
-    picture is made of, by that generator, after `refined` refinement steps.
+    picture of the document is made of, where known; see `composition_for`. refined: refinement steps that it has taken.
+    generator, generator_sha256: whose latents they are: the generator's name and the SHA-256 of its weights, in hex,
+    each where known.
     """
 
     style: Style = field(default_factory=Style)
@@ -87,6 +95,15 @@ class KeptStyle:
     composition: Composition | None = field(default=None, repr=False)
     refined: int = 0
     generator: str | None = None
+    generator_sha256: str | None = None
+
+    def composition_for(self, generator: str, generator_sha256: str | None = None) -> Composition | None:
+        """Return the composition, unless its latents are those of another generator: judged by the weights where both
+        are known, else by the name."""
+        is_same = self.generator in (None, generator)
+        if self.generator_sha256 is not None and generator_sha256 is not None:
+            is_same = self.generator_sha256 == generator_sha256
+        return self.composition if is_same else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,15 +160,16 @@ def encode_project(project: Project) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.writestr(zipfile.ZipInfo("mimetype"), _MIMETYPE)
-        put = _Writer(archive).put
+        writer = _ProjectWriter(archive)
         facts = _ProjectSchema(
             format_version=_VERSION,
-            document=_put_document(put, "document", project.document),
-            style=_put_style(put, "style", project.style),
+            document=writer.put_document("document", project.document),
+            style=writer.put_style("style", project.style),
             model=_ModelSchema(project.model_name, project.model_sha256, project.model_path),
-            kept=[_put_kept(put, f"kept/{number}", kept) for number, kept in enumerate(project.kept)],
+            kept=[writer.put_kept(f"kept/{number}", kept) for number, kept in enumerate(project.kept)],
+            compositions=writer.compositions.shared(),
         )
-        put("project.json", msgspec.json.format(msgspec.json.encode(facts), indent=1))
+        writer.entries.put("project.json", msgspec.json.format(msgspec.json.encode(facts), indent=1))
     return buffer.getvalue()
 
 
@@ -159,8 +177,8 @@ def decode_project(data: bytes, name: str) -> Project:
     """Read the bytes of `encode_project`. Raises UserError, which names `name`."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            read = _Reader(archive).read
-            found = read("project.json")
+            entries = EntryReader(archive)
+            found = entries.read("project.json")
             version = msgspec.json.decode(found, type=_VersionOnly).format_version
             if version > _VERSION:
                 raise UserError(
@@ -170,13 +188,14 @@ def decode_project(data: bytes, name: str) -> Project:
             facts = msgspec.json.decode(found, type=_ProjectSchema)
             if len(facts.kept) > _MAX_KEPT:
                 raise ValueError(f"{len(facts.kept)} kept pictures")
+            reader = _ProjectReader(entries, facts.compositions)
             return Project(
-                document=_get_document(read, facts.document),
-                style=_get_style(read, facts.style),
+                document=reader.document(facts.document),
+                style=reader.style(facts.style),
                 model_name=facts.model.name,
                 model_sha256=facts.model.sha256,
                 model_path=facts.model.path,
-                kept=tuple(_get_kept(read, kept) for kept in facts.kept),
+                kept=tuple(reader.kept(kept) for kept in facts.kept),
             )
     except (
         zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError, OSError, MemoryError,
@@ -222,6 +241,10 @@ class _StyleSchema(msgspec.Struct):
     ws_shape: tuple[int, int] | None = None
     style: StyleSchema | None = None
     pins: list[LookSchema] = msgspec.field(default_factory=list)
+    composition: CompositionSchema | None = None
+    refined: Annotated[int, msgspec.Meta(ge=0)] = 0
+    generator: str | None = None
+    generator_sha256: str | None = None
 
 
 class _ModelSchema(msgspec.Struct):
@@ -242,110 +265,99 @@ class _ProjectSchema(msgspec.Struct):
     style: _StyleSchema
     model: _ModelSchema
     kept: list[_KeptSchema]
+    compositions: SharedSchema = msgspec.field(default_factory=SharedSchema)
 
 
-class _Writer:
-    """Writes entries with a fixed date, so that the same project always gives the same bytes."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def put(self, name: str, data: bytes) -> None:
-        compression = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
-        self._archive.writestr(zipfile.ZipInfo(name), data, compression)
-
-
-class _Reader:
-    """Reads entries by name, and refuses more bytes than a project can plausibly hold. Unpacks nothing to disk."""
+class _ProjectWriter:
+    """Puts the parts of a project into its entries."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self._left = _MAX_UNPACKED
+        self.entries = EntryWriter(archive)
+        self.compositions = CompositionWriter(self.entries)
 
-    def read(self, name: str) -> bytes:
-        with self._archive.open(name) as entry:
-            data = entry.read(self._left + 1)
-        self._left -= len(data)
-        if self._left < 0:
-            raise ValueError("it unpacks to more than a gigabyte")
-        return data
+    def put_document(self, folder: str, state: DocumentState) -> _DocumentSchema:
+        layers = []
+        for layer in state.layers:
+            entry = None
+            if layer.pixels.size:
+                entry = f"{folder}/layer-{layer.layer_id}.png"
+                buffer = io.BytesIO()
+                Image.fromarray(layer.pixels).save(buffer, "PNG", compress_level=6)
+                self.entries.put(entry, buffer.getvalue())
+            layers.append(
+                _LayerSchema(layer.layer_id, layer.name, layer.visible, layer.locked, layer.left, layer.top, entry)
+            )
+        classes = [_ClassSchema(c.class_id, c.name, c.color) for c in state.palette.classes]
+        return _DocumentSchema(state.size, classes, layers, state.active_id)
 
+    def put_style(self, folder: str, style: KeptStyle) -> _StyleSchema:
+        entry, shape = None, None
+        if style.ws is not None:
+            entry, shape = f"{folder}/ws.f32", (int(style.ws.shape[0]), int(style.ws.shape[1]))
+            self.entries.put(entry, np.ascontiguousarray(style.ws, "<f4").tobytes())
+        return _StyleSchema(
+            style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, StyleSchema.of(style.style),
+            [LookSchema.of(look) for look in style.pins],
+            None if style.composition is None else self.compositions.put(style.composition),
+            style.refined, style.generator, style.generator_sha256,
+        )  # fmt: skip
 
-def _put_document(put: Callable[[str, bytes], None], folder: str, state: DocumentState) -> _DocumentSchema:
-    layers = []
-    for layer in state.layers:
-        entry = None
-        if layer.pixels.size:
-            entry = f"{folder}/layer-{layer.layer_id}.png"
-            buffer = io.BytesIO()
-            Image.fromarray(layer.pixels).save(buffer, "PNG", compress_level=6)
-            put(entry, buffer.getvalue())
-        layers.append(
-            _LayerSchema(layer.layer_id, layer.name, layer.visible, layer.locked, layer.left, layer.top, entry)
-        )
-    classes = [_ClassSchema(c.class_id, c.name, c.color) for c in state.palette.classes]
-    return _DocumentSchema(state.size, classes, layers, state.active_id)
-
-
-def _get_document(read: Callable[[str], bytes], facts: _DocumentSchema) -> DocumentState:
-    if not MIN_SIZE <= facts.size <= MAX_SIZE:
-        raise ValueError(f"a size of {facts.size} pixels")
-    if not 1 <= len(facts.layers) <= MAX_LAYERS:
-        raise ValueError(f"{len(facts.layers)} layers")
-    palette = Palette(tuple(SemanticClass(c.id, c.name, _color(c.color)) for c in facts.classes))
-    layers = tuple(_get_layer(read, layer) for layer in facts.layers)
-    ids = [layer.layer_id for layer in layers]
-    if len(set(ids)) != len(ids) or facts.active not in ids:
-        raise ValueError("layers with the same id, or no active one")
-    return DocumentState(facts.size, palette, layers, facts.active)
+    def put_kept(self, folder: str, kept: KeptPicture) -> _KeptSchema:
+        self.entries.put(f"{folder}/picture.png", kept.png)
+        document = self.put_document(f"{folder}/document", kept.document)
+        return _KeptSchema(f"{folder}/picture.png", document, self.put_style(f"{folder}/style", kept.style))
 
 
-def _get_layer(read: Callable[[str], bytes], facts: _LayerSchema) -> Layer:
-    if max(abs(facts.left), abs(facts.top)) > _REACH:
-        raise ValueError("a layer far outside")
-    pixels = np.empty((0, 0), np.uint8)
-    if facts.pixels is not None:
-        with Image.open(io.BytesIO(read(facts.pixels)), formats=["PNG"]) as image:
-            if image.mode != "L" or max(image.size) > _MAX_LAYER_SIDE:
-                raise ValueError("a layer that holds no class ids")
-            pixels = np.array(image, np.uint8)
-    return Layer(facts.id, facts.name, facts.visible, facts.locked, facts.left, facts.top, pixels)
+class _ProjectReader:
+    """Reads the parts of a project from its entries. Raises what `decode_project` makes a UserError of."""
 
+    def __init__(self, entries: EntryReader, compositions: SharedSchema) -> None:
+        self._entries = entries
+        self._compositions = CompositionReader(entries, compositions)
 
-def _put_style(put: Callable[[str, bytes], None], folder: str, style: KeptStyle) -> _StyleSchema:
-    entry, shape = None, None
-    if style.ws is not None:
-        entry, shape = f"{folder}/ws.f32", (int(style.ws.shape[0]), int(style.ws.shape[1]))
-        put(entry, np.ascontiguousarray(style.ws, "<f4").tobytes())
-    return _StyleSchema(
-        style.style.look.seed, style.style.mix, dict(style.extras), entry, shape, StyleSchema.of(style.style),
-        [LookSchema.of(look) for look in style.pins],
-    )  # fmt: skip
+    def document(self, facts: _DocumentSchema) -> DocumentState:
+        if not MIN_SIZE <= facts.size <= MAX_SIZE:
+            raise ValueError(f"a size of {facts.size} pixels")
+        if not 1 <= len(facts.layers) <= MAX_LAYERS:
+            raise ValueError(f"{len(facts.layers)} layers")
+        palette = Palette(tuple(SemanticClass(c.id, c.name, _color(c.color)) for c in facts.classes))
+        layers = tuple(self._layer(layer) for layer in facts.layers)
+        ids = [layer.layer_id for layer in layers]
+        if len(set(ids)) != len(ids) or facts.active not in ids:
+            raise ValueError("layers with the same id, or no active one")
+        return DocumentState(facts.size, palette, layers, facts.active)
 
+    def _layer(self, facts: _LayerSchema) -> Layer:
+        if max(abs(facts.left), abs(facts.top)) > _REACH:
+            raise ValueError("a layer far outside")
+        pixels = np.empty((0, 0), np.uint8)
+        if facts.pixels is not None:
+            with Image.open(io.BytesIO(self._entries.read(facts.pixels)), formats=["PNG"]) as image:
+                if image.mode != "L" or max(image.size) > _MAX_LAYER_SIDE:
+                    raise ValueError("a layer that holds no class ids")
+                pixels = np.array(image, np.uint8)
+        return Layer(facts.id, facts.name, facts.visible, facts.locked, facts.left, facts.top, pixels)
 
-def _get_style(read: Callable[[str], bytes], facts: _StyleSchema) -> KeptStyle:
-    ws = None
-    if facts.ws is not None and facts.ws_shape is not None:
-        ws = np.frombuffer(read(facts.ws), "<f4").reshape(facts.ws_shape).astype(np.float32)
-        if not np.isfinite(ws).all():
-            raise ValueError("latents that are not finite")
-    if not 0 <= facts.mix <= 1:
-        raise ValueError(f"a mixing strength of {facts.mix}")
-    plain = Style.of_seed(facts.seed, facts.mix)  # what versions before faders knew
-    style = plain if facts.style is None else facts.style.style()
-    if len(facts.pins) > _MAX_PINS:
-        raise ValueError(f"{len(facts.pins)} pinned looks")
-    return KeptStyle(style, facts.extras, ws, tuple(pin.look() for pin in facts.pins))
+    def style(self, facts: _StyleSchema) -> KeptStyle:
+        ws = None
+        if facts.ws is not None and facts.ws_shape is not None:
+            ws = np.frombuffer(self._entries.read(facts.ws), "<f4").reshape(facts.ws_shape).astype(np.float32)
+            if not np.isfinite(ws).all():
+                raise ValueError("latents that are not finite")
+        if not 0 <= facts.mix <= 1:
+            raise ValueError(f"a mixing strength of {facts.mix}")
+        plain = Style.of_seed(facts.seed, facts.mix)  # what versions before faders knew
+        style = plain if facts.style is None else facts.style.style()
+        if len(facts.pins) > _MAX_PINS:
+            raise ValueError(f"{len(facts.pins)} pinned looks")
+        return KeptStyle(
+            style, facts.extras, ws, tuple(pin.look() for pin in facts.pins),
+            None if facts.composition is None else self._compositions.composition(facts.composition),
+            facts.refined, facts.generator, facts.generator_sha256,
+        )  # fmt: skip
 
-
-def _put_kept(put: Callable[[str, bytes], None], folder: str, kept: KeptPicture) -> _KeptSchema:
-    put(f"{folder}/picture.png", kept.png)
-    document = _put_document(put, f"{folder}/document", kept.document)
-    return _KeptSchema(f"{folder}/picture.png", document, _put_style(put, f"{folder}/style", kept.style))
-
-
-def _get_kept(read: Callable[[str], bytes], facts: _KeptSchema) -> KeptPicture:
-    return KeptPicture(read(facts.picture), _get_document(read, facts.document), _get_style(read, facts.style))
+    def kept(self, facts: _KeptSchema) -> KeptPicture:
+        return KeptPicture(self._entries.read(facts.picture), self.document(facts.document), self.style(facts.style))
 
 
 def _color(channels: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 import os
@@ -15,15 +16,17 @@ from types import FrameType
 import numpy as np
 import pytest
 
+from smis_desktop.document.composition import ClassLock, Composition, Held, Patch
 from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
+from smis_desktop.document.style import Look, Style
 from smis_desktop.errors import UserError
 from smis_desktop.formats.exported_picture import encode_project_picture, read_picture_project
 from smis_desktop.formats.image_file import encode_label_map
 from smis_desktop.formats.open_raster import read_ora, write_ora
 from smis_desktop.formats.photoshop import read_psd, write_psd
-from smis_desktop.formats.project import Project, encode_project, read_project
-from tests.formats.projects import IDS, PALETTE, proposal_of
+from smis_desktop.formats.project import KeptStyle, Project, encode_project, read_project
+from tests.formats.projects import IDS, PALETTE, latents, proposal_of, soft_mask
 
 ROUNDS = int(os.environ.get("SMIS_FUZZ_ROUNDS", "5000"))
 """Mutants of each kind of file; a hundred thousand take an hour."""
@@ -34,6 +37,10 @@ MOST_MEMORY_KB = 600_000
 LABELS = np.random.default_rng(3).choice(IDS, (64, 64)).astype(np.uint8)
 DOCUMENT = DocumentState(64, PALETTE, (Layer(1, "a", pixels=LABELS), Layer(2, "b", left=5, pixels=LABELS[:9])), 2)
 
+LOCK = ClassLock.of(Composition(latents(7, 4), (Patch(latents(8, 3), soft_mask(8)),)), Style(), LABELS, frozenset({3}))
+MADE_OF = Composition(latents(1, 4), (Patch(latents(2, 3), soft_mask(2), Look(5)),), held=Held(LOCK, soft_mask(9)))
+PROJECT = Project(DOCUMENT, KeptStyle(ws=latents(3, 4), composition=MADE_OF, refined=24, generator="faces"))
+
 
 def _written(write: Callable[[Path, DocumentState], None], folder: Path) -> bytes:
     write(folder / "whole", DOCUMENT)
@@ -43,8 +50,8 @@ def _written(write: Callable[[Path, DocumentState], None], folder: Path) -> byte
 
 
 WHOLE: dict[str, Callable[[Path], bytes]] = {
-    "project": lambda folder: encode_project(Project(DOCUMENT)),
-    "recipe": lambda folder: encode_project_picture(np.zeros((8, 8, 3), np.uint8), Project(DOCUMENT)),
+    "project": lambda folder: encode_project(PROJECT),
+    "recipe": lambda folder: encode_project_picture(np.zeros((8, 8, 3), np.uint8), PROJECT),
     "ora": lambda folder: _written(write_ora, folder),
     "psd": lambda folder: _written(write_psd, folder),
     "index": lambda folder: encode_label_map(LABELS, PALETTE),
@@ -63,10 +70,11 @@ READ: dict[str, Callable[[Path], object]] = {
 
 
 def _inside(whole: bytes, name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
-    """An entry of a zip, and how to put another in its place, with a checksum that fits: damage that no checksum
-    finds."""
+    """The first entry of a zip that has such a name, and how to put another in its place, with a checksum that fits:
+    damage that no checksum finds."""
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    name = fnmatch.filter(entries, name)[0]
     return entries[name], lambda data: _zip({**entries, name: data})
 
 
@@ -138,6 +146,8 @@ def _zip(entries: dict[str, bytes]) -> bytes:
     [
         ("project", "project.json"),
         ("project", "document/layer-1.png"),
+        ("project", "*.f32"),
+        ("project", "compositions/*.png"),
         ("ora", "stack.xml"),
         ("ora", "data/layer0.png"),
     ],
