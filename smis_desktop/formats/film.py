@@ -64,7 +64,9 @@ class _VideoWriter:
         stream = self._container.add_stream(codec, rate=fps, options=_MP4 if kind == "mp4" else _WEBP)
         assert isinstance(stream, VideoStream), "both codecs are of pictures"
         self._stream = stream
-        self._stream.time_base = Fraction(1, fps)
+        # Of our own, constant: once the header is written, the stream's is whatever the container counts in.
+        self._time_base = Fraction(1, fps)
+        self._stream.time_base = self._stream.codec_context.time_base = self._time_base
         self._count = 0
 
     def add(self, frame: np.ndarray) -> None:
@@ -74,7 +76,7 @@ class _VideoWriter:
         import av
 
         video = av.VideoFrame.from_ndarray(frame, format="rgb24")
-        video.pts, video.time_base = self._count, self._stream.time_base
+        video.pts, video.time_base = self._count, self._time_base
         self._count += 1
         self._container.mux(self._stream.encode(video))
 
