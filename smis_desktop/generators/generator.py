@@ -48,20 +48,14 @@ class Surroundings:
     coarse: CoarseFeatures
     mask: Tensor
 
-    @property
-    def sides(self) -> tuple[int, ...]:
-        """The sides at which features are replaced before the next block goes on from them: the two below the largest
-        one that labels are read from."""
-        largest = max(self.coarse.label_features)
-        return tuple(side for side in (largest // 4, largest // 2) if side in self.coarse.label_features)
-
     def at(self, side: int) -> Tensor:
         """Return the mask averaged to [1, 1, side, side]."""
         return F.adaptive_avg_pool2d(self.mask, side)
 
     def around(self, features: Tensor, side: int) -> Tensor:
-        """Return label features [1, Z, side, side] in their surroundings; other sides than `sides` as they are."""
-        if side not in self.sides:
+        """Return what the next block goes on from, [1, Z, side, side]: at `blended_sides` the patch's features in
+        their surroundings, else as they are."""
+        if side not in blended_sides(max(self.coarse.label_features)):
             return features
         below = self.coarse.label_features[side].to(features.dtype)
         return torch.lerp(below, features, self.at(side).to(features.dtype))
@@ -234,7 +228,7 @@ class Generator(nn.Module, ABC):
         """Run the layers of the coarse and middle slots of `ws`.
 
         Args:
-            surroundings: for a patch [1, num_ws, D]: the picture around it.
+            surroundings: for a patch [1, num_ws, D]: the picture around it, which the patch's features then continue.
         """
         x = self._first_features(ws)
         rgb = self._first_rgb(x, ws)
@@ -243,9 +237,9 @@ class Generator(nn.Module, ABC):
             half = self._first_half(i, x, ws)
             x = self._second_half(i, half, ws)
             side = 8 * 2**i
+            label_features[side] = half if side == self.feature_resolution else x
             if surroundings is not None:
                 x = surroundings.around(x, side)
-            label_features[side] = half if side == self.feature_resolution else x
             if i + 1 < self.first_fine_block:
                 rgb = self._add_rgb(i, rgb, x, ws)
         return CoarseFeatures(label_features, x, rgb)
@@ -290,7 +284,8 @@ class Generator(nn.Module, ABC):
             if resolution >= 8:
                 found[resolution] = x
             if resolution == self.feature_resolution // 2:
-                found[self.feature_resolution] = self._first_half(i, x, ws)
+                before = x if surroundings is None else surroundings.around(x, resolution)
+                found[self.feature_resolution] = self._first_half(i, before, ws)
                 break
         return found
 
@@ -312,9 +307,9 @@ class Generator(nn.Module, ABC):
         yield 4, x
         for i in range(len(self.channels) - 1):
             x = self._second_half(i, self._first_half(i, x, ws), ws)
+            yield 8 * 2**i, x
             if surroundings is not None:
                 x = surroundings.around(x, 8 * 2**i)
-            yield 8 * 2**i, x
 
     @abstractmethod
     def _first_fine_slot(self) -> int: ...
@@ -348,6 +343,12 @@ class Generator(nn.Module, ABC):
     def _complete(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the state dict, with defaults for tensors that older files lack."""
         return dict(weights)
+
+
+def blended_sides(feature_resolution: int) -> tuple[int, ...]:
+    """Return the sides at which a patch's features are put into their surroundings before the next block goes on from
+    them: the two below the largest that labels are read from."""
+    return tuple(side for side in (feature_resolution // 4, feature_resolution // 2) if side >= 8)
 
 
 def draft_side(generator: Generator, size: int = DRAFT_SIZE) -> int:

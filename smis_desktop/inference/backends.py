@@ -35,7 +35,12 @@ class SynthesisBackend(ABC):
 
     @abstractmethod
     def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
-        """Compute `Generator.coarse_features` of `ws` [1, num_ws, D]."""
+        """Compute `Generator.coarse_features` of `ws` [1, num_ws, D].
+
+        Args:
+            surroundings: the picture that a patch of these `ws` is put into. The result is then that of the picture
+                with the patch in it; where the mask is 0 it is bit for bit the picture's.
+        """
 
     @abstractmethod
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
@@ -61,7 +66,8 @@ class TorchBackend(SynthesisBackend):
         with autocast_to(self.precision, ws.device):
             coarse = self._generator.coarse_features(ws, surroundings)
         rgb = None if coarse.rgb is None else coarse.rgb.float()
-        return CoarseFeatures(_to_float32(coarse.label_features), coarse.features.float(), rgb)
+        own = CoarseFeatures(_to_float32(coarse.label_features), coarse.features.float(), rgb)
+        return own if surroundings is None else surroundings.around_all(own)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         with autocast_to(self.precision, ws.device):

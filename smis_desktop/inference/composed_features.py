@@ -57,8 +57,7 @@ class ComposedFeatures:
 
     def over(self, below: CoarseFeatures, layer: FeatureLayer) -> CoarseFeatures:
         """Compute the features of a layer over those `below`."""
-        surroundings = surroundings_of(below, layer.mask)
-        return surroundings.around_all(self._backend.coarse_features(layer.ws, surroundings))
+        return self._backend.coarse_features(layer.ws, surroundings_of(below, layer.mask))
 
     def _keys(self, layers: Sequence[FeatureLayer]) -> list[bytes]:
         """Return a digest of each layer together with all below it."""

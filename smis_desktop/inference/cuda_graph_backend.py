@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,17 +69,16 @@ class CudaGraphBackend(SynthesisBackend):
         self._graphs: dict[tuple[str, int], tuple[tuple[Tensor, ...], CapturedGraph] | None] = {}
 
     def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
-        if surroundings is not None:
-            return self._torch.coarse_features(ws, surroundings)
+        def work(ws: Tensor, *around: Tensor) -> tuple[Tensor, ...]:
+            surroundings = Surroundings(self._coarse(around[1:]), around[0]) if around else None
+            return self._maps(self._torch.coarse_features(ws, surroundings))
 
-        def work(ws: Tensor) -> tuple[Tensor, ...]:
-            coarse = self._torch.coarse_features(ws)
-            rgb = () if coarse.rgb is None else (coarse.rgb,)
-            return (*(coarse.label_features[side] for side in self._sides), coarse.features, *rgb)
-
-        outputs = self._replay("coarse features", 0, work, ws)
-        labels, (features, *rgb) = outputs[: len(self._sides)], outputs[len(self._sides) :]
-        return CoarseFeatures(dict(zip(self._sides, labels, strict=True)), features, rgb[0] if rgb else None)
+        if surroundings is None:
+            return self._coarse(self._replay("coarse features", 0, work, ws))
+        mask = surroundings.mask
+        return self._coarse(
+            self._replay("features of a patch", mask.shape[-1], work, ws, mask, *self._maps(surroundings.coarse))
+        )
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
         def work(ws: Tensor) -> tuple[Tensor, ...]:
@@ -97,6 +96,15 @@ class CudaGraphBackend(SynthesisBackend):
 
         rgb = () if coarse.rgb is None else (coarse.rgb,)
         return self._replay("fine synthesis", side, work, ws, coarse.features, *rgb)[0]
+
+    def _maps(self, coarse: CoarseFeatures) -> tuple[Tensor, ...]:
+        rgb = () if coarse.rgb is None else (coarse.rgb,)
+        return (*(coarse.label_features[side] for side in self._sides), coarse.features, *rgb)
+
+    def _coarse(self, maps: Sequence[Tensor]) -> CoarseFeatures:
+        """Invert `_maps`."""
+        labels, (features, *rgb) = maps[: len(self._sides)], maps[len(self._sides) :]
+        return CoarseFeatures(dict(zip(self._sides, labels, strict=True)), features, rgb[0] if rgb else None)
 
     def _replay(self, call: str, side: int, work: Work, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Compute `work(*inputs)` into new tensors; the first call of its kind is captured."""

@@ -14,14 +14,14 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from smis_desktop.generators.feature_basis import FeatureBasis, num_axes
-from smis_desktop.generators.generator import CoarseFeatures, Surroundings, draft_side
+from smis_desktop.generators.generator import CoarseFeatures, Surroundings, blended_sides, draft_side
 from smis_desktop.generators.layers import Precision, Regions
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import SynthesisBackend
@@ -30,8 +30,10 @@ from smis_desktop.inference.openvino_runtime import openvino
 
 log = logging.getLogger(__name__)
 
+_Result = TypeVar("_Result")
+
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
-_FILES_VERSION = 5
+_FILES_VERSION = 6
 """Raised when what is converted changes."""
 _EXACT_SIDE = 16
 """Maps up to this side stay in float32 whatever the precision. They are a fiftieth of the arithmetic, and every later
@@ -61,40 +63,47 @@ class OpenVINOBackend(SynthesisBackend):
         self._networks: dict[str, CompiledPart] = {}
         self._compiling = threading.Lock()
         self._sides = sorted(generator.label_features(_mean_ws(generator)))
+        self._nothing_around = _surrounding_inputs(generator, None)
 
     def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
-        if surroundings is not None:
-            return self._generator.coarse_features(ws, surroundings)
-        *labels, features = self._run(COARSE, ws)
-        return CoarseFeatures(self._by_side(labels), _channels_first(features))
+        around = self._nothing_around if surroundings is None else _surrounding_inputs(self._generator, surroundings)
+
+        def read(outputs: Iterable[np.ndarray]) -> CoarseFeatures:
+            *labels, features = (_channels_first(output) for output in outputs)
+            if surroundings is None:
+                labels, features = [maps.clone() for maps in labels], features.clone()
+            own = CoarseFeatures(dict(zip(self._sides, labels, strict=True)), features)
+            return own if surroundings is None else surroundings.around_all(own)
+
+        return self._run(COARSE, read, ws, *around)
 
     def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
         if regions is not None:
             return self._generator.synthesize_fine(coarse, ws, side, regions)
-        (picture,) = self._run(fine_part(side), coarse.features.permute(0, 2, 3, 1), ws)
+        (picture,) = self._run(fine_part(side), _copied, coarse.features.permute(0, 2, 3, 1), ws)
         return torch.from_numpy(picture)
 
     def label_features(self, ws: Tensor) -> dict[int, Tensor]:
-        return self._by_side(self._run(LABELS, ws))
+        return self._by_side(self._run(LABELS, _copied, ws))
 
     def projected_label_features(self, ws: Tensor, basis: FeatureBasis) -> dict[int, Tensor]:
-        outputs = self._run(PROJECTED_LABELS, ws, *basis.columns, *basis.shifts)
+        outputs = self._run(PROJECTED_LABELS, _copied, ws, *basis.columns, *basis.shifts)
         pixels = {side: torch.from_numpy(steps) for side, steps in zip(self._sides, outputs, strict=True)}
         return {side: steps.mT.view(len(steps), -1, side, side) for side, steps in pixels.items()}
 
     def _by_side(self, features: Iterable[np.ndarray]) -> dict[int, Tensor]:
         return {side: _channels_first(maps) for side, maps in zip(self._sides, features, strict=True)}
 
-    def _run(self, part: str, *inputs: Tensor) -> Iterable[np.ndarray]:
-        """Run a part of the network, and compile it the first time."""
+    def _run(self, part: str, read: Callable[[Iterable[np.ndarray]], _Result], *inputs: Tensor) -> _Result:
+        """Run a part of the network, and compile it the first time. Args: read: see `CompiledPart.run`."""
         arrays = [np.ascontiguousarray(x.numpy()) for x in inputs]
         with self._compiling:
             network = self._networks.get(part)
             if network is None:
                 # The first run is inside the lock: OpenVINO's binding initialises itself in the first run of a process,
                 # and two threads that ran first together have deadlocked.
-                return self._compile(part).run(arrays)
-        return network.run(arrays)
+                return self._compile(part).run(arrays, read)
+        return network.run(arrays, read)
 
     def _compile(self, part: str) -> CompiledPart:
         # Labels are read off many pictures: one picture a core is more throughput than all cores at one picture.
@@ -114,15 +123,20 @@ class CompiledPart:
         self._idle: deque[Any] = deque()
         """Requests that are not running. Each holds all feature maps, so making one takes as long as a picture."""
 
-    def run(self, inputs: list[np.ndarray]) -> Iterable[np.ndarray]:
-        """Run the part on its inputs other than the noise, and return its outputs."""
+    def run(self, inputs: list[np.ndarray], read: Callable[[Iterable[np.ndarray]], _Result]) -> _Result:
+        """Run the part on its inputs other than the noise.
+
+        Args:
+            read: takes the outputs, which another run writes to again, and returns what this one is to return.
+        """
         try:
             request = self._idle.pop()
         except IndexError:
             request = self._compiled.create_infer_request()
-        outputs: Iterable[np.ndarray] = request.infer([*inputs, *self._noises], share_inputs=True).values()
+        outputs = request.infer([*inputs, *self._noises], share_inputs=True, share_outputs=True)
+        result = read(outputs.values())
         self._idle.append(request)
-        return outputs
+        return result
 
 
 class ConvertedGenerator:
@@ -157,6 +171,8 @@ class ConvertedGenerator:
     def _convert(self, name: str) -> None:
         part, ws = build_part(self._generator, name).eval(), _mean_ws(self._generator)
         inputs: tuple[Tensor, ...] = (ws, *part.noises)
+        if isinstance(part, CoarsePart):
+            inputs = (ws, *_surrounding_inputs(self._generator, None), *part.noises)
         if isinstance(part, ProjectedLabelsPart):
             axes = num_axes(self._generator)
             columns = [torch.zeros(self._generator.feature_channels(side), axes[side]) for side in sorted(axes)]
@@ -210,6 +226,21 @@ def _stays_in_float32(operation: Any) -> bool:
     if len(shape) != 4 or shape[2] != shape[3]:
         return False
     return bool(operation.get_type_name() == "Convolution" if shape[2] == 1 else shape[2] <= _EXACT_SIDE)
+
+
+def _surrounding_inputs(generator: MobileStyleGAN, surroundings: Surroundings | None) -> list[Tensor]:
+    """Return the surroundings as `CoarsePart` takes them; None = a whole picture."""
+    sides = blended_sides(generator.feature_resolution)
+    if surroundings is None:
+        masks = [torch.ones(1, 1, side, side) for side in sides]
+        return [*masks, *(torch.zeros(1, side, side, generator.feature_channels(side)) for side in sides)]
+    masks = [surroundings.at(side) for side in sides]
+    around = [surroundings.coarse.label_features[side] * (1 - mask) for side, mask in zip(sides, masks, strict=True)]
+    return [*masks, *(maps.permute(0, 2, 3, 1) for maps in around)]
+
+
+def _copied(outputs: Iterable[np.ndarray]) -> list[np.ndarray]:
+    return [output.copy() for output in outputs]
 
 
 def _channels_first(features: np.ndarray) -> Tensor:

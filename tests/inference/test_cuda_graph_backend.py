@@ -11,33 +11,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from smis_desktop.generators.generator import Generator, seeded_z
+from smis_desktop.generators.generator import Generator, Surroundings, seeded_z
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backend_selection import BackendUnavailable, open_backend, self_tests
 from smis_desktop.inference.backends import CpuFallbackBackend, SynthesisBackend, TorchBackend
 from smis_desktop.inference.cuda_graph_backend import CapturedGraph, CudaGraphBackend, Work
+from tests.inference.fake_capture import FakeCapture
 from tests.small_generator import small_generator
 from tests.small_stylegan2 import small_stylegan2
 
 MOBILE = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)
 STYLEGAN2 = small_stylegan2(1)
-
-
-class FakeCapture:
-    """Captures on the processor: a replay writes to the first outputs, from what the captured inputs hold by then."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, work: Work, inputs: tuple[torch.Tensor, ...]) -> CapturedGraph:
-        self.count += 1
-        outputs = work(*inputs)
-
-        def replay() -> None:
-            for place, value in zip(outputs, work(*inputs), strict=True):
-                place.copy_(value)
-
-        return CapturedGraph(replay, outputs)
 
 
 def some_ws(generator: Generator, seed: int) -> torch.Tensor:
@@ -47,9 +31,13 @@ def some_ws(generator: Generator, seed: int) -> torch.Tensor:
 def everything(backend: SynthesisBackend, generator: Generator, ws: torch.Tensor) -> list[torch.Tensor]:
     coarse, labels = backend.coarse_features(ws), backend.label_features(ws)
     assert sorted(coarse.label_features) == sorted(labels)
+    mask = torch.linspace(0, 1, 128).expand(1, 1, 128, 128)
+    patched = backend.coarse_features(ws + 1, Surroundings(coarse, mask))
     return [
         coarse.features,
         *coarse.label_features.values(),
+        patched.features,
+        *patched.label_features.values(),
         *labels.values(),
         *(backend.synthesize_fine(coarse, ws, side, None) for side in generator.draft_sizes),
     ]
@@ -64,7 +52,7 @@ def test_one_graph_serves_every_picture_of_its_kind(generator: Generator, mode: 
         first = everything(recorded, generator, some_ws(generator, 1))
         kept = [tensor.clone() for tensor in first]
         everything(recorded, generator, some_ws(generator, 2))
-        assert capture.count == 2 + len(generator.draft_sizes)
+        assert capture.count == 3 + len(generator.draft_sizes)
         for tensor, copy in zip(first, kept, strict=True):
             assert torch.equal(tensor, copy), "a later picture changed an earlier result"
         for seed in (1, 2):
