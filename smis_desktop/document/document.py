@@ -9,9 +9,19 @@ import numpy as np
 
 from smis_desktop.document.layers import Layer, LayerBuffer, Rect, united
 from smis_desktop.document.palette import EMPTY, Palette
+from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.errors import UserError
 
 MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 64, 2048, 512
+
+
+def paintable_size(label_map: np.ndarray) -> np.ndarray:
+    """Scale a layout, uint8 [H, H] of any size, to between 64² and 2048² pixels; ids are never blended."""
+    side = label_map.shape[0]
+    if side < MIN_SIZE:
+        times = -(-MIN_SIZE // side)
+        return np.repeat(np.repeat(label_map, times, axis=0), times, axis=1)
+    return reduce_label_map(label_map, MAX_SIZE) if side > MAX_SIZE else label_map
 
 
 @dataclass(frozen=True, eq=False)

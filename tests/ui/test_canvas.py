@@ -14,12 +14,12 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from smis_desktop.document.brush import Brush
-from smis_desktop.document.document import Document
+from smis_desktop.document.document import Document, paintable_size
 from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.palette import EMPTY
 from smis_desktop.ui.canvas.canvas import Canvas
 from smis_desktop.ui.widgets.qimage import qimage_to_picture
-from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
+from smis_desktop.ui.window.document_controller import DocumentController
 from tests.ui.conftest import SIZE, at
 from tests.workers.paint_by_palette import FACE
 

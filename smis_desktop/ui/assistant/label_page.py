@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QSettings, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
-from smis_desktop.document.document import Document
+from smis_desktop.document.document import Document, paintable_size
 from smis_desktop.document.palette import EMPTY, UNLABELLED_SPARSE_ID
 from smis_desktop.document.reduction import SCRIBBLE_CELLS, reduce_points
 from smis_desktop.errors import UserError
@@ -27,7 +27,7 @@ from smis_desktop.ui.widgets.controls import Pane
 from smis_desktop.ui.widgets.qimage import picture_to_qimage
 from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.command_table import command_table
-from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
+from smis_desktop.ui.window.document_controller import DocumentController
 
 _SIDE = 512
 _LEAST_LETTERS = 13

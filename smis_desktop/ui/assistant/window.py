@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from smis_desktop.document.document import paintable_size
 from smis_desktop.errors import UserError
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.catalog import has_part_prior
@@ -29,7 +30,6 @@ from smis_desktop.ui.assistant.shots_page import ShotsPage
 from smis_desktop.ui.assistant.train_page import TrainPage
 from smis_desktop.ui.dialogs.file_dialogs import FileDialogs
 from smis_desktop.ui.widgets.callbacks import weak_callback
-from smis_desktop.ui.window.document_controller import paintable_size
 from smis_desktop.workers.process import WorkEnded, WorkerProcess, WorkFailed
 from smis_desktop.workers.shot_messages import (
     CancelSearch,

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from smis_desktop.document.brush import Brush, Point
-from smis_desktop.document.document import MAX_SIZE, MIN_SIZE, Document, LayerNotPaintable
+from smis_desktop.document.document import Document, LayerNotPaintable
 from smis_desktop.document.editor import DocumentEditor
 from smis_desktop.document.history import Change
 from smis_desktop.document.layers import Rect
 from smis_desktop.document.palette import Palette
-from smis_desktop.document.reduction import reduce_label_map
 
 Operation = Callable[[DocumentEditor], Change | None]
 
@@ -248,12 +246,3 @@ class DocumentController(QObject):
     def _cancel_any_stroke(self) -> None:
         if self.is_painting:
             self.cancel_stroke()
-
-
-def paintable_size(label_map: np.ndarray) -> np.ndarray:
-    """Scale a layout, uint8 [H, H] of any size, to between 64² and 2048² pixels; ids are never blended."""
-    side = label_map.shape[0]
-    if side < MIN_SIZE:
-        times = -(-MIN_SIZE // side)
-        return np.repeat(np.repeat(label_map, times, axis=0), times, axis=1)
-    return reduce_label_map(label_map, MAX_SIZE) if side > MAX_SIZE else label_map

@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QFileOpenEvent, QGuiApplication
 
-from smis_desktop.document.document import Document, DocumentState
+from smis_desktop.document.document import Document, DocumentState, paintable_size
 from smis_desktop.document.palette import Palette
 from smis_desktop.errors import UserError
 from smis_desktop.formats.color_map import IsPhotograph
@@ -22,7 +22,7 @@ from smis_desktop.ui.dialogs.file_dialogs import FileDialogs, name_filter, reada
 from smis_desktop.ui.dialogs.import_dialog import ImportDialog
 from smis_desktop.ui.widgets.translation import translated, without_mnemonic
 from smis_desktop.ui.window.autosave import Autosave
-from smis_desktop.ui.window.document_controller import DocumentController, paintable_size
+from smis_desktop.ui.window.document_controller import DocumentController
 
 
 class DocumentFiles(QObject):
