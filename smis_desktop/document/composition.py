@@ -222,10 +222,14 @@ def repainted_region(before: np.ndarray, after: np.ndarray, edge: float = EDGE) 
     Args:
         before: uint8 [H, H] class ids; after: the same, of any size.
     """
-    changed = _changed_cells(before, after)
+    before, after = _in_one_size(before, after)
+    differs = cv2.absdiff(before, after)
+    touched = changed = _cells(differs)
     if not changed.any():
         return np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
-    touched = changed | _touched_things(_sampled(before), changed) | _touched_things(_sampled(after), changed)
+    for layout in (before, after):
+        class_ids = np.flatnonzero(cv2.calcHist([layout], [0], differs, [256], [0, 256]))
+        touched = touched | _touched_things(_sampled(layout), class_ids, changed)
     half = max(1, round(edge * _CHANGE_SIDE * _REACH / 4))  # of each average; both together reach twice as far
     grown = cv2.dilate(touched.view(np.uint8) * np.uint8(255), np.ones((4 * half + 3, 4 * half + 3), np.uint8))
     soft: np.ndarray = grown.astype(np.float32)
@@ -244,7 +248,9 @@ def follows_as_a_whole(before: np.ndarray, after: np.ndarray) -> bool:
     That is where more than a third changes at once, and where most of the layout is unlabelled.
     """
     unlabelled = np.count_nonzero(after == EMPTY) / after.size
-    return bool(unlabelled > 1 - _LEAST_LABELLED or _changed_cells(before, after).mean() > _MOST_AT_ONCE)
+    return bool(
+        unlabelled > 1 - _LEAST_LABELLED or _cells(cv2.absdiff(*_in_one_size(before, after))).mean() > _MOST_AT_ONCE
+    )
 
 
 def class_region(layout: np.ndarray, class_ids: frozenset[int], edge: float) -> np.ndarray:
@@ -253,29 +259,33 @@ def class_region(layout: np.ndarray, class_ids: frozenset[int], edge: float) -> 
     return repainted_region(others, np.ones_like(others), edge)
 
 
-def _changed_cells(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return which cells hold a pixel that differs, bool [256, 256]."""
+def _in_one_size(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both layouts at one size that whole cells divide."""
     if before.shape == after.shape and len(after) % _CHANGE_SIDE == 0:
-        differs = cv2.absdiff(before, after)
-        side = len(after) // _CHANGE_SIDE
-        rows = np.bitwise_or.reduce(differs.reshape(_CHANGE_SIDE, side, -1), axis=1)
-        cells: np.ndarray = np.bitwise_or.reduce(rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, side), axis=2) != 0
-        return cells
-    side = max(len(before), len(after), _CHANGE_SIDE)
-    differs = _sampled(before, side) != _sampled(after, side)
-    starts = np.arange(_CHANGE_SIDE) * side // _CHANGE_SIDE
-    cells = np.logical_or.reduceat(np.logical_or.reduceat(differs, starts, 0), starts, 1)
+        return before, after
+    side = -(-max(len(before), len(after)) // _CHANGE_SIDE) * _CHANGE_SIDE
+    return _sampled(before, side), _sampled(after, side)
+
+
+def _cells(pixels: np.ndarray) -> np.ndarray:
+    """Return which cells hold a pixel that is not 0, bool [256, 256]."""
+    side = len(pixels) // _CHANGE_SIDE
+    rows = np.bitwise_or.reduce(pixels.reshape(_CHANGE_SIDE, side, -1), axis=1)
+    cells: np.ndarray = np.bitwise_or.reduce(rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, side), axis=2) != 0
     return cells
 
 
-def _touched_things(layout: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """Return the small connected regions of a class that a change touches, bool [256, 256]."""
+def _touched_things(layout: np.ndarray, class_ids: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Return the small connected regions of some classes that a change touches, bool [256, 256].
+
+    Args:
+        layout: uint8 [256, 256].
+    """
+    near = cv2.dilate(changed.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
     touched = np.zeros_like(changed)
-    for class_id in np.unique(layout[changed]):
-        if class_id == EMPTY:
-            continue
+    for class_id in class_ids[class_ids != EMPTY]:
         _, parts, facts, _ = cv2.connectedComponentsWithStats((layout == class_id).view(np.uint8), connectivity=8)
-        for part in np.unique(parts[changed & (parts > 0)]):
+        for part in np.unique(parts[near & (parts > 0)]):
             if facts[part, cv2.CC_STAT_AREA] <= _THING * changed.size:
                 touched |= parts == part
     return touched
