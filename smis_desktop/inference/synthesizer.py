@@ -38,7 +38,8 @@ Quality = Literal["draft", "full"]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _CACHE_SIZE = 6
-"""Pictures: the draft and the full one of what is painted, and some that were shown before."""
+_NUM_PICTURES = 16
+"""Pictures that are cached: the draft and the full one of what is painted, and those that undo brings back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,7 @@ class Synthesizer:
         """Make the picture of a request. Recent results are cached."""
         key = _key(request)
         result = self._results.pop(key, None) or self._render(request)
-        _remember(self._results, key, result)
+        _remember(self._results, key, result, _NUM_PICTURES)
         return result
 
     def segment(self, ws: np.ndarray) -> np.ndarray:
@@ -355,9 +356,9 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return own
 
 
-def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value, size: int = _CACHE_SIZE) -> None:
     cache[key] = value
-    if len(cache) > _CACHE_SIZE:
+    if len(cache) > size:
         cache.popitem(last=False)
 
 

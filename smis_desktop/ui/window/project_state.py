@@ -91,14 +91,13 @@ class ProjectState(QObject):
 
     def _begin(self, style: KeptStyle, expects_model: bool = False) -> None:
         """Let the picture of the document begin with what is stored of it."""
-        facts, composition = style.extras.get(ANCHOR_KEY), style.composition
+        facts, composition, generator = style.extras.get(ANCHOR_KEY), style.composition, self._preview.generator_name
         anchor = anchor_from_json(facts) if isinstance(facts, dict) else None
-        generator = self._preview.generator_name
-        is_others = composition is not None and generator is not None and style.generator not in (None, generator)
-        if is_others and not expects_model:
-            words = self.tr("The picture was made by the generator “{name}”, and is made anew.")
-            self.message.emit(words.format(name=style.generator))
-            composition = None
+        if composition is not None and generator is not None and not expects_model:
+            composition = style.composition_for(generator)
+            if composition is None:
+                words = self.tr("The picture was made by the generator “{name}”, and is made anew.")
+                self.message.emit(words.format(name=style.generator))
         self._preview.begin(Beginning(anchor, composition, style.refined, style.generator), expects_model)
 
     def is_kept(self, document: Document) -> bool:

@@ -177,6 +177,7 @@ class Repainting:
     def remember(self, mark: object, composition: Composition, refined: int, style: Style) -> None:
         """Note what the picture of the present state turned out to be made of."""
         anchor = self._now.anchor
+        refined = self._now.refined if self._returned and self._now.composition is not None else refined
         if not composition.patches and composition.takes_variety:
             anchor = Anchor(self._layout, composition.base, weight=_KEPT_OF_REFINEMENT, keeps_style=False)
         self._now = replace(
@@ -258,7 +259,8 @@ class Repainting:
 
     def _basis(self, moment: _Moment) -> Basis:
         repaint = None if moment.resting is None else self._repaint(moment)
-        refined = self._all_steps if self._returned and moment.refined else moment.refined
+        is_back = self._returned and moment.composition is not None  # and is not refined any further
+        refined = self._all_steps if is_back else moment.refined
         return Basis(repaint, moment.anchor, moment.composition, self._lock, refined)
 
     def _repaint(self, moment: _Moment) -> Repaint:
