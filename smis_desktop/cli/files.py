@@ -90,6 +90,23 @@ def given_files(paths: Sequence[Path], suffixes: Sequence[str], what: str) -> li
     return files
 
 
+def picture_targets(layouts: Sequence[GivenLayout], out: Path, *sources: Path) -> list[Path]:
+    """Return OUT/<stem>.png for each layout.
+
+    Raises UserError if two would be the same file, or one would overwrite a layout or one of `sources`.
+    """
+    given = {path.resolve() for path in (*sources, *(layout.path for layout in layouts))}
+    targets: dict[Path, None] = {}
+    for layout in layouts:
+        target = out / f"{layout.path.stem}.png"
+        if target.resolve() in given:
+            raise UserError(f"{target} was given itself and would be overwritten; choose another --out folder.")
+        if target in targets:
+            raise UserError(f"Two layouts would give {target}; rename one of them.")
+        targets[target] = None
+    return list(targets)
+
+
 def read_layouts(paths: Sequence[Path], model: PersonalModel, console: Console) -> list[GivenLayout]:
     """Read all layouts; note where one was cropped, and warn about ids that the model lacks.
 

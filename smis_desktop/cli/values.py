@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from smis_desktop.document.composition import MAX_EDGE
 from smis_desktop.document.style import MAX_SEED, VARIETY
 from smis_desktop.errors import UserError
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
@@ -52,6 +53,14 @@ def between(low: float, high: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def edge(text: str) -> float:
+    """Parse the width of a soft edge: a part of the picture's side, above 0 and at most `MAX_EDGE`."""
+    width = between(0, MAX_EDGE)(text)
+    if width == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no width of an edge; give more than 0, at most {MAX_EDGE:g}")
+    return width
 
 
 def add_variety_argument(parser: argparse.ArgumentParser) -> None:

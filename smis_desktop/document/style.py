@@ -22,6 +22,8 @@ VARIETY = 0.4
 regains (docs/experiments/variety.md)."""
 
 MAX_SEED = 2**63 - 1
+KEPT_OF_REFINEMENT = 0.7
+"""How much of a refinement the next whole picture starts with. All of it would add up, stroke by stroke."""
 _MAX_NUMBERS = 64 * 2048
 """No generator has latents of more numbers than that."""
 

@@ -11,6 +11,7 @@ from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console, counted
 from smis_desktop.cli.files import GivenLayout, check_folder, make_folder, read_layouts
 from smis_desktop.cli.opening import add_model_argument, open_model, open_synthesizer
+from smis_desktop.cli.recipes import picture_style, recipe
 from smis_desktop.cli.values import (
     add_size_argument,
     add_variety_argument,
@@ -60,7 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> Answer:
-    """Write DIR/<stem>.png for each layout, or one for each seed with --variations. Processes share the work."""
+    """Write DIR/<stem>.png for each layout, or one for each seed with --variations, with its recipe in it.
+
+    Processes share the work.
+    """
     from smis_desktop.training.distributed import launched_process_group
 
     with launched_process_group() as group:
@@ -79,7 +83,7 @@ def _render(arguments: argparse.Namespace, console: Console, group: ProcessGroup
 
     import torch
 
-    from smis_desktop.formats.image_file import write_picture
+    from smis_desktop.formats.exported_picture import write_photograph
     from smis_desktop.inference.synthesizer import PictureRequest
 
     own = range(len(tasks))[group.share(len(tasks))]
@@ -91,8 +95,11 @@ def _render(arguments: argparse.Namespace, console: Console, group: ProcessGroup
         style = Style.of_seed(style_seed, arguments.mix, arguments.variety)
         request = PictureRequest(layout.label_map, style, size, refine_steps=arguments.refine)
         result = synthesizer.render(request)
+        stored = picture_style(style, result, arguments.refine, synthesizer.generator)
         make_folder(out)
-        write_picture(target, result.picture)
+        write_photograph(
+            target, result.picture, recipe(layout.label_map, model.palette, stored, model, arguments.model)
+        )
         seconds[done] = result.seconds
     everyones = group.all_gather(seconds, len(tasks)).tolist()
     console.progress(words, 1.0)

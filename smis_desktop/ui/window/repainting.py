@@ -14,10 +14,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from smis_desktop.document.composition import EDGE, ClassLock, Composition, Repaint, class_region
-from smis_desktop.document.style import Anchor, Look, Style
+from smis_desktop.document.style import KEPT_OF_REFINEMENT, Anchor, Look, Style
 
-_KEPT_OF_REFINEMENT = 0.7
-"""How much of a refinement the next whole picture starts with. All of it would add up, stroke by stroke."""
 _LARGEST_UNRESTED = 0.15
 """A patch that covers more of the picture than this rests even if it has not been refined: it would soon be so large
 that the picture follows as a whole."""
@@ -179,7 +177,7 @@ class Repainting:
         anchor = self._now.anchor
         refined = self._now.refined if self._returned and self._now.composition is not None else refined
         if not composition.patches and composition.takes_variety:
-            anchor = Anchor(self._layout, composition.base, weight=_KEPT_OF_REFINEMENT, keeps_style=False)
+            anchor = Anchor(self._layout, composition.base, weight=KEPT_OF_REFINEMENT, keeps_style=False)
         self._now = replace(
             self._now, composition=composition, refined=refined, anchor=anchor, structural=style.structural
         )
