@@ -55,15 +55,26 @@ def picture_side(path: Path, full_size: int, console: Console) -> int:
 
 def read_recipe(path: Path) -> Project:
     """Read a project, or the recipe of a picture. Raises UserError for a file that holds neither."""
-    found = FoundFile(path)
-    if found.is_folder:
+    if path.is_dir():
         raise UserError(f"{path} is a folder; give one picture that carries its recipe, or a project.")
+    project = find_recipe(path)
+    if project is None:
+        raise UserError(
+            f"{path} carries no recipe; give a project (.smis), or a PNG that this program wrote and no other has "
+            "saved again."
+        )
+    return project
+
+
+def find_recipe(path: Path) -> Project | None:
+    """Read a project, or the recipe of a picture; None for a file that holds neither.
+
+    Raises UserError for one that is missing or damaged.
+    """
+    found = FoundFile(path)
     for file_format in formats() if found.head else ():
         if file_format.read_project is not None and file_format.may_hold(found):
             project = file_format.read_project(path)
             if project is not None:
                 return project
-    raise UserError(
-        f"{path} carries no recipe; give a project (.smis), or a PNG that this program wrote and no other has saved "
-        "again."
-    )
+    return None

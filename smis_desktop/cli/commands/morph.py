@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smis_desktop.cli.command import Command
 from smis_desktop.cli.console import Answer, Console
-from smis_desktop.cli.files import read_layouts
+from smis_desktop.cli.files import GivenLayout, read_layouts
 from smis_desktop.cli.opening import add_model_argument, open_model, open_synthesizer
+from smis_desktop.cli.recipes import find_recipe
 from smis_desktop.cli.values import (
     add_size_argument,
     add_variety_argument,
@@ -20,6 +22,11 @@ from smis_desktop.cli.values import (
 )
 from smis_desktop.document.style import FIRST_SEED, Style
 from smis_desktop.errors import UserError
+from smis_desktop.formats.project import KeptStyle
+
+if TYPE_CHECKING:
+    from smis_desktop.inference.synthesizer import PictureRequest
+    from smis_desktop.personal_model.model import PersonalModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=seed,
-        default=FIRST_SEED,
-        help=f"style of the first; each next takes the next (default: {FIRST_SEED})",
+        help="style of the first; each next takes the next (default: pictures with a recipe keep theirs, for others "
+        f"{FIRST_SEED})",
     )
     parser.add_argument("--same-style", action="store_true", help="one style for all")
     parser.add_argument("--mix", type=between(0, 1), default=1.0, help="as in `smis render` (default: 1)")
@@ -58,18 +65,9 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     synthesizer = open_synthesizer(model, console)
     size = picture_size(arguments.size, synthesizer.generator)
 
-    from smis_desktop.inference.synthesizer import PictureRequest
     from smis_desktop.workers.film_job import FilmJob, FilmSettings
 
-    keyframes = tuple(
-        PictureRequest(
-            layout.label_map,
-            Style.of_seed(arguments.seed + (0 if arguments.same_style else number), arguments.mix, arguments.variety),
-            size,
-            refine_steps=arguments.refine,
-        )
-        for number, layout in enumerate(layouts)
-    )
+    keyframes = _keyframes(layouts, model, size, arguments, console)
     settings = FilmSettings(arguments.seconds, arguments.fps, size, not arguments.once)
     film = FilmJob(arguments.out, keyframes, settings)
     words = f"Making a film of {settings.frames(len(keyframes))} pictures"
@@ -89,6 +87,45 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         "layouts": [str(layout.path) for layout in layouts],
     }
     return Answer(facts, str(arguments.out))
+
+
+def _keyframes(
+    layouts: list[GivenLayout], model: PersonalModel, size: int, arguments: argparse.Namespace, console: Console
+) -> tuple[PictureRequest, ...]:
+    """Return the pictures that the film goes through. One whose recipe says what it is made of is shown as it is."""
+    from smis_desktop.inference.synthesizer import PictureRequest
+
+    first_seed = FIRST_SEED if arguments.seed is None else arguments.seed
+    keyframes: list[PictureRequest] = []
+    for number, layout in enumerate(layouts):
+        own = _own_style(layout.path, model, console)
+        if arguments.same_style and keyframes:
+            style = keyframes[0].style
+        elif own is not None and arguments.seed is None:
+            style = own.style
+        else:
+            style = Style.of_seed(first_seed + number, arguments.mix, arguments.variety)
+        keyframes.append(
+            PictureRequest(
+                layout.label_map,
+                style,
+                size,
+                refine_steps=0 if own else arguments.refine,
+                composition=None if own is None else own.composition,
+            )
+        )
+    return tuple(keyframes)
+
+
+def _own_style(path: Path, model: PersonalModel, console: Console) -> KeptStyle | None:
+    """Return the style in a picture's recipe, if that says what the picture is made of by the model's generator."""
+    recipe = find_recipe(path)
+    if recipe is None or recipe.style.composition is None:
+        return None
+    if recipe.style.composition_for(model.generator_name, model.generator_sha256) is None:
+        console.note(f"{path} was made by another generator ({recipe.style.generator}): its layout is rendered anew.")
+        return None
+    return recipe.style
 
 
 COMMAND = Command(
