@@ -89,11 +89,15 @@ class Composition:
             mask: uint8 [MASK_SIDE, MASK_SIDE].
             slots: the number of structural slots.
         """
-        left = mask / np.float32(255)
+        box = _bounding_box(mask > 0)
+        left = mask[box] / np.float32(255)
         mean = np.zeros_like(self.base[:slots])
         total = left.sum()
         for patch in reversed(self.patches):
-            own = patch.mask / np.float32(255) * left
+            within = patch.mask[box]
+            if not within.any():
+                continue
+            own = within / np.float32(255) * left
             mean += own.sum() / total * patch.ws[:slots]
             left = left - own
         mean += left.sum() / total * self.base[:slots]
@@ -227,8 +231,10 @@ def repainted_region(before: np.ndarray, after: np.ndarray, edge: float = EDGE) 
     touched = changed = _cells(differs)
     if not changed.any():
         return np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
+    side = len(before) // _CHANGE_SIDE
+    box = tuple(slice(side * part.start, side * part.stop) for part in _bounding_box(changed))
     for layout in (before, after):
-        class_ids = np.flatnonzero(cv2.calcHist([layout], [0], differs, [256], [0, 256]))
+        class_ids = np.flatnonzero(cv2.calcHist([layout[box]], [0], differs[box], [256], [0, 256]))
         touched = touched | _touched_things(_sampled(layout), class_ids, changed)
     half = max(1, round(edge * _CHANGE_SIDE * _REACH / 4))  # of each average; both together reach twice as far
     grown = cv2.dilate(touched.view(np.uint8) * np.uint8(255), np.ones((4 * half + 3, 4 * half + 3), np.uint8))
@@ -273,6 +279,12 @@ def _cells(pixels: np.ndarray) -> np.ndarray:
     rows = np.bitwise_or.reduce(pixels.reshape(_CHANGE_SIDE, side, -1), axis=1)
     cells: np.ndarray = np.bitwise_or.reduce(rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, side), axis=2) != 0
     return cells
+
+
+def _bounding_box(cells: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns between the first and the last cells that are True; there is at least one."""
+    rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _touched_things(layout: np.ndarray, class_ids: np.ndarray, changed: np.ndarray) -> np.ndarray:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.generators.generator import CoarseFeatures, Surroundings
 from smis_desktop.inference.backends import SynthesisBackend
 
@@ -24,26 +26,43 @@ _CACHE_SIZE = 4
 
 @dataclass(frozen=True, eq=False)
 class FeatureLayer:
-    """Latents `ws` [1, num_ws, D] as they are rendered, in the region of `mask`, uint8 [M, M]; the lowest has none."""
+    """Latents `ws` [1, num_ws, D] as they are rendered, in the region of `mask`, uint8 [M, M]; the lowest has none.
+
+    structural: the number of slots that coarse features depend on.
+    """
 
     ws: Tensor
+    structural: int
     mask: np.ndarray | None = None
+
+    @cached_property
+    def latents(self) -> np.ndarray:
+        """`ws` as float32 [num_ws, D], read-only."""
+        latents = np.array(self.ws[0].detach().cpu().numpy(), np.float32)
+        latents.setflags(write=False)
+        return latents
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything that coarse features depend on."""
+        digest = hashlib.blake2b(self.latents[: self.structural].tobytes(), digest_size=24)
+        digest.update(b"" if self.mask is None else self.mask.tobytes())
+        return digest.digest()
 
 
 class ComposedFeatures:
     """Computes the coarse features of layers of latents. Those of the last few compositions are cached, so a stroke
     costs one more layer, however many lie below."""
 
-    def __init__(self, backend: SynthesisBackend, fine_start: int) -> None:
-        """Args: fine_start: the first of the fine slots, which coarse features do not depend on."""
-        self._backend, self._fine_start = backend, fine_start
+    def __init__(self, backend: SynthesisBackend) -> None:
+        self._backend = backend
         self._cache: OrderedDict[bytes, CoarseFeatures] = OrderedDict()
 
     def of(self, layers: Sequence[FeatureLayer]) -> CoarseFeatures:
         """Compute the features of `layers`, from the bottom up; the first fills the whole picture."""
         if len(layers) == 1:
             return self._backend.coarse_features(layers[0].ws)
-        keys = self._keys(layers)
+        keys = _keys(layers)
         known = max((i for i, key in enumerate(keys) if key in self._cache), default=0)
         coarse = self._cache[keys[known]] if known else self._backend.coarse_features(layers[0].ws)
         if known:
@@ -59,14 +78,23 @@ class ComposedFeatures:
         """Compute the features of a layer over those `below`."""
         return self._backend.coarse_features(layer.ws, surroundings_of(below, layer.mask))
 
-    def _keys(self, layers: Sequence[FeatureLayer]) -> list[bytes]:
-        """Return a digest of each layer together with all below it."""
-        digest, keys = hashlib.blake2b(digest_size=24), []
-        for layer in layers:
-            digest.update(layer.ws[:, : self._fine_start].detach().cpu().numpy().tobytes())
-            digest.update(b"" if layer.mask is None else layer.mask.tobytes())
-            keys.append(digest.digest())
-        return keys
+
+def _keys(layers: Sequence[FeatureLayer]) -> list[bytes]:
+    """Return a digest of each layer together with all below it."""
+    digest, keys = hashlib.blake2b(digest_size=24), []
+    for layer in layers:
+        digest.update(layer.digest)
+        keys.append(digest.digest())
+    return keys
+
+
+def as_shown(composition: Composition, layers: Sequence[FeatureLayer]) -> Composition:
+    """Return the composition with the latents of `layers`, which are those that it is rendered from."""
+    patches = tuple(
+        replace(patch, ws=layer.latents[: len(patch.ws)])
+        for patch, layer in zip(composition.patches, layers[1:], strict=True)
+    )
+    return Composition(layers[0].latents, patches, takes_variety=False, held=composition.held)
 
 
 def surroundings_of(below: CoarseFeatures, mask: np.ndarray | None) -> Surroundings:

@@ -38,6 +38,7 @@ class Styler:
         """Args: encoded_look: takes a look's `ws` [1, num_ws, D]; returns the encoder's answer to the labels that are
         predicted for its picture, [1, num_ws, D]."""
         self._generator, self._model, self._encoded_look = generator, model, encoded_look
+        self._latents: OrderedDict[Look, Tensor] = OrderedDict()
         self._residuals: OrderedDict[Look, tuple[Tensor, Tensor]] = OrderedDict()
 
     def styled(self, plain: Tensor, style: Style, takes_variety: bool = True, look: Look | None = None) -> Tensor:
@@ -67,7 +68,13 @@ class Styler:
         picture."""
         generator = self._generator
         if look.ws is None:
-            return generator.broadcast(generator.mapping(seeded_z(look.seed, generator.w_dim).to(generator.device)))
+            ws = self._latents.pop(look, None)
+            if ws is None:
+                ws = generator.broadcast(generator.mapping(seeded_z(look.seed, generator.w_dim).to(generator.device)))
+            self._latents[look] = ws
+            if len(self._latents) > _CACHE_SIZE:
+                self._latents.popitem(last=False)
+            return ws
         if look.ws.shape != (generator.num_ws, generator.w_dim):
             raise UserError(
                 f"The look “{look.name}” was made by another generator than {generator.name}; choose another."

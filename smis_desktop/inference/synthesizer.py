@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from smis_desktop.errors import UserError
 from smis_desktop.generators.generator import CoarseFeatures, Generator, draft_side, resized, to_rgb8
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
-from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, surroundings_of
+from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, as_shown, surroundings_of
 from smis_desktop.inference.refinement import refine
 from smis_desktop.inference.styling import StyledRegion, Styler
 from smis_desktop.personal_model.encoder import layout_channels, one_hot
@@ -38,6 +38,10 @@ Quality = Literal["draft", "full"]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _CACHE_SIZE = 6
+_NUM_BEFORES = 2
+"""Layouts that are repainted, which take 4 MB at most."""
+_NUM_PATCH_LAYERS = 512
+"""Patches in their styles; one takes 100 KB."""
 _NUM_PICTURES = 16
 """Pictures that are cached: the draft and the full one of what is painted, and those that undo brings back."""
 
@@ -103,7 +107,9 @@ class Synthesizer:
         self.backend = backend or TorchBackend(generator)
         self._device = generator.device
         self._styler = Styler(generator, model, self._encoded_look)
-        self._features = ComposedFeatures(self.backend, generator.fine_slots.start)
+        self._features = ComposedFeatures(self.backend)
+        self._patch_layers: OrderedDict[bytes, FeatureLayer] = OrderedDict()
+        self._befores: OrderedDict[bytes, tuple[np.ndarray, Tensor]] = OrderedDict()
         self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
 
@@ -160,26 +166,41 @@ class Synthesizer:
     def _composed(self, request: PictureRequest) -> Composition:
         """Return the composition before refinement."""
         with torch.no_grad():
-            ws, repaint = self._encode(self._channels(request.layout)), request.repaint
-            if repaint is None or self._follows_as_a_whole(repaint, request.layout):
-                anchor, takes_variety = request.anchor, True
-                if anchor is not None and anchor.ws.shape == ws.shape[1:]:  # else it is another generator's
-                    ws, takes_variety = self._anchored(ws, anchor), not anchor.keeps_style
-                return Composition(_as_array(ws[0]), takes_variety=takes_variety)
-            beneath, mask = repaint.beneath, repaint.mask
-            if mask is None:
-                mask = repainted_region(self._known(repaint.layout), self._known(request.layout), repaint.edge)
-            if not mask.any():
-                return beneath
-            structural = self.generator.fine_slots.start
-            moved = ws - self._encode(self._channels(repaint.layout))
-            own = self._on_device(beneath.shown_in(mask, structural)) + moved[0, :structural]
-            return replace(beneath.with_patch(Patch(_as_array(own), mask, repaint.look)), held=None)
+            ws = self._encode(self._channels(request.layout))
+            repainted = None if request.repaint is None else self._repainted(request.repaint, request.layout, ws)
+            if repainted is not None:
+                return repainted
+            anchor, takes_variety = request.anchor, True
+            if anchor is not None and anchor.ws.shape == ws.shape[1:]:  # else it is another generator's
+                ws, takes_variety = self._anchored(ws, anchor), not anchor.keeps_style
+            return Composition(_as_array(ws[0]), takes_variety=takes_variety)
 
-    def _follows_as_a_whole(self, repaint: Repaint, layout: np.ndarray) -> bool:
-        if repaint.mask is not None:
-            return False
-        return follows_as_a_whole(self._known(repaint.layout), self._known(layout))
+    def _repainted(self, repaint: Repaint, layout: np.ndarray, ws: Tensor) -> Composition | None:
+        """Return the composition with what was repainted, or None where the picture follows as a whole.
+
+        Args:
+            ws: the encoder's answer to `layout`, [1, num_ws, D].
+        """
+        before, ws_before = self._before(repaint)
+        beneath, mask = repaint.beneath, repaint.mask
+        if mask is None:
+            after = self._known(layout)
+            if follows_as_a_whole(before, after):
+                return None
+            mask = repainted_region(before, after, repaint.edge)
+        if not mask.any():
+            return beneath
+        structural = self.generator.fine_slots.start
+        own = self._on_device(beneath.shown_in(mask, structural)) + (ws - ws_before)[0, :structural]
+        return replace(beneath.with_patch(Patch(_as_array(own), mask, repaint.look)), held=None)
+
+    def _before(self, repaint: Repaint) -> tuple[np.ndarray, Tensor]:
+        """Return the layout from before, see `_known`, and the encoder's answer to it; cached for the next draft."""
+        found = self._befores.pop(repaint.digest, None)
+        if found is None:
+            found = self._known(repaint.layout), self._encode(self._channels(repaint.layout))
+        _remember(self._befores, repaint.digest, found, _NUM_BEFORES)
+        return found
 
     def _refined(self, request: PictureRequest, composition: Composition) -> Composition:
         """Return the composition with its topmost latents refined."""
@@ -221,7 +242,7 @@ class Synthesizer:
             styles, regions = self._styler.regions(ws, labels, request.style, composition, held)
             picture = self._picture(coarse, styles, regions, request)
         seen = None if request.quality == "draft" or labels is None else self._as_ids(labels)
-        shown = _as_shown(composition, layers)
+        shown = as_shown(composition, layers)
         return PictureResult(to_rgb8(picture), composition, shown, time.perf_counter() - started, seen)
 
     def _layers(self, composition: Composition, style: Style) -> list[FeatureLayer]:
@@ -232,13 +253,24 @@ class Synthesizer:
                 f"The picture was made by another generator than {self.generator.name}; open the model that it was "
                 "painted with."
             )
-        structural = self.generator.fine_slots.start
         varies = composition.takes_variety
-        layers = [FeatureLayer(self._styler.styled(base, style, varies))]
-        for patch in composition.patches:
-            plain = torch.cat((self._on_device(patch.ws)[None], base[:, structural:]), 1)
-            layers.append(FeatureLayer(self._styler.styled(plain, style, varies, patch.look), patch.mask))
-        return layers
+        lowest = FeatureLayer(self._styler.styled(base, style, varies), self.generator.fine_slots.start)
+        return [lowest, *(self._layer(patch, style, varies) for patch in composition.patches)]
+
+    def _layer(self, patch: Patch, style: Style, takes_variety: bool) -> FeatureLayer:
+        """Return the latents of a patch in a style; cached, because a long painting has many patches and each draft
+        adds one."""
+        key = patch.digest + repr((style.structural, takes_variety)).encode()
+        layer = self._patch_layers.pop(key, None)
+        if layer is None:
+            structural = self.generator.fine_slots.start
+            fine = self.generator.w_avg.expand(1, self.generator.num_ws - structural, -1)  # a patch has none
+            plain = torch.cat((self._on_device(patch.ws)[None], fine), 1)
+            with torch.inference_mode(False):  # refinement starts with these
+                ws = self._styler.styled(plain, style, takes_variety, patch.look)
+            layer = FeatureLayer(ws, structural, patch.mask)
+        _remember(self._patch_layers, key, layer, _NUM_PATCH_LAYERS)
+        return layer
 
     def _with_held(self, coarse: CoarseFeatures, composition: Composition) -> tuple[CoarseFeatures, list[StyledRegion]]:
         """Put what locked classes look like over the rest; return the regions of its styles too, from the top down."""
@@ -306,8 +338,7 @@ class Synthesizer:
     def _known(self, layout: np.ndarray) -> np.ndarray:
         """Return the layout with ids that the model does not know as unlabelled pixels."""
         ids = np.where(self.palette.channel_of >= 0, np.arange(256), EMPTY).astype(np.uint8)
-        known: np.ndarray = ids[layout]
-        return known
+        return cv2.LUT(layout, ids)
 
     def _label(self, coarse: CoarseFeatures) -> Tensor:
         """Predict the labels of a picture in channels, int64 [1, r, r]."""
@@ -335,15 +366,6 @@ def _locked(composition: Composition, lock: ClassLock, layout: np.ndarray) -> Co
     if held is not None and composition.held is not None and held.digest == composition.held.digest:
         return composition
     return composition if held is composition.held else replace(composition, held=held)
-
-
-def _as_shown(composition: Composition, layers: Sequence[FeatureLayer]) -> Composition:
-    """Return the composition with the latents of `layers`, which are those that it is rendered from."""
-    base, *others = (_as_array(layer.ws[0]) for layer in layers)
-    patches = tuple(
-        replace(patch, ws=_frozen(ws[: len(patch.ws)])) for patch, ws in zip(composition.patches, others, strict=True)
-    )
-    return Composition(base, patches, takes_variety=False, held=composition.held)
 
 
 def _as_array(tensor: Tensor) -> np.ndarray:
