@@ -1,21 +1,17 @@
-"""The list of classes: each with its colour, name, number key, and a lock that preserves it."""
+"""The dock of classes: chooses the class to paint, and edits, adds and preserves classes."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QDockWidget,
     QHBoxLayout,
     QLineEdit,
-    QListWidget,
     QListWidgetItem,
     QMenu,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -23,8 +19,18 @@ from PySide6.QtWidgets import (
 
 from smis_desktop.document.fidelity import LayoutFidelity
 from smis_desktop.document.palette import Palette, default_color
+from smis_desktop.ui.panels.class_list import (
+    CLASS_ID,
+    COLOR,
+    FOLLOWED,
+    FROZEN,
+    KEY,
+    PRESERVED,
+    ClassDelegate,
+    ClassList,
+)
 from smis_desktop.ui.widgets.controls import Pane
-from smis_desktop.ui.widgets.theme import ICON_SIZE, current_colors, plain_icon
+from smis_desktop.ui.widgets.theme import ICON_SIZE
 from smis_desktop.ui.window.actions import CommandActions
 from smis_desktop.ui.window.document_controller import DocumentController
 
@@ -33,19 +39,14 @@ NUMBER_KEYS = "123456789"
 _SEARCH_FROM = 13
 """From this number of classes on there is a search field."""
 
-COLOR = Qt.ItemDataRole.UserRole
-_CLASS_ID = Qt.ItemDataRole.UserRole + 1
-_KEY = Qt.ItemDataRole.UserRole + 2
-_PRESERVED = Qt.ItemDataRole.UserRole + 3
-_FOLLOWED = Qt.ItemDataRole.UserRole + 4
-"""How well the photograph follows the class, 0–1, or nothing."""
-
 
 class PaletteDock(QDockWidget):
     """Chooses the class to paint, and edits, adds and preserves classes."""
 
     class_chosen = Signal(int)
     """The class id that is now current."""
+    menu_opened = Signal(QMenu, object)
+    """The menu of classes is about to be shown, for the ids of a frozenset: others can add to it."""
 
     def __init__(self, controller: DocumentController, commands: CommandActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,6 +54,8 @@ class PaletteDock(QDockWidget):
         self.setMinimumWidth(216)
         self._controller, self._commands = controller, commands
         self._is_filling = False
+        self._fidelity: LayoutFidelity | None = None
+        self._frozen: frozenset[int] = frozenset()
         self._search = QLineEdit()
         self._search.setPlaceholderText(self.tr("Search classes"))
         self._search.setAccessibleName(self.tr("Search classes"))
@@ -61,9 +64,9 @@ class PaletteDock(QDockWidget):
         self._search.returnPressed.connect(self._choose_first_found)
         self._search.hide()
 
-        self.list = _ClassList()
+        self.list = ClassList()
         self.list.setAccessibleName(self.tr("Classes to paint with"))
-        self.list.setItemDelegate(_ClassDelegate(self.list))
+        self.list.setItemDelegate(ClassDelegate(self.list))
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.list.currentItemChanged.connect(self._emit_choice)
         self.list.itemChanged.connect(self._rename)
@@ -95,16 +98,16 @@ class PaletteDock(QDockWidget):
 
     def set_palette(self, palette: Palette) -> None:
         """Show these classes. The current one stays; without one, the first after the background becomes current."""
-        chosen = self.current_class_id
+        chosen, self._fidelity = self.current_class_id, None
         self._is_filling = True
         self.list.clear()
         for row, semantic_class in enumerate(palette.classes):
             item = QListWidgetItem(semantic_class.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             item.setData(COLOR, QColor(*semantic_class.color))
-            item.setData(_CLASS_ID, semantic_class.class_id)
+            item.setData(CLASS_ID, semantic_class.class_id)
             key = NUMBER_KEYS[row] if row < len(NUMBER_KEYS) else ""
-            item.setData(_KEY, key)
+            item.setData(KEY, key)
             tip = self.tr("{name} (class {class_id})").format(
                 name=semantic_class.name, class_id=semantic_class.class_id
             )
@@ -115,26 +118,20 @@ class PaletteDock(QDockWidget):
         self._search.setVisible(palette.num_classes >= _SEARCH_FROM)
         self._search.clear()
         self._show_preserved()
+        self._show_facts()
         self._pane.set_detail(str(palette.num_classes))
         if chosen is None or not self.choose_class(chosen):
             self.choose_row(min(1, palette.num_classes - 1))
 
     def show_followed(self, fidelity: LayoutFidelity) -> None:
         """Show how well the photograph follows each class: as a bar in the row, and in words in the tooltip."""
-        self._is_filling = True
-        for row in range(self.list.count()):
-            item = self.list.item(row)
-            class_id = int(item.data(_CLASS_ID))
-            value = fidelity.by_class.get(class_id)
-            item.setData(_FOLLOWED, value)
-            tip = str(item.data(Qt.ItemDataRole.ToolTipRole)).split("\n")[0]
-            if value is not None:
-                words = self.tr("The photograph follows {percent} % of it, as judged by the model.")
-                tip += "\n" + words.format(percent=round(100 * value))
-            elif class_id in fidelity.too_thin:
-                tip += "\n" + self.tr("Painted too thinly to tell whether the photograph follows it.")
-            item.setToolTip(tip)
-        self._is_filling = False
+        self._fidelity = fidelity
+        self._show_facts()
+
+    def show_frozen(self, class_ids: frozenset[int]) -> None:
+        """Mark the classes whose look never changes, in the row and in the tooltip."""
+        self._frozen = class_ids
+        self._show_facts()
 
     def choose_row(self, row: int) -> None:
         """Make the class at that position current, if there is one."""
@@ -144,7 +141,7 @@ class PaletteDock(QDockWidget):
     def choose_class(self, class_id: int) -> bool:
         """Make the class with that id current. Returns whether there is one."""
         for row in range(self.list.count()):
-            if self.list.item(row).data(_CLASS_ID) == class_id:
+            if self.list.item(row).data(CLASS_ID) == class_id:
                 self.list.setCurrentRow(row)
                 return True
         return False
@@ -153,7 +150,7 @@ class PaletteDock(QDockWidget):
     def current_class_id(self) -> int | None:
         """The chosen class id; None while no palette is known."""
         item = self.list.currentItem()
-        return None if item is None else int(item.data(_CLASS_ID))
+        return None if item is None else int(item.data(CLASS_ID))
 
     def add_class(self) -> None:
         """Add a class, and open an editor for its name."""
@@ -212,16 +209,36 @@ class PaletteDock(QDockWidget):
         self._is_filling = True
         for row in range(self.list.count()):
             item = self.list.item(row)
-            item.setData(_PRESERVED, item.data(_CLASS_ID) in preserved)
+            item.setData(PRESERVED, item.data(CLASS_ID) in preserved)
+        self._is_filling = False
+
+    def _show_facts(self) -> None:
+        """Show what is known of each class's look in the photograph."""
+        self._is_filling = True
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            class_id = int(item.data(CLASS_ID))
+            value = None if self._fidelity is None else self._fidelity.by_class.get(class_id)
+            item.setData(FOLLOWED, value)
+            item.setData(FROZEN, class_id in self._frozen)
+            tip = [str(item.data(Qt.ItemDataRole.ToolTipRole)).split("\n")[0]]
+            if value is not None:
+                words = self.tr("The photograph follows {percent} % of it, as judged by the model.")
+                tip.append(words.format(percent=round(100 * value)))
+            elif self._fidelity is not None and class_id in self._fidelity.too_thin:
+                tip.append(self.tr("Painted too thinly to tell whether the photograph follows it."))
+            if class_id in self._frozen:
+                tip.append(self.tr("Its look is frozen: the photograph never changes it, whatever the style."))
+            item.setToolTip("\n".join(tip))
         self._is_filling = False
 
     def _emit_choice(self, item: QListWidgetItem | None) -> None:
         if item is not None and not self._is_filling:
-            self.class_chosen.emit(int(item.data(_CLASS_ID)))
+            self.class_chosen.emit(int(item.data(CLASS_ID)))
 
     def _rename(self, item: QListWidgetItem) -> None:
         if not self._is_filling:
-            class_id, name = int(item.data(_CLASS_ID)), item.text()
+            class_id, name = int(item.data(CLASS_ID)), item.text()
             if self._controller.do(lambda editor: editor.rename_class(class_id, name)) is None:
                 self._follow_document()
 
@@ -237,130 +254,17 @@ class PaletteDock(QDockWidget):
                 self._search.clearFocus()
                 return
 
-    def _show_menu(self) -> None:
-        item = self.list.currentItem()
+    def _show_menu(self, at: QPoint) -> None:
+        item = self.list.itemAt(at) or self.list.currentItem()
         if item is None or self._controller.document is None:
             return
-        class_id = int(item.data(_CLASS_ID))
+        class_id = int(item.data(CLASS_ID))
         menu = QMenu(self.list)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.tr("Rename"), lambda: self.list.editItem(item))
         menu.addAction(self.tr("Change colour…"), lambda: self.ask_color(class_id))
         preserve = menu.addAction(self.tr("Preserve (never paint over it)"), lambda: self.toggle_preserved(class_id))
         preserve.setCheckable(True)
-        preserve.setChecked(bool(item.data(_PRESERVED)))
+        preserve.setChecked(bool(item.data(PRESERVED)))
+        self.menu_opened.emit(menu, self.list.chosen_ids)
         menu.popup(self.list.cursor().pos())
-
-
-class _ClassList(QListWidget):
-    """The list; its swatches can be double-clicked, its locks clicked."""
-
-    swatch_double_clicked = Signal(int)
-    lock_clicked = Signal(int)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setMouseTracking(True)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        at = event.position().toPoint()
-        item = self.itemAt(at)
-        is_left = event.button() == Qt.MouseButton.LeftButton
-        if item is not None and is_left and _lock_rect(self.visualItemRect(item)).contains(at):
-            self.lock_clicked.emit(int(item.data(_CLASS_ID)))
-            return
-        super().mousePressEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        at = event.position().toPoint()
-        item = self.itemAt(at)
-        if item is None:
-            return
-        row = self.visualItemRect(item)
-        if _swatch_rect(row).contains(at):
-            self.swatch_double_clicked.emit(int(item.data(_CLASS_ID)))
-        elif not _lock_rect(row).contains(at):
-            self.editItem(item)
-
-
-class _ClassDelegate(QStyledItemDelegate):
-    """Draws a row: swatch, name, number key, and the lock of preserved classes."""
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, 33)
-
-    def updateEditorGeometry(
-        self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        editor.setGeometry(_name_rect(option.rect).adjusted(-4, 2, 0, -2))
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        colors = current_colors()
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        row = QRectF(option.rect).adjusted(5, 2, -5, -2)
-        is_current = bool(option.state & QStyle.StateFlag.State_Selected)
-        is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        if is_current:
-            painter.setPen(QPen(QColor(colors.accent_line), 1))
-            painter.setBrush(QColor(colors.accent_soft))
-            painter.drawRoundedRect(row.adjusted(0.5, 0.5, -0.5, -0.5), 7, 7)
-        elif is_hovered:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.raised))
-            painter.drawRoundedRect(row, 7, 7)
-
-        painter.setPen(QPen(QColor(128, 128, 128, 120), 1))
-        painter.setBrush(index.data(COLOR))
-        painter.drawRoundedRect(QRectF(_swatch_rect(option.rect)).adjusted(3.5, 3.5, -3.5, -3.5), 5, 5)
-
-        font = QFont(option.font)
-        font.setWeight(QFont.Weight.DemiBold if is_current else QFont.Weight.Normal)
-        painter.setFont(font)
-        painter.setPen(QColor(colors.text))
-        words = _name_rect(option.rect)
-        name = painter.fontMetrics().elidedText(
-            str(index.data(Qt.ItemDataRole.DisplayRole)), Qt.TextElideMode.ElideRight, words.width()
-        )
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
-        self._draw_key(painter, option.rect, str(index.data(_KEY) or ""), font, is_current)
-        self._draw_hint(painter, option.rect, index.data(_FOLLOWED))
-        preserved = bool(index.data(_PRESERVED))
-        if preserved or is_hovered:
-            icon = plain_icon("lock" if preserved else "unlock", colors.accent if preserved else colors.faint)
-            icon.paint(painter, _lock_rect(option.rect).adjusted(3, 3, -3, -3))
-        painter.restore()
-
-    def _draw_hint(self, painter: QPainter, row: QRect, followed: object) -> None:
-        """Draw a bar under the name: its length is the share of the class that the photograph follows."""
-        if not isinstance(followed, float):
-            return
-        words = _name_rect(row)
-        track = QRectF(words.left(), row.bottom() - 6, min(words.width(), 64), 2)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.fillRect(track, QColor(current_colors().hover))
-        track.setWidth(track.width() * followed)
-        painter.fillRect(track, QColor(current_colors().muted))
-
-    def _draw_key(self, painter: QPainter, row: QRect, key: str, font: QFont, is_current: bool) -> None:
-        font.setWeight(QFont.Weight.Normal)
-        font.setPixelSize(11)
-        painter.setFont(font)
-        painter.setPen(QColor(current_colors().accent if is_current else current_colors().muted))
-        painter.drawText(QRectF(row.right() - 30, row.center().y() - 9, 18, 18), Qt.AlignmentFlag.AlignCenter, key)
-
-
-def _swatch_rect(row: QRect) -> QRect:
-    return QRect(row.left() + 10, row.center().y() - 12, 25, 25)
-
-
-def _lock_rect(row: QRect) -> QRect:
-    return QRect(row.right() - 56, row.center().y() - 12, 24, 24)
-
-
-def _name_rect(row: QRect) -> QRect:
-    return QRect(row.left() + 44, row.top(), row.width() - 44 - 60, row.height())

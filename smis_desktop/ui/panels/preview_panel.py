@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from smis_desktop.ui.tools.tool import outline_pens
 from smis_desktop.ui.widgets.controls import ProgressLine
 from smis_desktop.ui.widgets.theme import current_colors, plain_icon
 
@@ -37,6 +38,7 @@ class PreviewPanel(QWidget):
         self._before: QImage | None = None
         self._wipe = 0.5
         self._linked: QTransform | None = None
+        self._region: QPainterPath | None = None
 
         self._read_colors()
         self._progress = _ProgressCard(self)
@@ -77,6 +79,12 @@ class PreviewPanel(QWidget):
         self._before = before
         self.setCursor(Qt.CursorShape.SplitHCursor if before is not None else Qt.CursorShape.ArrowCursor)
         self.update()
+
+    def set_region(self, outline: QPainterPath | None) -> None:
+        """Draw the outline of a region, in the unit square, over the picture; None: no outline."""
+        if outline is not None or self._region is not None:
+            self._region = outline
+            self.update()
 
     def set_linked_view(self, transform: QTransform | None) -> None:
         """Show the picture as the canvas shows the layout; None: the whole picture.
@@ -127,6 +135,10 @@ class PreviewPanel(QWidget):
             if self._linked is None:
                 painter.setClipPath(corners)
             self._draw_picture(painter, rect, self._picture)
+            if self._region is not None:
+                self._draw_region(painter, rect, self._region)
+            if self._before is not None:
+                self._draw_comparison(painter, rect, self._before)
         painter.end()
 
     def _draw_picture(self, painter: QPainter, rect: QRect, picture: QImage) -> None:
@@ -138,17 +150,25 @@ class PreviewPanel(QWidget):
             painter.restore()
         else:
             painter.drawImage(rect.topLeft(), self._scaled_picture(picture, rect.size()))
-        if self._before is None:
-            return
+
+    def _draw_region(self, painter: QPainter, rect: QRect, region: QPainterPath) -> None:
+        whole = QTransform.fromTranslate(rect.left(), rect.top())
+        transform = self._linked or whole.scale(rect.width(), rect.height())
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for pen in outline_pens():
+            painter.setPen(pen)
+            painter.drawPath(transform.map(region))
+
+    def _draw_comparison(self, painter: QPainter, rect: QRect, before: QImage) -> None:
         line = rect.left() + round(self._wipe * rect.width())
         painter.save()
         painter.setClipRect(QRect(0, 0, line, self.height()), Qt.ClipOperation.IntersectClip)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if self._linked is not None:
             painter.setTransform(self._linked, True)
-            painter.drawImage(QRectF(0, 0, 1, 1), self._before)
+            painter.drawImage(QRectF(0, 0, 1, 1), before)
         else:
-            painter.drawImage(rect, self._before)
+            painter.drawImage(rect, before)
         painter.restore()
         for color, width in ((QColor(0, 0, 0, 120), 4.0), (QColor(255, 255, 255), 1.6)):
             painter.setPen(QPen(color, width))

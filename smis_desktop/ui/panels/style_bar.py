@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIntValidator, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QLineEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtGui import QAction, QIntValidator
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
 from smis_desktop.document.style import Look
-from smis_desktop.ui.widgets.controls import PercentSlider
+from smis_desktop.ui.widgets.controls import NarrowingRow, PercentSlider
 from smis_desktop.ui.widgets.theme import ICON_GAP, tool_icon
 from smis_desktop.ui.window.style_model import MAX_DRAWN_SEED, StyleModel
 
-_LEAST_WIDTH = 330
-"""Below the width that all of it needs, the words next to seed and slider are hidden; tooltips say the same."""
 
+class StyleBar(NarrowingRow):
+    """One row: "New style", the seed or source of the look, the mixing slider, the lock.
 
-class StyleBar(QWidget):
-    """One row: "New style", the seed or source of the look, the mixing slider, the lock."""
+    Where there is little room, words next to seed and slider are hidden; tooltips say the same.
+    """
 
     variations_wanted = Signal()
 
@@ -26,6 +26,7 @@ class StyleBar(QWidget):
 
         self.new_style_button = QPushButton(tool_icon("new_style"), ICON_GAP + self.tr("New style"))
         self.new_style_button.setIconSize(QSize(18, 18))
+        self.new_style_button.setAccessibleName(self.tr("New style"))
         self.new_style_button.setToolTip(self.tr("Another look for the same layout (N)"))
         self.new_style_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.new_style_button.clicked.connect(style_model.choose_random_look)
@@ -62,20 +63,11 @@ class StyleBar(QWidget):
         style_model.lock_changed.connect(self._show_lock)
         style_model.changed.connect(self._show)
 
-        self._row = row = QHBoxLayout(self)
-        row.setContentsMargins(12, 0, 14, 0)
-        row.setSpacing(8)
-        row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
-        self.setMinimumWidth(_LEAST_WIDTH)
-        row.addWidget(self.new_style_button)
-        row.addWidget(self.wall_button)
-        row.addSpacing(8)
-        row.addWidget(self._seed_name)
-        row.addWidget(self._seed_field)
-        row.addWidget(self._source)
-        row.addSpacing(8)
-        row.addWidget(self.mix, 1)
-        row.addWidget(self.lock_button)
+        for widget in (self.new_style_button, self.wall_button, self._seed_name, self._seed_field, self._source):
+            self.row.addWidget(widget)
+        self.row.addWidget(self.mix, 1)
+        self.row.addWidget(self.lock_button)
+        self.steps = (self._hide_words, self._shorten_button, self.mix.value_label.setHidden)
         self._show()
         self._show_lock(style_model.is_locked)
 
@@ -84,7 +76,8 @@ class StyleBar(QWidget):
         button = QToolButton()
         button.setDefaultAction(action)
         button.setIconSize(QSize(18, 18))
-        self._row.addWidget(button)
+        self.row.addWidget(button)
+        self.fit()
 
     def redraw_icons(self) -> None:
         """Draw the icons in the colours of the present theme."""
@@ -92,17 +85,12 @@ class StyleBar(QWidget):
         self.wall_button.setIcon(tool_icon("wall"))
         self._show_lock(self._style_model.is_locked)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._hide_words_if_narrow()
+    def _hide_words(self, hidden: bool) -> None:
+        self._seed_name.setHidden(hidden or self._style_model.style.look.ws is not None)
+        self.mix.name_label.setHidden(hidden)
 
-    def _hide_words_if_narrow(self) -> None:
-        is_seed = self._style_model.style.look.ws is None
-        self._seed_name.setVisible(is_seed)
-        self.mix.name_label.show()
-        if self._row.minimumSize().width() > self.width():
-            self._seed_name.hide()
-            self.mix.name_label.hide()
+    def _shorten_button(self, is_short: bool) -> None:
+        self.new_style_button.setText("" if is_short else ICON_GAP + self.tr("New style"))
 
     def _show(self) -> None:
         style = self._style_model.style
@@ -114,7 +102,7 @@ class StyleBar(QWidget):
         words = style.look.name
         self._source.setText(words if len(words) <= 18 else words[:17] + "…")
         self._source.setToolTip(self.tr("The look comes from {name}").format(name=words))
-        self._hide_words_if_narrow()
+        self.fit()
 
     def _show_lock(self, is_locked: bool) -> None:
         self.lock_button.setChecked(is_locked)

@@ -6,13 +6,24 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from PySide6.QtCore import QEasingCurve, QPointF, QRectF, QSignalBlocker, QSize, Qt, QVariantAnimation, Signal
-from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QShowEvent
+from PySide6.QtGui import (
+    QColor,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QListView,
     QListWidget,
     QSizePolicy,
@@ -41,9 +52,14 @@ class PercentSlider(QWidget):
     moved = Signal(float)
 
     def __init__(
-        self, name: str, tip: str, format_value: Callable[[float], str] | None = None, parent: QWidget | None = None
+        self,
+        name: str,
+        tip: str,
+        format_value: Callable[[float], str] | None = None,
+        parent: QWidget | None = None,
+        percents: tuple[int, int] = (0, 100),
     ) -> None:
-        """format_value: turns the fraction into words (default: per cent)."""
+        """format_value: turns the fraction into words (default: per cent). percents: least and largest value."""
         super().__init__(parent)
         self._format_value = format_value or (
             lambda fraction: self.tr("{percent} %").format(percent=round(100 * fraction))
@@ -51,24 +67,24 @@ class PercentSlider(QWidget):
         self.name_label = QLabel(name)
         self.name_label.setProperty("role", "muted")
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(0, 100)
-        self.slider.setPageStep(10)
-        self.slider.setMinimumWidth(72)
+        self.slider.setRange(*percents)
+        self.slider.setPageStep(max(1, (percents[1] - percents[0]) // 10))
+        self.slider.setMinimumWidth(48)
         self.slider.setAccessibleName(name)
         self.slider.setToolTip(tip)
         self.name_label.setToolTip(tip)
-        self._value = QLabel()
-        self._value.setProperty("role", "value")
-        self._value.setFixedWidth(42)
-        self._value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.value_label = QLabel()
+        self.value_label.setProperty("role", "value")
+        self.value_label.setFixedWidth(42)
+        self.value_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         row.addWidget(self.name_label)
         row.addWidget(self.slider, 1)
-        row.addWidget(self._value)
+        row.addWidget(self.value_label)
         self.slider.valueChanged.connect(self._take_value)
-        self._show_value(0)
+        self._show_value(self.slider.value())
 
     @property
     def fraction(self) -> float:
@@ -86,7 +102,48 @@ class PercentSlider(QWidget):
         self.moved.emit(percent / 100)
 
     def _show_value(self, percent: int) -> None:
-        self._value.setText(self._format_value(percent / 100))
+        self.value_label.setText(self._format_value(percent / 100))
+
+
+class NarrowingRow(QWidget):
+    """Controls in one row that takes less room, step by step, where there is little.
+
+    Subclasses add to `row`, and set `steps`: what to hide, the least important first.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.steps: tuple[Callable[[bool], None], ...] = ()
+        """Each hides something (True) or shows it again (False)."""
+        self._is_fitting = False
+        self.row = QHBoxLayout(self)
+        self.row.setContentsMargins(12, 0, 10, 0)
+        self.row.setSpacing(8)
+        self.row.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+
+    def fit(self) -> None:
+        """Hide as little as the present width asks for. Call it when the content has changed."""
+        if self._is_fitting:  # a wider minimum resizes it at once
+            return
+        self._is_fitting = True
+        for step in self.steps:
+            step(True)
+        self.setMinimumWidth(self.row.minimumSize().width())
+        for step in self.steps:
+            step(False)
+        for step in self.steps:
+            if self.row.minimumSize().width() <= self.width():
+                break
+            step(True)
+        self._is_fitting = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.fit()  # only now are fonts and margins those of the theme
 
 
 _PAD_STEP = 0.05

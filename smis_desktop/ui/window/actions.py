@@ -74,6 +74,7 @@ class CommandActions(QObject):
     def connect_window(self, window: MainWindow) -> None:
         """Connect all commands to the main window."""
         self.connect_painting(window)
+        window.preview.picture_available.connect(partial(self.enable, When.PICTURE))
         for command in self._commands.values():
             if command.run is not None:
                 self._on_trigger(command, partial(command.run, window))

@@ -87,12 +87,13 @@ class Arrangement:
         settings.setValue("window/state", self._window.saveState())
 
 
-def stacked(tall: QWidget, low: QWidget) -> QWidget:
-    """Put one widget above another; the upper one takes the remaining room."""
-    both = QWidget()
-    column = QVBoxLayout(both)
+def stacked(tall: QWidget, *low: QWidget) -> QWidget:
+    """Put one widget above others; the upper one takes the remaining room."""
+    all_of_them = QWidget()
+    column = QVBoxLayout(all_of_them)
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
     column.addWidget(tall, 1)
-    column.addWidget(low)
-    return both
+    for widget in low:
+        column.addWidget(widget)
+    return all_of_them

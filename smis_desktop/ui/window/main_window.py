@@ -10,7 +10,6 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow
 
 from smis_desktop.document.document import Document
-from smis_desktop.document.fidelity import LayoutFidelity
 from smis_desktop.document.palette import Palette
 from smis_desktop.document.style import Anchor
 from smis_desktop.errors import UserError
@@ -44,6 +43,7 @@ from smis_desktop.ui.window.photo_start import PhotoStart
 from smis_desktop.ui.window.preview_actions import PreviewActions
 from smis_desktop.ui.window.preview_controller import PreviewController
 from smis_desktop.ui.window.project_state import ProjectState
+from smis_desktop.ui.window.repaint_actions import RepaintActions
 from smis_desktop.ui.window.start_page import StartPage
 from smis_desktop.ui.window.status import StatusBar
 from smis_desktop.ui.window.style_controller import StyleController
@@ -149,6 +149,10 @@ class MainWindow(QMainWindow):
         self.preview_actions = PreviewActions(
             preview, self.controller, self.canvas, self.panel, self.history, self.project_state.style, self
         )
+        self.repaint_actions = RepaintActions(
+            preview, self.controller, self.style_controller, self.classes, (self.panel, self.status), self.commands,
+            self.settings, self,
+        )  # fmt: skip
 
     def _build_files(self, data_folder: Path) -> None:
         """Build the document's file, exports, recovery and fault reports."""
@@ -171,7 +175,8 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         """Place all parts, and fill the menu bar."""
         self.layout_pane = Pane(self.tr("Layout"), self.canvas, self.underlay)
-        self.picture_pane = Pane(self.tr("Photograph"), stacked(self.panel, self.history), self.style_controller.bar)
+        shown = stacked(self.panel, self.history, self.repaint_actions.bar)
+        self.picture_pane = Pane(self.tr("Photograph"), shown, self.style_controller.bar)
         self.arrangement = Arrangement(self)
         self._recent_menu = self.commands.fill_menu_bar(self)
         self.setStatusBar(self.status)
@@ -250,8 +255,8 @@ class MainWindow(QMainWindow):
         assert isinstance(application, QApplication)
         apply_theme(application, THEMES[name])
         self.commands.redraw_icons()
-        self.style_controller.bar.redraw_icons()
-        self.style_controller.panel.redraw_icons()
+        for part in (self.style_controller.bar, self.style_controller.panel, self.repaint_actions.bar):
+            part.redraw_icons()
 
     def show_dialog(self, dialog: QDialog) -> None:
         """Open a dialog that does not block the window, and delete it when it is closed."""
@@ -279,7 +284,7 @@ class MainWindow(QMainWindow):
         self.controller.dirty_changed.connect(self.setWindowModified)
         for part in (
             self.files, self.exports, self.project_state, self.preview_actions, self.style_controller,
-            self.fault_reporting,
+            self.fault_reporting, self.repaint_actions,
         ):  # fmt: skip
             part.message.connect(self.status.notify)
         self.controller.refused.connect(self.status.notify)
@@ -296,12 +301,11 @@ class MainWindow(QMainWindow):
         self.style_controller.bar.add_panel_button(self.commands["view.style"])
         self.history.returned.connect(self._return_to)
         self.history.changed.connect(self.files.touch)
+        self.repaint_actions.changed.connect(self.files.touch)
         self.model.opened.connect(self._take_model)
         self.preview.device_changed.connect(self._take_device)
-        self.preview.picture_available.connect(self.commands["file.export_picture"].setEnabled)
         self.preview.detail_changed.connect(self.picture_pane.detail.setText)
         self.preview.latency_changed.connect(self.status.latency.setText)
-        self.preview.fidelity_measured.connect(self._show_fidelity)
         self.preview.complaint.connect(self.dialogs.complain)
         self.preview.saved.connect(self._picture_saved)
         self.preview.failed.connect(self._stay_open)
@@ -362,10 +366,6 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.files.is_dirty)
 
     # Pictures and models
-
-    def _show_fidelity(self, fidelity: LayoutFidelity) -> None:
-        self.status.show_fidelity(fidelity.overall)
-        self.classes.show_followed(fidelity)
 
     def _picture_saved(self, path: Path) -> None:
         self.status.notify(self.tr("Saved {path}").format(path=path))

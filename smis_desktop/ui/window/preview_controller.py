@@ -180,10 +180,6 @@ class PreviewController(QObject):
             self.repainting.start(self._controller.editor.mark, beginning)
         self._keeps_next_model = expects_model or self.about is None
 
-    def follow_as_a_whole(self) -> None:
-        """Make the whole picture anew, as a step that can be undone."""
-        self._change_picture(self.tr("Follow as a whole"), self.repainting.follow_as_a_whole)
-
     # Requests
 
     def refresh(self) -> None:
@@ -214,6 +210,20 @@ class PreviewController(QObject):
         self._requested_mark, self._steps_before = mark, basis.refined
         self._revision += 1
         self._submit(draft_only=mark is None)
+
+    def change_picture(self, name: str, change: Callable[[object], object]) -> None:
+        """Make a step of the document's history after which the layout has another picture.
+
+        Does nothing before the first request or during a stroke. change: takes the mark of the new state.
+        """
+        if self._controller is not None and self._request is not None:
+
+            def make(editor: DocumentEditor) -> Change:
+                made = editor.change_picture(name)
+                change(editor.mark)
+                return made
+
+            self._controller.do(make)
 
     def save(self, path: Path, project: Project | None = None, style: Style | None = None) -> None:
         """Write the present picture at full size to `path`: `saved` or `failed` follows.
@@ -275,17 +285,6 @@ class PreviewController(QObject):
         editor = None if self._controller is None else self._controller.editor
         assert editor is not None, "pictures are of a document"
         return editor.mark
-
-    def _change_picture(self, name: str, change: Callable[[object], object]) -> None:
-        """Make a step of the document's history after which the layout has another picture."""
-        if self._controller is not None and self._request is not None:
-
-            def make(editor: DocumentEditor) -> Change:
-                made = editor.change_picture(name)
-                change(editor.mark)
-                return made
-
-            self._controller.do(make)
 
     def _follow_replaced(self) -> None:
         self.begin(Beginning())

@@ -188,6 +188,15 @@ class Repainting:
         self._begin(mark, _Moment(anchor=self._photo))
 
     @property
+    def is_rendered(self) -> bool:
+        """Whether it is known what the present picture is made of."""
+        return self._now.composition is not None
+
+    def shows(self, class_ids: frozenset[int]) -> bool:
+        """Return whether the layout of the present picture shows one of these classes."""
+        return bool(np.isin(self._layout, list(class_ids)).any())
+
+    @property
     def has_change(self) -> bool:
         """Whether something was put into the present picture."""
         return self._now.composition is not None and bool(self._now.composition.patches)
@@ -203,14 +212,14 @@ class Repainting:
             composition = replace(now.composition, patches=(*below, replace(top, look=look)))
             self._begin(mark, replace(now, composition=composition, refined=self._all_steps))
 
-    def take_look_of_classes(self, mark: object, class_ids: frozenset[int], look: Look) -> bool:
-        """Give the places of some classes a look of their own. Returns False where none of them shows."""
-        now = self._now
-        if now.composition is None or not np.isin(self._layout, list(class_ids)).any():
-            return False
-        mask = class_region(self._layout, class_ids, self.edge / 3)
-        self._begin(mark, _Moment(self._resting(now), mask, look, now.anchor))
-        return True
+    def take_look_of_classes(self, mark: object, class_ids: frozenset[int], look: Look) -> None:
+        """Give the places of some classes a look of their own; see `is_rendered` and `shows`.
+
+        Of two looks in a row for the same places the second replaces the first.
+        """
+        now, mask = self._now, class_region(self._layout, class_ids, self.edge / 3)
+        is_again = now.resting is not None and now.mask is not None and np.array_equal(now.mask, mask)
+        self._begin(mark, _Moment(now.resting if is_again else self._resting(now), mask, look, now.anchor))
 
     def lock_classes(self, mark: object, class_ids: frozenset[int], style: Style) -> None:
         """Hold the look that these classes have now."""

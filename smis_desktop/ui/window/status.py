@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 
@@ -21,7 +23,10 @@ class StatusBar(QStatusBar):
         for label, tip in (
             (
                 self._fidelity,
-                self.tr("How much of the layout the photograph follows, as judged by the model"),
+                self.tr(
+                    "How much of the layout the photograph follows, as judged by the model; and how much of what\n"
+                    "the last change did not repaint looks as it did before"
+                ),
             ),
             (self._device, self.tr("The device that makes the photograph")),
             (self.latency, self.tr("Time from the last change to its first picture")),
@@ -35,10 +40,15 @@ class StatusBar(QStatusBar):
         """Show the name of the device that makes the pictures."""
         self._device.setText(device)
 
-    def show_fidelity(self, overall: float | None) -> None:
-        """Show how much of the layout the picture follows, 0–1; None when nothing is painted."""
-        words = "" if overall is None else self.tr("Follows {percent} %").format(percent=round(100 * overall))
-        self._fidelity.setText(words)
+    def show_fidelity(self, overall: float | None, kept: float | None = None) -> None:
+        """Show how much of the layout the picture follows, 0–1 (None when nothing is painted), and how much of the rest
+        stayed at the last change, 0–1 (None when nothing is known of it)."""
+        words = []
+        if overall is not None:
+            words.append(self.tr("Follows {percent} %").format(percent=round(100 * overall)))
+        if kept is not None:
+            words.append(self.tr("kept {percent} % of the rest").format(percent=math.floor(100 * kept)))
+        self._fidelity.setText(" · ".join(words))
 
     def show_zoom(self, scale: float) -> None:
         """Show the zoom; scale: screen pixels per layout pixel."""

@@ -1,0 +1,90 @@
+"""Measures how much of a picture stayed when a part of it was repainted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from smis_desktop.document.composition import MASK_SIDE, Composition, repainted_region
+from smis_desktop.document.style import Style
+
+_STRIDE = 4
+"""Every so many-th pixel of a row and of a column is compared."""
+_SAME = 2
+"""Pixels that differ by at most this many grey levels in each colour have stayed."""
+
+
+@dataclass(frozen=True, eq=False)
+class FullPicture:
+    """A full picture: its pixels, uint8 [S, S, 3], what it is made of, its layout, uint8 [H, H], and its style.
+
+    revision: of the request; better pictures of the same request share it.
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    composition: Composition
+    layout: np.ndarray = field(repr=False)
+    style: Style
+    revision: int
+
+
+class RestMeter:
+    """Compares each full picture with the one that was on screen before the last change."""
+
+    def __init__(self) -> None:
+        self._before: FullPicture | None = None
+        self._now: FullPicture | None = None
+
+    def forget(self) -> None:
+        """Forget all pictures: those that follow are of something else."""
+        self._before = self._now = None
+
+    def take(self, picture: FullPicture) -> float | None:
+        """Take a full picture that is shown now.
+
+        Returns:
+            The share of what the last change did not repaint, 0–1, that looks as it did before. None if there is
+            nothing to compare: no picture before, or one in another style.
+        """
+        pixels = np.ascontiguousarray(picture.pixels[::_STRIDE, ::_STRIDE])
+        now = FullPicture(pixels, picture.composition, picture.layout, picture.style, picture.revision)
+        last, self._now = self._now, now
+        if last is None or last.pixels.shape != pixels.shape:
+            self._before = None
+        elif _is_change(last, now):
+            self._before = last
+        return None if self._before is None else _kept(self._before, now)
+
+
+def _is_change(before: FullPicture, now: FullPicture) -> bool:
+    if before.revision == now.revision:  # refined further
+        return False
+    return before.style != now.style or before.composition.digest != now.composition.digest
+
+
+def _kept(before: FullPicture, now: FullPicture) -> float | None:
+    if before.style != now.style:
+        return None
+    region = cv2.resize(_changed_region(before, now), now.pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    rest = cv2.compare(region, 0, cv2.CMP_EQ)
+    size = cv2.countNonZero(rest)
+    if not size:
+        return None
+    same = cv2.inRange(cv2.absdiff(before.pixels, now.pixels), (0, 0, 0), (_SAME, _SAME, _SAME))
+    return cv2.countNonZero(cv2.bitwise_and(same, rest)) / size
+
+
+def _changed_region(before: FullPicture, now: FullPicture) -> np.ndarray:
+    """Return the mask of what the change repainted, uint8 [r, r]: the patches that only one of two pictures has. A
+    picture that was made anew as a whole was repainted where its layout changed."""
+    one, other = before.composition, now.composition
+    if not np.array_equal(one.base, other.base):
+        return repainted_region(before.layout, now.layout)
+    known, wanted = ({patch.digest for patch in each.patches} for each in (one, other))
+    region = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
+    for patch in (*one.patches, *other.patches):
+        if patch.digest in known ^ wanted:
+            region = np.maximum(region, patch.mask)
+    return region
