@@ -207,14 +207,25 @@ def test_another_look_for_the_last_change_changes_it_alone(studio: Studio) -> No
 
 def test_another_look_for_a_class_changes_its_place(studio: Studio) -> None:
     before = studio.rest()
+    assert studio.repainting.is_rendered
+    assert studio.repainting.shows(frozenset({7}))
     studio.editor.change_picture("Another look")
-    assert studio.repainting.take_look_of_classes(studio.editor.mark, frozenset({7}), Look(77))
+    studio.repainting.take_look_of_classes(studio.editor.mark, frozenset({7}), Look(77))
     after = studio.rest()
     far = np.zeros((SIDE, SIDE), bool)
     far[:100] = True
     assert change(before, after, far) <= 0.5
     assert change(before, after, studio.layout == 7) > 0.5
-    assert not studio.repainting.take_look_of_classes(studio.editor.mark, frozenset({9}), Look(77)), "it does not show"
+    assert not studio.repainting.shows(frozenset({9}))
+
+
+def test_a_second_look_for_the_same_classes_replaces_the_first(studio: Studio) -> None:
+    studio.rest()
+    for seed in (77, 78):
+        studio.editor.change_picture("Another look")
+        studio.repainting.take_look_of_classes(studio.editor.mark, frozenset({7}), Look(seed))
+        result = studio.rest()
+    assert [patch.look for patch in result.composition.patches] == [Look(78)]
 
 
 def test_locked_classes_keep_their_look_whatever_changes(studio: Studio) -> None:

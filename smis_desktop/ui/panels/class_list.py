@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -93,7 +103,7 @@ class ClassList(QListWidget):
         elif self.selects_several and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._choose_up_to(item)
         elif self.selects_several and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            item.setSelected(item is self.currentItem() or not item.isSelected())
+            self._choose_also(self.row(item), item.isSelected() and self.row(item) != self.currentRow())
         else:
             return False
         return True
@@ -101,7 +111,12 @@ class ClassList(QListWidget):
     def _choose_up_to(self, item: QListWidgetItem) -> None:
         first, last = sorted((self.currentRow(), self.row(item)))
         for row in range(self.count()):
-            self.item(row).setSelected(first <= row <= last and not self.item(row).isHidden())
+            self._choose_also(row, leaves=not first <= row <= last or self.item(row).isHidden())
+
+    def _choose_also(self, row: int, leaves: bool) -> None:
+        # Of the model, because a list in which one row is current at a time would choose nothing else.
+        command = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(self.indexFromItem(self.item(row)), command.Deselect if leaves else command.Select)
 
 
 class ClassDelegate(QStyledItemDelegate):

@@ -16,7 +16,7 @@ _SMOOTHING = 4.0
 def region_outline(mask: np.ndarray) -> QPainterPath:
     """Return the line on which a soft mask, uint8 [r, r], is at its half, as a path in the unit square."""
     fine = cv2.GaussianBlur(cv2.resize(mask, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC), (0, 0), _SMOOTHING)
-    inside = cv2.compare(fine, 128, cv2.CMP_GE)
+    inside = (fine >= 128).astype(np.uint8)
     # A frame around it, so that the outline is closed at the picture's edge, too.
     framed = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     contours, _ = cv2.findContours(framed, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)

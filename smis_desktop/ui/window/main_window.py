@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
     model: ActiveModel
     photo_start: PhotoStart
     preview_actions: PreviewActions
+    repaint_actions: RepaintActions
     files: DocumentFiles
     fault_reporting: FaultReporting
     exports: Exports
@@ -301,7 +302,6 @@ class MainWindow(QMainWindow):
         self.style_controller.bar.add_panel_button(self.commands["view.style"])
         self.history.returned.connect(self._return_to)
         self.history.changed.connect(self.files.touch)
-        self.repaint_actions.changed.connect(self.files.touch)
         self.model.opened.connect(self._take_model)
         self.preview.device_changed.connect(self._take_device)
         self.preview.detail_changed.connect(self.picture_pane.detail.setText)

@@ -30,8 +30,6 @@ class RepaintActions(QObject):
 
     message = Signal(str)
     """A short message for the status bar."""
-    changed = Signal()
-    """Something that belongs to the project has changed and is no step of the history."""
 
     def __init__(
         self,
@@ -123,20 +121,21 @@ class RepaintActions(QObject):
     def freeze(self, class_ids: frozenset[int], is_frozen: bool) -> None:
         """Let the photograph never change the look that these classes have now, or let it change again."""
         repainting, editor = self._preview.repainting, self._controller.editor
-        if editor is None or self._controller.is_painting:
+        if editor is None or self._controller.is_painting or not self._is_rendered():
             return
-        if is_frozen and not self._is_rendered():
-            return
+        style, frozen = self._style.style_model.style, repainting.locked_classes
         if is_frozen and not repainting.shows(class_ids):
             words = self.tr("The layout shows no {names}, so there is no look to freeze: paint it first.")
             self.message.emit(words.format(names=self._names(class_ids)))
-            return
-        frozen = repainting.locked_classes
-        frozen = frozen | class_ids if is_frozen else frozen - class_ids
-        repainting.lock_classes(editor.mark, frozen, self._style.style_model.style)
-        self._preview.refresh()
-        self._classes.show_frozen(repainting.locked_classes)
-        self.changed.emit()
+        elif is_frozen and not repainting.can_lock_more(style):
+            words = self.tr("Frozen in another picture: {names}. Unfreeze that first, then freeze all of it together.")
+            self.message.emit(words.format(names=self._names(frozen)))
+        else:
+            frozen = frozen | class_ids if is_frozen else frozen - class_ids
+            repainting.lock_classes(editor.mark, frozen, style)
+            self._preview.refresh()
+            self._classes.show_frozen(repainting.locked_classes)
+            self._controller.mark_unsaved()  # it belongs to the project, and is no step of the history
 
     def _is_rendered(self) -> bool:
         """Return whether the present state has its picture; say so if not."""
@@ -169,9 +168,9 @@ class RepaintActions(QObject):
         self._show_region()
 
     def _show_region(self) -> None:
-        composition = self._composition
-        is_shown = self._commands["view.region"].isChecked() and composition is not None and composition.patches
-        self._panel.set_region(region_outline(composition.patches[-1].mask) if is_shown else None)
+        patches = () if self._composition is None else self._composition.patches
+        is_shown = self._commands["view.region"].isChecked() and patches
+        self._panel.set_region(region_outline(patches[-1].mask) if is_shown else None)
 
     def _take_fidelity(self, fidelity: LayoutFidelity) -> None:
         self._overall = fidelity.overall

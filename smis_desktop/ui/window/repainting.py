@@ -221,6 +221,14 @@ class Repainting:
         is_again = now.resting is not None and now.mask is not None and np.array_equal(now.mask, mask)
         self._begin(mark, _Moment(now.resting if is_again else self._resting(now), mask, look, now.anchor))
 
+    def can_lock_more(self, style: Style) -> bool:
+        """Return whether further classes can be locked beside those that are: all are held as one picture shows them,
+        so it must still be the present one."""
+        if self._lock is None or self._now.composition is None:
+            return True
+        present = replace(self._now.composition, held=None)
+        return style == self._lock.style and present.digest == self._lock.composition.digest
+
     def lock_classes(self, mark: object, class_ids: frozenset[int], style: Style) -> None:
         """Hold the look that these classes have now."""
         composition = self._now.composition

@@ -68,12 +68,10 @@ def _kept(before: FullPicture, now: FullPicture) -> float | None:
     if before.style != now.style:
         return None
     region = cv2.resize(_changed_region(before, now), now.pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    rest = cv2.compare(region, 0, cv2.CMP_EQ)
-    size = cv2.countNonZero(rest)
-    if not size:
-        return None
-    same = cv2.inRange(cv2.absdiff(before.pixels, now.pixels), (0, 0, 0), (_SAME, _SAME, _SAME))
-    return cv2.countNonZero(cv2.bitwise_and(same, rest)) / size
+    rest = region == 0
+    size = np.count_nonzero(rest)
+    same = cv2.inRange(cv2.absdiff(before.pixels, now.pixels), (0, 0, 0), (_SAME, _SAME, _SAME)) != 0
+    return float(np.count_nonzero(same & rest) / size) if size else None
 
 
 def _changed_region(before: FullPicture, now: FullPicture) -> np.ndarray:
