@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from smis_desktop.document.composition import ClassLock, Composition
 from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette
@@ -99,9 +100,37 @@ def anchor(value: Anchor | None) -> Facts | None:
     return None if value is None else {"name": value.name, "layout": array(value.layout), "ws": array(value.ws)}
 
 
+def composition(value: Composition) -> Facts:
+    held = value.held
+    return {
+        "base": array(value.base),
+        "patches": [[array(patch.ws), array(patch.mask), look(patch.look)] for patch in value.patches],
+        "takes_variety": value.takes_variety,
+        "held": None if held is None else {"lock": lock(held.lock), "mask": array(held.mask)},
+    }
+
+
+def lock(value: ClassLock) -> Facts:
+    return {
+        "composition": composition(value.composition),
+        "style": style(value.style),
+        "layout": array(value.layout),
+        "classes": sorted(value.class_ids),
+    }
+
+
+def made_of(value: KeptStyle) -> Facts:
+    """Nothing for files of the versions that did not know."""
+    if value.composition is None:
+        return {}
+    generator = [value.generator, value.generator_sha256]
+    return {"made_of": composition(value.composition), "refined": value.refined, "generator": generator}
+
+
 def kept_style(value: KeptStyle) -> Facts:
     facts = value.extras.get(ANCHOR_KEY)
     return {
+        **made_of(value),
         "style": style(value.style),
         "ws": array(value.ws),
         "pins": [look(pin) for pin in value.pins],

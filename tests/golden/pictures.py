@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from smis_desktop.document.style import Style
@@ -27,12 +29,17 @@ def pictures_of_layouts(generator: Generator, model: PersonalModel, layouts: np.
 
 
 def picture_of_project(generator: Generator, model: PersonalModel, project: Project) -> Arrays:
-    """As the window shows it: in the project's style, going on from its anchor."""
+    """In the project's style: made anew from its layout and anchor, and, if the project says what it is made of, as it
+    was painted."""
     style = project.style
     request = PictureRequest(
         project.document.label_map(), style.style, SIZE, anchor=anchor_from_json(style.extras[ANCHOR_KEY])
     )
-    return _arrays("project", Synthesizer(generator, model).render(request))
+    synthesizer = Synthesizer(generator, model)
+    found = _arrays("project", synthesizer.render(request))
+    if style.composition is not None:
+        found |= _arrays("painted", synthesizer.render(replace(request, anchor=None, composition=style.composition)))
+    return found
 
 
 def _arrays(name: str, result: PictureResult) -> Arrays:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from smis_desktop.document.composition import ClassLock, Composition, Patch, repainted_region
 from smis_desktop.document.document import DocumentState
 from smis_desktop.document.layers import Layer
 from smis_desktop.document.palette import Palette, SemanticClass
@@ -86,6 +87,25 @@ def style(generator: Generator) -> Style:
     return Style(own, 0.75, 0.125, 0.25, 0.875, Look(11), 0.375, ((3, Look(5)), (7, other)), 0.5)
 
 
+def composition(generator: Generator) -> Composition:
+    """With every field used: two patches, one of them with a look of its own, and a locked class."""
+    structural = generator.fine_slots.start
+    head = layouts()[0]
+    hat, mouth = head.copy(), head.copy()
+    hat[4:16, 12:52], mouth[40:44, 26:38] = 254, 0
+    patches = tuple(
+        Patch(picture_latents(generator, seed)[:structural], repainted_region(head, after), look)
+        for seed, after, look in (
+            (160, hat, None),
+            (180, mouth, Look.of_latents(picture_latents(generator, 200), "lips", 2)),
+        )
+    )
+    lock = ClassLock.of(
+        Composition(picture_latents(generator, 220), patches[1:]), style(generator), head, frozenset({3})
+    )
+    return Composition(picture_latents(generator, 140), patches, held=lock.held_in(document().label_map()))
+
+
 def project(generator: Generator, model: PersonalModel) -> Project:
     """With all that a project can hold."""
     bands = layouts()[1]
@@ -98,16 +118,19 @@ def project(generator: Generator, model: PersonalModel) -> Project:
         ANCHOR_KEY: anchor_to_json(Anchor(bands, picture_latents(generator, 60), "Foto ä")),
         "later": [1, {"x": "ü"}],
     }
+    owner, painted = (generator.name, generator.weights_sha256), composition(generator)
+    before = Composition(painted.base, painted.patches[:1], takes_variety=False)
     pins = (Look(0), Look.of_latents(picture_latents(generator, 80), "pinned", 3))
     return Project(
         document(),
-        KeptStyle(style(generator), extras, picture_latents(generator, 100), pins),
+        KeptStyle(style(generator), extras, picture_latents(generator, 100), pins, painted, 24, *owner),
         model.name,
         generator.weights_sha256,
         f"{HOME}/models/dense.smismodel",
         (
             KeptPicture(first, small, KeptStyle(Style.of_seed(7, 0.5))),
             KeptPicture(second, document(), KeptStyle(style(generator), extras, picture_latents(generator, 120))),
+            KeptPicture(second, document(), KeptStyle(Style.of_seed(8), composition=before, generator="golden")),
         ),
     )
 
