@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -66,6 +67,27 @@ def changed_class_iou(before: np.ndarray, after: np.ndarray, seen: np.ndarray, p
         if wanted.any():
             found[int(class_id)] = float((wanted & shown).sum() / (wanted | shown).sum())
     return found
+
+
+def at_size_of(before: np.ndarray, layout: np.ndarray) -> np.ndarray:
+    """Return a layout, uint8 [H, H], at the size of another one, uint8 [S, S], so that what both hold does not differ.
+
+    Resampling moves borders of classes by a pixel; there the result is as `before`. No class is moved or lost.
+    """
+    side = len(before)
+    if len(layout) == side:
+        return layout
+    sized = _sampled(layout, side)
+    reach = 2 * math.ceil(side / len(layout)) + 1
+    differs, neighbours = sized != before, np.ones((reach, reach), np.uint8)
+    is_resampling = differs.copy()
+    for class_id in np.unique((sized[differs], before[differs])):
+        for one, other in ((sized, before), (before, sized)):
+            near = cv2.dilate((other == class_id).view(np.uint8), neighbours) > 0
+            is_resampling &= (one != class_id) | near
+    sized[is_resampling] = before[is_resampling]
+    sized.setflags(write=False)
+    return sized
 
 
 def _known(layout: np.ndarray, palette: Palette) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from smis_desktop.document.document import Document
 from smis_desktop.document.style import Style
-from smis_desktop.formats.exported_picture import write_photograph
+from smis_desktop.formats.exported_picture import read_picture_project, write_photograph
 from smis_desktop.formats.project import Project, write_project
 from smis_desktop.formats.registry import read_layout
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
@@ -174,3 +174,9 @@ def test_two_processes_render_a_folder_as_one_does(
         # Another number of threads may round differently.
         difference = _pixels(path).astype(int) - _pixels(tmp_path / "two" / path.name)
         assert np.abs(difference).max() <= 1
+        recipe, same = (read_picture_project(folder / path.name) for folder in (tmp_path / "two", tmp_path / "alone"))
+        assert recipe is not None
+        assert same is not None
+        assert recipe.document.equals(same.document)
+        assert recipe.style.style == same.style.style
+        assert recipe.style.composition is not None

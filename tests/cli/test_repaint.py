@@ -168,10 +168,12 @@ def test_layouts_of_any_size_and_folders_of_them(smis: Smis, tmp_path: Path, pic
     write_layout(tmp_path / "l" / "a.png", with_spot())
     write_layout(tmp_path / "l" / "b.png", large)
     write_layout(tmp_path / "l" / "c.png", label_map().repeat(8, 0).repeat(8, 1))
+    write_layout(tmp_path / "l" / "d.png", label_map()[1::2, 1::2].copy())
     facts = smis("repaint", picture, tmp_path / "l", "--out", tmp_path / "o", "--refine", 1, "--json").facts
-    assert [Path(entry["path"]).name for entry in facts["pictures"]] == ["a.png", "b.png", "c.png"]
+    assert [Path(entry["path"]).name for entry in facts["pictures"]] == ["a.png", "b.png", "c.png", "d.png"]
     np.testing.assert_array_equal(pixels(tmp_path / "o" / "a.png"), pixels(tmp_path / "o" / "b.png"))
     np.testing.assert_array_equal(pixels(tmp_path / "o" / "c.png"), pixels(picture))
+    np.testing.assert_array_equal(pixels(tmp_path / "o" / "d.png"), pixels(picture))
 
 
 def test_what_the_model_does_not_know_is_told_and_changes_nothing(smis: Smis, tmp_path: Path, picture: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from smis_desktop.document.locality import changed_class_iou, picture_change
+from smis_desktop.document.locality import at_size_of, changed_class_iou, picture_change
 from smis_desktop.document.palette import EMPTY, Palette, SemanticClass
 
 PALETTE = Palette(tuple(SemanticClass(i, name, (0, 0, 0)) for i, name in ((0, "ground"), (3, "hair"), (7, "hat"))))
@@ -68,3 +69,37 @@ def test_layouts_of_different_sizes_that_hold_the_same_do_not_differ() -> None:
     assert changed_class_iou(before, after, seen, PALETTE) == {}
     after[128:160, 128:160] = 7
     assert changed_class_iou(before, after, seen, PALETTE).keys() == {0, 7}
+
+
+@pytest.mark.parametrize("side", [64, 100, 128, 150, 256, 300, 400, 512])
+def test_a_layout_that_was_only_resampled_does_not_differ(side: int) -> None:
+    rows, columns = np.mgrid[:256, :256]
+    before = np.where((rows - 120) ** 2 + (columns - 90) ** 2 < 70**2, 7, 0).astype(np.uint8)
+    before[40:90] = np.where(columns[40:90] // 40 % 2, 3, before[40:90])
+    resampled = np.array(Image.fromarray(before).resize((side, side), Image.Resampling.NEAREST))
+    np.testing.assert_array_equal(at_size_of(before, resampled), before)
+
+
+def test_what_was_painted_survives_resampling() -> None:
+    """Even if it is as thin as a pixel of the smaller layout; what of a border was painted, if it is thicker."""
+    before = np.zeros((256, 256), np.uint8)
+    before[:, 128:] = 7
+    painted = before[::2, ::2].copy()
+    painted[20, 10:50] = 3
+    painted[40:60, 58:64] = 7
+    painted[80:90, 64:66] = EMPTY
+    found = at_size_of(before, painted)
+    expected = before.copy()
+    expected[40:42, 20:100] = 3
+    expected[80:120, 116:128] = 7
+    expected[160:180, 128:132] = EMPTY
+    differs = found != expected
+    assert not (differs & ((found == 3) | (expected == 3) | (found == EMPTY) | (expected == EMPTY))).any()
+    assert differs.mean() < 0.01
+    assert (found[82:118, 117:126] == 7).all()
+
+
+def test_a_layout_of_the_same_size_stays_as_it_is() -> None:
+    before, after = np.zeros((2, 64, 64), np.uint8)
+    before[:, 32:] = after[:, 31:] = 3
+    assert at_size_of(before, after) is after

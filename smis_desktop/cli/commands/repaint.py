@@ -16,7 +16,7 @@ from smis_desktop.cli.opening import open_model, open_synthesizer
 from smis_desktop.cli.recipes import picture_side, picture_style, read_recipe, recipe
 from smis_desktop.cli.values import edge, refinement
 from smis_desktop.document.composition import EDGE, MAX_EDGE, Composition, Repaint
-from smis_desktop.document.locality import PictureChange, changed_class_iou, picture_change
+from smis_desktop.document.locality import PictureChange, at_size_of, changed_class_iou, picture_change
 from smis_desktop.document.style import KEPT_OF_REFINEMENT, Anchor
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import ANCHOR_KEY, Project, anchor_from_json
@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     entries = []
     for done, (target, layout) in enumerate(zip(targets, layouts, strict=True)):
         console.progress(words, done / len(layouts))
+        layout = replace(layout, label_map=at_size_of(beneath.shown.layout, layout.label_map))
         result = synthesizer.render(beneath.request(layout.label_map, arguments.edge, arguments.refine))
         refined = project.style.refined if result.composition is beneath.composition else arguments.refine
         style = replace(
