@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import cv2
 import numpy as np
@@ -276,9 +276,8 @@ def _in_one_size(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.
 def _cells(pixels: np.ndarray) -> np.ndarray:
     """Return which cells hold a pixel that is not 0, bool [256, 256]."""
     side = len(pixels) // _CHANGE_SIDE
-    rows = np.bitwise_or.reduce(pixels.reshape(_CHANGE_SIDE, side, -1), axis=1)
-    cells: np.ndarray = np.bitwise_or.reduce(rows.reshape(_CHANGE_SIDE, _CHANGE_SIDE, side), axis=2) != 0
-    return cells
+    rows = reduce(np.bitwise_or, (pixels[first::side] for first in range(side)))
+    return reduce(np.bitwise_or, (rows[:, first::side] for first in range(side))) != 0
 
 
 def _bounding_box(cells: np.ndarray) -> tuple[slice, slice]:
@@ -305,6 +304,9 @@ def _touched_things(layout: np.ndarray, class_ids: np.ndarray, changed: np.ndarr
 
 def _sampled(layout: np.ndarray, side: int = _CHANGE_SIDE) -> np.ndarray:
     """Return the pixel under the centre of each cell, uint8 [side, side]."""
+    if len(layout) % side == 0:
+        step = len(layout) // side
+        return np.ascontiguousarray(layout[step // 2 :: step, step // 2 :: step])
     under = (np.arange(side) * 2 + 1) * len(layout) // (2 * side)
     sampled: np.ndarray = layout[np.ix_(under, under)]
     return sampled
