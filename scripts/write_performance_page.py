@@ -22,7 +22,10 @@ FIGURES = {
     "request_256": "layout to picture, 256²",
     "request_1024": "layout to picture, 1024²",
     "restyled_256": "another style, 256²",
+    "repaint_256": "draft of a repainted place, 256²",
+    "repaint_256_over_100": "the same over 100 others",
     "refine_step": "a refinement step",
+    "refine_step_in_patch": "a refinement step in one place",
     "peer_1024": "the peer, 1024²",
     "limit_1024": "arithmetic limit, 1024²",
     "stroke": "stroke: event to colours",
@@ -33,6 +36,8 @@ GOALS: dict[str, tuple[str, float]] = {
     "generator_1024 / peer_1024": ("at most", 0.75),
     "generator_1024 / limit_1024": ("at most", 1.6),
     "request_256 / peer_1024": ("at most", 0.30),
+    "repaint_256_over_100 / repaint_256": ("at most", 1.15),
+    "refine_step_in_patch / refine_step": ("at most", 1.3),
     "event to changed preview, median ms": ("at most", 120.0),
     "event to painted canvas, p99 ms": ("at most", 33.0),
     "pictures a second while a style fader is drawn": ("at least", 15.0),
@@ -66,7 +71,7 @@ def reached(facts: dict[str, Any]) -> dict[str, float | None]:
     median = {name: facts[name]["median"] for name in FIGURES if facts.get(name)}
     application = facts.get("application") or {}
     return {
-        **{name: facts["ratios"].get(name) for name in list(GOALS)[:3]},
+        **{name: facts["ratios"].get(name) for name in list(GOALS)[:5]},
         "event to changed preview, median ms": median.get("event_to_preview"),
         "event to painted canvas, p99 ms": (facts.get("event_to_canvas") or {}).get("p99"),
         "pictures a second while a style fader is drawn": facts["styles_per_s"],

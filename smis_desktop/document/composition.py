@@ -277,7 +277,8 @@ def _cells(pixels: np.ndarray) -> np.ndarray:
     """Return which cells hold a pixel that is not 0, bool [256, 256]."""
     side = len(pixels) // _CHANGE_SIDE
     rows = reduce(np.bitwise_or, (pixels[first::side] for first in range(side)))
-    return reduce(np.bitwise_or, (rows[:, first::side] for first in range(side))) != 0
+    cells: np.ndarray = reduce(np.bitwise_or, (rows[:, first::side] for first in range(side))) != 0
+    return cells
 
 
 def _bounding_box(cells: np.ndarray) -> tuple[slice, slice]:

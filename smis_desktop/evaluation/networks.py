@@ -6,6 +6,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from smis_desktop.document.composition import MASK_SIDE, Patch, Repaint, repainted_region
 from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.timing import Work, figures, interleaved, ratio
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
-from smis_desktop.generators.generator import Generator, draft_side, latents_of_seed
+from smis_desktop.generators.generator import Generator, Surroundings, draft_side, latents_of_seed
 from smis_desktop.generators.store import original_synthesis_network
 from smis_desktop.inference.backends import SynthesisBackend
+from smis_desktop.inference.composed_features import surroundings_of
 from smis_desktop.inference.refinement import refine
 from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer
 from smis_desktop.personal_model.encoder import layout_channels, one_hot
@@ -40,6 +43,8 @@ _FIRST_PSNR_SEED = 10_000
 _LAYOUT_SIDE = 512
 _REFINE_STEPS = 4
 _SAMPLES = 8
+_MANY_PATCHES = 100
+_OVER_MANY = f"repaint_256_over_{_MANY_PATCHES}"
 
 
 def measure_networks(synthesizer: Synthesizer, repeats: int, with_peer: bool, progress: Progress) -> dict[str, Any]:
@@ -50,11 +55,12 @@ def measure_networks(synthesizer: Synthesizer, repeats: int, with_peer: bool, pr
         with_peer: also OpenVINO's run of the generator's original files (`peer_1024`).
     """
     layout = layout_to_measure(synthesizer)
+    facts = _turns(synthesizer, layout, repeats, with_peer, progress)
+    steps = _refine_steps(synthesizer, layout, repeats, partial(progress, "Measuring a refinement step"))
+    facts["ratios"]["refine_step_in_patch / refine_step"] = ratio(steps["refine_step_in_patch"], steps["refine_step"])
     return {
-        **_turns(synthesizer, layout, repeats, with_peer, progress),
-        "refine_step": figures(
-            _refine_step(synthesizer, layout, repeats, partial(progress, "Measuring a refinement step"))
-        ),
+        **facts,
+        **{name: figures(milliseconds) for name, milliseconds in steps.items()},
         "samples_per_s": _samples_per_second(synthesizer, repeats, partial(progress, "Making training samples")),
         "training": _training_rates(synthesizer),
         "psnr": _psnr(
@@ -86,6 +92,8 @@ def _turns(
     limits = [milliseconds * flop / _MATRIX_FLOP for milliseconds in products]
     facts: dict[str, Any] = {name: figures(milliseconds) for name, milliseconds in times.items()}
     ratios = {"generator_1024 / limit_1024": ratio(times["generator_1024"], limits)}
+    for name, other in (("repaint_256", "request_256"), (_OVER_MANY, "repaint_256")):
+        ratios[f"{name} / {other}"] = ratio(times[name], times[other])
     if "peer_1024" in times:
         ratios |= {f"{name} / peer_1024": ratio(times[name], times["peer_1024"]) for name in _AGAINST_PEER}
     return {
@@ -218,7 +226,38 @@ def _works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
         "request_256": request(DRAFT_SIZE, "draft"),
         "request_1024": request(full, "full"),
         "restyled_256": restyle,
+        "repaint_256": _repaint_work(synthesizer, layout, 1),
+        _OVER_MANY: _repaint_work(synthesizer, layout, _MANY_PATCHES),
     }
+
+
+def _repaint_work(synthesizer: Synthesizer, layout: np.ndarray, num_patches: int) -> Work:
+    """Return the draft of a stroke that is put into a picture of so many patches; the layout is another every time."""
+    random = np.random.default_rng(num_patches)
+    whole = synthesizer.compose(PictureRequest(layout))
+    structural = synthesizer.generator.fine_slots.start
+    patches = []
+    for _ in range(num_patches):
+        ws = whole.base[:structural] + 0.1 * random.standard_normal(whole.base[:structural].shape, np.float32)
+        patches.append(Patch(ws, repainted_region(layout, _with_dot(layout, random))))
+    repaint = Repaint(replace(whole, patches=tuple(patches)), layout)
+
+    def work() -> None:
+        changed = _with_dot(layout, random)
+        synthesizer.render(PictureRequest(changed, size=DRAFT_SIZE, quality="draft", repaint=repaint))
+
+    return work
+
+
+def _with_dot(layout: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the layout with a dot somewhere, in the class of another place."""
+    changed, radius = np.array(layout), len(layout) // 32
+    y, x, row, column = random.integers(radius, len(layout) - radius, 4)
+    rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    dot = changed[y - radius : y + radius + 1, x - radius : x + radius + 1]
+    dot[rows**2 + columns**2 <= radius**2] = layout[row, column]
+    changed.setflags(write=False)
+    return changed
 
 
 def _training_rates(synthesizer: Synthesizer) -> dict[str, float]:
@@ -232,17 +271,28 @@ def _training_rates(synthesizer: Synthesizer) -> dict[str, float]:
     }
 
 
-def _refine_step(
+def _refine_steps(
     synthesizer: Synthesizer, layout: np.ndarray, repeats: int, progress: Callable[[float], None]
-) -> list[float]:
-    """Return the milliseconds of a refinement step, forward and backward, with its share of the final evaluation."""
+) -> dict[str, list[float]]:
+    """Return the milliseconds of a refinement step, forward and backward, with its share of the final evaluation: of a
+    whole picture, and of a patch on a seventh of it."""
     generator, model = synthesizer.generator, synthesizer.model
     channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
     channels = channels[None].to(generator.device)
     ws = latents_of_seed(generator, 1, 0.7)[None]
-    precision = synthesizer.backend.precision
-    work = {"refine": lambda: refine(generator, model.transfer, ws, channels, _REFINE_STEPS, precision)}
-    return [time / _REFINE_STEPS for time in interleaved(work, repeats, progress)["refine"]]
+    mask = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
+    mask[40:88, 40:88] = 255
+    with torch.no_grad():
+        around = surroundings_of(synthesizer.backend.coarse_features(latents_of_seed(generator, 2, 0.7)[None]), mask)
+
+    def steps(surroundings: Surroundings | None) -> Work:
+        precision = synthesizer.backend.precision
+        return lambda: refine(
+            generator, model.transfer, ws, channels, _REFINE_STEPS, precision, surroundings=surroundings
+        )
+
+    times = interleaved({"refine_step": steps(None), "refine_step_in_patch": steps(around)}, repeats, progress)
+    return {name: [time / _REFINE_STEPS for time in found] for name, found in times.items()}
 
 
 def _samples_per_second(synthesizer: Synthesizer, repeats: int, progress: Callable[[float], None]) -> float:

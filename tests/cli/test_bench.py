@@ -13,7 +13,18 @@ from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.training.inversion import InversionSettings
 from tests.cli.conftest import Smis, write_photo
 
-NETWORKS = ["encoder", "generator_256", "generator_1024", "request_256", "request_1024", "refine_step", "limit_1024"]
+NETWORKS = [
+    "encoder",
+    "generator_256",
+    "generator_1024",
+    "request_256",
+    "request_1024",
+    "repaint_256",
+    "repaint_256_over_100",
+    "refine_step",
+    "refine_step_in_patch",
+    "limit_1024",
+]
 
 
 def _is_figures(value: dict[str, Any]) -> bool:
@@ -34,7 +45,12 @@ def test_everything_that_can_be_measured(smis: Smis, small_data: Path, small_mod
     assert facts["training"]["samples_per_s"] > 0
     assert facts["training"]["obedience_step"] > 0
     assert facts["styles_per_s"] == pytest.approx(1000 / facts["restyled_256"]["median"], abs=0.01)
-    assert set(facts["ratios"]) == {"generator_1024 / limit_1024"}
+    assert set(facts["ratios"]) == {
+        "generator_1024 / limit_1024",
+        "repaint_256 / request_256",
+        "repaint_256_over_100 / repaint_256",
+        "refine_step_in_patch / refine_step",
+    }
     assert facts["psnr"] == {"256": {"mean": 106.02, "worst": 106.02}}  # torch against itself
     assert facts["peer_1024"] is None
     assert "small" in facts["peer_reason"]

@@ -172,13 +172,13 @@ def _table(facts: dict[str, Any]) -> str:
     lines = [
         f"{machine['processor']}, {machine['cores']} cores; {facts['device']}, {facts['threads']} threads, "
         f"{facts['backend']}",
-        f"{'ms':<16}{'median':>10}{'p95':>10}{'p99':>10}",
+        f"{'ms':<22}{'median':>10}{'p95':>10}{'p99':>10}",
     ]
     timed = {name: value for name, value in facts.items() if isinstance(value, dict) and "median" in value}
     if "inversion" in facts:
         timed["inversion step"] = facts["inversion"]["step"]
     for name, value in timed.items():
-        line = f"{name:<16}" + "".join(f"{value[key]:>10.2f}" for key in ("median", "p95", "p99"))
+        line = f"{name:<22}" + "".join(f"{value[key]:>10.2f}" for key in ("median", "p95", "p99"))
         factor = facts.get("compared", {}).get(name)
         lines.append(line if factor is None else f"{line}   × {factor:.2f} of earlier")
     if facts["peer_1024"] is None:
