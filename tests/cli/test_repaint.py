@@ -138,11 +138,33 @@ def test_a_picture_that_changes_for_the_most_part_follows_as_a_whole(smis: Smis,
     facts = smis("repaint", picture, other, "--out", tmp_path / "o", "--json").facts
     (entry,) = facts["pictures"]
     assert entry["followed_as_a_whole"]
-    assert (entry["change_outside"], entry["change_outside_p99"]) == (None, None)
+    assert (entry["change_outside"], entry["change_outside_p99"]) == (None, None), "the layout changed everywhere"
     assert entry["change_inside"] > 0.5
     made = recipe_of(tmp_path / "o" / "other.png").style.composition
     assert made is not None
     assert made.patches == ()
+
+
+def test_what_was_not_repainted_is_measured_too_where_the_whole_picture_follows(
+    smis: Smis, tmp_path: Path, picture: Path
+) -> None:
+    """A layout of which most is unlabelled leaves it to the model."""
+    few = np.full((64, 64), 255, np.uint8)
+    few[:, :20] = label_map()[:, :20]
+    assert (
+        smis("render", write_layout(tmp_path / "few.png", few), "--out", tmp_path / "o", *model_of(picture)).code == 0
+    )
+    few[60:, :4] = 7
+    changed = write_layout(tmp_path / "changed.png", few)
+    facts = smis("repaint", tmp_path / "o" / "few.png", changed, "--out", tmp_path / "o", "--json").facts
+    (entry,) = facts["pictures"]
+    assert entry["followed_as_a_whole"]
+    assert entry["change_outside"] > 0
+    assert entry["change_inside"] > 0
+
+
+def model_of(picture: Path) -> list[object]:
+    return ["--model", recipe_of(picture).model_path]
 
 
 def test_a_picture_of_another_size_stays_of_that_size(smis: Smis, tmp_path: Path, picture: Path, spot: Path) -> None:

@@ -15,7 +15,7 @@ from smis_desktop.cli.files import GivenLayout, check_folder, make_folder, pictu
 from smis_desktop.cli.opening import open_model, open_synthesizer
 from smis_desktop.cli.recipes import picture_side, picture_style, read_recipe, recipe
 from smis_desktop.cli.values import edge, refinement
-from smis_desktop.document.composition import EDGE, MAX_EDGE, Composition, Repaint
+from smis_desktop.document.composition import EDGE, MAX_EDGE, Composition, Repaint, repainted_region
 from smis_desktop.document.locality import PictureChange, at_size_of, changed_class_iou, picture_change
 from smis_desktop.document.style import KEPT_OF_REFINEMENT, Anchor
 from smis_desktop.errors import UserError
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         write_photograph(
             target, result.picture, recipe(layout.label_map, project.document.palette, style, model, model_path)
         )
-        entries.append(_entry(target, layout, beneath, result, model))
+        entries.append(_entry(target, layout, beneath, result, model, arguments.edge))
     console.progress(words, 1.0)
     facts = {
         "folder": str(out),
@@ -170,22 +170,24 @@ class _Beneath:
             lock=None if held is None else held.lock,
         )
 
-    def change_to(self, result: PictureResult) -> tuple[bool, PictureChange]:
-        """Return whether a picture followed its layout as a whole, and how much it differs from this one where it
-        changed and elsewhere."""
+    def change_to(self, layout: np.ndarray, result: PictureResult, edge: float) -> tuple[bool, PictureChange]:
+        """Return whether the picture of a layout followed it as a whole, and how much it differs from this one where
+        the layout changed and elsewhere."""
         patches, before = result.composition.patches, self.composition.settled().patches
         is_whole = not np.array_equal(result.composition.base, self.composition.base)
-        mask = np.full((1, 1), 255 if is_whole else 0, np.uint8)
-        if not is_whole and len(patches) > len(before):
+        mask = np.zeros((1, 1), np.uint8)
+        if is_whole:
+            mask = repainted_region(self.shown.layout, layout, edge)
+        elif len(patches) > len(before):
             mask = patches[-1].mask
         return is_whole, picture_change(self.picture, result.picture, mask)
 
 
 def _entry(
-    target: Path, layout: GivenLayout, beneath: _Beneath, result: PictureResult, model: PersonalModel
+    target: Path, layout: GivenLayout, beneath: _Beneath, result: PictureResult, model: PersonalModel, edge: float
 ) -> dict[str, Any]:
     """Return what is said of a picture in JSON."""
-    followed_as_a_whole, change = beneath.change_to(result)
+    followed_as_a_whole, change = beneath.change_to(layout.label_map, result, edge)
     assert result.predicted_labels is not None, "it is a full picture"
     iou = changed_class_iou(beneath.shown.layout, layout.label_map, result.predicted_labels, model.palette)
     names = {c.class_id: c.name for c in model.palette.classes}
