@@ -151,9 +151,8 @@ def test_what_was_not_repainted_is_measured_too_where_the_whole_picture_follows(
     """A layout of which most is unlabelled leaves it to the model."""
     few = np.full((64, 64), 255, np.uint8)
     few[:, :20] = label_map()[:, :20]
-    assert (
-        smis("render", write_layout(tmp_path / "few.png", few), "--out", tmp_path / "o", *model_of(picture)).code == 0
-    )
+    begun = write_layout(tmp_path / "few.png", few)
+    assert smis("render", begun, "--out", tmp_path / "o", "--model", recipe_of(picture).model_path).code == 0
     few[60:, :4] = 7
     changed = write_layout(tmp_path / "changed.png", few)
     facts = smis("repaint", tmp_path / "o" / "few.png", changed, "--out", tmp_path / "o", "--json").facts
@@ -161,10 +160,6 @@ def test_what_was_not_repainted_is_measured_too_where_the_whole_picture_follows(
     assert entry["followed_as_a_whole"]
     assert entry["change_outside"] > 0
     assert entry["change_inside"] > 0
-
-
-def model_of(picture: Path) -> list[object]:
-    return ["--model", recipe_of(picture).model_path]
 
 
 def test_a_picture_of_another_size_stays_of_that_size(smis: Smis, tmp_path: Path, picture: Path, spot: Path) -> None:
