@@ -242,6 +242,10 @@ def test_the_model_is_the_named_one_or_the_recipes_or_the_default(
     words = ["repaint", picture, spot, "--out", tmp_path / "o", "--refine", 0, "--json"]
     assert smis(*words).facts["model"] == "small classes"
     assert smis(*words, "--model", other).facts["model"] == "other"
+    project = recipe_of(picture)
+    write_photograph(picture, pixels(picture), replace(project, model_path="/x" * 5000))
+    assert "is not at /x/x" in smis(*words).err, "no path that this computer could have"
+    write_photograph(picture, pixels(picture), project)
     small_model.unlink()
     refused = smis(*words)
     assert (refused.code, refused.out) == (2, "")

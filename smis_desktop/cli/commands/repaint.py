@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ def _open_model(asked: Path | None, project: Project, picture: Path, console: Co
     Raises UserError where it is of another generator than the picture's.
     """
     style, own = project.style, Path(project.model_path) if project.model_path else None
-    path = asked or (own if own is not None and own.is_file() else default_model_path())
+    path = asked or (own if own is not None and os.path.isfile(own) else default_model_path())
     model = open_model(path)
     is_its_own = style.composition is None or style.composition_for(model.generator_name, model.generator_sha256)
     if not is_its_own:
