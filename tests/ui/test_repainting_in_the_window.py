@@ -231,6 +231,9 @@ class TestFreeze:
         assert "Its look is frozen" in window.classes.list.item(HAIR).toolTip()
         assert not window.classes.list.item(SKIN).data(FROZEN)
         assert window.isWindowModified()
+        window.commands["picture.class_look"].trigger()
+        assert window.status.currentMessage().startswith("Frozen, so its look stays: hair.")
+        assert not window.controller.can_undo
         trigger(window, "picture.new_style", qtbot)
         changed = differs(before, picture(window))
         assert not changed[60:90, 240:270].any(), "the top of the head"
@@ -307,7 +310,10 @@ class TestOutline:
         assert (picture_on_screen(window) == without).all()
 
     def test_it_moves_with_a_linked_view(self, window: MainWindow, qtbot: QtBot) -> None:
-        paint(window, qtbot)
+        window.classes.choose_row(HAIR)
+        window.options.set_diameter(6)
+        stroke(window, (30, 32), (34, 32))
+        wait_until_finished(window, qtbot)
         window.commands["picture.tie"].trigger()
         window.commands["view.zoom_in"].trigger()
         QApplication.processEvents()
@@ -343,6 +349,26 @@ def test_the_sheet_of_keys_lists_the_commands(window: MainWindow) -> None:
     for command in ("Keep the rest", "Let the whole picture follow", "Another look for the last change"):
         assert command in words
     assert "Outline the repainted region" in words
+
+
+def test_messages_have_room_on_a_small_screen(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1024, 700)
+    paint(window, qtbot)
+    window.status.show_device("CPU, 2 threads, OpenVINO, bfloat16")
+    window.status.notify("Frozen in another picture: hair. Unfreeze that first, then freeze all of it together.")
+    assert "OpenVINO" not in texts(window.status)
+    assert "kept 100 % of the rest" in texts(window.status)
+    window.status.clearMessage()
+    assert "OpenVINO" in texts(window.status)
+    window.status.notify("Short")
+    assert "OpenVINO" in texts(window.status)
+
+
+def test_the_window_fits_on_a_small_screen(window: MainWindow) -> None:
+    assert window.minimumSizeHint().width() <= 1024
+    window.resize(1024, 700)
+    QApplication.processEvents()
+    assert window.width() == 1024
 
 
 def test_the_rows_below_the_picture_are_never_cut_off(window: MainWindow) -> None:

@@ -53,13 +53,14 @@ class RepaintBar(NarrowingRow):
         self.follow_button.setEnabled(follow.isEnabled())
 
         self.row.addWidget(self.keep_box)
-        self.row.addSpacing(6)
+        self.row.addSpacing(4)
         self.row.addWidget(self.edge, 1)
         self.row.addWidget(self.follow_button)
-        self.steps = (self.edge.name_label.setHidden, self._shorten_button)
+        self.steps = (self._shorten_button, self.edge.name_label.setHidden)
         self._show_kept(keep.isChecked())
         self._show_keys()
         self.redraw_icons()
+        self.fit()
 
     def redraw_icons(self) -> None:
         """Draw the icon in the colours of the present theme."""

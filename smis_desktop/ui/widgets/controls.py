@@ -128,14 +128,20 @@ class NarrowingRow(QWidget):
         self._is_fitting = True
         for step in self.steps:
             step(True)
-        self.setMinimumWidth(self.row.minimumSize().width())
+        self.setMinimumWidth(self._needed())
         for step in self.steps:
             step(False)
         for step in self.steps:
-            if self.row.minimumSize().width() <= self.width():
+            if self._needed() <= self.width():
                 break
             step(True)
         self._is_fitting = False
+
+    def _needed(self) -> int:
+        """Return the width that needs what is shown now."""
+        for widget in self.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            widget.updateGeometry()  # else the row learns only later that something in it was hidden
+        return self.row.minimumSize().width()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -109,6 +109,10 @@ class RepaintActions(QObject):
         if not self._is_rendered() or not class_ids:
             return
         names = self._names(class_ids)
+        if class_ids <= repainting.locked_classes:
+            words = self.tr("Frozen, so its look stays: {names}. Unfreeze it in the menu of its row first.")
+            self.message.emit(words.format(names=names))
+            return
         if not repainting.shows(class_ids):
             self.message.emit(self.tr("The layout shows no {names}: paint it first.").format(names=names))
             return
@@ -147,7 +151,7 @@ class RepaintActions(QObject):
     def _add_to_menu(self, menu: QMenu, class_ids: frozenset[int]) -> None:
         """Add what concerns the looks of the chosen classes to their menu."""
         menu.addSeparator()
-        menu.addAction(self.tr("Another look"), self.change_look_of_classes)
+        menu.addAction(self._commands["picture.class_look"])
         is_frozen = class_ids <= self._preview.repainting.locked_classes
         freeze = menu.addAction(
             self.tr("Freeze its look (never change how it looks)"), partial(self.freeze, class_ids, not is_frozen)

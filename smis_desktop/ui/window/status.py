@@ -6,6 +6,9 @@ import math
 
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
+_GAP = 8
+"""Pixels between what is at the right, and around a message."""
+
 
 class StatusBar(QStatusBar):
     """Shows what is under the cursor or a short message at the left; fidelity, device, latency and zoom at the
@@ -20,6 +23,7 @@ class StatusBar(QStatusBar):
         self.latency = QLabel()
         self._zoom = QLabel()
         self._fidelity = QLabel()
+        self._hidden: list[QLabel] = []
         for label, tip in (
             (
                 self._fidelity,
@@ -35,6 +39,7 @@ class StatusBar(QStatusBar):
             label.setToolTip(tip)
             self.addPermanentWidget(label)
         self.addWidget(self.under_cursor, 1)
+        self.messageChanged.connect(self._make_room)
 
     def show_device(self, device: str) -> None:
         """Show the name of the device that makes the pictures."""
@@ -57,3 +62,17 @@ class StatusBar(QStatusBar):
     def notify(self, text: str) -> None:
         """Show a message for a few seconds."""
         self.showMessage(text, 6000)
+
+    def _make_room(self, message: str) -> None:
+        """Hide what is least important while a message needs its place."""
+        for label in self._hidden:
+            label.show()
+        self._hidden = []
+        shown = [label for label in (self._device, self.latency, self._zoom) if label.text() and not label.isHidden()]
+        right = sum(label.sizeHint().width() + _GAP for label in (self._fidelity, *shown))
+        needed = self.fontMetrics().horizontalAdvance(message) + _GAP if message else 0
+        while shown and needed + right > self.width():
+            label = shown.pop(0)
+            label.hide()
+            self._hidden.append(label)
+            right -= label.sizeHint().width() + _GAP
