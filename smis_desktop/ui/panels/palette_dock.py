@@ -130,8 +130,9 @@ class PaletteDock(QDockWidget):
 
     def show_frozen(self, class_ids: frozenset[int]) -> None:
         """Mark the classes whose look never changes, in the row and in the tooltip."""
-        self._frozen = class_ids
-        self._show_facts()
+        if class_ids != self._frozen:
+            self._frozen = class_ids
+            self._show_facts()
 
     def choose_row(self, row: int) -> None:
         """Make the class at that position current, if there is one."""

@@ -7,9 +7,9 @@ import numpy as np
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainterPath, QPolygonF
 
-_SIDE = 512
+_SIDE = 256
 """Side at which the outline is found: fine enough to look smooth on a screen."""
-_SMOOTHING = 4.0
+_SMOOTHING = 2.0
 """In pixels of that side; smaller than any soft edge."""
 
 
@@ -22,7 +22,7 @@ def region_outline(mask: np.ndarray) -> QPainterPath:
     contours, _ = cv2.findContours(framed, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     path = QPainterPath()
     for contour in contours:
-        corners = cv2.approxPolyDP(contour, 0.8, closed=True)[:, 0]
+        corners = cv2.approxPolyDP(contour, 0.5, closed=True)[:, 0]
         points = [QPointF((x - 0.5) / _SIDE, (y - 0.5) / _SIDE) for x, y in corners.tolist()]
         path.addPolygon(QPolygonF(points))
         path.closeSubpath()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -34,12 +34,13 @@ class RestMeter:
     """Compares each full picture with the one that was on screen before the last change."""
 
     def __init__(self) -> None:
-        self._before: FullPicture | None = None
         self._now: FullPicture | None = None
+        self._before: np.ndarray | None = None
+        self._rest: np.ndarray | None = None
 
     def forget(self) -> None:
         """Forget all pictures: those that follow are of something else."""
-        self._before = self._now = None
+        self._now = self._before = self._rest = None
 
     def take(self, picture: FullPicture) -> float | None:
         """Take a full picture that is shown now.
@@ -48,14 +49,16 @@ class RestMeter:
             The share of what the last change did not repaint, 0–1, that looks as it did before. None if there is
             nothing to compare: no picture before, or one in another style.
         """
-        pixels = np.ascontiguousarray(picture.pixels[::_STRIDE, ::_STRIDE])
-        now = FullPicture(pixels, picture.composition, picture.layout, picture.style, picture.revision)
+        now = replace(picture, pixels=np.ascontiguousarray(picture.pixels[::_STRIDE, ::_STRIDE]))
         last, self._now = self._now, now
-        if last is None or last.pixels.shape != pixels.shape:
-            self._before = None
+        if last is None or last.pixels.shape != now.pixels.shape:
+            self._before = self._rest = None
         elif _is_change(last, now):
-            self._before = last
-        return None if self._before is None else _kept(self._before, now)
+            self._before, self._rest = last.pixels, _rest(last, now)
+        if self._before is None or self._rest is None:
+            return None
+        same = cv2.inRange(cv2.absdiff(self._before, now.pixels), (0, 0, 0), (_SAME, _SAME, _SAME)) != 0
+        return float(np.count_nonzero(same & self._rest) / np.count_nonzero(self._rest))
 
 
 def _is_change(before: FullPicture, now: FullPicture) -> bool:
@@ -64,14 +67,14 @@ def _is_change(before: FullPicture, now: FullPicture) -> bool:
     return before.style != now.style or before.composition.digest != now.composition.digest
 
 
-def _kept(before: FullPicture, now: FullPicture) -> float | None:
+def _rest(before: FullPicture, now: FullPicture) -> np.ndarray | None:
+    """Return which compared pixels a change did not repaint, bool [s, s]; None if there are none, or if the change was
+    one of style."""
     if before.style != now.style:
         return None
     region = cv2.resize(_changed_region(before, now), now.pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    rest = region == 0
-    size = np.count_nonzero(rest)
-    same = cv2.inRange(cv2.absdiff(before.pixels, now.pixels), (0, 0, 0), (_SAME, _SAME, _SAME)) != 0
-    return float(np.count_nonzero(same & rest) / size) if size else None
+    rest = np.asarray(region) == 0
+    return rest if rest.any() else None
 
 
 def _changed_region(before: FullPicture, now: FullPicture) -> np.ndarray:
