@@ -15,6 +15,7 @@ from smis_desktop.document.composition import Composition
 from smis_desktop.errors import UserError
 from smis_desktop.ui.dialogs.key_dialogs import CheatSheet
 from smis_desktop.ui.panels.class_list import FROZEN
+from smis_desktop.ui.panels.region_outline import region_outline
 from smis_desktop.ui.widgets.qimage import qimage_to_picture
 from smis_desktop.ui.window.main_window import MainWindow
 from smis_desktop.workers.preview_jobs import PicturePainted
@@ -309,6 +310,13 @@ class TestOutline:
         window.commands["view.region"].trigger()
         assert (picture_on_screen(window) == without).all()
 
+    def test_it_is_a_smooth_line(self) -> None:
+        rows, columns = np.mgrid[:128, :128]
+        distance = np.hypot(rows - 63.5, columns - 63.5) / 128
+        path = region_outline((255 * (0.5 - 4 * (distance - 0.3))).clip(0, 255).astype(np.uint8))
+        corners = [path.elementAt(number) for number in range(path.elementCount())]
+        assert max(abs(float(np.hypot(at.x - 0.5, at.y - 0.5)) - 0.3) for at in corners) < 0.002  # type: ignore[attr-defined]
+
     def test_it_moves_with_a_linked_view(self, window: MainWindow, qtbot: QtBot) -> None:
         window.classes.choose_row(HAIR)
         window.options.set_diameter(6)
@@ -369,6 +377,14 @@ def test_the_window_fits_on_a_small_screen(window: MainWindow) -> None:
     window.resize(1024, 700)
     QApplication.processEvents()
     assert window.width() == 1024
+
+
+def test_beside_the_style_panel_layout_and_photograph_share_the_room(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1440, 900)
+    QApplication.processEvents()
+    window.commands["view.style"].trigger()
+    qtbot.waitUntil(lambda: abs(window.layout_pane.width() - window.picture_pane.width()) < 24, timeout=WAIT)
+    assert window.style_controller.bar.mix.value_label.isVisible()
 
 
 def test_the_rows_below_the_picture_are_never_cut_off(window: MainWindow) -> None:

@@ -65,6 +65,10 @@ class Arrangement:
     def show_dock(self, name: str, is_shown: bool) -> None:
         """Show or hide a dock of the table."""
         self._docks[name].setVisible(is_shown)
+        beside = next(dock.split_with for dock in docks.DOCKS if dock.name == name)
+        if is_shown and beside:  # Qt takes all of its room from the one beside it
+            half = (self._docks[beside].width() + self._stack.width()) // 2
+            self._window.resizeDocks([self._docks[beside]], [half], Qt.Orientation.Horizontal)
 
     def connect_dock_commands(self) -> None:
         """Check each dock's command while the dock is visible."""
