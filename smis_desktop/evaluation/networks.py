@@ -193,17 +193,13 @@ def _works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
         return work
 
     backend = synthesizer.backend
-    counter = itertools.count(1)
+    counter, random = itertools.count(1), np.random.default_rng(0)
 
     def request(size: int, quality: Quality) -> Work:
         """Render a new layout every time, so that no cache answers."""
 
         def work() -> None:
-            changed = np.array(layout)
-            number = next(counter)
-            changed[-1 - number // 512, number % 512] ^= 1
-            changed.setflags(write=False)
-            synthesizer.render(PictureRequest(changed, size=size, quality=quality))
+            synthesizer.render(PictureRequest(_with_dot(layout, random), size=size, quality=quality))
 
         return work
 
