@@ -8,7 +8,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -31,7 +30,7 @@ from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, as_shown, surroundings_of
 from smis_desktop.inference.refinement import refine
 from smis_desktop.inference.styling import StyledRegion, Styler
-from smis_desktop.personal_model.encoder import layout_channels, one_hot
+from smis_desktop.personal_model.encoder import known_ids, layout_channels, one_hot
 from smis_desktop.personal_model.model import PersonalModel
 
 Quality = Literal["draft", "full"]
@@ -184,7 +183,7 @@ class Synthesizer:
         before, ws_before = self._before(repaint)
         beneath, mask = repaint.beneath, repaint.mask
         if mask is None:
-            after = self._known(layout)
+            after = known_ids(layout, self.palette)
             if follows_as_a_whole(before, after):
                 return None
             mask = repainted_region(before, after, repaint.edge)
@@ -195,10 +194,10 @@ class Synthesizer:
         return replace(beneath.with_patch(Patch(_as_array(own), mask, repaint.look)), held=None)
 
     def _before(self, repaint: Repaint) -> tuple[np.ndarray, Tensor]:
-        """Return the layout from before, see `_known`, and the encoder's answer to it; cached for the next draft."""
+        """Return the layout from before, of known ids, and the encoder's answer to it; cached for the next draft."""
         found = self._befores.pop(repaint.digest, None)
         if found is None:
-            found = self._known(repaint.layout), self._encode(self._channels(repaint.layout))
+            found = known_ids(repaint.layout, self.palette), self._encode(self._channels(repaint.layout))
         _remember(self._befores, repaint.digest, found, _NUM_BEFORES)
         return found
 
@@ -334,11 +333,6 @@ class Synthesizer:
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.array(array, np.float32)).to(self._device)
-
-    def _known(self, layout: np.ndarray) -> np.ndarray:
-        """Return the layout with ids that the model does not know as unlabelled pixels."""
-        ids = np.where(self.palette.channel_of >= 0, np.arange(256), EMPTY).astype(np.uint8)
-        return cv2.LUT(layout, ids)
 
     def _label(self, coarse: CoarseFeatures) -> Tensor:
         """Predict the labels of a picture in channels, int64 [1, r, r]."""

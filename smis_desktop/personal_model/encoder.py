@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -36,12 +37,19 @@ def layout_channels(layout: np.ndarray, palette: Palette, label_kind: LabelKind,
     Cells that are empty, or of classes that the palette does not have, are UNKNOWN_CHANNEL. Dense maps keep every
     class's area (`document.reduction.reduce_label_map`), sparse ones every labelled cell.
     """
-    known = np.where(palette.channel_of[layout] >= 0, layout, EMPTY).astype(np.uint8)
+    known = known_ids(layout, palette)
     if label_kind == "sparse":
         reduced = reduce_points(known, resolution, unknown=EMPTY)
     else:
         reduced = reduce_label_map(known, resolution)
     return torch.from_numpy(palette.channel_of[reduced].astype(np.int64))
+
+
+def known_ids(layout: np.ndarray, palette: Palette) -> np.ndarray:
+    """Return a layout, uint8 [H, H], with EMPTY for the ids that the palette does not have."""
+    table = np.where(palette.channel_of >= 0, np.arange(256), EMPTY).astype(np.uint8)
+    known: np.ndarray = cv2.LUT(layout, table)
+    return known
 
 
 def one_hot(label_maps: Tensor, num_classes: int) -> Tensor:

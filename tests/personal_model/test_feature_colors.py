@@ -146,7 +146,7 @@ def changed(faces: Synthesizer, before: np.ndarray, after: np.ndarray) -> float:
     reader = ColorReader(faces.model.transfer, faces.model.feature_colors)
     with torch.inference_mode():
         first, second = (
-            reader.scores_and_colors(faces.generator.label_features(torch.from_numpy(ws)[None]))[1]
+            reader.scores_and_colors(faces.generator.label_features(torch.tensor(ws)[None]))[1]
             for ws in (before, after)
         )
     return second.change_from(first).item()
