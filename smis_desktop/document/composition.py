@@ -295,11 +295,17 @@ def _touched_things(layout: np.ndarray, class_ids: np.ndarray, changed: np.ndarr
     """
     near = cv2.dilate(changed.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
     touched = np.zeros_like(changed)
+    pixels, side = layout.copy(), len(layout)
     for class_id in class_ids[class_ids != EMPTY]:
-        _, parts, facts, _ = cv2.connectedComponentsWithStats((layout == class_id).view(np.uint8), connectivity=8)
-        for part in np.unique(parts[near & (parts > 0)]):
-            if facts[part, cv2.CC_STAT_AREA] <= _THING * changed.size:
-                touched |= parts == part
+        left = near & (layout == class_id)
+        while left.any():
+            y, x = divmod(int(left.argmax()), side)
+            filled = np.zeros((side + 2, side + 2), np.uint8)
+            area, *_ = cv2.floodFill(pixels, filled, (x, y), 0, flags=8 | cv2.FLOODFILL_MASK_ONLY)
+            part = filled[1:-1, 1:-1] > 0
+            left &= ~part
+            if area <= _THING * changed.size:
+                touched |= part
     return touched
 
 

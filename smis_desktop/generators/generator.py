@@ -370,7 +370,7 @@ def latents_of_seed(generator: Generator, seed: int, truncation: float) -> Tenso
 
 def to_rgb8(picture: Tensor) -> np.ndarray:
     """Convert float [3, H, W] in [-1, 1] (clamped) to uint8 sRGB [H, W, 3]."""
-    scaled = picture.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+    scaled = picture.clamp(-1, 1).add_(1).mul_(127.5).round_().to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())
 
 
