@@ -5,8 +5,11 @@ by the slots up to the feature resolution moves, along the principal axes of rea
 deviation, with a penalty on its distance from the mean and one on changes of the classes' colours: the easiest way to
 make a picture readable is to make it light. Style slots are not moved.
 
-A patch is refined by what the picture shows with the patch in it, inside its region. There the classes keep the colours
-that they have in the picture around it. Thin classes weigh more than in a whole picture: a brow is all there is to see.
+A patch is refined by what the picture shows with the patch in it, inside its region. Thin classes weigh more than in a
+whole picture: a brow is all there is to see. Classes keep the colours that they have in the picture around it. Cells
+that are not repainted and show what the layout asks for already keep their features (as embeddings of edited pictures
+keep what a mask leaves out: Abdal et al. 2020, arXiv 1911.11544), which stops the loss from bleaching or shading a face
+for the sake of thin glasses. So held, each slot of a patch may have a `w` of its own, by which it follows better.
 """
 
 from __future__ import annotations
@@ -28,9 +31,15 @@ _RARITY = 0.1
 """Classes weigh by their area to the power of minus this, so that small ones (brows) count too, but not too much."""
 _PATCH_RARITY = 0.5
 """The same in a patch."""
-_PATCH_PRIOR = 0.05
+_PATCH_LEARNING_RATE = 0.1
+_SETTLED = 1.0
+"""Weight of changes of the features where a patch is to change nothing."""
 _MIN_AREA = 4
 """Pixels; a class of fewer weighs no more."""
+_REPAINTED = 0.999
+"""Cells with more of a patch than this are what it repaints: changed pixels, and small things that they belong to."""
+_MIN_FEATURE_STD = 1e-4
+"""Channels that are constant over a picture are divided by this."""
 _MIN_STD = 1e-3
 """Axes whose standard deviation is less than this part of the widest one's are rounding errors: nothing moves there."""
 
@@ -62,30 +71,32 @@ def refine(
         layout = torch.where(region[:, 0] > 0, layout, UNKNOWN_CHANNEL)
     if steps == 0 or not bool((layout != UNKNOWN_CHANNEL).any()):
         return ws
-    structural = generator.fine_slots.start
-    latents = generator.latents
-    start = ws[:, :structural].mean(1)
-    offsets = ws[:, :structural] - start[:, None]  # of single slots, by style mixing
+    structural, latents = generator.fine_slots.start, generator.latents
+    own = ws[:, :structural]
+    moving = own.mean(1, keepdim=True) if region is None else own
     axes = int((latents.std > _MIN_STD * latents.std[0]).sum())
-    coordinates = latents.whiten(start)[:, :axes]
-    rest = start - latents.color(coordinates)
+    coordinates = latents.whiten(moving)[..., :axes]
+    rest = own - latents.color(coordinates)  # with the offsets of single slots, by style mixing
     coordinates.requires_grad_()
     weights = _pixel_weights(layout, region)
-    prior = _PRIOR if region is None else _PATCH_PRIOR
-    adam = torch.optim.Adam([coordinates], lr=_LEARNING_RATE, betas=(0.9, 0.99))
+    rate = _LEARNING_RATE if region is None else _PATCH_LEARNING_RATE
+    adam = torch.optim.Adam([coordinates], lr=rate, betas=(0.9, 0.99))
     best_loss, best = torch.inf, ws
     read = _Reading(generator, transfer, feature_colors, precision, surroundings, region)
+    settled = None if surroundings is None else _Settled(transfer, layout, surroundings)
     with torch.no_grad():
         reference_colors = read.reference_colors(ws if reference_ws is None else reference_ws)
     with torch.enable_grad():
         for step in range(steps + 1):
-            w = latents.color(coordinates) + rest
-            moved = torch.cat((w[:, None] + offsets, ws[:, structural:]), 1)
-            scores, colors = read.scores_and_colors(moved)
+            moved = torch.cat((latents.color(coordinates) + rest, ws[:, structural:]), 1)
+            features = read.features(moved)
+            scores, colors = read.scores_and_colors(features)
             cross_entropy = F.cross_entropy(scores, layout, ignore_index=UNKNOWN_CHANNEL, reduction="none")
-            loss = (cross_entropy * weights).sum() + prior * coordinates.square().mean()
+            loss = (cross_entropy * weights).sum() + _PRIOR * coordinates.square().mean()
             if colors is not None and reference_colors is not None:
                 loss = loss + _COLORS * colors.change_from(reference_colors).sum()
+            if settled is not None:
+                loss = loss + _SETTLED * settled.change_in(features)
             if loss.item() < best_loss:
                 best_loss, best = loss.item(), moved.detach()
             if step < steps:
@@ -111,23 +122,47 @@ class _Reading:
         self._surroundings, self._region = surroundings, region
         self._reader = None if feature_colors is None else ColorReader(transfer, feature_colors)
 
-    def scores_and_colors(self, latents: Tensor) -> tuple[Tensor, ClassColors | None]:
+    def features(self, latents: Tensor) -> dict[int, Tensor]:
+        """Compute the label features of the picture of `latents`, float32."""
         with autocast_to(self._precision, latents.device):
             own = self._generator.label_features(latents, self._surroundings)
         features = {side: maps.float() for side, maps in own.items()}
-        if self._surroundings is not None:
-            features = self._surroundings.around_labels(features)
+        return features if self._surroundings is None else self._surroundings.around_labels(features)
+
+    def scores_and_colors(self, features: dict[int, Tensor]) -> tuple[Tensor, ClassColors | None]:
         if self._reader is None:
             return self._transfer.scores(features), None
         return self._reader.scores_and_colors(features, self._region)
 
     def reference_colors(self, latents: Tensor) -> ClassColors | None:
         """Return the colours to keep: those of the picture around a patch, else those of the picture of `latents`."""
-        _, own = self.scores_and_colors(latents)
+        _, own = self.scores_and_colors(self.features(latents))
         if own is None or self._reader is None or self._surroundings is None:
             return own
         _, around = self._reader.scores_and_colors(self._surroundings.coarse.label_features)
         return around.where_it_has(_MIN_AREA, own)
+
+
+class _Settled:
+    """The cells around what a patch repaints where the picture beneath it shows what the layout asks for already, and
+    their features there."""
+
+    def __init__(self, transfer: LabelTransfer, layout: Tensor, surroundings: Surroundings) -> None:
+        """Args: layout: int64 [1, r, r]; UNKNOWN_CHANNEL outside the region."""
+        below = surroundings.coarse.label_features
+        with torch.no_grad():
+            is_repainted = surroundings.at(layout.shape[-1])[:, 0] > _REPAINTED
+            is_right = (transfer.label(below) == layout) & (layout != UNKNOWN_CHANNEL)
+            weights = (is_right & ~is_repainted)[:, None].float()
+            self._weights = weights / weights.sum().clamp_min(1)
+            self._below = below[max(below)].float()
+            self._std = self._below.std((2, 3), keepdim=True).clamp_min(_MIN_FEATURE_STD)
+
+    def change_in(self, features: dict[int, Tensor]) -> Tensor:
+        """Return the mean square by which the features of those cells differ, each channel in units of its deviation
+        over the picture."""
+        change = ((features[max(features)] - self._below) / self._std).square().mean(1, keepdim=True)
+        return (change * self._weights).sum()
 
 
 def _pixel_weights(layout: Tensor, region: Tensor | None) -> Tensor:

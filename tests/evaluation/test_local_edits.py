@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
+from smis_desktop.document.composition import Repaint, repainted_region
 from smis_desktop.evaluation.edit_measures import EditRenderer, averages, measure, ways
 from smis_desktop.evaluation.local_edits import (
     EDITS,
@@ -18,10 +20,11 @@ from smis_desktop.evaluation.local_edits import (
     shorter_hair,
     ten_edits,
     thin_glasses,
+    wider_eyes,
 )
 from smis_desktop.evaluation.picture_reader import SIDE, agreement, learn_picture_reader
 from smis_desktop.generators.generator import Generator
-from smis_desktop.inference.synthesizer import Synthesizer
+from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.model import PersonalModel, read_personal_model
 from smis_desktop.resources import default_model_path
 from smis_desktop.training.perceptual import PerceptualDistance
@@ -110,3 +113,18 @@ def test_a_patch_leaves_the_rest_alone(faces: Generator, model: PersonalModel) -
     assert means["refined"]["outside_p99"] <= 2
     assert means["refined"]["model_iou"] > 0.3
     assert means["refined"]["second_iou"] < 0.1, "a reading that sees background alone"
+
+
+@pytest.mark.network
+def test_a_refined_patch_looks_as_before_around_what_it_repaints(faces: Generator, model: PersonalModel) -> None:
+    synthesizer, before = Synthesizer(faces, model), example_layout()
+    beneath = synthesizer.render(PictureRequest(before, size=256, refine_steps=6))
+    for kind in (wider_eyes, thin_glasses):  # without it shadows grow around eyes, and the face turns white
+        after = edited(before, kind, model.palette)
+        assert after is not None
+        request = PictureRequest(after, size=256, refine_steps=24, repaint=Repaint(beneath.composition, before))
+        change = np.abs(synthesizer.render(request).picture.astype(int) - beneath.picture)
+        mask = cv2.resize(repainted_region(before, after), (256, 256), interpolation=cv2.INTER_NEAREST)
+        edge = (mask > 0) & (mask < 250)
+        assert change[edge].mean() < 11
+        assert change[mask == 0].mean() < 0.5

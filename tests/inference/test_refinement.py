@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
-from smis_desktop.generators.generator import seeded_z
+from smis_desktop.generators.generator import Surroundings, seeded_z
 from smis_desktop.inference.refinement import refine
 from smis_desktop.inference.styling import mix_styles
 from smis_desktop.personal_model.label_transfer import LinearProbe
@@ -50,3 +50,37 @@ def test_mixing_moves_only_the_fine_slots() -> None:
     assert torch.allclose(half[:, fine:], (ws[:, fine:] + look[:, fine:]) / 2)
     assert torch.equal(mix_styles(GENERATOR, ws, look, Style(mix=1.0))[:, fine:], look[:, fine:])
     assert torch.equal(mix_styles(GENERATOR, ws, look, Style(mix=0.0)), ws)
+
+
+def patch() -> tuple[Surroundings, torch.Tensor, torch.Tensor]:
+    """A patch in the middle of a picture: its surroundings, its latents to begin with, and a layout that asks for
+    another class in its left half alone."""
+    below = GENERATOR.broadcast(GENERATOR.mapping(seeded_z(1, 24)))
+    mask = torch.zeros(1, 1, 128, 128)
+    mask[..., 32:96, 32:96] = 0.9
+    mask[..., 32:96, 32:64] = 1
+    coarse = GENERATOR.coarse_features(below)
+    layout = probe().label(coarse.label_features)
+    layout[:, 16:48, 16:32] = (layout[:, 16:48, 16:32] + 1) % 3
+    return Surroundings(coarse, mask), GENERATOR.broadcast(GENERATOR.mapping(seeded_z(2, 24))), layout
+
+
+def test_a_patch_follows_the_layout_better() -> None:
+    surroundings, start, layout = patch()
+    refined = refine(GENERATOR, probe(), start, layout, steps=20, surroundings=surroundings)
+
+    def loss(ws: torch.Tensor) -> float:
+        features = surroundings.around_labels(GENERATOR.label_features(ws, surroundings))
+        return F.cross_entropy(probe().scores(features)[..., 16:48, 16:32], layout[:, 16:48, 16:32]).item()
+
+    assert loss(refined) < loss(start)
+
+
+def test_slots_of_a_patch_move_apart_and_fine_ones_stay() -> None:
+    surroundings, start, layout = patch()
+    moved = refine(GENERATOR, probe(), start, layout, steps=5, surroundings=surroundings) - start
+    fine = GENERATOR.fine_slots.start
+    assert torch.equal(moved[:, fine:], torch.zeros_like(moved[:, fine:]))
+    assert not torch.allclose(moved[:, 1], moved[:, fine - 1])
+    together = refine(GENERATOR, probe(), start, layout, steps=5) - start
+    assert torch.allclose(together[:, 1], together[:, fine - 1], atol=1e-5)
