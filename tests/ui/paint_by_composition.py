@@ -21,6 +21,8 @@ class PaintByComposition(PaintByPalette):
     def render(self, request: PictureRequest) -> PictureResult:
         made = super().render(request)
         composition, repaint = made.composition, request.repaint
+        if request.composition is not None and request.refine_steps:
+            composition = _refined(request.composition, request.refine_steps)
         if request.composition is None and repaint is not None and repaint.mask is not None:
             composition = repaint.beneath.with_patch(Patch(repaint.beneath.base[:9], repaint.mask, repaint.look))
         elif request.composition is None and repaint is not None and composition.patches:
@@ -37,11 +39,18 @@ class PaintByComposition(PaintByPalette):
         return replace(made, picture=picture.clip(0, 255).astype(np.uint8), composition=composition, shown=composition)
 
 
+def _refined(composition: Composition, steps: int) -> Composition:
+    if not composition.patches:
+        return replace(composition, base=composition.base + np.float32(0.001 * steps))
+    *below, top = composition.patches
+    return replace(composition, patches=(*below, replace(top, ws=top.ws + np.float32(0.01 * steps))))
+
+
 def _shown(picture: np.ndarray, composition: Composition) -> np.ndarray:
     picture = picture * np.random.default_rng([*composition.base.tobytes()[:4]]).uniform(0.4, 1.0)
     for patch in composition.patches:
-        if patch.look is not None:
-            picture = _blended(picture, picture * _tint(patch.look), patch.mask)
+        tint = np.float32(1) if patch.look is None else _tint(patch.look)
+        picture = _blended(picture, picture * tint * (0.5 + patch.ws.mean() % 0.5), patch.mask)
     return picture
 
 

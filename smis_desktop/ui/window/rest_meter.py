@@ -78,14 +78,15 @@ def _rest(before: FullPicture, now: FullPicture) -> np.ndarray | None:
 
 
 def _changed_region(before: FullPicture, now: FullPicture) -> np.ndarray:
-    """Return the mask of what the change repainted, uint8 [r, r]: the patches that only one of two pictures has. A
-    picture that was made anew as a whole was repainted where its layout changed."""
+    """Return the mask of what the change repainted, uint8 [r, r]: the patches that only one of two pictures has, and
+    the topmost one, which refinement goes on with. A picture made anew as a whole was repainted where its layout
+    changed."""
     one, other = before.composition, now.composition
     if not np.array_equal(one.base, other.base):
         return repainted_region(before.layout, now.layout)
     known, wanted = ({patch.digest for patch in each.patches} for each in (one, other))
+    changed = [patch for patch in (*one.patches, *other.patches) if patch.digest in known ^ wanted]
     region = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
-    for patch in (*one.patches, *other.patches):
-        if patch.digest in known ^ wanted:
-            region = np.maximum(region, patch.mask)
+    for patch in (*changed, *other.patches[-1:]):
+        region = np.maximum(region, patch.mask)
     return region

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 _GAP = 8
@@ -52,7 +50,7 @@ class StatusBar(QStatusBar):
         if overall is not None:
             words.append(self.tr("Follows {percent} %").format(percent=round(100 * overall)))
         if kept is not None:
-            words.append(self.tr("kept {percent} % of the rest").format(percent=math.floor(100 * kept)))
+            words.append(self.tr("kept {percent} % of the rest").format(percent=round(100 * kept)))
         self._fidelity.setText(" · ".join(words))
 
     def show_zoom(self, scale: float) -> None:
