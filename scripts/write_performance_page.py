@@ -31,6 +31,7 @@ FIGURES = {
     "stroke": "stroke: event to colours",
     "event_to_canvas": "event to painted canvas",
     "event_to_preview": "event to changed preview",
+    "event_to_repainted": "event to a picture repainted there",
 }
 GOALS: dict[str, tuple[str, float]] = {
     "generator_1024 / peer_1024": ("at most", 0.75),

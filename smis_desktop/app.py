@@ -60,8 +60,12 @@ def main(argv: Sequence[str]) -> int:
             return 2
 
 
-def measure_painting(model: Path, recording: Path) -> PaintingTimes:
-    """Play a recording in a window while that model makes the preview; offscreen if there is no display."""
+def measure_painting(model: Path, recording: Path, layout: Path | None) -> PaintingTimes:
+    """Play a recording in a window while that model makes the preview; offscreen if there is no display.
+
+    Args:
+        layout: where painting begins, if not on an empty layout.
+    """
     if not _has_display():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtWidgets import QApplication
@@ -69,7 +73,7 @@ def measure_painting(model: Path, recording: Path) -> PaintingTimes:
     from smis_desktop.ui.window import painting_benchmark
 
     application = QApplication.instance() or QApplication(["smis"])
-    times = painting_benchmark.measure_painting(open_renderer(model), recording)
+    times = painting_benchmark.measure_painting(open_renderer(model), recording, layout)
     application.processEvents()
     return times
 

@@ -68,10 +68,10 @@ def _open_window(words: Sequence[str]) -> int:
     return app.main(words)
 
 
-def _paint_in_window(model: Path, recording: Path) -> object:
+def _paint_in_window(model: Path, recording: Path, layout: Path | None) -> object:
     from smis_desktop import app
 
-    return app.measure_painting(model, recording)
+    return app.measure_painting(model, recording, layout)
 
 
 def _run_command(words: Sequence[str]) -> int:

@@ -39,7 +39,7 @@ def test_everything_that_can_be_measured(smis: Smis, small_data: Path, small_mod
     assert facts["threads"] == torch.get_num_threads()
     assert facts["backend"].startswith("torch, float32")
     assert facts["device"]
-    for name in [*NETWORKS, "stroke", "event_to_canvas", "event_to_preview"]:
+    for name in [*NETWORKS, "stroke", "event_to_canvas", "event_to_preview", "event_to_repainted"]:
         assert _is_figures(facts[name]), name
     assert facts["samples_per_s"] > 0
     assert facts["training"]["samples_per_s"] > 0

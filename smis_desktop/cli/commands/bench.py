@@ -14,6 +14,7 @@ from smis_desktop.cli.opening import add_model_argument, open_model, open_percep
 from smis_desktop.cli.values import add_inversion_argument, whole
 from smis_desktop.errors import UserError
 from smis_desktop.formats.image_file import PHOTO_SUFFIXES
+from smis_desktop.resources import example_layout_path
 
 if TYPE_CHECKING:
     from smis_desktop.evaluation.inversion import Photo
@@ -130,11 +131,14 @@ def _painting(arguments: argparse.Namespace, console: Console) -> dict[str, Any]
 
     stroke = figures(stroke_milliseconds(repeats=3))
     console.progress("Painting in a window while the preview runs", -1.0)
-    times = arguments.paint_in_window(arguments.model, painting_recording())
+    times = arguments.paint_in_window(arguments.model, painting_recording(), None)
+    console.progress("Repainting a picture in a window", -1.0)
+    repainting = arguments.paint_in_window(arguments.model, painting_recording(), example_layout_path())
     return {
         "stroke": stroke,
         "event_to_canvas": figures(times.to_canvas),
         "event_to_preview": figures(times.to_preview),
+        "event_to_repainted": figures(repainting.to_preview),
     }
 
 
