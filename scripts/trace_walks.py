@@ -63,7 +63,7 @@ from smis_desktop.ui.canvas.canvas import Canvas  # noqa: E402
 from smis_desktop.ui.window.main_window import MainWindow  # noqa: E402
 
 PACKAGE = CHECKOUT / "smis_desktop"
-MOST_FILES = 25
+MOST_FILES = {"stroke": 29, "shot": 25}
 OPENING = frozenset({"open_generator", "open_perceptual", "open_perceptual_distance", "open_chosen_backend"})
 """Functions that open networks."""
 OFF_PATH = frozenset({
@@ -292,7 +292,7 @@ def main() -> int:
     else:
         for name, walk in walks.items():
             _print(name, walk, options.functions)
-    return 1 if any(len(_main_path(walk)) > MOST_FILES for walk in walks.values()) else 0
+    return 1 if any(len(_main_path(walk)) > MOST_FILES[name] for name, walk in walks.items()) else 0
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ class PreviewController(QObject):
     """Another device makes the pictures from now on, because memory ran out."""
     painted = Signal(PicturePainted)
     """A picture that is newer than the one on screen, or better."""
+    completed = Signal(PicturePainted)
+    """The same, of full pictures alone."""
     saved = Signal(Path)
     failed = Signal(Failed)
     complaint = Signal(str)
@@ -357,6 +359,8 @@ class PreviewController(QObject):
         if self._panel is not None:
             self._show(painted, self._panel)
         self.painted.emit(painted)
+        if painted.quality == "full":
+            self.completed.emit(painted)
 
     def _show(self, painted: PicturePainted, panel: PreviewPanel) -> None:
         is_first = self.image is None

@@ -57,7 +57,9 @@ class RepaintActions(QObject):
         self._classes.list.frozen_clicked.connect(lambda class_id: self.freeze(frozenset({class_id}), False))
         self._classes.menu_opened.connect(self._add_to_menu)
         self._preview.fidelity_measured.connect(self._take_fidelity)
-        self._preview.painted.connect(self._take_picture)
+        self._preview.completed.connect(self._take_picture)
+        if commands["view.region"].isChecked():
+            self._preview.painted.connect(self._outline)
         self._controller.replaced.connect(self._forget_pictures)
         self._preview.ready.connect(self._forget_pictures)
 
@@ -169,6 +171,14 @@ class RepaintActions(QObject):
     def show_region(self, is_shown: bool) -> None:
         """Outline the region that was repainted last on the photograph, or stop doing so."""
         self._settings.setValue(_REGION, is_shown)
+        if is_shown:
+            self._preview.painted.connect(self._outline)
+        else:
+            self._preview.painted.disconnect(self._outline)
+        self._show_region()
+
+    def _outline(self, painted: PicturePainted) -> None:
+        self._composition = painted.result.composition
         self._show_region()
 
     def _show_region(self) -> None:
@@ -182,7 +192,6 @@ class RepaintActions(QObject):
 
     def _take_picture(self, painted: PicturePainted) -> None:
         self._composition = painted.result.composition
-        self._show_region()
         self._classes.show_frozen(self._preview.repainting.locked_classes)
         layout = self._preview.layout
         if self._preview.is_up_to_date and layout is not None:
