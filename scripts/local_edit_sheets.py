@@ -27,7 +27,7 @@ from smis_desktop.resources import default_model_path  # noqa: E402
 from smis_desktop.workers.preview_thread import STEPS_AT_REST  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"
-CELL = 224
+CELL = 168
 IN_A_ROW = 5
 README_EDITS = ("fringe", "open mouth", "thick glasses")
 FAILURES = (

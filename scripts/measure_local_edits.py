@@ -84,9 +84,13 @@ def table(facts: dict[str, Any], compared: tuple[Way, ...]) -> str:
         cells = "".join(
             f"{mean['outside_mean']:7.2f}{mean['outside_p99']:6.1f}"
             + "".join(f"{mean[f'{reading}_iou{kind}']:9.3f}" for reading in READINGS)
-            for mean in facts["averages"].values()
+            for mean in (facts["averages"][way.name] for way in compared)
         )
         lines.append(f"{name:<42}{cells}")
+        before = ", ".join(
+            f"{reading} {facts['averages']['before'][f'{reading}_iou{kind}']:.3f}" for reading in READINGS
+        )
+        lines.append(f"  (the pictures before, in the same places against their own layouts: {before})")
     return "\n".join(lines)
 
 

@@ -87,28 +87,32 @@ def measure(
     Returns:
         For each edit `name`, `kind`, `face`, `region` (part of the picture that the mask reaches), and for each way
         by its name `outside_mean`, `outside_p99`, and for each reading `iou` (mean over the changed classes) and
-        `classes` (by id).
+        `classes` (by id). `before` holds the same readings of the picture before, in the same place against its own
+        layout: more than that can hardly be read.
     """
-    rows, palette = [], renderer.palette
+
+    def read(result: PictureResult, old: np.ndarray, new: np.ndarray) -> dict[str, Any]:
+        assert result.predicted_labels is not None, "a full picture is labelled"
+        seen = dict(zip(READINGS, (result.predicted_labels, second(result.picture)), strict=True))
+        found = {reading: changed_class_iou(old, new, labels, renderer.palette) for reading, labels in seen.items()}
+        return {reading: {"iou": fmean(of.values()), "classes": of} for reading, of in found.items()}
+
+    rows = []
     for number, edit in enumerate(edits):
         progress("Painting edits", number / len(edits))
         before = renderer.before(edit.before)
         mask = repainted_region(edit.before, edit.after)
         row: dict[str, Any] = {
             "name": edit.name, "kind": edit.kind, "face": edit.face, "region": float((mask > 0).mean()),
+            "before": read(before, edit.after, edit.before),
         }  # fmt: skip
         for way in compared:
             after = renderer.after(way, before, (edit.before, edit.after))
             change = picture_change(before.picture, after.picture, mask)
-            assert after.predicted_labels is not None, "a full picture is labelled"
-            seen = dict(zip(READINGS, (after.predicted_labels, second(after.picture)), strict=True))
-            found = {
-                reading: changed_class_iou(edit.before, edit.after, labels, palette) for reading, labels in seen.items()
-            }
             row[way.name] = {
                 "outside_mean": change.outside or 0.0,
                 "outside_p99": change.outside_p99 or 0.0,
-                **{reading: {"iou": fmean(of.values()), "classes": of} for reading, of in found.items()},
+                **read(after, edit.before, edit.after),
             }
         rows.append(row)
     progress("Painting edits", 1.0)
@@ -116,24 +120,22 @@ def measure(
 
 
 def averages(rows: Sequence[dict[str, Any]], compared: Sequence[Way]) -> dict[str, dict[str, float]]:
-    """Return for each way the means over all edits, and the IoU of thin ones."""
+    """Return the means over all edits for `before` and each way: of every reading, of all and of thin ones."""
 
-    def mean(way: Way, *keys: str, kind: str | None = None) -> float:
+    def mean(name: str, *keys: str, kind: str | None = None) -> float:
         values = []
         for row in rows:
-            value = row[way.name]
+            value = row[name]
             for key in keys:
                 value = value[key]
             if kind is None or row["kind"] == kind:
                 values.append(value)
         return fmean(values) if values else float("nan")
 
-    return {
-        way.name: {
-            "outside_mean": mean(way, "outside_mean"),
-            "outside_p99": mean(way, "outside_p99"),
-            **{f"{reading}_iou": mean(way, reading, "iou") for reading in READINGS},
-            **{f"{reading}_iou_thin": mean(way, reading, "iou", kind="thin") for reading in READINGS},
-        }
-        for way in compared
-    }
+    found = {}
+    for name in ("before", *(way.name for way in compared)):
+        found[name] = {f"{reading}_iou": mean(name, reading, "iou") for reading in READINGS}
+        found[name] |= {f"{reading}_iou_thin": mean(name, reading, "iou", kind="thin") for reading in READINGS}
+        if name != "before":
+            found[name] |= {key: mean(name, key) for key in ("outside_mean", "outside_p99")}
+    return found

@@ -32,7 +32,7 @@ _RARITY = 0.1
 _PATCH_RARITY = 0.5
 """The same in a patch."""
 _PATCH_LEARNING_RATE = 0.1
-_SETTLED = 1.0
+_SETTLED = 2.0
 """Weight of changes of the features where a patch is to change nothing."""
 _MIN_AREA = 4
 """Pixels; a class of fewer weighs no more."""
