@@ -95,7 +95,7 @@ def refine(
             loss = (cross_entropy * weights).sum() + _PRIOR * coordinates.square().mean()
             if colors is not None and reference_colors is not None:
                 loss = loss + _COLORS * colors.change_from(reference_colors).sum()
-            if settled is not None:
+            if settled is not None and not settled.is_empty:
                 loss = loss + _SETTLED * settled.change_in(features)
             if loss.item() < best_loss:
                 best_loss, best = loss.item(), moved.detach()
@@ -153,16 +153,25 @@ class _Settled:
         with torch.no_grad():
             is_repainted = surroundings.at(layout.shape[-1])[:, 0] > _REPAINTED
             is_right = (transfer.label(below) == layout) & (layout != UNKNOWN_CHANNEL)
-            weights = (is_right & ~is_repainted)[:, None].float()
-            self._weights = weights / weights.sum().clamp_min(1)
-            self._below = below[max(below)].float()
-            self._std = self._below.std((2, 3), keepdim=True).clamp_min(_MIN_FEATURE_STD)
+            is_settled = (is_right & ~is_repainted)[0]
+            # Only what lies around such cells: the features are a few megabytes, and this is done at every step.
+            self.is_empty = not bool(is_settled.any())
+            rows, columns = (torch.nonzero(is_settled.any(1 - axis))[:, 0].tolist() or [0] for axis in (0, 1))
+            self._box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            largest = below[max(below)].float()
+            std = largest[:, :, ::2, ::2].std((2, 3), keepdim=True).clamp_min(_MIN_FEATURE_STD)
+            share = is_settled[self._box].float() / is_settled.sum().clamp_min(1) / largest.shape[1]
+            self._scale = share.sqrt() / std
+            self._below = self._in_box(largest) * self._scale
 
     def change_in(self, features: dict[int, Tensor]) -> Tensor:
         """Return the mean square by which the features of those cells differ, each channel in units of its deviation
         over the picture."""
-        change = ((features[max(features)] - self._below) / self._std).square().mean(1, keepdim=True)
-        return (change * self._weights).sum()
+        own = self._in_box(features[max(features)]) * self._scale
+        return F.mse_loss(own, self._below, reduction="sum")
+
+    def _in_box(self, maps: Tensor) -> Tensor:
+        return maps[:, :, self._box[0], self._box[1]]
 
 
 def _pixel_weights(layout: Tensor, region: Tensor | None) -> Tensor:
