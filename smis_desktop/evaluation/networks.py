@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from smis_desktop.document.composition import MASK_SIDE, Patch, Repaint, repainted_region
+from smis_desktop.document.composition import Patch, Repaint, repainted_region
 from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.timing import Work, figures, interleaved, ratio
@@ -44,6 +44,7 @@ _LAYOUT_SIDE = 512
 _REFINE_STEPS = 4
 _SAMPLES = 8
 _MANY_PATCHES = 100
+_CHANGED_SIDE = 256
 _OVER_MANY = f"repaint_256_over_{_MANY_PATCHES}"
 
 
@@ -271,23 +272,31 @@ def _refine_steps(
     synthesizer: Synthesizer, layout: np.ndarray, repeats: int, progress: Callable[[float], None]
 ) -> dict[str, list[float]]:
     """Return the milliseconds of a refinement step, forward and backward, with its share of the final evaluation: of a
-    whole picture, and of a patch on a seventh of it."""
+    whole picture, and of a patch where its layout has changed."""
     generator, model = synthesizer.generator, synthesizer.model
     channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
     channels = channels[None].to(generator.device)
     ws = latents_of_seed(generator, 1, 0.7)[None]
-    mask = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
-    mask[40:88, 40:88] = 255
+    colors = None if model.feature_colors is None else model.feature_colors.to(generator.device)
+    unchanged, changed = (np.zeros((_CHANGED_SIDE, _CHANGED_SIDE), np.uint8) for _ in range(2))
+    changed[90:140, 90:166] = 1
     with torch.no_grad():
-        around = surroundings_of(synthesizer.backend.coarse_features(latents_of_seed(generator, 2, 0.7)[None]), mask)
+        coarse = synthesizer.backend.coarse_features(latents_of_seed(generator, 2, 0.7)[None])
+        around = surroundings_of(coarse, repainted_region(unchanged, changed))
+        side = generator.feature_resolution
+        middle = slice(side // 3, side // 2)
+        repainted = model.transfer.label(coarse.label_features)
+        repainted[:, middle, middle] = channels[:, middle, middle]
 
-    def steps(surroundings: Surroundings | None) -> Work:
+    def steps(target: torch.Tensor, surroundings: Surroundings | None) -> Work:
         precision = synthesizer.backend.precision
         return lambda: refine(
-            generator, model.transfer, ws, channels, _REFINE_STEPS, precision, surroundings=surroundings
+            generator, model.transfer, ws, target, _REFINE_STEPS, precision, colors, surroundings=surroundings
         )
 
-    times = interleaved({"refine_step": steps(None), "refine_step_in_patch": steps(around)}, repeats, progress)
+    times = interleaved(
+        {"refine_step": steps(channels, None), "refine_step_in_patch": steps(repainted, around)}, repeats, progress
+    )
     return {name: [time / _REFINE_STEPS for time in found] for name, found in times.items()}
 
 

@@ -60,11 +60,15 @@ class Surroundings:
         below = self.coarse.label_features[side].to(features.dtype)
         return torch.lerp(below, features, self.at(side).to(features.dtype))
 
-    def around_labels(self, own: Mapping[int, Tensor]) -> dict[int, Tensor]:
-        """Return the patch's label features in their surroundings, at all sides. Where the mask is 0 they are exactly
-        the picture's."""
+    def around_labels(self, own: Mapping[int, Tensor], below_side: int | None = None) -> dict[int, Tensor]:
+        """Return the patch's label features in their surroundings, at all sides, or those below one. Where the mask is
+        0 they are exactly the picture's."""
         below = self.coarse.label_features
-        return {side: torch.lerp(below[side], maps, self.at(side)) for side, maps in own.items()}
+        return {
+            side: torch.lerp(below[side], maps, self.at(side))
+            for side, maps in own.items()
+            if below_side is None or side < below_side
+        }
 
     def around_all(self, own: CoarseFeatures) -> CoarseFeatures:
         """Return the features of the picture with the patch in it. Where the mask is 0 they are exactly the

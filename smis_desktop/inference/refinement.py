@@ -38,6 +38,8 @@ _MIN_AREA = 4
 """Pixels; a class of fewer weighs no more."""
 _REPAINTED = 0.999
 """Cells with more of a patch than this are what it repaints: changed pixels, and small things that they belong to."""
+_HELD_CHANNELS = 4
+"""Every so many-th channel is held. Latents move all channels together, and fewer of them cost less."""
 _MIN_FEATURE_STD = 1e-4
 """Channels that are constant over a picture are divided by this."""
 _MIN_STD = 1e-3
@@ -85,7 +87,7 @@ def refine(
     read = _Reading(generator, transfer, feature_colors, precision, surroundings, region)
     settled = None if surroundings is None else _Settled(transfer, layout, surroundings)
     with torch.no_grad():
-        reference_colors = read.reference_colors(ws if reference_ws is None else reference_ws)
+        reference_colors = read.reference_colors(ws if reference_ws is None else reference_ws, layout)
     with torch.enable_grad():
         for step in range(steps + 1):
             moved = torch.cat((latents.color(coordinates) + rest, ws[:, structural:]), 1)
@@ -123,23 +125,38 @@ class _Reading:
         self._reader = None if feature_colors is None else ColorReader(transfer, feature_colors)
 
     def features(self, latents: Tensor) -> dict[int, Tensor]:
-        """Compute the label features of the picture of `latents`, float32."""
+        """Compute the label features of the picture of `latents`, float32.
+
+        Of a patch the largest side is the patch's own: it is read inside the mask only, and blending and its gradient
+        would take a tenth of a step.
+        """
         with autocast_to(self._precision, latents.device):
             own = self._generator.label_features(latents, self._surroundings)
         features = {side: maps.float() for side, maps in own.items()}
-        return features if self._surroundings is None else self._surroundings.around_labels(features)
+        if self._surroundings is None:
+            return features
+        largest = max(features)
+        return {**self._surroundings.around_labels(features, largest), largest: features[largest]}
 
     def scores_and_colors(self, features: dict[int, Tensor]) -> tuple[Tensor, ClassColors | None]:
         if self._reader is None:
             return self._transfer.scores(features), None
         return self._reader.scores_and_colors(features, self._region)
 
-    def reference_colors(self, latents: Tensor) -> ClassColors | None:
-        """Return the colours to keep: those of the picture around a patch, else those of the picture of `latents`."""
-        _, own = self.scores_and_colors(self.features(latents))
-        if own is None or self._reader is None or self._surroundings is None:
-            return own
+    def reference_colors(self, latents: Tensor, layout: Tensor) -> ClassColors | None:
+        """Return the colours to keep: those of the picture around a patch, else those of the picture of `latents`.
+
+        Args:
+            layout: int64 [1, r, r] in channels, what the picture is to show.
+        """
+        if self._reader is None or self._surroundings is None:
+            return self.scores_and_colors(self.features(latents))[1]
         _, around = self._reader.scores_and_colors(self._surroundings.coarse.label_features)
+        asked = layout[layout != UNKNOWN_CHANNEL].unique()
+        if bool((around.area[0, asked] >= _MIN_AREA).all()):  # the patch brings no class that it alone has
+            return around.where_it_has(_MIN_AREA, ClassColors(around.mean, torch.zeros_like(around.area)))
+        _, own = self.scores_and_colors(self.features(latents))
+        assert own is not None, "there is a reader"
         return around.where_it_has(_MIN_AREA, own)
 
 
@@ -159,8 +176,9 @@ class _Settled:
             rows, columns = (torch.nonzero(is_settled.any(1 - axis))[:, 0].tolist() or [0] for axis in (0, 1))
             self._box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
             largest = below[max(below)].float()
-            std = largest[:, :, ::2, ::2].std((2, 3), keepdim=True).clamp_min(_MIN_FEATURE_STD)
-            share = is_settled[self._box].float() / is_settled.sum().clamp_min(1) / largest.shape[1]
+            std = largest[:, ::_HELD_CHANNELS, ::2, ::2].std((2, 3), keepdim=True).clamp_min(_MIN_FEATURE_STD)
+            mask = surroundings.at(layout.shape[-1])[0, 0]  # of a change this share shows
+            share = (is_settled * mask.square())[self._box] / is_settled.sum().clamp_min(1) / len(std[0])
             self._scale = share.sqrt() / std
             self._below = self._in_box(largest) * self._scale
 
@@ -171,7 +189,7 @@ class _Settled:
         return F.mse_loss(own, self._below, reduction="sum")
 
     def _in_box(self, maps: Tensor) -> Tensor:
-        return maps[:, :, self._box[0], self._box[1]]
+        return maps[:, ::_HELD_CHANNELS, self._box[0], self._box[1]]
 
 
 def _pixel_weights(layout: Tensor, region: Tensor | None) -> Tensor:

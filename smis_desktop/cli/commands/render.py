@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{layout_names()}, or folders of them",
     )
     add_model_argument(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the pictures, which carry their recipe"
+    )
     parser.add_argument(
         "--seed", type=seed,
         help="one style, colours and textures, for all layouts (default: each its own, drawn from its pixels)",

@@ -99,7 +99,9 @@ class PreviewController(QObject):
         """Name, classes, device and generator of the open model; None before `ready`."""
         self._session = self._revision = 0
         self._request: PictureRequest | None = None
-        self._requested_mark: object | None = None
+        self._state: tuple[int, object, Style] | None = None
+        """Revision, mark and style of the last request that was of a state of the document, and not of a stroke under
+        way."""
         self._steps_before = 0
         self.repainting = Repainting(refine_steps)
         """What the next picture is made from."""
@@ -209,8 +211,10 @@ class PreviewController(QObject):
             layout, style, self.about.full_size, repaint=basis.repaint, anchor=basis.anchor,
             composition=basis.composition, lock=basis.lock,
         )  # fmt: skip
-        self._requested_mark, self._steps_before = mark, basis.refined
+        self._steps_before = basis.refined
         self._revision += 1
+        if mark is not None:
+            self._state = self._revision, mark, style
         self._submit(draft_only=mark is None)
 
     def change_picture(self, name: str, change: Callable[[object], object]) -> None:
@@ -303,8 +307,9 @@ class PreviewController(QObject):
         if self._next_request.isActive():
             self.refresh()
         elif self._request is not None and self._style_model is not None:
-            self._requested_mark = self._mark
-            self.repainting.end_stroke(self._mark, self._request.layout, self._style_model.style)
+            style = self._style_model.style
+            self._state = self._revision, self._mark, style
+            self.repainting.end_stroke(self._mark, self._request.layout, style)
             self._submit()  # the same revision again, now with its full picture
 
     # Answers
@@ -352,10 +357,10 @@ class PreviewController(QObject):
 
     def _take_picture(self, painted: PicturePainted) -> None:
         self._shown = painted
-        request, mark = self._request, self._requested_mark
-        is_current = painted.quality == "full" and painted.revision == self._revision
-        if is_current and request is not None and mark is not None:
-            self.repainting.remember(mark, painted.result.composition, painted.refined, request.style)
+        if painted.quality == "full" and self._state is not None and painted.revision == self._state[0]:
+            # Also while the next stroke is under way: it is put into the picture on screen.
+            _, mark, style = self._state
+            self.repainting.remember(mark, painted.result.composition, painted.refined, style)
         if self._panel is not None:
             self._show(painted, self._panel)
         self.painted.emit(painted)
