@@ -21,6 +21,8 @@ from smis_desktop.personal_model.model import PersonalModel, split_along
 _MASK_SIDE = 256
 _CACHE_SIZE = 6
 _ONLY_FINE = Style(fine=1.0)
+_LEAST_SHARE = 0.05
+"""Of a slot that a look takes nearly whole, refinement finds out next to nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,22 +118,15 @@ class Styler:
         if not looks or labels is None:
             return []
         masks = _enlarged(torch.cat([(labels == channel)[:, None].float() for channel, _ in looks]))
-        # Enlarged masks of neighbours overlap, but add up to no more than 1; those from the top down need shares of
-        # what is left.
-        regions, left = [], torch.ones_like(masks[:1])
-        for mask, (_, look) in zip(masks, looks, strict=True):
-            share = torch.where(left > 0, mask[None] / left.clamp_min(1e-6), 0.0).clamp(0, 1)
-            regions.append(StyledRegion(self._with_look(ws, look), share))
-            left = left - mask[None]
-        return regions
+        return side_by_side([self._with_look(ws, look) for _, look in looks], masks)
 
     def _patch_regions(self, ws: Tensor, composition: Composition) -> list[StyledRegion]:
         """Return the regions of patches, from the top down: those with a look, and those over them without one."""
-        last = max((i for i, patch in enumerate(composition.patches) if patch.look is not None), default=-1)
-        first = min((i for i, patch in enumerate(composition.patches) if patch.look is not None), default=0)
+        patches = composition.patches
+        first = next((i for i, patch in enumerate(patches) if patch.look is not None), len(patches))
         return [
             StyledRegion(ws if patch.look is None else self._with_look(ws, patch.look), self.mask(patch.mask))
-            for patch in reversed(composition.patches[first:] if last >= 0 else ())
+            for patch in reversed(patches[first:])
         ]
 
     def mask(self, pixels: np.ndarray) -> Tensor:
@@ -180,8 +175,19 @@ class Styler:
         return along, residual - along
 
 
-_LEAST_SHARE = 0.05
-"""Of a slot that a look takes nearly whole, refinement finds out next to nothing."""
+def side_by_side(styles: Sequence[Tensor], masks: Tensor) -> list[StyledRegion]:
+    """Return regions, from the top down, whose masks [K, 1, R, R] add up to no more than 1: each gets its share of what
+    those above it leave.
+
+    Args:
+        styles: K times [1, num_ws, D].
+    """
+    regions, left = [], torch.ones_like(masks[:1])
+    for ws, mask in zip(styles, masks, strict=True):
+        share = torch.where(left > 0, mask[None] / left.clamp_min(1e-6), 0.0).clamp(0, 1)
+        regions.append(StyledRegion(ws, share))
+        left = left - mask[None]
+    return regions
 
 
 def mix_styles(generator: Generator, ws: Tensor, look: Tensor, style: Style) -> Tensor:

@@ -29,7 +29,7 @@ from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, as_shown, surroundings_of
 from smis_desktop.inference.refinement import refine
-from smis_desktop.inference.styling import StyledRegion, Styler
+from smis_desktop.inference.styling import StyledRegion, Styler, side_by_side
 from smis_desktop.personal_model.encoder import known_ids, layout_channels, one_hot
 from smis_desktop.personal_model.model import PersonalModel
 
@@ -281,13 +281,8 @@ class Synthesizer:
         surroundings = surroundings_of(coarse, held.mask)
         labels, mask = self._label(below), self._styler.mask(held.mask)
         styles, regions = self._styler.regions(layers[0].ws, labels, held.lock.style, held.lock.composition)
-        masks = torch.ones_like(mask) if regions is None else regions.masks
-        left, found = torch.ones_like(mask), []
-        for ws, own in zip(styles, masks, strict=True):
-            share = own[None] * mask
-            found.append(StyledRegion(ws[None], torch.where(left > 0, share / left.clamp_min(1e-6), 0.0).clamp(0, 1)))
-            left = left - share
-        return surroundings.around_all(below), found
+        masks = mask if regions is None else regions.masks * mask
+        return surroundings.around_all(below), side_by_side(styles.split(1), masks)
 
     def _picture(
         self, coarse: CoarseFeatures, styles: Tensor, regions: Regions | None, request: PictureRequest
