@@ -21,7 +21,8 @@ from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.timing import Work, figures, interleaved, ratio
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
-from smis_desktop.generators.generator import Generator, Surroundings, draft_side, latents_of_seed
+from smis_desktop.generators.coarse_features import Surroundings
+from smis_desktop.generators.generator import Generator, draft_side, latents_of_seed
 from smis_desktop.generators.store import original_synthesis_network
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.inference.composed_features import surroundings_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,75 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smis_desktop.document.style import DRAFT_SIZE
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
 from smis_desktop.generators.layers import MappingNetwork, Regions, freeze
-
-
-@dataclass(frozen=True, eq=False)
-class CoarseFeatures:
-    """What the coarse and middle slots compute, and what the fine slots cannot change.
-
-    label_features: as `Generator.label_features` returns them.
-    features: the feature map [N, Z, r, r] that `Generator.synthesize_fine` goes on from.
-    rgb: with skip connections in RGB (StyleGAN2), the picture so far [N, 3, r/2, r/2].
-    """
-
-    label_features: dict[int, Tensor]
-    features: Tensor
-    rgb: Tensor | None = None
-
-    def to(self, device: torch.device) -> CoarseFeatures:
-        """Return the same features on `device`."""
-        label_features = {side: maps.to(device) for side, maps in self.label_features.items()}
-        return CoarseFeatures(
-            label_features, self.features.to(device), None if self.rgb is None else self.rgb.to(device)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Surroundings:
-    """The picture that a patch is put into: while the patch's features are computed, those of the picture replace them
-    wherever its mask is 0, so that the patch continues what surrounds it.
-
-    coarse: the picture's features. mask: float32 [1, 1, M, M] in [0, 1], M a multiple of `feature_resolution`.
-    """
-
-    coarse: CoarseFeatures
-    mask: Tensor
-
-    def at(self, side: int) -> Tensor:
-        """Return the mask averaged to [1, 1, side, side]."""
-        return F.adaptive_avg_pool2d(self.mask, side)
-
-    def around(self, features: Tensor, side: int) -> Tensor:
-        """Return what the next block goes on from, [1, Z, side, side]: at `blended_sides` the patch's features in
-        their surroundings, else as they are."""
-        if side not in blended_sides(max(self.coarse.label_features)):
-            return features
-        below = self.coarse.label_features[side].to(features.dtype)
-        return torch.lerp(below, features, self.at(side).to(features.dtype))
-
-    def around_labels(self, own: Mapping[int, Tensor], below_side: int | None = None) -> dict[int, Tensor]:
-        """Return the patch's label features in their surroundings, at all sides, or those below one. Where the mask is
-        0 they are exactly the picture's."""
-        below = self.coarse.label_features
-        return {
-            side: torch.lerp(below[side], maps, self.at(side))
-            for side, maps in own.items()
-            if below_side is None or side < below_side
-        }
-
-    def around_all(self, own: CoarseFeatures) -> CoarseFeatures:
-        """Return the features of the picture with the patch in it. Where the mask is 0 they are exactly the
-        picture's."""
-        below, rgb = self.coarse, own.rgb
-        if rgb is not None and below.rgb is not None:
-            rgb = torch.lerp(below.rgb, rgb, self.at(rgb.shape[-1]))
-        features = torch.lerp(below.features, own.features, self.at(own.features.shape[-1]))
-        return CoarseFeatures(self.around_labels(own.label_features), features, rgb)
-
-    def to(self, device: torch.device) -> Surroundings:
-        """Return the same surroundings on `device`."""
-        return Surroundings(self.coarse.to(device), self.mask.to(device))
 
 
 class LatentStatistics(nn.Module):
@@ -293,6 +225,20 @@ class Generator(nn.Module, ABC):
                 break
         return found
 
+    def fine_label_features(self, coarse: CoarseFeatures) -> dict[int, Tensor]:
+        """Compute the feature maps that thin classes are read from, {r: [N, Z_r, r, r]} for r from 8 to twice
+        `feature_resolution`, or to `feature_resolution` where the network ends there.
+
+        They are the second convolutions' outputs, and of the largest side the first one's. That one acts in the mean
+        style: what a picture shows must not depend on the style that it is finished in.
+        """
+        found = {**coarse.label_features, self.feature_resolution: coarse.features}
+        block = self.first_fine_block
+        if block + 1 < len(self.channels):
+            mean = self.broadcast(self.w_avg.expand(len(coarse.features), -1))
+            found[2 * self.feature_resolution] = self._first_half(block, coarse.features, mean)
+        return found
+
     def feature_channels(self, resolution: int) -> int:
         """Return Z_r. Raises KeyError for a resolution that the generator does not have."""
         return dict(zip(self._sides(), self.channels, strict=True))[resolution]
@@ -347,12 +293,6 @@ class Generator(nn.Module, ABC):
     def _complete(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the state dict, with defaults for tensors that older files lack."""
         return dict(weights)
-
-
-def blended_sides(feature_resolution: int) -> tuple[int, ...]:
-    """Return the sides at which a patch's features are put into their surroundings before the next block goes on from
-    them: the two below the largest that labels are read from."""
-    return tuple(side for side in (feature_resolution // 4, feature_resolution // 2) if side >= 8)
 
 
 def draft_side(generator: Generator, size: int = DRAFT_SIZE) -> int:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from smis_desktop.generators.generator import CoarseFeatures, Generator
+from smis_desktop.generators.coarse_features import CoarseFeatures
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import (
     LEAK,
     Affine,

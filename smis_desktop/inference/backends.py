@@ -11,8 +11,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
 from smis_desktop.generators.feature_basis import FeatureBasis
-from smis_desktop.generators.generator import CoarseFeatures, Generator, Surroundings
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Precision, Regions, autocast_to
 
 _CACHE_SIZE = 3

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from smis_desktop.document.composition import Composition
-from smis_desktop.generators.generator import CoarseFeatures, Surroundings
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
 from smis_desktop.inference.backends import SynthesisBackend
 
 _CACHE_SIZE = 4

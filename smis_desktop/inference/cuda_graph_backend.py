@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smis_desktop.generators.generator import CoarseFeatures, Generator, Surroundings
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings, blended_sides
 from smis_desktop.generators.feature_basis import FeatureBasis, num_axes
-from smis_desktop.generators.generator import CoarseFeatures, Surroundings, blended_sides, draft_side
+from smis_desktop.generators.generator import draft_side
 from smis_desktop.generators.layers import Precision, Regions
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backends import SynthesisBackend

@@ -25,8 +25,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from smis_desktop.generators.coarse_features import blended_sides
 from smis_desktop.generators.feature_basis import quantize
-from smis_desktop.generators.generator import blended_sides
 from smis_desktop.generators.layers import LEAK, Affine, band_order, haar_matrix, inverse_haar_of_bands
 from smis_desktop.generators.mobile_stylegan import Block, MobileStyleGAN, PictureHead, StyledConv
 

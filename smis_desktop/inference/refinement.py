@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
-from smis_desktop.generators.generator import Generator, Surroundings
+from smis_desktop.generators.coarse_features import Surroundings
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Precision, autocast_to
 from smis_desktop.personal_model.label_transfer import LabelTransfer
 from smis_desktop.personal_model.model import ClassColors, ColorReader

@@ -24,7 +24,8 @@ from smis_desktop.document.composition import (
 from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL, Palette
 from smis_desktop.document.style import DRAFT_SIZE, Anchor, Style
 from smis_desktop.errors import UserError
-from smis_desktop.generators.generator import CoarseFeatures, Generator, draft_side, resized, to_rgb8
+from smis_desktop.generators.coarse_features import CoarseFeatures
+from smis_desktop.generators.generator import Generator, draft_side, resized, to_rgb8
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, as_shown, surroundings_of

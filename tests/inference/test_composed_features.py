@@ -11,7 +11,7 @@ from torch import Tensor
 
 from smis_desktop.document.composition import Composition, Repaint
 from smis_desktop.document.style import Look, Style
-from smis_desktop.generators.generator import CoarseFeatures, Surroundings
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.model import PersonalModel

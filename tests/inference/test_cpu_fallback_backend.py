@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smis_desktop.generators.generator import CoarseFeatures, Surroundings, seeded_z
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import CpuFallbackBackend, TorchBackend
 from tests.small_generator import small_generator

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from smis_desktop.generators.generator import Generator, Surroundings, seeded_z
+from smis_desktop.generators.coarse_features import Surroundings
+from smis_desktop.generators.generator import Generator, seeded_z
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backend_selection import BackendUnavailable, open_backend, self_tests
 from smis_desktop.inference.backends import CpuFallbackBackend, SynthesisBackend, TorchBackend

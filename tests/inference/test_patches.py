@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.document.composition import MASK_SIDE
-from smis_desktop.generators.generator import CoarseFeatures, Generator, Surroundings
+from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.backend_selection import MIN_PSNR, BackendUnavailable, open_backend
 from smis_desktop.inference.backends import CpuFallbackBackend, SynthesisBackend, TorchBackend

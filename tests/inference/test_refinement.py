@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.document.style import Style
-from smis_desktop.generators.generator import Surroundings, seeded_z
+from smis_desktop.generators.coarse_features import Surroundings
+from smis_desktop.generators.generator import seeded_z
 from smis_desktop.inference.refinement import refine
 from smis_desktop.inference.styling import mix_styles
 from smis_desktop.personal_model.label_transfer import LinearProbe
