@@ -25,7 +25,8 @@ from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
 from smis_desktop.generators.generator import Generator  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
-from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_probe, learn_vectors  # noqa: E402
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_vectors  # noqa: E402
+from smis_desktop.personal_model.probe_learning import learn_probe  # noqa: E402
 from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
 from smis_desktop.training.shots import latent_pair, training_latents  # noqa: E402
 from smis_desktop.training.stages.label_transfer import aligned_to_ws  # noqa: E402

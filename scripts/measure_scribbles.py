@@ -28,13 +28,8 @@ from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
 from smis_desktop.generators.generator import Generator, latents_of_seed  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
-from smis_desktop.personal_model.label_transfer import (  # noqa: E402
-    LatentShot,
-    RepresentativeVectors,
-    cosine_scores,
-    learn_probe,
-    learn_vectors,
-)
+from smis_desktop.personal_model.label_transfer import LatentShot, RepresentativeVectors, cosine_scores, learn_vectors  # noqa: E402
+from smis_desktop.personal_model.probe_learning import learn_probe  # noqa: E402
 from smis_desktop.personal_model.scribbles import ScribbleTransfer  # noqa: E402
 from smis_desktop.resources import resources_folder  # noqa: E402
 from smis_desktop.training.shots import read_generated_pictures  # noqa: E402

@@ -41,9 +41,7 @@ def open_model(path: Path) -> PersonalModel:
     from smis_desktop.personal_model.model import read_personal_model
 
     model = read_personal_model(path)
-    for network in (model.encoder, model.vectors, model.probe):
-        if network is not None:
-            network.to(best_device())
+    model.move_to(best_device())
     return model
 
 

@@ -27,10 +27,10 @@ from smis_desktop.personal_model.label_transfer import (
     LatentShot,
     TrainingShot,
     TransferKind,
-    learn_probe,
     learn_vectors,
 )
 from smis_desktop.personal_model.model import PersonalModel
+from smis_desktop.personal_model.probe_learning import learn_probe
 from smis_desktop.storage.wheel_download import Progress
 from smis_desktop.training.events import StageProgress, TrainingEvent
 from smis_desktop.training.perceptual import PerceptualDistance

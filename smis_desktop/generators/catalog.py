@@ -16,7 +16,7 @@ from smis_desktop.storage.safetensors_file import HEADER_KEY, read_metadata
 DEFAULT_GENERATOR = "faces"
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".pkl", ".safetensors")
 _MAX_NAME_LENGTH = 60
-PART_PRIOR_KIND, PART_PRIOR_VERSION = "known-parts", 1
+PART_PRIOR_KIND, PART_PRIOR_VERSION = "known-parts", 2
 PART_PRIOR_REMEDY = "install the program again"
 
 

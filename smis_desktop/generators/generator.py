@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from torch.nn import functional as F
 from smis_desktop.document.style import DRAFT_SIZE
 from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
 from smis_desktop.generators.layers import MappingNetwork, Regions, freeze
+
+FeatureKind = Literal["label", "fine"]
+"""The features that a probe reads: `Generator.label_features`, or `Generator.fine_label_features`."""
 
 
 class LatentStatistics(nn.Module):
@@ -86,6 +89,8 @@ class Generator(nn.Module, ABC):
     part_prior: Mapping[int, Tensor]
     """Weights {r: [K, Z_r]} that score K known parts of its pictures (a face's skin, hair, eyes, …) from the label
     features, on the CPU; empty where none ship with it. Not part of the generator's own weights."""
+    fine_part_prior: Mapping[int, Tensor]
+    """The same for the features of `fine_label_features`."""
 
     _PICTURE_SCALE: ClassVar[int] = 1
     """Side of the picture over side of the last block."""
@@ -107,6 +112,7 @@ class Generator(nn.Module, ABC):
         self.constant = nn.Parameter(torch.empty(1, channels[0], 4, 4))
         self.latents = LatentStatistics(w_dim)
         self.part_prior = {}
+        self.fine_part_prior = {}
 
     @classmethod
     def from_weights(cls, name: str, weights_sha256: str, weights: Mapping[str, Tensor]) -> Self:
@@ -227,21 +233,32 @@ class Generator(nn.Module, ABC):
 
     def fine_label_features(self, coarse: CoarseFeatures) -> dict[int, Tensor]:
         """Compute the feature maps that thin classes are read from, {r: [N, Z_r, r, r]} for r from 8 to twice
-        `feature_resolution`, or to `feature_resolution` where the network ends there.
+        `feature_resolution`, or to `feature_resolution` where the network ends there (`fine_feature_resolution`).
 
         They are the second convolutions' outputs, and of the largest side the first one's. That one acts in the mean
         style: what a picture shows must not depend on the style that it is finished in.
         """
         found = {**coarse.label_features, self.feature_resolution: coarse.features}
         block = self.first_fine_block
-        if block + 1 < len(self.channels):
+        if self.fine_feature_resolution > self.feature_resolution:
             mean = self.broadcast(self.w_avg.expand(len(coarse.features), -1))
-            found[2 * self.feature_resolution] = self._first_half(block, coarse.features, mean)
+            found[self.fine_feature_resolution] = self._first_half(block, coarse.features, mean)
         return found
+
+    def features_of_kind(self, ws: Tensor, kind: FeatureKind) -> dict[int, Tensor]:
+        """Compute the features of that kind, {r: [N, Z_r, r, r]}."""
+        if kind == "fine":
+            return self.fine_label_features(self.coarse_features(ws))
+        return self.label_features(ws)
 
     def feature_channels(self, resolution: int) -> int:
         """Return Z_r. Raises KeyError for a resolution that the generator does not have."""
         return dict(zip(self._sides(), self.channels, strict=True))[resolution]
+
+    @property
+    def fine_feature_resolution(self) -> int:
+        """The largest side of `fine_label_features`."""
+        return self.feature_resolution * (2 if self.first_fine_block + 1 < len(self.channels) else 1)
 
     @property
     def first_fine_block(self) -> int:

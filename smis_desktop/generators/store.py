@@ -19,7 +19,7 @@ from smis_desktop.generators.catalog import (
     PART_PRIOR_VERSION,
     part_prior_file,
 )
-from smis_desktop.generators.generator import Generator, LatentStatistics
+from smis_desktop.generators.generator import FeatureKind, Generator, LatentStatistics
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.openvino_ir import IRGraph, mobile_stylegan_weights
 from smis_desktop.generators.stylegan2 import StyleGAN2
@@ -159,11 +159,13 @@ def open_generator(name: str, progress: Progress | None = None) -> Generator:
     except (RuntimeError, KeyError, ValueError, IndexError) as error:
         raise UserError(f"{path} does not hold a complete generator; {remedy}.") from error
     generator.part_prior = shipped_part_prior(generator.weights_sha256)
+    generator.fine_part_prior = shipped_part_prior(generator.weights_sha256, "fine")
     return generator
 
 
-def shipped_part_prior(weights_sha256: str) -> dict[int, Tensor]:
-    """Read the part prior of the generator of those weights, as `Generator.part_prior`; empty where none ships.
+def shipped_part_prior(weights_sha256: str, kind: FeatureKind = "label") -> dict[int, Tensor]:
+    """Read the part prior of the generator of those weights for features of that kind, as `Generator.part_prior`; empty
+    where none ships.
 
     For faces it comes from the twelve pictures labelled by hand for the default model (scripts/fit_face_parts.py).
 
@@ -174,12 +176,15 @@ def shipped_part_prior(weights_sha256: str) -> dict[int, Tensor]:
     if path is None:
         return {}
     tensors, _ = read_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)
-    return {int(r): weights.float() for r, weights in tensors.items()}
+    of_kind = {key.removeprefix(f"{kind}."): own for key, own in tensors.items() if key.startswith(f"{kind}.")}
+    return {int(r): weights.float() for r, weights in of_kind.items()}
 
 
-def write_part_prior(path: Path, weights_sha256: str, weights: Mapping[int, Tensor], names: Sequence[str]) -> None:
-    """Write the weights {r: [K, Z_r]} of a part prior and the names of its K parts."""
-    tensors = {str(r): own.half() for r, own in weights.items()}
+def write_part_prior(
+    path: Path, weights_sha256: str, weights: Mapping[FeatureKind, Mapping[int, Tensor]], names: Sequence[str]
+) -> None:
+    """Write the weights {r: [K, Z_r]} of a part prior for each kind of features, and the names of its K parts."""
+    tensors = {f"{kind}.{r}": own.half() for kind, of_kind in weights.items() for r, own in of_kind.items()}
     facts = {"weights_sha256": weights_sha256, "names": list(names)}
     write_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, tensors, facts)
 

@@ -21,29 +21,21 @@ from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL, LabelKind
 from smis_desktop.generators.feature_basis import FeatureBasis
-from smis_desktop.generators.generator import Generator, seeded_z
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import pointwise, supports_frozen_layers
 
 TransferKind = Literal["probe", "vectors"]
 
 _TEMPERATURE = 0.05
 """Divides cosines to make logits of them, where a gradient is wanted; label maps do not depend on it."""
-_STEPS = 200
-_LEARNING_RATE = 0.02
-_DECAY = 1e-3
-"""Weight decay per input channel: the more channels a probe reads, the smaller weights it needs."""
-_PART_PRIOR_DECAY = 2e-3
-"""The same with a part prior, which the weights need not learn again."""
-_PART_WEIGHT_DECAY = 0.01
-"""Weight decay of the part weights."""
-_STATISTICS_SAMPLES = 24
 
 
 @dataclass(frozen=True, eq=False)
 class LatentShot:
     """A shot whose latents are known.
 
-    ws: [num_ws, 512]; labels: int64 [r, r] in palette channels, r = the generator's `feature_resolution`.
+    ws: [num_ws, 512]; labels: int64 [r, r] in palette channels, r = the largest side of the features that are read: the
+    generator's `feature_resolution`, or its `fine_feature_resolution`.
     """
 
     name: str
@@ -112,7 +104,7 @@ class LinearProbe(nn.Module):
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
         own = {r: _layer_scores(features[r], weight) for r, weight in self.weights.items()}
-        return _upsampled_sum(own) + self.bias[None, :, None, None]
+        return upsampled_sum(own) + self.bias[None, :, None, None]
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
         return self.scores(features).max(1).indices  # argmax, four times as fast
@@ -139,91 +131,6 @@ class LinearProbe(nn.Module):
         return LinearProbe({r: weight @ basis.back[r] for r, weight in weights.items()}, self.bias + shift)
 
 
-def learn_probe(
-    generator: Generator, shots: Sequence[LatentShot], num_classes: int, uses_part_prior: bool = False
-) -> LinearProbe:
-    """Fit a probe to the shots by class-weighted cross-entropy with strong weight decay. Deterministic.
-
-    Features are standardised by the generator's own statistics (two dozen random pictures), which also serve a single
-    shot well; the scaling is folded into the weights afterwards.
-
-    Args:
-        uses_part_prior: adds the scores of the generator's `part_prior`, where it has one, as inputs whose weights
-            decay little: a class begins as a mixture of known parts and departs from it where the shots say so. The
-            part weights are folded in too. Worth 0.04 mIoU from five photos and 0.07 from one
-            (docs/experiments/part-prior.md).
-    """
-    with torch.no_grad():
-        mean, std = _feature_statistics(generator)
-        features: dict[int, Tensor] = {}
-        for shot in shots:
-            for r, feature_map in generator.label_features(shot.ws[None]).items():
-                # One pixel a row: fitting is then a few small matrix products a step.
-                pixels = ((feature_map - mean[r]) / std[r]).flatten(2).mT.reshape(r * r, -1)
-                features[r] = torch.cat((features[r], pixels)) if r in features else pixels
-        labels = torch.stack([shot.labels for shot in shots])
-    parts: dict[int, Tensor] = {}
-    if uses_part_prior and generator.part_prior:
-        with torch.no_grad():
-            parts = {r: generator.part_prior[r].to(labels.device) * std[r][0, :, 0, 0] for r in features}
-            scale = _row_scores(features, parts, len(shots)).std()
-            parts = {r: rows / scale for r, rows in parts.items()}
-    weights, bias = _fit(features, labels, num_classes, parts)
-    with torch.no_grad():
-        folded = {r: weights[r] / std[r][0, :, 0, 0] for r in features}
-        shift = torch.stack([folded[r] @ mean[r][0, :, 0, 0] for r in features]).sum(0)
-        return LinearProbe(folded, bias - shift)
-
-
-def _fit(
-    features: dict[int, Tensor], labels: Tensor, num_classes: int, parts: dict[int, Tensor]
-) -> tuple[dict[int, Tensor], Tensor]:
-    """Fit weights {r: [C, Z_r]} and bias [C] by AdamW, for standardised features {r: [N·r², Z_r]} and labels [N, r, r].
-
-    Args:
-        parts: {r: [K, Z_r]}, the part prior for these features; may be empty.
-    """
-    counts = torch.bincount(labels[labels != UNKNOWN_CHANNEL], minlength=num_classes).float()
-    is_present = counts > 0
-    class_weights = torch.where(is_present, counts.clamp_min(1).rsqrt(), 0.0)
-    class_weights *= counts.sum() / (class_weights * counts).sum()
-    absent = torch.where(is_present, 0.0, -torch.inf)
-    weights = {
-        r: torch.zeros(num_classes, rows.shape[1], device=labels.device, requires_grad=True)
-        for r, rows in features.items()
-    }
-    bias = torch.zeros(num_classes, device=labels.device, requires_grad=True)
-    decay = (_PART_PRIOR_DECAY if parts else _DECAY) * sum(rows.shape[1] for rows in features.values())
-    num_parts = len(next(iter(parts.values()))) if parts else 0
-    part_weights = torch.zeros(num_classes, num_parts, device=labels.device, requires_grad=bool(parts))
-    with torch.no_grad():
-        part_scores = _row_scores(features, parts, len(labels)) if parts else None
-    adam = torch.optim.AdamW(
-        [*weights.values(), bias, *([part_weights] if parts else [])], lr=_LEARNING_RATE, weight_decay=0.0
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, _STEPS)
-    for _ in range(_STEPS):
-        scores = _row_scores(features, weights, len(labels)) + (bias + absent)[None, :, None, None]
-        if part_scores is not None:
-            scores = scores + torch.einsum("ck,nkhw->nchw", part_weights, part_scores)
-        loss = F.cross_entropy(scores, labels, class_weights, ignore_index=UNKNOWN_CHANNEL)
-        penalty = decay * torch.stack([weight.square().sum() for weight in weights.values()]).sum()
-        adam.zero_grad()
-        (loss + penalty + _PART_WEIGHT_DECAY * part_weights.square().sum()).backward()
-        adam.step()
-        schedule.step()
-    with torch.no_grad():
-        whole = {r: weight + part_weights @ parts[r] if parts else weight for r, weight in weights.items()}
-        return {r: weight.detach() for r, weight in whole.items()}, bias.detach() + absent
-
-
-def _row_scores(features: dict[int, Tensor], weights: dict[int, Tensor], count: int) -> Tensor:
-    """Return scores [count, C, r, r] of features with one pixel a row."""
-    return _upsampled_sum(
-        {r: (rows @ weights[r].T).view(count, r, r, -1).permute(0, 3, 1, 2) for r, rows in features.items()}
-    )
-
-
 def _layer_scores(features: Tensor, weight: Tensor) -> Tensor:
     kernel = weight[:, :, None, None]
     if features.requires_grad and supports_frozen_layers(features):  # cheaper where a gradient is wanted
@@ -231,7 +138,7 @@ def _layer_scores(features: Tensor, weight: Tensor) -> Tensor:
     return F.conv2d(features, kernel)
 
 
-def _upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
+def upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
     """Upsample each layer's scores {r: [N, C, r, r]} to the largest side, and add them."""
     side = max(scores)
     size = (side, side)
@@ -239,19 +146,6 @@ def _upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
         x if r == side else F.interpolate(x, size=size, mode="bilinear", align_corners=False) for r, x in scores.items()
     ]
     return torch.stack(upsampled).sum(0)
-
-
-def _feature_statistics(generator: Generator) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-    """Return mean and standard deviation of each channel over random pictures, [1, Z_r, 1, 1] each."""
-    found: dict[int, list[Tensor]] = {}
-    for seed in range(_STATISTICS_SAMPLES):
-        z = seeded_z(seed, generator.w_dim).to(generator.device)
-        for r, feature_map in generator.label_features(generator.broadcast(generator.mapping(z))).items():
-            found.setdefault(r, []).append(feature_map)
-    stacked = {r: torch.cat(maps) for r, maps in found.items()}
-    mean = {r: maps.mean((0, 2, 3), keepdim=True) for r, maps in stacked.items()}
-    std = {r: maps.std((0, 2, 3), keepdim=True).clamp_min(1e-6) for r, maps in stacked.items()}
-    return mean, std
 
 
 class RepresentativeVectors(nn.Module):

@@ -56,7 +56,8 @@ class PersonalModel:
     """What was learned from the shots.
 
     settings: how, for the record; JSON-able. directions: float32 [k, D], see `label_directions`. feature_colors:
-    float32 [Z + 1, 3], see `learn_feature_colors`. The last two are None in older models.
+    float32 [Z + 1, 3], see `learn_feature_colors`. fine_probe: reads dense labels at `fine_feature_resolution` from
+    `Generator.fine_label_features`, where thin classes are worth the time. The last three are None in older models.
     """
 
     name: str
@@ -70,6 +71,7 @@ class PersonalModel:
     settings: dict[str, Any] = field(default_factory=dict)
     directions: Tensor | None = None
     feature_colors: Tensor | None = None
+    fine_probe: LinearProbe | None = None
 
     @property
     def transfer(self) -> LabelTransfer:
@@ -80,6 +82,12 @@ class PersonalModel:
         if self.probe is None:
             return self.vectors
         return ScribbleTransfer(self.probe, self.vectors) if self.label_kind == "sparse" else self.probe
+
+    def move_to(self, device: torch.device) -> None:
+        """Move the networks to a device; what else is stored stays on the CPU."""
+        for network in (self.encoder, self.vectors, self.probe, self.fine_probe):
+            if network is not None:
+                network.to(device)
 
     def require(self, generator: Generator) -> None:
         """Raise UserError when the model was trained on other weights than `generator`'s."""
@@ -100,13 +108,16 @@ def unknown_ids(layout: np.ndarray, palette: Palette, label_kind: LabelKind) -> 
 def segment_latents(generator: Generator, model: PersonalModel, ws: Tensor, size: int) -> np.ndarray:
     """Predict the label map of the picture of `ws` [num_ws, 512]: class ids, uint8 [size, size].
 
-    With a probe the class scores are enlarged and then compared, so that outlines are smooth. Models of dense labels
+    The fine probe reads it where the model has one. Scores of a probe are enlarged and then compared, so that outlines
+    are smooth. Models of dense labels
     give every pixel a class, those of scribbles every pixel that is similar enough. Those of landmarks turn each
     labelled cell of the feature map into a square. All else is 0 = unknown, as in the labels that they learn from.
     """
-    transfer = model.transfer
+    transfer = model.fine_probe or model.transfer
     with torch.inference_mode():
-        features = generator.label_features(ws[None].to(generator.device))
+        features = generator.features_of_kind(
+            ws[None].to(generator.device), "label" if model.fine_probe is None else "fine"
+        )
         if model.label_kind == "sparse" and transfer.kind == "vectors":
             channels = transfer.label(features)
         else:
@@ -131,6 +142,8 @@ def write_personal_model(path: Path, model: PersonalModel) -> None:
     tensors |= {f"vectors.{key}": value for key, value in model.vectors.state_dict().items()}
     if model.probe is not None:
         tensors |= {f"probe.{key}": value for key, value in model.probe.state_dict().items()}
+    if model.fine_probe is not None:
+        tensors |= {f"fine_probe.{key}": value for key, value in model.fine_probe.state_dict().items()}
     if model.directions is not None:
         tensors["directions"] = model.directions
     if model.feature_colors is not None:
@@ -203,11 +216,6 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         stored["vectors"], stored["channels"], palette.num_classes, labels.resolution, labels.kind, labels.top_k,
         labels.threshold,
     )  # fmt: skip
-    probe_tensors = part("probe.")
-    probe = None
-    if probe_tensors:
-        weights = {int(key.removeprefix("weight_")): value for key, value in probe_tensors.items() if key != "bias"}
-        probe = LinearProbe(weights, probe_tensors["bias"])
     return PersonalModel(
         name=header.name,
         generator_name=header.generator.name,
@@ -215,12 +223,20 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         palette=palette,
         label_kind=labels.kind,
         vectors=freeze(vectors),
-        probe=None if probe is None else freeze(probe),
+        probe=_stored_probe(part("probe.")),
         encoder=freeze(encoder),
         settings=header.settings,
         directions=tensors.get("directions"),
         feature_colors=tensors.get("feature_colors"),
+        fine_probe=_stored_probe(part("fine_probe.")),
     )
+
+
+def _stored_probe(tensors: dict[str, Tensor]) -> LinearProbe | None:
+    if not tensors:
+        return None
+    weights = {int(key.removeprefix("weight_")): value for key, value in tensors.items() if key != "bias"}
+    return freeze(LinearProbe(weights, tensors["bias"]))
 
 
 def label_directions(generator: Generator, transfer: LabelTransfer) -> Tensor:

@@ -22,10 +22,10 @@ from smis_desktop.personal_model.label_transfer import (
     LatentShot,
     LinearProbe,
     RepresentativeVectors,
-    learn_probe,
     learn_vectors,
 )
 from smis_desktop.personal_model.prediction import Prediction, class_predictions, predict
+from smis_desktop.personal_model.probe_learning import learn_probe
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.training.sample_pool import FeatureCache
 from smis_desktop.training.shots import (

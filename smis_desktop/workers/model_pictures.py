@@ -95,9 +95,7 @@ def picture_of(generator: Generator, pictures: SynthesisBackend, model: Personal
     from smis_desktop.personal_model.model import segment_latents
 
     model.require(generator)
-    for network in (model.encoder, model.vectors, model.probe):
-        if network is not None:
-            network.to(generator.device)
+    model.move_to(generator.device)
     seed = zlib.crc32(model.name.encode()) % 1_000_000
     layout = segment_latents(generator, model, latents_of_seed(generator, seed, _TRUNCATION), SIDE)
     request = PictureRequest(layout, Style.of_seed(seed), SIDE, "draft")

@@ -78,9 +78,7 @@ def open_renderer(model_path: Path) -> OpenRenderer:
         progress("Opening the personal model", -1.0)  # also where the opening ends if the window is closed already
         model = read_personal_model(model_path)
         generator, backend = _open_generator(model.generator_name, threads, progress)
-        for network in (model.encoder, model.vectors, model.probe):
-            if network is not None:
-                network.to(generator.device)
+        model.move_to(generator.device)
         return Synthesizer(generator, model, backend)
 
     return opened

@@ -85,7 +85,7 @@ def test_by_labels_alone_only_a_labelled_photo_is_searched_for(
     small_data: Path, workspace: Workspace, small: MobileStyleGAN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = part_prior_of(small)
-    monkeypatch.setattr(generator_store, "shipped_part_prior", lambda weights_sha256: parts)
+    monkeypatch.setattr(generator_store, "shipped_part_prior", lambda _, kind="label": parts if kind == "label" else {})
     monkeypatch.setattr(label_trial, "NUM_CANDIDATES", 64)
     picture, label = picture_and_label(small, 3)
     bare, labelled = workspace.add_photo("bare", picture), workspace.add_photo("labelled", picture)

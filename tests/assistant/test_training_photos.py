@@ -93,7 +93,7 @@ def test_where_parts_are_known_it_first_looks_for_a_picture_to_begin_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     parts = part_prior_of(small)
-    monkeypatch.setattr(generator_store, "shipped_part_prior", lambda weights_sha256: parts)
+    monkeypatch.setattr(generator_store, "shipped_part_prior", lambda _, kind="label": parts if kind == "label" else {})
     told = heard(order, workspace)
     assert isinstance(told[-1], Trained)
     stages = list(dict.fromkeys(message.stage for message in told if isinstance(message, TrainingStep)))

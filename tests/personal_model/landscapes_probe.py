@@ -5,7 +5,8 @@ from __future__ import annotations
 from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import Generator, latents_of_seed
 from smis_desktop.personal_model.encoder import layout_channels
-from smis_desktop.personal_model.label_transfer import LatentShot, LinearProbe, learn_probe
+from smis_desktop.personal_model.label_transfer import LatentShot, LinearProbe
+from smis_desktop.personal_model.probe_learning import learn_probe
 from smis_desktop.resources import resources_folder
 
 

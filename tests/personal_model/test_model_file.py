@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from smis_desktop.errors import UserError
+from smis_desktop.generators.generator import latents_of_seed
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.label_transfer import TransferKind
 from smis_desktop.personal_model.library import KIND, VERSION, read_model_metadata
-from smis_desktop.personal_model.model import read_personal_model, write_personal_model
+from smis_desktop.personal_model.model import read_personal_model, segment_latents, write_personal_model
 from smis_desktop.storage.safetensors_file import read_tensors, write_tensors
 from tests.small_generator import small_generator
 from tests.small_model import PALETTE, small_model
@@ -27,7 +28,7 @@ def test_a_model_read_back_makes_the_same_pictures(tmp_path: Path, transfer: Tra
     back = read_personal_model(path)
     assert back.palette == PALETTE
     assert back.settings["samples"] == model.settings["samples"]
-    assert (back.probe is None) == (transfer == "vectors")
+    assert (back.probe is None) == (back.fine_probe is None) == (transfer == "vectors")
     assert read_model_metadata(path)["generator"] == {"name": "small", "weights_sha256": GENERATOR.weights_sha256}
     layout = np.repeat(np.array([0, 3, 7, 9], np.uint8), 16)[:, None].repeat(64, 1)
     request = PictureRequest(layout, refine_steps=2)
@@ -38,12 +39,31 @@ def test_a_model_read_back_makes_the_same_pictures(tmp_path: Path, transfer: Tra
     )
 
 
+def test_a_model_of_an_earlier_version_reads_pictures_with_its_only_probe(tmp_path: Path) -> None:
+    path = tmp_path / "m.smismodel"
+    write_personal_model(path, small_model(GENERATOR))
+    whole = read_personal_model(path)
+    assert whole.fine_probe is not None
+    tensors, facts = read_tensors(path, KIND, VERSION, "no remedy")
+    facts = {key: value for key, value in facts.items() if key not in ("kind", "format_version")}
+    write_tensors(path, KIND, VERSION, {k: v for k, v in tensors.items() if not k.startswith("fine_probe.")}, facts)
+    earlier = read_personal_model(path)
+    assert earlier.fine_probe is None
+    ws = latents_of_seed(GENERATOR, 5, 1.0)
+    assert earlier.probe is not None
+    coarse = earlier.probe.label(GENERATOR.label_features(ws[None]))[0].numpy()
+    fine = whole.fine_probe.label(GENERATOR.features_of_kind(ws[None], "fine"))[0].numpy()
+    ids = np.array(PALETTE.class_ids, np.uint8)
+    assert np.array_equal(segment_latents(GENERATOR, earlier, ws, 64), ids[coarse])
+    assert np.array_equal(segment_latents(GENERATOR, whole, ws, 128), ids[fine])
+
+
 def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.smismodel"
     write_personal_model(path, small_model(GENERATOR))
     tensors, facts = read_tensors(path, KIND, VERSION, "no remedy")
     facts = {key: value for key, value in facts.items() if key not in ("kind", "format_version")}
-    for missing in ("encoder.first.weight", "vectors.vectors", "probe.bias"):
+    for missing in ("encoder.first.weight", "vectors.vectors", "probe.bias", "fine_probe.bias"):
         write_tensors(path, KIND, VERSION, {k: v for k, v in tensors.items() if k != missing}, facts)
         with pytest.raises(UserError, match=r"m\.smismodel is damaged"):
             read_personal_model(path)

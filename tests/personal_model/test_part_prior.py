@@ -9,9 +9,11 @@ import torch
 
 from smis_desktop.errors import UserError
 from smis_desktop.generators import catalog
+from smis_desktop.generators.generator import FeatureKind
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.generators.store import open_generator, shipped_part_prior, write_part_prior
-from smis_desktop.personal_model.label_transfer import LatentShot, learn_probe
+from smis_desktop.personal_model.label_transfer import LatentShot
+from smis_desktop.personal_model.probe_learning import learn_probe
 from tests.personal_model.labelled_faces import CLASSES, SKIN, labelled_faces
 from tests.personal_model.test_transfer_on_faces import mean_iou
 
@@ -64,10 +66,12 @@ def test_without_a_prior_the_probe_is_that_of_the_shots_alone(
 
 
 def test_a_prior_ships_for_faces_only(faces: MobileStyleGAN) -> None:
-    shipped = shipped_part_prior(faces.weights_sha256)
-    assert {r: tuple(rows.shape) for r, rows in shipped.items()} == {
-        r: (CLASSES, faces.feature_channels(r)) for r in (8, 16, 32, 64)
-    }
+    kinds: dict[FeatureKind, tuple[int, ...]] = {"label": (8, 16, 32, 64), "fine": (8, 16, 32, 64, 128)}
+    for kind, sides in kinds.items():
+        shipped = shipped_part_prior(faces.weights_sha256, kind)
+        features = faces.features_of_kind(faces.broadcast(faces.w_avg[None]), kind)
+        assert {r: rows.shape[1] for r, rows in shipped.items()} == {r: features[r].shape[1] for r in sides}
+        assert {len(rows) for rows in shipped.values()} == {CLASSES}
     assert open_generator("landscapes").part_prior == {}
     assert catalog.has_part_prior(faces.weights_sha256)
     assert not catalog.has_part_prior("")
@@ -76,8 +80,11 @@ def test_a_prior_ships_for_faces_only(faces: MobileStyleGAN) -> None:
 def test_a_damaged_prior_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "models_folder", lambda: tmp_path)
     path = tmp_path / "faces-parts.safetensors"
-    write_part_prior(path, "ab" * 32, {8: torch.ones(2, 4)}, ["skin", "hair"])
+    write_part_prior(
+        path, "ab" * 32, {"label": {8: torch.ones(2, 4)}, "fine": {8: torch.zeros(2, 4)}}, ["skin", "hair"]
+    )
     assert torch.equal(shipped_part_prior("ab" * 32)[8], torch.ones(2, 4))
+    assert torch.equal(shipped_part_prior("ab" * 32, "fine")[8], torch.zeros(2, 4))
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(UserError, match=r"faces-parts.safetensors is damaged .*; install the program again\.$"):
         shipped_part_prior("ab" * 32)

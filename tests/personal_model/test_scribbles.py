@@ -15,13 +15,8 @@ from smis_desktop.formats.shots_folder import read_shots
 from smis_desktop.generators.generator import latents_of_seed
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.personal_model.encoder import layout_channels
-from smis_desktop.personal_model.label_transfer import (
-    LatentShot,
-    LinearProbe,
-    RepresentativeVectors,
-    learn_probe,
-    learn_vectors,
-)
+from smis_desktop.personal_model.label_transfer import LatentShot, LinearProbe, RepresentativeVectors, learn_vectors
+from smis_desktop.personal_model.probe_learning import learn_probe
 from smis_desktop.personal_model.scribbles import ScribbleTransfer, are_scribbles
 from smis_desktop.resources import resources_folder
 from smis_desktop.training.shots import read_generated_pictures

@@ -7,7 +7,8 @@ import torch
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_probe, learn_vectors
+from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_vectors
+from smis_desktop.personal_model.probe_learning import learn_probe
 from tests.personal_model.labelled_faces import CLASSES, labelled_faces
 
 

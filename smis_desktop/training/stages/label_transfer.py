@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from smis_desktop.generators.generator import Generator, to_rgb8
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder, layout_channels
-from smis_desktop.personal_model.label_transfer import LatentShot, learn_probe, learn_vectors
+from smis_desktop.personal_model.label_transfer import LatentShot, learn_vectors
 from smis_desktop.personal_model.model import PersonalModel, label_directions, learn_feature_colors
+from smis_desktop.personal_model.probe_learning import learn_probe
 from smis_desktop.training.events import ClassesLearned
 from smis_desktop.training.sample_pool import draws
 from smis_desktop.training.shots import training_latents
@@ -38,15 +40,21 @@ class LabelTransferStage(Stage):
 
     def run(self, context: TrainingContext) -> None:
         settings, generator, palette = context.settings, context.generator, context.palette
-        views = _latent_shots(context)
+        aligned_views = _aligned_views(context)
+        views = _latent_shots(context, aligned_views, generator.feature_resolution)
         learned = [of_shot[0] for of_shot in views]
         vectors = learn_vectors(
             generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
         )
-        probe = None
+        probe = fine_probe = None
         if uses_probe(settings, [shot.labels for shot in learned]):
-            seen = [view for of_shot in views for view in of_shot] if settings.label_kind == "dense" else learned
-            probe = learn_probe(generator, seen, palette.num_classes, settings.transfer == "informed")
+            seen, informed = learned, settings.transfer == "informed"
+            if settings.label_kind == "dense":
+                seen = [view for of_shot in views for view in of_shot]
+                fine = _latent_shots(context, aligned_views, generator.fine_feature_resolution)
+                all_fine = [view for of_shot in fine for view in of_shot]
+                fine_probe = learn_probe(generator, all_fine, palette.num_classes, informed, "fine")
+            probe = learn_probe(generator, seen, palette.num_classes, informed)
         held = set(vectors.channels.tolist())
         missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
         context.send(ClassesLearned("vectors" if probe is None else "probe", missing))
@@ -61,16 +69,17 @@ class LabelTransferStage(Stage):
             encoder=_new_encoder(generator, palette.num_classes, settings),
             settings=describe(settings, [shot.name for shot in context.shots]),
             feature_colors=learn_feature_colors(generator),
+            fine_probe=fine_probe,
         )
         context.latent_shots = learned
         context.model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
 
 
-def _latent_shots(context: TrainingContext) -> list[list[LatentShot]]:
-    """Returns for each shot the latents that labels are learned from, the better ones first, with labels aligned to
-    them."""
-    generator, settings, palette = context.generator, context.settings, context.palette
-    views: list[list[LatentShot]] = []
+def _aligned_views(context: TrainingContext) -> list[list[tuple[Tensor, np.ndarray]]]:
+    """Returns for each shot the latents that labels are learned from, the better ones first, with the label map aligned
+    to each."""
+    generator, settings = context.generator, context.settings
+    views: list[list[tuple[Tensor, np.ndarray]]] = []
     for shot, latents in zip(context.shots, context.shot_latents, strict=True):
         assert latents is not None, f"{shot.name} was not inverted"
         views.append([])
@@ -78,9 +87,23 @@ def _latent_shots(context: TrainingContext) -> list[list[LatentShot]]:
             label_map = shot.label_map
             if shot.ws is None and shot.picture is not None and settings.label_kind == "dense":
                 label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
-            channels = layout_channels(label_map, palette, settings.label_kind, generator.feature_resolution)
-            views[-1].append(LatentShot(shot.name, ws.to(generator.device), channels.to(generator.device)))
+            views[-1].append((ws.to(generator.device), label_map))
     return views
+
+
+def _latent_shots(
+    context: TrainingContext, views: Sequence[Sequence[tuple[Tensor, np.ndarray]]], side: int
+) -> list[list[LatentShot]]:
+    """Returns the same with labels reduced to that side."""
+
+    def reduced(name: str, ws: Tensor, label_map: np.ndarray) -> LatentShot:
+        channels = layout_channels(label_map, context.palette, context.settings.label_kind, side)
+        return LatentShot(name, ws, channels.to(ws.device))
+
+    return [
+        [reduced(shot.name, ws, label_map) for ws, label_map in of_shot]
+        for shot, of_shot in zip(context.shots, views, strict=True)
+    ]
 
 
 def _new_encoder(generator: Generator, num_classes: int, settings: TrainingSettings) -> LayoutEncoder:
