@@ -60,23 +60,49 @@ class Patch:
 
 
 @dataclass(frozen=True, eq=False)
+class Region:
+    """A region of a composition's base with latents of its own.
+
+    offset: float32 [S, D], read-only, what its latents of the S structural slots have beyond the base's. mask: uint8
+    [MASK_SIDE, MASK_SIDE], read-only; those of all regions add up to 255 at most, the base alone has the rest.
+    """
+
+    offset: np.ndarray = field(repr=False)
+    mask: np.ndarray = field(repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything in the region."""
+        return _digest(self.offset, self.mask)
+
+
+@dataclass(frozen=True, eq=False)
 class Composition:
     """Everything that a picture is made of, but for its style.
 
-    base: float32 [num_ws, D], plain latents, read-only. patches: from the bottom up. takes_variety: whether a style's
-    variety acts on it; False for a photo, which has all of its own. held: what lies over all of it.
+    base: float32 [num_ws, D], plain latents, read-only. regions: of the base, side by side, where the channel scales
+    of its latents are blended. patches: from the bottom up. takes_variety: whether a style's variety acts on it; False
+    for a photo, which has all of its own. held: what lies over all of it.
     """
 
     base: np.ndarray = field(repr=False)
     patches: tuple[Patch, ...] = ()
     takes_variety: bool = True
     held: Held | None = None
+    regions: tuple[Region, ...] = ()
 
     @cached_property
     def digest(self) -> bytes:
         """A digest of everything in the composition."""
         parts = (*(patch.digest for patch in self.patches), self.held.digest if self.held else b"")
-        return _digest(self.base, *parts, repr(self.takes_variety).encode())
+        regions = (b"regions", *(region.digest for region in self.regions)) if self.regions else ()
+        return _digest(self.base, *parts, repr(self.takes_variety).encode(), *regions)
+
+    def has_base_of(self, other: Composition) -> bool:
+        """Return whether both show the same picture beneath their patches."""
+        return np.array_equal(self.base, other.base) and [region.digest for region in self.regions] == [
+            region.digest for region in other.regions
+        ]
 
     def with_patch(self, patch: Patch) -> Composition:
         """Return the composition with one more patch on top."""
@@ -101,6 +127,8 @@ class Composition:
             mean += own.sum() / total * patch.ws[:slots]
             left = left - own
         mean += left.sum() / total * self.base[:slots]
+        for region in self.regions:
+            mean += (region.mask[box] / np.float32(255) * left).sum() / total * region.offset[:slots]
         return mean
 
     def settled(self) -> Composition:
@@ -118,8 +146,8 @@ class Composition:
 def blended(first: Composition, second: Composition, part: float) -> Composition:
     """Return what lies between two compositions: `first` at part = 0, `second` at 1.
 
-    Base latents are interpolated. Patches that both begin with stay; the others of `first` fade out, those of `second`
-    in. Of two different looks of locked classes, the one that is nearer.
+    Base latents are interpolated, and those of regions with them. Patches that both begin with stay; the others of
+    `first` fade out, those of `second` in. Of two different looks of locked classes, the one that is nearer.
     """
     common = 0
     for one, other in zip(first.patches, second.patches, strict=False):
@@ -136,7 +164,21 @@ def blended(first: Composition, second: Composition, part: float) -> Composition
     if held is not None and not both:
         held = replace(held, mask=_faded(held.mask, strength))
     base.setflags(write=False)
-    return Composition(base, (*first.patches[:common], *leaving, *coming), first.takes_variety, held)
+    patches = (*first.patches[:common], *leaving, *coming)
+    return Composition(base, patches, first.takes_variety, held, _blended_regions(first, second, part))
+
+
+def _blended_regions(first: Composition, second: Composition, part: float) -> tuple[Region, ...]:
+    """Return the regions of what lies between two compositions: at every place the interpolated latents of both."""
+    if first.has_base_of(second):
+        return first.regions
+    # An offset half as large in a mask is the offset in half the mask, and masks may not add up to more than 1.
+    both = [
+        replace(region, mask=_faded(region.mask, strength))
+        for composition, strength in ((first, 1 - part), (second, part))
+        for region in composition.regions
+    ]
+    return tuple(region for region in both if region.mask.any())
 
 
 def _faded(mask: np.ndarray, strength: float) -> np.ndarray:

@@ -16,17 +16,17 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from smis_desktop.document.composition import Patch, Repaint, repainted_region
+from smis_desktop.document.composition import MASK_SIDE, Composition, Patch, Repaint, repainted_region
 from smis_desktop.document.style import DRAFT_SIZE, Style
 from smis_desktop.errors import UserError
 from smis_desktop.evaluation.timing import Work, figures, interleaved, ratio
 from smis_desktop.generators.catalog import DEFAULT_GENERATOR
-from smis_desktop.generators.coarse_features import Surroundings
 from smis_desktop.generators.generator import Generator, draft_side, latents_of_seed
 from smis_desktop.generators.store import original_synthesis_network
 from smis_desktop.inference.backends import SynthesisBackend
-from smis_desktop.inference.composed_features import surroundings_of
-from smis_desktop.inference.refinement import refine
+from smis_desktop.inference.composed_features import masks_of, surroundings_of
+from smis_desktop.inference.layout_regions import region_masks
+from smis_desktop.inference.refinement import STEPS_OF_ONE_LATENT, RefinementTarget, begun, refine
 from smis_desktop.inference.synthesizer import PictureRequest, Quality, Synthesizer
 from smis_desktop.personal_model.encoder import layout_channels, one_hot
 from smis_desktop.personal_model.model import segment_latents
@@ -273,31 +273,41 @@ def _refine_steps(
     synthesizer: Synthesizer, layout: np.ndarray, repeats: int, progress: Callable[[float], None]
 ) -> dict[str, list[float]]:
     """Return the milliseconds of a refinement step, forward and backward, with its share of the final evaluation: of a
-    whole picture, and of a patch where its layout has changed."""
+    whole picture, of one in regions, and of a patch where its layout has changed."""
     generator, model = synthesizer.generator, synthesizer.model
-    channels = layout_channels(layout, model.palette, model.label_kind, generator.feature_resolution)
-    channels = channels[None].to(generator.device)
+    sides = synthesizer.reading.sides
+    layouts = {
+        side: layout_channels(layout, model.palette, model.label_kind, side)[None].to(generator.device)
+        for side in sides
+    }
     ws = latents_of_seed(generator, 1, 0.7)[None]
-    colors = None if model.feature_colors is None else model.feature_colors.to(generator.device)
     unchanged, changed = (np.zeros((_CHANGED_SIDE, _CHANGED_SIDE), np.uint8) for _ in range(2))
     changed[90:140, 90:166] = 1
     with torch.no_grad():
         coarse = synthesizer.backend.coarse_features(latents_of_seed(generator, 2, 0.7)[None])
         around = surroundings_of(coarse, repainted_region(unchanged, changed))
-        side = generator.feature_resolution
-        middle = slice(side // 3, side // 2)
+        middle = slice(sides[0] // 3, sides[0] // 2)
         repainted = model.transfer.label(coarse.label_features)
-        repainted[:, middle, middle] = channels[:, middle, middle]
+        repainted[:, middle, middle] = layouts[sides[0]][:, middle, middle]
+        fine_side = {side: F.interpolate(repainted[:, None].float(), (side, side))[:, 0].long() for side in sides}
+    masks = region_masks(layout_channels(layout, model.palette, model.label_kind, MASK_SIDE).numpy())
+    whole = Composition(ws[0].cpu().numpy())
+    patched = whole.with_patch(Patch(whole.base, repainted_region(unchanged, changed)))
 
-    def steps(target: torch.Tensor, surroundings: Surroundings | None) -> Work:
-        precision = synthesizer.backend.precision
-        return lambda: refine(
-            generator, model.transfer, ws, target, _REFINE_STEPS, precision, colors, surroundings=surroundings
-        )
+    def steps(target: RefinementTarget, composition: Composition, first: int) -> Work:
+        """Args: first: how many steps have been taken before."""
+        state = replace(begun(generator, composition, ws, masks), steps=first)
+        return lambda: refine(generator, target, state, _REFINE_STEPS)
 
-    times = interleaved(
-        {"refine_step": steps(channels, None), "refine_step_in_patch": steps(repainted, around)}, repeats, progress
-    )
+    as_a_whole = RefinementTarget(synthesizer.reading, layouts, ws)
+    in_regions = replace(as_a_whole, region_masks=masks_of(masks, generator.device) if masks else None)
+    of_patch = RefinementTarget(synthesizer.reading, fine_side, ws, surroundings=around)
+    works = {
+        "refine_step": steps(as_a_whole, whole, 0),
+        "refine_step_in_regions": steps(in_regions, whole, STEPS_OF_ONE_LATENT),
+        "refine_step_in_patch": steps(of_patch, patched, 0),
+    }
+    times = interleaved(works, repeats, progress)
     return {name: [time / _REFINE_STEPS for time in found] for name, found in times.items()}
 
 

@@ -15,12 +15,14 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from smis_desktop.document.composition import LOCK_SIDE, MASK_SIDE, ClassLock, Composition, Held, Patch
+from smis_desktop.document.composition import LOCK_SIDE, MASK_SIDE, ClassLock, Composition, Held, Patch, Region
 from smis_desktop.document.style import LookSchema, StyleSchema
 from smis_desktop.formats.project_entries import EntryReader, EntryWriter
 
 MAX_PATCHES = 2000
 """Of one composition."""
+MAX_REGIONS = 32
+"""The same."""
 _MAX_SHARED = 10_000
 """Patches of one file, and the same number of class locks."""
 _MAX_SLOTS = 64
@@ -57,6 +59,13 @@ class HeldSchema(msgspec.Struct, frozen=True):
     mask: str
 
 
+class RegionSchema(msgspec.Struct, frozen=True):
+    """A region of a composition's base in JSON. mask: the entry of its mask."""
+
+    offset: LatentsSchema
+    mask: str
+
+
 class CompositionSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     """A composition in JSON. patches: their places among those of the file."""
 
@@ -64,6 +73,7 @@ class CompositionSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     patches: _Indices = msgspec.field(default_factory=list)
     takes_variety: bool = True
     held: HeldSchema | msgspec.UnsetType = msgspec.UNSET
+    regions: Annotated[list[RegionSchema], msgspec.Meta(max_length=MAX_REGIONS)] = msgspec.field(default_factory=list)
 
 
 class LockSchema(msgspec.Struct, frozen=True):
@@ -106,12 +116,14 @@ class CompositionWriter:
     def _fits(self, composition: Composition) -> bool:
         """Return whether readers take the composition, and whether the file has room for it."""
         parts = list(_with_held(composition))
-        latents = [array for part in parts for array in (part.base, *(patch.ws for patch in part.patches))]
+        latents = [part.base for part in parts]
+        latents += [patch.ws for part in parts for patch in part.patches]
+        latents += [region.offset for part in parts for region in part.regions]
         return (
             len(self._locks) < _MAX_SHARED
             and len(self._patches) + sum(len(part.patches) for part in parts) <= _MAX_SHARED
             and len(parts) <= 2
-            and all(len(part.patches) <= MAX_PATCHES for part in parts)
+            and all(len(part.patches) <= MAX_PATCHES and len(part.regions) <= MAX_REGIONS for part in parts)
             and all(len(ws) <= _MAX_SLOTS and ws.shape[1] <= _MAX_COLUMNS and np.isfinite(ws).all() for ws in latents)
         )
 
@@ -122,6 +134,7 @@ class CompositionWriter:
             [self._patch(patch) for patch in composition.patches],
             composition.takes_variety,
             msgspec.UNSET if held is None else HeldSchema(self._lock(held.lock), self._plane(held.mask)),
+            [RegionSchema(self._latents(region.offset), self._plane(region.mask)) for region in composition.regions],
         )
 
     def _patch(self, patch: Patch) -> int:
@@ -183,10 +196,15 @@ class CompositionReader:
         patches = tuple(_of(self._patches, number) for number in facts.patches)
         if any(len(patch.ws) > len(base) or patch.ws.shape[1] != base.shape[1] for patch in patches):
             raise ValueError("a patch of another generator")
+        regions = tuple(
+            Region(self._latents(region.offset), self._plane(region.mask, MASK_SIDE)) for region in facts.regions
+        )
+        if any(len(region.offset) > len(base) or region.offset.shape[1] != base.shape[1] for region in regions):
+            raise ValueError("a region of another generator")
         held = None
         if not isinstance(facts.held, msgspec.UnsetType):
             held = Held(_of(self._locks, facts.held.lock), self._plane(facts.held.mask, MASK_SIDE))
-        return Composition(base, patches, facts.takes_variety, held)
+        return Composition(base, patches, facts.takes_variety, held, regions)
 
     def _lock(self, facts: LockSchema) -> ClassLock:
         layout, class_ids = self._plane(facts.layout, LOCK_SIDE), frozenset(facts.class_ids)

@@ -166,24 +166,27 @@ class Generator(nn.Module, ABC):
             picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
         return picture
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
         """Run the layers of the coarse and middle slots of `ws`.
 
         Args:
             surroundings: for a patch [1, num_ws, D]: the picture around it, which the patch's features then continue.
+            regions: makes one picture of the K latents of `ws` [K, num_ws, D], each in its own region.
         """
-        x = self._first_features(ws)
-        rgb = self._first_rgb(x, ws)
+        x = self._first_features(ws, regions)
+        rgb = self._first_rgb(x, ws, regions)
         label_features: dict[int, Tensor] = {}
         for i in range(self.first_fine_block):
-            half = self._first_half(i, x, ws)
-            x = self._second_half(i, half, ws)
+            half = self._first_half(i, x, ws, regions)
+            x = self._second_half(i, half, ws, regions)
             side = 8 * 2**i
             label_features[side] = half if side == self.feature_resolution else x
             if surroundings is not None:
                 x = surroundings.around(x, side)
             if i + 1 < self.first_fine_block:
-                rgb = self._add_rgb(i, rgb, x, ws)
+                rgb = self._add_rgb(i, rgb, x, ws, regions)
         return CoarseFeatures(label_features, x, rgb)
 
     @abstractmethod
@@ -212,22 +215,24 @@ class Generator(nn.Module, ABC):
                 break
         return found
 
-    def label_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> dict[int, Tensor]:
+    def label_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> dict[int, Tensor]:
         """Compute the feature maps that labels are read from, {r: [N, Z_r, r, r]} for r from 8 to `feature_resolution`.
 
         They are the output of each block's second convolution, but of the first one at `feature_resolution`: it says as
         much of the classes (docs/experiments), and the second would take more than half of the whole arithmetic.
 
         Args:
-            surroundings: as in `coarse_features`.
+            surroundings, regions: as in `coarse_features`.
         """
         found: dict[int, Tensor] = {}
-        for i, (resolution, x) in enumerate(self._feature_maps(ws, surroundings)):
+        for i, (resolution, x) in enumerate(self._feature_maps(ws, surroundings, regions)):
             if resolution >= 8:
                 found[resolution] = x
             if resolution == self.feature_resolution // 2:
                 before = x if surroundings is None else surroundings.around(x, resolution)
-                found[self.feature_resolution] = self._first_half(i, before, ws)
+                found[self.feature_resolution] = self._first_half(i, before, ws, regions)
                 break
         return found
 
@@ -268,12 +273,14 @@ class Generator(nn.Module, ABC):
     def _sides(self) -> list[int]:
         return [4 * 2**i for i in range(len(self.channels))]
 
-    def _feature_maps(self, ws: Tensor, surroundings: Surroundings | None = None) -> Iterator[tuple[int, Tensor]]:
+    def _feature_maps(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> Iterator[tuple[int, Tensor]]:
         """Yield (side, second convolution's output) from coarse to fine, each computed only when asked for."""
-        x = self._first_features(ws)
+        x = self._first_features(ws, regions)
         yield 4, x
         for i in range(len(self.channels) - 1):
-            x = self._second_half(i, self._first_half(i, x, ws), ws)
+            x = self._second_half(i, self._first_half(i, x, ws, regions), ws, regions)
             yield 8 * 2**i, x
             if surroundings is not None:
                 x = surroundings.around(x, 8 * 2**i)
@@ -282,7 +289,7 @@ class Generator(nn.Module, ABC):
     def _first_fine_slot(self) -> int: ...
 
     @abstractmethod
-    def _first_features(self, ws: Tensor) -> Tensor:
+    def _first_features(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
         """Compute the first convolution's output, [N, C, 4, 4]."""
 
     @abstractmethod
@@ -293,11 +300,13 @@ class Generator(nn.Module, ABC):
     def _second_half(self, i: int, half: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
         """Compute block i's second convolution."""
 
-    def _first_rgb(self, x: Tensor, ws: Tensor) -> Tensor | None:
+    def _first_rgb(self, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor | None:
         """Compute the picture of side 4; None for networks that do not add up pictures of all sides."""
         return None
 
-    def _add_rgb(self, i: int, rgb: Tensor | None, x: Tensor, ws: Tensor) -> Tensor | None:
+    def _add_rgb(
+        self, i: int, rgb: Tensor | None, x: Tensor, ws: Tensor, regions: Regions | None = None
+    ) -> Tensor | None:
         """Double the side of the picture so far, and add block i's."""
         return None
 

@@ -44,8 +44,12 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, regions: Regions | None = None) -> Tensor:
         scales = self.affine(w)
-        if regions is None and self.is_frozen(x):
-            return self.frozen_forward(x, scales)
+        if self.is_frozen(x):
+            return (
+                self.frozen_forward(x, scales)
+                if regions is None
+                else self.frozen_forward(modulated(x, scales, regions), None)
+            )
         x = modulated(x, scales, regions)
         if self.depthwise is None:
             x = F.conv2d(x, self.weight, self.bias, padding=1)
@@ -202,8 +206,9 @@ class MobileStyleGAN(Generator):
     def _first_fine_slot(self) -> int:
         return min(9, self.num_ws)
 
-    def _first_features(self, ws: Tensor) -> Tensor:
-        x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0])
+    def _first_features(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
+        count = len(ws) if regions is None else 1
+        x: Tensor = self.first(self.constant.expand(count, -1, -1, -1), ws[:, 0], regions)
         return x
 
     def _first_half(self, i: int, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:

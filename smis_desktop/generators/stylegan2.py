@@ -177,8 +177,9 @@ class StyleGAN2(Generator):
     def _complete(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"centre": weights["latents.w_avg"], **weights}
 
-    def _first_features(self, ws: Tensor) -> Tensor:
-        x: Tensor = self.first(self.constant.expand(len(ws), -1, -1, -1), ws[:, 0], self.filter, self.clamp)
+    def _first_features(self, ws: Tensor, regions: Regions | None = None) -> Tensor:
+        constant = self.constant.expand(len(ws) if regions is None else 1, -1, -1, -1)
+        x: Tensor = self.first(constant, ws[:, 0], self.filter, self.clamp, regions)
         return x
 
     def _first_half(self, i: int, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
@@ -189,13 +190,13 @@ class StyleGAN2(Generator):
         x: Tensor = cast(Block, self.blocks[i]).conv2(half, ws[:, 2 * i + 2], self.filter, self.clamp, regions)
         return x
 
-    def _first_rgb(self, x: Tensor, ws: Tensor) -> Tensor:
-        rgb: Tensor = self.first_rgb(x, ws[:, 1], self.clamp)
+    def _first_rgb(self, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
+        rgb: Tensor = self.first_rgb(x, ws[:, 1], self.clamp, regions)
         return rgb
 
-    def _add_rgb(self, i: int, rgb: Tensor | None, x: Tensor, ws: Tensor) -> Tensor:
+    def _add_rgb(self, i: int, rgb: Tensor | None, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
         assert rgb is not None
-        return self._with_rgb(i, rgb, x, ws)
+        return self._with_rgb(i, rgb, x, ws, regions)
 
     def _with_rgb(self, i: int, rgb: Tensor, x: Tensor, ws: Tensor, regions: Regions | None = None) -> Tensor:
         own: Tensor = cast(Block, self.blocks[i]).rgb(x, ws[:, 2 * i + 3], self.clamp, regions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
@@ -35,12 +36,15 @@ class SynthesisBackend(ABC):
         self.name, self.precision, self.num_streams = name, precision, num_streams
 
     @abstractmethod
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
-        """Compute `Generator.coarse_features` of `ws` [1, num_ws, D].
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
+        """Compute `Generator.coarse_features` of `ws` [1, num_ws, D], or of one picture in K regions [K, num_ws, D].
 
         Args:
             surroundings: the picture that a patch of these `ws` is put into. The result is then that of the picture
                 with the patch in it; where the mask is 0 it is bit for bit the picture's.
+            regions: where each of K latents applies; not of a patch.
         """
 
     @abstractmethod
@@ -63,9 +67,11 @@ class TorchBackend(SynthesisBackend):
         super().__init__(f"torch, {precision}", precision)
         self._generator = generator
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
         with autocast_to(self.precision, ws.device):
-            coarse = self._generator.coarse_features(ws, surroundings)
+            coarse = self._generator.coarse_features(ws, surroundings, regions)
         rgb = None if coarse.rgb is None else coarse.rgb.float()
         own = CoarseFeatures(_to_float32(coarse.label_features), coarse.features.float(), rgb)
         return own if surroundings is None else surroundings.around_all(own)
@@ -92,11 +98,15 @@ class CachingBackend(SynthesisBackend):
         self._backend, self._fine_start = backend, fine_start
         self._cache: OrderedDict[bytes, CoarseFeatures] = OrderedDict()
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
         if surroundings is not None:
             return self._backend.coarse_features(ws, surroundings)
         key = ws[:, : self._fine_start].detach().cpu().numpy().tobytes()
-        coarse = self._cache.pop(key, None) or self._backend.coarse_features(ws)
+        if regions is not None:
+            key += hashlib.blake2b(regions.masks.cpu().numpy().tobytes()).digest()
+        coarse = self._cache.pop(key, None) or self._backend.coarse_features(ws, None, regions)
         self._cache[key] = coarse
         if len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
@@ -123,11 +133,13 @@ class CpuFallbackBackend(SynthesisBackend):
         super().__init__(backend.name, backend.precision, backend.num_streams)
         self._backend, self._generator, self._on_fallback = backend, generator, on_fallback
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
         def compute() -> CoarseFeatures:
             moved = self._moved(ws)
             around = None if surroundings is None else surroundings.to(moved.device)
-            return self._backend.coarse_features(moved, around).to(ws.device)
+            return self._backend.coarse_features(moved, around, self._moved_regions(regions)).to(ws.device)
 
         return self._run(compute)
 
@@ -143,8 +155,7 @@ class CpuFallbackBackend(SynthesisBackend):
 
     def synthesize_fine(self, coarse: CoarseFeatures, ws: Tensor, side: int, regions: Regions | None = None) -> Tensor:
         def compute() -> Tensor:
-            moved = self._moved(ws)
-            moved_regions = None if regions is None else Regions(self._moved(regions.masks))
+            moved, moved_regions = self._moved(ws), self._moved_regions(regions)
             return self._backend.synthesize_fine(coarse.to(moved.device), moved, side, moved_regions).to(ws.device)
 
         return self._run(compute)
@@ -167,6 +178,9 @@ class CpuFallbackBackend(SynthesisBackend):
         self.name, self.precision, self.num_streams = (
             self._backend.name, self._backend.precision, self._backend.num_streams,
         )  # fmt: skip
+
+    def _moved_regions(self, regions: Regions | None) -> Regions | None:
+        return None if regions is None else Regions(self._moved(regions.masks))
 
     def _moved(self, tensor: Tensor) -> Tensor:
         return tensor.cpu() if self.has_fallen_back else tensor

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smis_desktop.document.composition import Composition
+from smis_desktop.document.composition import Composition, Region
 from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
+from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend
 
 _CACHE_SIZE = 4
@@ -28,12 +29,15 @@ _CACHE_SIZE = 4
 class FeatureLayer:
     """Latents `ws` [1, num_ws, D] as they are rendered, in the region of `mask`, uint8 [M, M]; the lowest has none.
 
-    structural: the number of slots that coarse features depend on.
+    structural: the number of slots that coarse features depend on. region_ws: [K, num_ws, D], what the lowest layer has
+    instead in K regions of its own; region_masks: uint8 [M, M] each.
     """
 
     ws: Tensor
     structural: int
     mask: np.ndarray | None = None
+    region_ws: Tensor | None = None
+    region_masks: tuple[np.ndarray, ...] = ()
 
     @cached_property
     def latents(self) -> np.ndarray:
@@ -47,7 +51,27 @@ class FeatureLayer:
         """A digest of everything that coarse features depend on."""
         digest = hashlib.blake2b(self.latents[: self.structural].tobytes(), digest_size=24)
         digest.update(b"" if self.mask is None else self.mask.tobytes())
+        if self.region_ws is not None:
+            digest.update(self.region_offsets.tobytes())
+            for mask in self.region_masks:
+                digest.update(mask.tobytes())
         return digest.digest()
+
+    @cached_property
+    def region_offsets(self) -> np.ndarray:
+        """What the latents of the regions have beyond `ws` in the structural slots, float32 [K, S, D]."""
+        assert self.region_ws is not None, "there are regions"
+        offsets = (self.region_ws - self.ws)[:, : self.structural].detach().cpu().numpy()
+        offsets.setflags(write=False)
+        return offsets
+
+    def features(self, backend: SynthesisBackend) -> CoarseFeatures:
+        """Compute the coarse features of the lowest layer."""
+        if self.region_ws is None:
+            return backend.coarse_features(self.ws)
+        masks = masks_of(self.region_masks, self.ws.device)
+        rest = (1 - masks.sum(0, keepdim=True)).clamp_min(0)
+        return backend.coarse_features(torch.cat((self.ws, self.region_ws)), regions=Regions(torch.cat((rest, masks))))
 
 
 class ComposedFeatures:
@@ -61,10 +85,10 @@ class ComposedFeatures:
     def of(self, layers: Sequence[FeatureLayer]) -> CoarseFeatures:
         """Compute the features of `layers`, from the bottom up; the first fills the whole picture."""
         if len(layers) == 1:
-            return self._backend.coarse_features(layers[0].ws)
+            return layers[0].features(self._backend)
         keys = _keys(layers)
         known = max((i for i, key in enumerate(keys) if key in self._cache), default=0)
-        coarse = self._cache[keys[known]] if known else self._backend.coarse_features(layers[0].ws)
+        coarse = self._cache[keys[known]] if known else layers[0].features(self._backend)
         if known:
             self._cache.move_to_end(keys[known])
         for layer, key in zip(layers[known + 1 :], keys[known + 1 :], strict=True):
@@ -94,11 +118,19 @@ def as_shown(composition: Composition, layers: Sequence[FeatureLayer]) -> Compos
         replace(patch, ws=layer.latents[: len(patch.ws)])
         for patch, layer in zip(composition.patches, layers[1:], strict=True)
     )
-    return Composition(layers[0].latents, patches, takes_variety=False, held=composition.held)
+    regions: tuple[Region, ...] = ()
+    if composition.regions:
+        offsets = layers[0].region_offsets
+        regions = tuple(replace(region, offset=own) for region, own in zip(composition.regions, offsets, strict=True))
+    return Composition(layers[0].latents, patches, False, composition.held, regions)
+
+
+def masks_of(masks: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Return masks, uint8 [M, M] each, as float32 [K, 1, M, M]."""
+    return torch.from_numpy(np.stack(masks))[:, None].to(device).float() / 255
 
 
 def surroundings_of(below: CoarseFeatures, mask: np.ndarray | None) -> Surroundings:
     """Return the surroundings of a patch with that mask, uint8 [M, M]."""
     assert mask is not None, "only the lowest layer has no mask"
-    pixels = torch.from_numpy(np.array(mask))[None, None].to(below.features.device)
-    return Surroundings(below, pixels.float() / 255)
+    return Surroundings(below, masks_of([mask], below.features.device))

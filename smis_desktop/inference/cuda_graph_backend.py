@@ -69,7 +69,12 @@ class CudaGraphBackend(SynthesisBackend):
         self._sides = [8 * 2**i for i in range(max(0, side.bit_length() - 3))]
         self._graphs: dict[tuple[str, int], tuple[tuple[Tensor, ...], CapturedGraph] | None] = {}
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
+        if regions is not None:
+            return self._torch.coarse_features(ws, None, regions)
+
         def work(ws: Tensor, *around: Tensor) -> tuple[Tensor, ...]:
             surroundings = Surroundings(self._coarse(around[1:]), around[0]) if around else None
             return self._maps(self._torch.coarse_features(ws, surroundings))

@@ -25,7 +25,7 @@ from smis_desktop.generators.feature_basis import FeatureBasis, num_axes
 from smis_desktop.generators.generator import draft_side
 from smis_desktop.generators.layers import Precision, Regions
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.inference.backends import SynthesisBackend
+from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
 from smis_desktop.inference.openvino_graph import CoarsePart, FinePart, LabelsPart, Part, ProjectedLabelsPart
 from smis_desktop.inference.openvino_runtime import openvino
 
@@ -50,6 +50,7 @@ class OpenVINOBackend(SynthesisBackend):
         """Args: threads: how many cores to use. Raises RuntimeError when this processor cannot run it."""
         super().__init__(f"OpenVINO, {precision}", precision, num_streams=threads)
         self._generator = generator
+        self._torch = TorchBackend(generator, precision)
         self._core = openvino.Core()
         self._core.set_property({"CACHE_DIR": str(converted.folder / "compiled")})
         self._settings = {
@@ -66,7 +67,11 @@ class OpenVINOBackend(SynthesisBackend):
         self._sides = sorted(generator.label_features(_mean_ws(generator)))
         self._nothing_around = _surrounding_inputs(generator, None)
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
+        if regions is not None:
+            return self._torch.coarse_features(ws, None, regions)
         around = self._nothing_around if surroundings is None else _surrounding_inputs(self._generator, surroundings)
 
         def read(outputs: Iterable[np.ndarray]) -> CoarseFeatures:

@@ -5,6 +5,9 @@ by the slots up to the feature resolution moves, along the principal axes of rea
 deviation, with a penalty on its distance from the mean and one on changes of the classes' colours: the easiest way to
 make a picture readable is to make it light. Style slots are not moved.
 
+A whole picture then goes on with one `w` for each region of its layout, held together by a penalty on what sets them
+apart, and is read at twice the resolution, where brows and lids are more than a cell (docs/experiments/regions.md).
+
 A patch is refined by what the picture shows with the patch in it, inside its region. Thin classes weigh more than in a
 whole picture: a brow is all there is to see. Classes keep the colours that they have in the picture around it. Cells
 that are not repainted and show what the layout asks for already keep their features (as embeddings of edited pictures
@@ -14,194 +17,265 @@ for the sake of thin glasses. So held, each slot of a patch may have a `w` of it
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from smis_desktop.document.composition import Composition
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.coarse_features import Surroundings
 from smis_desktop.generators.generator import Generator
-from smis_desktop.generators.layers import Precision, autocast_to
-from smis_desktop.personal_model.label_transfer import LabelTransfer
-from smis_desktop.personal_model.model import ClassColors, ColorReader
+from smis_desktop.generators.layers import Regions
+from smis_desktop.inference.refinement_losses import PictureReading, Settled, pixel_weights
 
+STEPS_OF_ONE_LATENT = 12
+"""Steps before regions get latents of their own, and before labels are read at twice the resolution."""
 _LEARNING_RATE = 0.07
-_PRIOR = 0.05
-_COLORS = 1.0
-_RARITY = 0.1
-"""Classes weigh by their area to the power of minus this, so that small ones (brows) count too, but not too much."""
-_PATCH_RARITY = 0.5
-"""The same in a patch."""
 _PATCH_LEARNING_RATE = 0.1
+_PRIOR = 0.05
+_APART = 0.05
+"""Weight of the mean square of what sets the latents of regions apart."""
+_COLORS = 1.0
 _SETTLED = 2.0
 """Weight of changes of the features where a patch is to change nothing."""
-_MIN_AREA = 4
-"""Pixels; a class of fewer weighs no more."""
-_REPAINTED = 0.999
-"""Cells with more of a patch than this are what it repaints: changed pixels, and small things that they belong to."""
-_HELD_CHANNELS = 4
-"""Every so many-th channel is held. Latents move all channels together, and fewer of them cost less."""
-_MIN_FEATURE_STD = 1e-4
-"""Channels that are constant over a picture are divided by this."""
+_CHEAP_READING = 0.5
+"""Weight of the labels read at `feature_resolution`, beside those read at twice that."""
+_BETAS = (0.9, 0.99)
+_EPSILON = 1e-8
 _MIN_STD = 1e-3
 """Axes whose standard deviation is less than this part of the widest one's are rounding errors: nothing moves there."""
 
 
-def refine(
+@dataclass(frozen=True, eq=False)
+class RefinementTarget:
+    """What a picture is to show, and how it is read.
+
+    layouts: for each of the reading's sides int64 [1, r, r] in channels; UNKNOWN_CHANNEL is ignored. reference_ws: `ws`
+    of the picture whose colours are kept, [1, num_ws, D]. region_masks: float32 [K, 1, M, M] of the regions that get
+    latents of their own, which add up to 1 at most. surroundings: of a patch; only the layout inside its mask counts.
+    """
+
+    reading: PictureReading
+    layouts: Mapping[int, Tensor]
+    reference_ws: Tensor
+    region_masks: Tensor | None = None
+    surroundings: Surroundings | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """How far the refinement of a picture has got; the next steps go on from here as if there had been no pause.
+
+    composition: what the picture was made of to begin with. start: its topmost latents as rendered, [1, num_ws, D].
+    region_masks: uint8 [MASK_SIDE, MASK_SIDE] of the regions that get latents of their own. steps: taken so far.
+    first, places, best: coordinates to begin with, now, and where the loss was lowest: of the shared `w` [1, S', axes],
+    then of each region [K, 1, axes]. moments: Adam's, two for each of `places`, after `moved` steps of their kind.
+    """
+
+    composition: Composition
+    start: Tensor
+    region_masks: tuple[np.ndarray, ...] = field(repr=False)
+    steps: int
+    first: tuple[Tensor, ...]
+    places: tuple[Tensor, ...]
+    best: tuple[Tensor, ...]
+    best_loss: float = torch.inf
+    moments: tuple[Tensor, ...] = ()
+    moved: int = 0
+
+    @property
+    def is_where_it_began(self) -> bool:
+        """Whether no step has found anything better than the beginning."""
+        added = self.best[len(self.first) :]
+        same = all(torch.equal(best, first) for best, first in zip(self.best, self.first, strict=False))
+        return same and not any(bool(offsets.any()) for offsets in added)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A digest of everything in the state."""
+        digest = hashlib.blake2b(self.composition.digest + repr((self.steps, self.moved)).encode(), digest_size=24)
+        for tensor in (self.start, *self.places, *self.moments):
+            digest.update(tensor.detach().cpu().numpy().tobytes())
+        for mask in self.region_masks:
+            digest.update(mask.tobytes())
+        return digest.digest()
+
+
+def begun(
     generator: Generator,
-    transfer: LabelTransfer,
-    ws: Tensor,
-    layout: Tensor,
-    steps: int,
-    precision: Precision = "float32",
-    feature_colors: Tensor | None = None,
-    reference_ws: Tensor | None = None,
-    surroundings: Surroundings | None = None,
-) -> Tensor:
-    """Refine `ws` [1, num_ws, D] towards a layout.
+    composition: Composition,
+    start: Tensor,
+    region_masks: Sequence[np.ndarray],
+    region_offsets: Tensor | None = None,
+) -> Refinement:
+    """Return the state before the first step.
 
     Args:
-        layout: int64 [1, r, r] in channels; UNKNOWN_CHANNEL is ignored.
-        feature_colors: weights of `learn_feature_colors`; without them colours change freely.
-        reference_ws: `ws` of the picture whose colours are kept (default: those to begin with).
-        surroundings: of a patch; only the layout inside its mask counts.
-
-    Returns:
-        The `ws` of lowest loss, the first included, so that the result is never worse by its own score.
+        start: `ws` [1, num_ws, D] of the topmost latents, in their style.
+        region_masks: uint8 [MASK_SIDE, MASK_SIDE] of the regions that a whole picture gets; none for a patch.
+        region_offsets: [K, S, D], what the regions' latents have beyond `start` already.
     """
-    region = None if surroundings is None else surroundings.at(layout.shape[-1])
-    if region is not None:
-        layout = torch.where(region[:, 0] > 0, layout, UNKNOWN_CHANNEL)
-    if steps == 0 or not bool((layout != UNKNOWN_CHANNEL).any()):
-        return ws
-    structural, latents = generator.fine_slots.start, generator.latents
-    own = ws[:, :structural]
-    moving = own.mean(1, keepdim=True) if region is None else own
+    latents, structural = generator.latents, generator.fine_slots.start
     axes = int((latents.std > _MIN_STD * latents.std[0]).sum())
-    coordinates = latents.whiten(moving)[..., :axes]
-    rest = own - latents.color(coordinates)  # with the offsets of single slots, by style mixing
-    coordinates.requires_grad_()
-    weights = _pixel_weights(layout, region)
-    rate = _LEARNING_RATE if region is None else _PATCH_LEARNING_RATE
-    adam = torch.optim.Adam([coordinates], lr=rate, betas=(0.9, 0.99))
-    best_loss, best = torch.inf, ws
-    read = _Reading(generator, transfer, feature_colors, precision, surroundings, region)
-    settled = None if surroundings is None else _Settled(transfer, layout, surroundings)
-    with torch.no_grad():
-        reference_colors = read.reference_colors(ws if reference_ws is None else reference_ws, layout)
-    with torch.enable_grad():
-        for step in range(steps + 1):
-            moved = torch.cat((latents.color(coordinates) + rest, ws[:, structural:]), 1)
-            features = read.features(moved)
-            scores, colors = read.scores_and_colors(features)
-            cross_entropy = F.cross_entropy(scores, layout, ignore_index=UNKNOWN_CHANNEL, reduction="none")
-            loss = (cross_entropy * weights).sum() + _PRIOR * coordinates.square().mean()
-            if colors is not None and reference_colors is not None:
-                loss = loss + _COLORS * colors.change_from(reference_colors).sum()
-            if settled is not None and not settled.is_empty:
-                loss = loss + _SETTLED * settled.change_in(features)
-            if loss.item() < best_loss:
-                best_loss, best = loss.item(), moved.detach()
-            if step < steps:
-                adam.zero_grad()
-                loss.backward()
-                adam.step()
-    return best
+    own = start[:, :structural]
+    moving = own if composition.patches else own.mean(1, keepdim=True)
+    places: tuple[Tensor, ...] = (latents.whiten(moving)[..., :axes],)
+    steps = 0
+    if region_offsets is not None:
+        offsets = latents.whiten(latents.w_avg + region_offsets.mean(1, keepdim=True))[..., :axes]
+        places, steps = (*places, offsets), STEPS_OF_ONE_LATENT
+    return Refinement(composition, start, tuple(region_masks), steps, places, places, places)
 
 
-class _Reading:
-    """What is read off the picture of some latents: the scores of its classes, and their colours."""
-
-    def __init__(
-        self,
-        generator: Generator,
-        transfer: LabelTransfer,
-        feature_colors: Tensor | None,
-        precision: Precision,
-        surroundings: Surroundings | None,
-        region: Tensor | None,
-    ) -> None:
-        self._generator, self._transfer, self._precision = generator, transfer, precision
-        self._surroundings, self._region = surroundings, region
-        self._reader = None if feature_colors is None else ColorReader(transfer, feature_colors)
-
-    def features(self, latents: Tensor) -> dict[int, Tensor]:
-        """Compute the label features of the picture of `latents`, float32.
-
-        Of a patch the largest side is the patch's own: it is read inside the mask only, and blending and its gradient
-        would take a tenth of a step.
-        """
-        with autocast_to(self._precision, latents.device):
-            own = self._generator.label_features(latents, self._surroundings)
-        features = {side: maps.float() for side, maps in own.items()}
-        if self._surroundings is None:
-            return features
-        largest = max(features)
-        return {**self._surroundings.around_labels(features, largest), largest: features[largest]}
-
-    def scores_and_colors(self, features: dict[int, Tensor]) -> tuple[Tensor, ClassColors | None]:
-        if self._reader is None:
-            return self._transfer.scores(features), None
-        return self._reader.scores_and_colors(features, self._region)
-
-    def reference_colors(self, latents: Tensor, layout: Tensor) -> ClassColors | None:
-        """Return the colours to keep: those of the picture around a patch, else those of the picture of `latents`.
-
-        Args:
-            layout: int64 [1, r, r] in channels, what the picture is to show.
-        """
-        if self._reader is None or self._surroundings is None:
-            return self.scores_and_colors(self.features(latents))[1]
-        _, around = self._reader.scores_and_colors(self._surroundings.coarse.label_features)
-        asked = layout[layout != UNKNOWN_CHANNEL].unique()
-        if bool((around.area[0, asked] >= _MIN_AREA).all()):  # the patch brings no class that it alone has
-            return around.where_it_has(_MIN_AREA, ClassColors(around.mean, torch.zeros_like(around.area)))
-        _, own = self.scores_and_colors(self.features(latents))
-        assert own is not None, "there is a reader"
-        return around.where_it_has(_MIN_AREA, own)
+def refine(generator: Generator, target: RefinementTarget, state: Refinement, steps: int) -> Refinement:
+    """Take that many steps towards the target; the result's `best` is never worse than the state's by its own score."""
+    if steps == 0 or not any(bool((layout != UNKNOWN_CHANNEL).any()) for layout in target.layouts.values()):
+        return state
+    last = state.steps + steps
+    while state.steps < last:
+        until = STEPS_OF_ONE_LATENT if state.steps < STEPS_OF_ONE_LATENT else last
+        solve = _Solve(generator, target, state)
+        state = solve.after(min(last, until) - state.steps)
+    return state
 
 
-class _Settled:
-    """The cells around what a patch repaints where the picture beneath it shows what the layout asks for already, and
-    their features there."""
+def latents_at(generator: Generator, state: Refinement, places: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return what a state's places stand for: the shared latents [1, num_ws, D], and the offsets of the regions
+    [K, 1, D] from them."""
+    latents, structural = generator.latents, generator.fine_slots.start
+    begun_at = state.start[:, :structural]
+    moving = begun_at if state.places[0].shape[1] == structural else begun_at.mean(1, keepdim=True)
+    axes = places[0].shape[-1]
+    kept = begun_at - latents.color(latents.whiten(moving)[..., :axes])  # with the offsets of single slots, by mixing
+    shared = torch.cat((latents.color(places[0]) + kept, state.start[:, structural:]), 1)
+    return shared, latents.color(places[1]) - latents.w_avg if len(places) > 1 else None
 
-    def __init__(self, transfer: LabelTransfer, layout: Tensor, surroundings: Surroundings) -> None:
-        """Args: layout: int64 [1, r, r]; UNKNOWN_CHANNEL outside the region."""
-        below = surroundings.coarse.label_features
+
+class _Solve:
+    """Steps of one kind: with a shared `w`, or with one for each region."""
+
+    def __init__(self, generator: Generator, target: RefinementTarget, state: Refinement) -> None:
+        self._generator, self._target, self._state = generator, target, state
+        self._is_second = state.steps >= STEPS_OF_ONE_LATENT
+        self._is_patch = target.surroundings is not None
+        places = state.places
+        if self._is_second and len(places) == 1 and target.region_masks is not None:
+            places = (state.best[0], places[0].new_zeros(len(target.region_masks), 1, places[0].shape[-1]))
+        self._has_begun = len(places) == len(state.places) and state.steps != STEPS_OF_ONE_LATENT
+        self._places = [place.detach().clone().requires_grad_() for place in places]
+        self._regions = _with_rest(target.region_masks) if len(places) > 1 and target.region_masks is not None else None
+        surroundings = target.surroundings
+        self._sides = target.reading.sides if self._is_second else target.reading.sides[:1]
+        self._layouts, self._weights = {}, {}
+        for side in self._sides:
+            layout, region = target.layouts[side], None
+            if surroundings is not None:
+                region = surroundings.at(side)
+                layout = torch.where(region[:, 0] > 0, layout, UNKNOWN_CHANNEL)
+            self._layouts[side] = layout
+            self._weights[side] = pixel_weights(layout, region, target.reading.trust)
+        cheap = target.reading.sides[0]
+        self._settled = None
+        if surroundings is not None:
+            self._settled = Settled(target.reading.transfer, self._layouts[cheap], surroundings)
         with torch.no_grad():
-            is_repainted = surroundings.at(layout.shape[-1])[:, 0] > _REPAINTED
-            is_right = (transfer.label(below) == layout) & (layout != UNKNOWN_CHANNEL)
-            is_settled = (is_right & ~is_repainted)[0]
-            # Only what lies around such cells: the features are a few megabytes, and this is done at every step.
-            self.is_empty = not bool(is_settled.any())
-            rows, columns = (torch.nonzero(is_settled.any(1 - axis))[:, 0].tolist() or [0] for axis in (0, 1))
-            self._box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-            largest = below[max(below)].float()
-            std = largest[:, ::_HELD_CHANNELS, ::2, ::2].std((2, 3), keepdim=True).clamp_min(_MIN_FEATURE_STD)
-            mask = surroundings.at(layout.shape[-1])[0, 0]  # of a change this share shows
-            share = (is_settled * mask.square())[self._box] / is_settled.sum().clamp_min(1) / len(std[0])
-            self._scale = share.sqrt() / std
-            self._below = self._in_box(largest) * self._scale
+            self._reference = target.reading.reference_colors(target.reference_ws, self._layouts[cheap], surroundings)
 
-    def change_in(self, features: dict[int, Tensor]) -> Tensor:
-        """Return the mean square by which the features of those cells differ, each channel in units of its deviation
-        over the picture."""
-        own = self._in_box(features[max(features)]) * self._scale
-        return F.mse_loss(own, self._below, reduction="sum")
+    def after(self, steps: int) -> Refinement:
+        """Return the state after that many steps."""
+        state = self._state
+        rate = _PATCH_LEARNING_RATE if self._is_patch else _LEARNING_RATE
+        moments = state.moments if self._has_begun else ()
+        adam = _Adam(self._places, moments, state.moved if self._has_begun else 0)
+        best_loss, best = (state.best_loss, state.best) if self._has_begun else (torch.inf, state.best)
+        with torch.enable_grad():
+            for _ in range(steps):
+                loss = self._loss()
+                if loss.item() < best_loss:
+                    best_loss, best = loss.item(), tuple(place.detach().clone() for place in self._places)
+                adam.step(torch.autograd.grad(loss, self._places), rate)
+        with torch.no_grad():
+            loss = self._loss()
+        places = tuple(place.detach() for place in self._places)
+        if loss.item() < best_loss:
+            best_loss, best = loss.item(), tuple(place.clone() for place in places)
+        return replace(
+            state, steps=state.steps + steps, places=places, best=best, best_loss=best_loss, moments=adam.moments,
+            moved=adam.steps,
+        )  # fmt: skip
 
-    def _in_box(self, maps: Tensor) -> Tensor:
-        return maps[:, ::_HELD_CHANNELS, self._box[0], self._box[1]]
+    def _loss(self) -> Tensor:
+        target, reading = self._target, self._target.reading
+        shared, offsets = latents_at(self._generator, self._state, self._places)
+        latents = shared
+        if offsets is not None:
+            structural = self._generator.fine_slots.start
+            moved = torch.cat(
+                (shared[:, :structural] + offsets, shared[:, structural:].expand(len(offsets), -1, -1)), 1
+            )
+            latents = torch.cat((shared, moved))
+        features = reading.features(latents, target.surroundings, self._regions, len(self._sides) > 1)
+        cheap = self._sides[0]
+        region = None if target.surroundings is None else target.surroundings.at(cheap)
+        scores, colors = reading.scores_and_colors(features[cheap], region)
+        loss = self._mismatch(scores, cheap)
+        if len(self._sides) > 1:
+            fine = self._sides[1]
+            loss = _CHEAP_READING * loss + self._mismatch(reading.fine_scores(features[fine]), fine)
+        loss = loss + _PRIOR * self._distance()
+        if len(self._places) > 1:
+            loss = loss + _APART * self._places[1].square().mean()
+        if colors is not None and self._reference is not None:
+            loss = loss + _COLORS * colors.change_from(self._reference).sum()
+        if self._settled is not None and not self._settled.is_empty:
+            loss = loss + _SETTLED * self._settled.change_in(features[cheap])
+        return loss
+
+    def _mismatch(self, scores: Tensor, side: int) -> Tensor:
+        cross_entropy = F.cross_entropy(scores, self._layouts[side], ignore_index=UNKNOWN_CHANNEL, reduction="none")
+        return (cross_entropy * self._weights[side]).sum()
+
+    def _distance(self) -> Tensor:
+        """Return the mean square of the latents' coordinates, that of regions by their share of the picture."""
+        shared, *apart = self._places
+        if not apart or self._regions is None:
+            return shared.square().mean()
+        shares = self._regions.masks.mean((1, 2, 3))
+        each = torch.cat((shared, shared + apart[0])).square().mean((1, 2))
+        return (each * shares).sum()
 
 
-def _pixel_weights(layout: Tensor, region: Tensor | None) -> Tensor:
-    """Return weights in the shape of `layout` that sum to 1: more for pixels of rare classes, 0 for unknown ones.
+class _Adam:
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980, algorithm 1) whose state can be taken along."""
 
-    Args:
-        region: [1, 1, r, r] in [0, 1], how much each pixel of a patch counts.
-    """
-    rarity = _RARITY if region is None else _PATCH_RARITY
-    counts = torch.bincount(layout.flatten() - UNKNOWN_CHANNEL)[layout - UNKNOWN_CHANNEL].float()
-    weights = torch.where(layout == UNKNOWN_CHANNEL, 0.0, counts.clamp_min(_MIN_AREA) ** -rarity)
-    if region is not None:
-        weights = weights * region[:, 0]
-    return weights / weights.sum()
+    def __init__(self, places: Sequence[Tensor], moments: Sequence[Tensor], steps: int) -> None:
+        self._places, self.steps = places, steps
+        blank = [torch.zeros_like(place) for place in places for _ in range(2)]
+        self._moments = [moment.clone() for moment in moments] or [moment.detach() for moment in blank]
+
+    @property
+    def moments(self) -> tuple[Tensor, ...]:
+        return tuple(self._moments)
+
+    @torch.no_grad()
+    def step(self, gradients: Iterable[Tensor], rate: float) -> None:
+        self.steps += 1
+        first, second = _BETAS
+        corrected = rate / (1 - first**self.steps)
+        for i, (place, gradient) in enumerate(zip(self._places, gradients, strict=True)):
+            mean, square = self._moments[2 * i : 2 * i + 2]
+            mean.lerp_(gradient, 1 - first)
+            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+            scale = (square / (1 - second**self.steps)).sqrt_().add_(_EPSILON)
+            place.addcdiv_(mean, scale, value=-corrected)
+
+
+def _with_rest(masks: Tensor) -> Regions:
+    """Return the regions [K + 1, 1, M, M], first what no mask takes, which has the shared latents."""
+    return Regions(torch.cat(((1 - masks.sum(0, keepdim=True)).clamp_min(0), masks)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
@@ -14,24 +15,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from smis_desktop.document.composition import (
+    MASK_SIDE,
     ClassLock,
     Composition,
     Patch,
+    Region,
     Repaint,
     follows_as_a_whole,
     repainted_region,
 )
 from smis_desktop.document.palette import EMPTY, UNKNOWN_CHANNEL, Palette
 from smis_desktop.document.style import DRAFT_SIZE, Anchor, Style
-from smis_desktop.errors import UserError
 from smis_desktop.generators.coarse_features import CoarseFeatures
 from smis_desktop.generators.generator import Generator, draft_side, resized, to_rgb8
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import SynthesisBackend, TorchBackend
-from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, as_shown, surroundings_of
-from smis_desktop.inference.refinement import refine
+from smis_desktop.inference.composed_features import ComposedFeatures, FeatureLayer, as_shown, masks_of, surroundings_of
+from smis_desktop.inference.composition_layers import CompositionLayers
+from smis_desktop.inference.layout_regions import region_masks
+from smis_desktop.inference.refinement import Refinement, RefinementTarget, begun, latents_at, refine
+from smis_desktop.inference.refinement_losses import PictureReading
 from smis_desktop.inference.styling import StyledRegion, Styler, side_by_side
 from smis_desktop.personal_model.encoder import known_ids, layout_channels, one_hot
+from smis_desktop.personal_model.label_transfer import LinearProbe
 from smis_desktop.personal_model.model import PersonalModel
 
 Quality = Literal["draft", "full"]
@@ -40,8 +46,6 @@ _Value = TypeVar("_Value")
 _CACHE_SIZE = 6
 _NUM_BEFORES = 2
 """Layouts that are repainted, which take 4 MB at most."""
-_NUM_PATCH_LAYERS = 512
-"""Patches in their styles; one takes 100 KB."""
 _NUM_PICTURES = 16
 """Pictures that are cached: the draft and the full one of what is painted, and those that undo brings back."""
 
@@ -61,6 +65,7 @@ class PictureRequest:
     composition: what the picture is made of, where that is known; the encoder then decides nothing, and refinement
         refines the topmost latents.
     lock: classes that keep the look that they had; without one, those that `composition` holds.
+    refinement: of the same layout and style, that `refine_steps` go on from.
     """
 
     layout: np.ndarray = field(repr=False)
@@ -72,6 +77,7 @@ class PictureRequest:
     anchor: Anchor | None = field(default=None, repr=False)
     composition: Composition | None = field(default=None, repr=False)
     lock: ClassLock | None = field(default=None, repr=False)
+    refinement: Refinement | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +86,7 @@ class PictureResult:
 
     composition: what it was made of. shown: the same with the style in its latents, as it is rendered without one.
     predicted_labels: uint8 [r, r], the classes that the model reads off a full picture; 255 = unknown. None for drafts.
+    refinement: how far refinement has got, for a request that goes on from there.
     """
 
     picture: np.ndarray = field(repr=False)
@@ -87,6 +94,7 @@ class PictureResult:
     shown: Composition = field(repr=False)
     seconds: float = 0.0
     predicted_labels: np.ndarray | None = field(default=None, repr=False)
+    refinement: Refinement | None = field(default=None, repr=False)
 
     @property
     def ws(self) -> np.ndarray:
@@ -106,9 +114,11 @@ class Synthesizer:
         self.generator, self.model = generator, model
         self.backend = backend or TorchBackend(generator)
         self._device = generator.device
+        self.reading = PictureReading.by(model, generator, self.backend.precision)
+        """How refinement reads pictures."""
         self._styler = Styler(generator, model, self._encoded_look)
+        self._layers = CompositionLayers(generator, self._styler)
         self._features = ComposedFeatures(self.backend)
-        self._patch_layers: OrderedDict[bytes, FeatureLayer] = OrderedDict()
         self._befores: OrderedDict[bytes, tuple[np.ndarray, Tensor]] = OrderedDict()
         self._encoded: OrderedDict[bytes, Tensor] = OrderedDict()
         self._results: OrderedDict[bytes, PictureResult] = OrderedDict()
@@ -158,10 +168,15 @@ class Synthesizer:
 
     def compose(self, request: PictureRequest) -> Composition:
         """Return what the picture of a request is made of: encoder, then refinement of the topmost latents."""
-        composition = request.composition or self._composed(request)
+        return self._composed_and_refined(request)[0]
+
+    def _composed_and_refined(self, request: PictureRequest) -> tuple[Composition, Refinement | None]:
+        composition, refinement = request.composition or self._composed(request), request.refinement
         if request.refine_steps:
-            composition = self._refined(request, composition)
-        return composition if request.lock is None else _locked(composition, request.lock, request.layout)
+            composition, refinement = self._refined(request, composition)
+        if request.lock is not None:
+            composition = _locked(composition, request.lock, request.layout)
+        return composition, refinement
 
     def _composed(self, request: PictureRequest) -> Composition:
         """Return the composition before refinement."""
@@ -202,39 +217,57 @@ class Synthesizer:
         _remember(self._befores, repaint.digest, found, _NUM_BEFORES)
         return found
 
-    def _refined(self, request: PictureRequest, composition: Composition) -> Composition:
-        """Return the composition with its topmost latents refined."""
+    def _refined(self, request: PictureRequest, composition: Composition) -> tuple[Composition, Refinement | None]:
+        """Return the composition with its topmost latents refined, and how far refinement has got."""
         if request.repaint is not None and composition.digest == request.repaint.beneath.digest:
-            return composition  # nothing was repainted
-        layers, style = self._layers(composition, request.style), request.style
-        start, below = layers[-1].ws, layers[:-1]
+            return composition, None  # nothing was repainted
+        layers, style = self._layers.of(composition, request.style), request.style
         plain = replace(request, composition=None, refine_steps=0)
-        reference = self._layers(self._composed(plain), style)[-1].ws
-        surroundings = None
+        reference = self._layers.of(self._composed(plain), style)[-1].ws
+        state = request.refinement or self._begun(composition, layers, request.layout)
+        masks, surroundings = None, None
         with torch.no_grad():
-            if below:
-                coarse = self._features.of(below)
-                surroundings = surroundings_of(coarse, layers[-1].mask)
-        target, precision = self._without_unlearned(self._channels(request.layout)), self.backend.precision
-        colors = self.model.feature_colors
-        refined = refine(
-            self.generator, self.model.transfer, start, target, request.refine_steps, precision,
-            None if colors is None else colors.to(self._device), reference, surroundings,
-        )  # fmt: skip
-        if refined is start:
-            return composition
-        change = _as_array(self._styler.plain_change(refined - start, style)[0])
-        if not composition.patches:
-            return replace(composition, base=_frozen(composition.base + change))
-        *rest, top = composition.patches
-        ws = _frozen(top.ws + change[: len(top.ws)])
-        return replace(composition, patches=(*rest, replace(top, ws=ws)))
+            if len(layers) > 1:
+                surroundings = surroundings_of(self._features.of(layers[:-1]), layers[-1].mask)
+            elif state.region_masks:
+                masks = masks_of(state.region_masks, self._device)
+        layouts = {side: self._learned_channels(request.layout, side) for side in self.reading.sides}
+        target = RefinementTarget(self.reading, layouts, reference, masks, surroundings)
+        state = refine(self.generator, target, state, request.refine_steps)
+        return self._as_composition(state, composition, style), state
+
+    def _begun(self, composition: Composition, layers: Sequence[FeatureLayer], layout: np.ndarray) -> Refinement:
+        """Return the refinement of a composition before its first step."""
+        top, masks, offsets = layers[-1], [], None
+        if composition.regions and not composition.patches:
+            masks = [region.mask for region in composition.regions]
+            offsets = torch.from_numpy(top.region_offsets).to(self._device)
+        elif not composition.patches and isinstance(self.model.transfer, LinearProbe):
+            masks = region_masks(self._channels(layout, MASK_SIDE)[0].cpu().numpy())
+        return begun(self.generator, composition, top.ws, masks, offsets)
+
+    def _as_composition(self, state: Refinement, known: Composition, style: Style) -> Composition:
+        """Return the composition of a state's best places; `known` itself if it is the same one."""
+        if state.is_where_it_began:
+            return known
+        shared, offsets = latents_at(self.generator, state, state.best)
+        structural, before = self.generator.fine_slots.start, state.composition
+        change = _as_array(self._styler.plain_change(shared - state.start, style)[0])
+        if before.patches:
+            *rest, top = before.patches
+            refined = replace(top, ws=_frozen(top.ws + change[: len(top.ws)]))
+            return replace(before, patches=(*rest, refined))
+        regions = before.regions
+        if offsets is not None:
+            plain = self._styler.plain_change(offsets.expand(-1, self.generator.num_ws, -1), style)[:, :structural]
+            regions = tuple(Region(_as_array(own), mask) for own, mask in zip(plain, state.region_masks, strict=True))
+        return replace(before, base=_frozen(before.base + change), regions=regions)
 
     def _render(self, request: PictureRequest) -> PictureResult:
         started = time.perf_counter()
-        composition = self.compose(request)
+        composition, refinement = self._composed_and_refined(request)
         with torch.inference_mode():
-            layers = self._layers(composition, request.style)
+            layers = self._layers.of(composition, request.style)
             coarse, ws = self._features.of(layers), layers[0].ws
             coarse, held = self._with_held(coarse, composition)
             needs_labels = request.quality == "full" or bool(request.style.class_looks)
@@ -243,41 +276,14 @@ class Synthesizer:
             picture = self._picture(coarse, styles, regions, request)
         seen = None if request.quality == "draft" or labels is None else self._as_ids(labels)
         shown = as_shown(composition, layers)
-        return PictureResult(to_rgb8(picture), composition, shown, time.perf_counter() - started, seen)
-
-    def _layers(self, composition: Composition, style: Style) -> list[FeatureLayer]:
-        """Return the latents of a composition in a style, from the bottom up."""
-        base = self._on_device(composition.base)[None]
-        if base.shape[1:] != (self.generator.num_ws, self.generator.w_dim):
-            raise UserError(
-                f"The picture was made by another generator than {self.generator.name}; open the model that it was "
-                "painted with."
-            )
-        varies = composition.takes_variety
-        lowest = FeatureLayer(self._styler.styled(base, style, varies), self.generator.fine_slots.start)
-        return [lowest, *(self._layer(patch, style, varies) for patch in composition.patches)]
-
-    def _layer(self, patch: Patch, style: Style, takes_variety: bool) -> FeatureLayer:
-        """Return the latents of a patch in a style; cached, because a long painting has many patches and each draft
-        adds one."""
-        key = patch.digest + repr((style.structural, takes_variety)).encode()
-        layer = self._patch_layers.pop(key, None)
-        if layer is None:
-            structural = self.generator.fine_slots.start
-            fine = self.generator.w_avg.expand(1, self.generator.num_ws - structural, -1)  # a patch has none
-            plain = torch.cat((self._on_device(patch.ws)[None], fine), 1)
-            with torch.inference_mode(False):  # refinement starts with these
-                ws = self._styler.styled(plain, style, takes_variety, patch.look)
-            layer = FeatureLayer(ws, structural, patch.mask)
-        _remember(self._patch_layers, key, layer, _NUM_PATCH_LAYERS)
-        return layer
+        return PictureResult(to_rgb8(picture), composition, shown, time.perf_counter() - started, seen, refinement)
 
     def _with_held(self, coarse: CoarseFeatures, composition: Composition) -> tuple[CoarseFeatures, list[StyledRegion]]:
         """Put what locked classes look like over the rest; return the regions of its styles too, from the top down."""
         held = composition.held
         if held is None:
             return coarse, []
-        layers = self._layers(held.lock.composition, held.lock.style)
+        layers = self._layers.of(held.lock.composition, held.lock.style)
         below = self._features.of(layers)
         surroundings = surroundings_of(coarse, held.mask)
         labels, mask = self._label(below), self._styler.mask(held.mask)
@@ -299,10 +305,10 @@ class Synthesizer:
             return F.interpolate(picture, (request.size, request.size), mode="bilinear", antialias=True)[0]
         return resized(picture.clamp(-1, 1), request.size)[0]
 
-    def _channels(self, layout: np.ndarray) -> Tensor:
-        """Convert a layout to the encoder's input, int64 [1, r, r]."""
+    def _channels(self, layout: np.ndarray, side: int | None = None) -> Tensor:
+        """Convert a layout to channels, int64 [1, side, side], by default as the encoder takes it."""
         model = self.model
-        channels = layout_channels(layout, model.palette, model.label_kind, model.encoder.shape.resolution)
+        channels = layout_channels(layout, model.palette, model.label_kind, side or model.encoder.shape.resolution)
         return channels[None].to(self._device)
 
     def _encode(self, layout: Tensor) -> Tensor:
@@ -339,11 +345,13 @@ class Synthesizer:
         label_map: np.ndarray = ids[labels[0].cpu().numpy()]  # UNKNOWN_CHANNEL, -1, reads the last entry
         return label_map
 
-    def _without_unlearned(self, layout: Tensor) -> Tensor:
-        """Remove from the layout the classes that no shot held: their scores are -inf for every picture."""
+    def _learned_channels(self, layout: np.ndarray, side: int) -> Tensor:
+        """Convert a layout to int64 [1, side, side] channels, without the classes that no shot held: their scores are
+        -inf for every picture."""
         is_learned = torch.zeros(self.palette.num_classes + 1, dtype=torch.bool, device=self._device)
         is_learned[self.model.vectors.channels] = True
-        return torch.where(is_learned[layout], layout, UNKNOWN_CHANNEL)
+        channels = self._channels(layout, side)
+        return torch.where(is_learned[channels], channels, UNKNOWN_CHANNEL)
 
 
 def render_ws(generator: Generator, ws: Tensor, size: int) -> np.ndarray:
@@ -380,6 +388,6 @@ def _key(request: PictureRequest) -> bytes:
     anchor = (None, None) if request.anchor is None else (request.anchor.layout, request.anchor.ws)
     for part in (request.layout, *anchor):
         digest.update(b"-" if part is None else repr(part.shape).encode() + np.ascontiguousarray(part).tobytes())
-    for own in (request.repaint, request.composition, request.lock):
+    for own in (request.repaint, request.composition, request.lock, request.refinement):
         digest.update(b"-" if own is None else own.digest)
     return digest.digest()

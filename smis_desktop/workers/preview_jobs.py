@@ -17,6 +17,7 @@ from smis_desktop.workers.film_job import FilmJob
 from smis_desktop.workers.renderer import OpenRenderer
 
 if TYPE_CHECKING:
+    from smis_desktop.inference.refinement import Refinement
     from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Quality
 
 # Messages of the thread
@@ -174,10 +175,12 @@ class PaintJob:
 
 @dataclass(frozen=True, eq=False)
 class RefineJob:
-    """Refine a picture further while nothing else is requested. composition: what it is made of."""
+    """Refine a picture further while nothing else is requested. composition: what it is made of. refinement: how far it
+    has got; None before the first step."""
 
     submission: Submission
     composition: Composition
+    refinement: Refinement | None
     steps_left: int
 
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STEPS_AT_REST = 24
+STEPS_AT_REST = 36
 """Refinement steps while nothing new is painted, a second on two cores. Half as many leave a quarter of the gain; with
 more, pictures look less and less like real ones (docs/results.md)."""
 
@@ -220,21 +220,20 @@ class PreviewThread:
         self._send(PicturePainted(submission.session, submission.revision, job.quality, result, latency, done))
         left = self._refine_steps - submission.refined
         if job.quality == "full" and left > 0:
-            self._jobs.refine_later(RefineJob(submission, result.composition, left))
+            self._jobs.refine_later(RefineJob(submission, result.composition, result.refinement, left))
 
     def _refine(self, job: RefineJob) -> None:
         submission = job.submission
         steps = min(job.steps_left, _STEPS_AT_ONCE)
-        request = replace(submission.request, composition=job.composition)
+        request = replace(submission.request, composition=job.composition, refinement=job.refinement)
         result = self._render(replace(request, refine_steps=steps, quality="full"))
-        if result.composition is job.composition:
-            return  # nothing better was found: the picture on screen stays
-        latency = time.monotonic() - submission.since
         left = job.steps_left - steps
-        done = self._refine_steps - left
-        self._send(PicturePainted(submission.session, submission.revision, "full", result, latency, refined=done))
-        if left:
-            self._jobs.refine_later(RefineJob(submission, result.composition, left))
+        is_better = result.composition is not job.composition  # else the picture on screen stays
+        if is_better:
+            latency, done = time.monotonic() - submission.since, self._refine_steps - left
+            self._send(PicturePainted(submission.session, submission.revision, "full", result, latency, refined=done))
+        if left and (is_better or result.refinement is not None):
+            self._jobs.refine_later(RefineJob(submission, result.composition, result.refinement, left))
 
     def _render_in_background(self, job: BackgroundRender) -> None:
         self._send(BackgroundRendered(job.ticket, self._render(job.request)))

@@ -13,6 +13,7 @@ from smis_desktop.document.composition import (
     ClassLock,
     Composition,
     Patch,
+    Region,
     Repaint,
     blended,
     class_region,
@@ -133,6 +134,33 @@ def test_the_latents_of_a_region_are_those_that_show_there() -> None:
     np.testing.assert_allclose(mixed, (BASE.base[:9] + top.ws) / 2, atol=1e-6)
 
 
+def test_the_latents_of_a_region_have_its_offset_by_its_share() -> None:
+    half = np.zeros((MASK_SIDE, MASK_SIDE), np.uint8)
+    half[:, :64] = 255
+    region = Region(patch(1, half).ws, half)
+    composition = Composition(BASE.base, regions=(region,))
+    np.testing.assert_allclose(composition.shown_in(half, 9), BASE.base[:9] + region.offset, atol=1e-5)
+    full = np.full((MASK_SIDE, MASK_SIDE), 255, np.uint8)
+    np.testing.assert_allclose(composition.shown_in(full, 9), BASE.base[:9] + region.offset / 2, atol=1e-5)
+    np.testing.assert_allclose(
+        composition.with_patch(patch(2, half)).shown_in(full, 9), (BASE.base[:9] + patch(2, half).ws) / 2, atol=1e-5
+    )
+
+
+def test_a_film_lets_the_regions_of_one_base_fade_into_those_of_the_other() -> None:
+    one, other = (Region(patch(seed, disc(40 * seed, 60, 20)).ws, disc(40 * seed, 60, 20)) for seed in (1, 2))
+    first = Composition(BASE.base, regions=(one,))
+    second = Composition(2 * BASE.base, regions=(other,))
+    between = blended(first, second, 0.25)
+    np.testing.assert_allclose(between.base, 1.25 * BASE.base, rtol=1e-6)
+    assert [region.offset is own.offset for region, own in zip(between.regions, (one, other), strict=True)] == [
+        True
+    ] * 2
+    np.testing.assert_array_equal(between.regions[0].mask, np.round(one.mask * 0.75))
+    np.testing.assert_array_equal(between.regions[1].mask, np.round(other.mask * 0.25))
+    assert blended(first, first.with_patch(patch(3, one.mask)), 0.5).regions == first.regions
+
+
 def test_a_film_begins_and_ends_with_its_compositions_and_keeps_what_they_share() -> None:
     shared = BASE.with_patch(patch(1, disc(30, 30, 10)))
     first, second = shared.with_patch(patch(2, disc(90, 90, 10))), shared.with_patch(patch(3, disc(90, 30, 10)))
@@ -156,6 +184,8 @@ def test_digests_tell_everything_apart() -> None:
         BASE.with_patch(Patch(patch(1, mask).ws, mask, Look(3))),
         Composition(BASE.base, one.patches, takes_variety=False),
         Composition(BASE.base, one.patches, held=lock.held_in(face(256))),
+        Composition(BASE.base, one.patches, regions=(Region(patch(1, mask).ws, mask),)),
+        Composition(BASE.base, one.patches, regions=(Region(patch(2, mask).ws, mask),)),
     ]
     assert len({composition.digest for composition in others}) == len(others)
     repaints = [

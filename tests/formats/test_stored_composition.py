@@ -20,6 +20,7 @@ from smis_desktop.document.composition import (
     Composition,
     Held,
     Patch,
+    Region,
     blended,
     repainted_region,
 )
@@ -28,7 +29,7 @@ from smis_desktop.document.layers import Layer
 from smis_desktop.document.style import Look, Style
 from smis_desktop.errors import UserError
 from smis_desktop.formats.project import KeptPicture, KeptStyle, Project, decode_project, encode_project
-from smis_desktop.formats.stored_composition import MAX_PATCHES
+from smis_desktop.formats.stored_composition import MAX_PATCHES, MAX_REGIONS
 from tests.formats.projects import PALETTE, latents, same_composition, soft_mask
 
 DOCUMENT = DocumentState(64, PALETTE, (Layer(1, "Layer 1", pixels=np.full((64, 64), 3, np.uint8)),), 1)
@@ -38,7 +39,10 @@ LOCK = ClassLock.of(
     Composition(latents(7, 4), (Patch(latents(8, 3), soft_mask(8)),)), Style(Look(3), 0.25), LAYOUT, frozenset({3, 7})
 )
 LOCK_OF_A_FACE = ClassLock.of(Composition(np.ones((23, 512), np.float32)), Style(), LAYOUT, frozenset({3}))
-MADE_OF = Composition(latents(1, 4), (Patch(latents(2, 3), soft_mask(2)),), held=Held(LOCK, soft_mask(9)))
+REGIONS = (Region(latents(5, 3), soft_mask(5)), Region(latents(6, 3), soft_mask(6)))
+MADE_OF = Composition(
+    latents(1, 4), (Patch(latents(2, 3), soft_mask(2)),), held=Held(LOCK, soft_mask(9)), regions=REGIONS
+)
 
 
 def project_of(*compositions: Composition) -> Project:
@@ -102,6 +106,15 @@ def test_every_bit_of_a_number_comes_back() -> None:
     assert found.base.tobytes() == odd.tobytes()
     assert found.patches[0].mask.tobytes() == bytes(range(256)) * 64
     assert not any(array.flags.writeable for array in (found.base, found.patches[0].ws, found.patches[0].mask))
+
+
+def test_regions_come_back() -> None:
+    (found,) = reopened(MADE_OF)
+    assert found is not None
+    assert found.digest == MADE_OF.digest
+    assert [region.digest for region in found.regions] == [region.digest for region in REGIONS]
+    too_many = Composition(latents(1, 4), regions=REGIONS[:1] * (MAX_REGIONS + 1))
+    assert reopened(too_many) == [None], "its picture is made anew"
 
 
 def test_a_film_between_reopened_pictures_keeps_what_both_begin_with() -> None:

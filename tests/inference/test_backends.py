@@ -215,9 +215,9 @@ def test_coarse_features_are_cached_by_their_own_slots() -> None:
     computed = []
 
     class Counting(TorchBackend):
-        def coarse_features(self, ws: torch.Tensor, surroundings=None):  # type: ignore[no-untyped-def]
+        def coarse_features(self, ws: torch.Tensor, surroundings=None, regions=None):  # type: ignore[no-untyped-def]
             computed.append(ws)
-            return super().coarse_features(ws, surroundings)
+            return super().coarse_features(ws, surroundings, regions)
 
     backend = CachingBackend(Counting(GENERATOR), GENERATOR.fine_slots.start)
     ws, other_style = some_ws(), some_ws().clone()

@@ -12,6 +12,7 @@ from torch import Tensor
 from smis_desktop.document.composition import Composition, Repaint
 from smis_desktop.document.style import Look, Style
 from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
+from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.backends import TorchBackend
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.model import PersonalModel
@@ -29,9 +30,11 @@ class Counting(TorchBackend):
         super().__init__(GENERATOR)
         self.count = 0
 
-    def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
         self.count += 1
-        return super().coarse_features(ws, surroundings)
+        return super().coarse_features(ws, surroundings, regions)
 
 
 @cache

@@ -26,9 +26,11 @@ class Full(TorchBackend):
         if self._left < 0:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    def coarse_features(self, ws: torch.Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def coarse_features(
+        self, ws: torch.Tensor, surroundings: Surroundings | None = None, regions: Regions | None = None
+    ) -> CoarseFeatures:
         self._take()
-        return super().coarse_features(ws, surroundings)
+        return super().coarse_features(ws, surroundings, regions)
 
     def label_features(self, ws: torch.Tensor) -> dict[int, torch.Tensor]:
         self._take()
@@ -61,7 +63,7 @@ def test_the_processor_makes_what_does_not_fit(calls: int) -> None:
 
 
 def test_a_processor_out_of_memory_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(ws: torch.Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+    def fail(*_: object) -> CoarseFeatures:
         raise torch.OutOfMemoryError("no memory at all")
 
     generator = small_generator(channels=(16, 16, 16, 16, 16, 8, 4), head=128)

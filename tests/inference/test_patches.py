@@ -156,7 +156,9 @@ def test_a_picture_changes_no_farther_from_a_patch_than_its_fine_layers_reach(ge
 
 def test_the_processor_puts_patches_into_their_surroundings_where_the_card_is_full() -> None:
     class Full(TorchBackend):
-        def coarse_features(self, ws: Tensor, surroundings: Surroundings | None = None) -> CoarseFeatures:
+        def coarse_features(  # type: ignore[no-untyped-def]
+            self, ws: Tensor, surroundings: Surroundings | None = None, regions=None
+        ) -> CoarseFeatures:
             if surroundings is not None:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return super().coarse_features(ws)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from smis_desktop.document.composition import Repaint
 from smis_desktop.document.style import Anchor, Look, Style
 from smis_desktop.errors import UserError
 from smis_desktop.generators.generator import seeded_z
+from smis_desktop.inference.refinement import STEPS_OF_ONE_LATENT
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from tests.small_generator import small_generator
 from tests.small_model import small_model
@@ -95,6 +97,38 @@ def test_refinement_continues_from_earlier_latents_in_any_style(synthesizer: Syn
     structural = GENERATOR.fine_slots.start
     np.testing.assert_allclose(other_style.ws[:structural], first.ws[:structural], atol=1e-6)
     assert not np.allclose(other_style.ws[structural:], first.ws[structural:])
+
+
+def test_a_picture_gets_latents_for_each_region_which_stay_in_every_style(synthesizer: Synthesizer) -> None:
+    steps = STEPS_OF_ONE_LATENT + 6
+    request = PictureRequest(layout(), Style.of_seed(4, variety=0.0), size=128)
+    whole = synthesizer.render(dataclasses.replace(request, refine_steps=steps))
+    assert len(whole.composition.regions) == 3
+    assert all(np.abs(region.offset).max() > 0.01 for region in whole.composition.regions)
+    shown = synthesizer.render(dataclasses.replace(request, composition=whole.composition))
+    assert np.array_equal(shown.picture, whole.picture)
+    as_shown = dataclasses.replace(request, composition=whole.shown, style=request.style.without_mixing())
+    assert np.abs(synthesizer.render(as_shown).picture.astype(int) - whole.picture).max() <= 1
+    part = synthesizer.render(dataclasses.replace(request, refine_steps=10))
+    rest = dataclasses.replace(
+        request, composition=part.composition, refinement=part.refinement, refine_steps=steps - 10
+    )
+    assert np.array_equal(synthesizer.render(rest).picture, whole.picture)
+
+
+def test_a_stroke_over_a_picture_in_regions_leaves_the_rest_as_it_was(synthesizer: Synthesizer) -> None:
+    before, after = layout(), layout()
+    after[100:110, 20:40] = 3
+    request = PictureRequest(before, Style.of_seed(4), size=512, refine_steps=STEPS_OF_ONE_LATENT + 3)
+    below = synthesizer.render(request)
+    result = synthesizer.render(
+        dataclasses.replace(request, layout=after, repaint=Repaint(below.composition, before, 0.02))
+    )
+    assert result.composition.regions == below.composition.regions
+    mask = result.composition.patches[-1].mask
+    rest = np.kron(mask, np.ones((4, 4), np.uint8)) == 0
+    change = np.abs(result.picture.astype(int) - below.picture).max(2)
+    assert change[rest].mean() < 0.1 * change[~rest].mean()
 
 
 def test_a_full_picture_comes_with_its_predicted_labels(synthesizer: Synthesizer) -> None:

@@ -175,7 +175,7 @@ class _Beneath:
         """Return whether the picture of a layout followed it as a whole, and how much it differs from this one where
         the layout changed and elsewhere."""
         patches, before = result.composition.patches, self.composition.settled().patches
-        is_whole = not np.array_equal(result.composition.base, self.composition.base)
+        is_whole = not result.composition.has_base_of(self.composition)
         mask = np.zeros((1, 1), np.uint8)
         if is_whole:
             mask = repainted_region(self.shown.layout, layout, edge)

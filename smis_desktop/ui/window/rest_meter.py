@@ -82,7 +82,7 @@ def _changed_region(before: FullPicture, now: FullPicture) -> np.ndarray:
     the topmost one, which refinement goes on with. A picture made anew as a whole was repainted where its layout
     changed."""
     one, other = before.composition, now.composition
-    if not np.array_equal(one.base, other.base):
+    if not one.has_base_of(other):
         return repainted_region(before.layout, now.layout)
     known, wanted = ({patch.digest for patch in each.patches} for each in (one, other))
     changed = [patch for patch in (*one.patches, *other.patches) if patch.digest in known ^ wanted]
