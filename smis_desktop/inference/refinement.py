@@ -33,6 +33,7 @@ from smis_desktop.generators.coarse_features import Surroundings
 from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Regions
 from smis_desktop.inference.refinement_losses import PictureReading, Settled, pixel_weights
+from smis_desktop.inference.things import mismatch_of_things, things_of
 
 STEPS_OF_ONE_LATENT = 12
 """Steps before regions get latents of their own, and before labels are read at twice the resolution."""
@@ -44,6 +45,8 @@ _APART = 0.05
 _COLORS = 1.0
 _SETTLED = 2.0
 """Weight of changes of the features where a patch is to change nothing."""
+_THINGS = 0.1
+"""Weight of how badly small things match."""
 _CHEAP_READING = 0.5
 """Weight of the labels read at `feature_resolution`, beside those read at twice that."""
 _BETAS = (0.9, 0.99)
@@ -180,6 +183,7 @@ class _Solve:
                 layout = torch.where(region[:, 0] > 0, layout, UNKNOWN_CHANNEL)
             self._layouts[side] = layout
             self._weights[side] = pixel_weights(layout, region, target.reading.trust)
+        self._things = things_of(self._layouts[self._sides[-1]]) if self._is_second else []
         cheap = target.reading.sides[0]
         self._settled = None
         if surroundings is not None:
@@ -227,7 +231,10 @@ class _Solve:
         loss = self._mismatch(scores, cheap)
         if len(self._sides) > 1:
             fine = self._sides[1]
-            loss = _CHEAP_READING * loss + self._mismatch(reading.fine_scores(features[fine]), fine)
+            scores = reading.fine_scores(features[fine])
+            loss = _CHEAP_READING * loss + self._mismatch(scores, fine)
+        if self._things:
+            loss = loss + _THINGS * mismatch_of_things(scores, self._layouts[self._sides[-1]], self._things)
         loss = loss + _PRIOR * self._distance()
         if len(self._places) > 1:
             loss = loss + _APART * self._places[1].square().mean()
