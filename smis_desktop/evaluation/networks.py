@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,7 @@ from smis_desktop.storage.wheel_download import Progress
 from smis_desktop.training.pace import measured_pace
 from smis_desktop.training.sample_pool import SamplePool
 from smis_desktop.training.training import TrainingSettings
+from smis_desktop.workers.preview_thread import STEPS_AT_ONCE, STEPS_AT_REST
 
 _MATRIX_SIDE = 2048
 _MATRIX_FLOP = 2 * _MATRIX_SIDE**3
@@ -44,6 +46,7 @@ _FIRST_PSNR_SEED = 10_000
 _LAYOUT_SIDE = 512
 _REFINE_STEPS = 4
 _SAMPLES = 8
+_MOST_RESTS = 5
 _MANY_PATCHES = 100
 _CHANGED_SIDE = 256
 _OVER_MANY = f"repaint_256_over_{_MANY_PATCHES}"
@@ -60,9 +63,10 @@ def measure_networks(synthesizer: Synthesizer, repeats: int, with_peer: bool, pr
     facts = _turns(synthesizer, layout, repeats, with_peer, progress)
     steps = _refine_steps(synthesizer, layout, repeats, partial(progress, "Measuring a refinement step"))
     facts["ratios"]["refine_step_in_patch / refine_step"] = ratio(steps["refine_step_in_patch"], steps["refine_step"])
+    rest = _at_rest(synthesizer, layout, min(repeats, _MOST_RESTS), partial(progress, "Refining pictures at rest"))
     return {
         **facts,
-        **{name: figures(milliseconds) for name, milliseconds in steps.items()},
+        **{name: figures(milliseconds) for name, milliseconds in (steps | rest).items()},
         "samples_per_s": _samples_per_second(synthesizer, repeats, partial(progress, "Making training samples")),
         "training": _training_rates(synthesizer),
         "psnr": _psnr(
@@ -309,6 +313,28 @@ def _refine_steps(
     }
     times = interleaved(works, repeats, progress)
     return {name: [time / _REFINE_STEPS for time in found] for name, found in times.items()}
+
+
+def _at_rest(
+    synthesizer: Synthesizer, layout: np.ndarray, repeats: int, progress: Callable[[float], None]
+) -> dict[str, list[float]]:
+    """Return the milliseconds that refinement takes while the hand rests, pictures included: until its first look, and
+    until its last."""
+    random = np.random.default_rng(1)
+    times: dict[str, list[float]] = {"refine_first_look": [], "refine_at_rest": []}
+    for repeat in range(repeats):
+        progress(repeat / repeats)
+        request = PictureRequest(_with_dot(layout, random), size=synthesizer.full_size)
+        result = synthesizer.render(request)
+        started = time.perf_counter()
+        for done in range(0, STEPS_AT_REST, STEPS_AT_ONCE):
+            further = replace(request, composition=result.composition, refinement=result.refinement)
+            result = synthesizer.render(replace(further, refine_steps=min(STEPS_AT_ONCE, STEPS_AT_REST - done)))
+            if done == 0:
+                times["refine_first_look"].append(1000 * (time.perf_counter() - started))
+        times["refine_at_rest"].append(1000 * (time.perf_counter() - started))
+    progress(1.0)
+    return times
 
 
 def _samples_per_second(synthesizer: Synthesizer, repeats: int, progress: Callable[[float], None]) -> float:

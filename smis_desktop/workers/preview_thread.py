@@ -56,7 +56,7 @@ STEPS_AT_REST = 36
 """Refinement steps while nothing new is painted, a second on two cores. Half as many leave a quarter of the gain; with
 more, pictures look less and less like real ones (docs/results.md)."""
 
-_STEPS_AT_ONCE = 6
+STEPS_AT_ONCE = 6
 """Refinement steps before the thread looks for newer jobs: a third of a second on two cores."""
 
 
@@ -224,7 +224,7 @@ class PreviewThread:
 
     def _refine(self, job: RefineJob) -> None:
         submission = job.submission
-        steps = min(job.steps_left, _STEPS_AT_ONCE)
+        steps = min(job.steps_left, STEPS_AT_ONCE)
         request = replace(submission.request, composition=job.composition, refinement=job.refinement)
         result = self._render(replace(request, refine_steps=steps, quality="full"))
         left = job.steps_left - steps

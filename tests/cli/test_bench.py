@@ -23,6 +23,9 @@ NETWORKS = [
     "repaint_256_over_100",
     "refine_step",
     "refine_step_in_patch",
+    "refine_step_in_regions",
+    "refine_first_look",
+    "refine_at_rest",
     "limit_1024",
 ]
 
