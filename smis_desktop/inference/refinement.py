@@ -32,7 +32,14 @@ from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.coarse_features import Surroundings
 from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Regions
-from smis_desktop.inference.refinement_losses import PictureReading, Settled, pixel_weights
+from smis_desktop.inference.refinement_losses import (
+    PATCH_RARITY,
+    RARITY,
+    REGION_RARITY,
+    PictureReading,
+    Settled,
+    pixel_weights,
+)
 from smis_desktop.inference.things import mismatch_of_things, things_of
 
 STEPS_OF_ONE_LATENT = 12
@@ -43,6 +50,8 @@ _PRIOR = 0.05
 _APART = 0.05
 """Weight of the mean square of what sets the latents of regions apart."""
 _COLORS = 1.0
+_REGION_COLORS = 3.0
+"""Weights of changes of the classes' colours: regions are freer, and drift into glaring colours more easily."""
 _SETTLED = 2.0
 """Weight of changes of the features where a patch is to change nothing."""
 _THINGS = 0.1
@@ -182,7 +191,8 @@ class _Solve:
                 region = surroundings.at(side)
                 layout = torch.where(region[:, 0] > 0, layout, UNKNOWN_CHANNEL)
             self._layouts[side] = layout
-            self._weights[side] = pixel_weights(layout, region, target.reading.trust)
+            rarity = PATCH_RARITY if region is not None else REGION_RARITY if self._is_second else RARITY
+            self._weights[side] = pixel_weights(layout, rarity, region, target.reading.trust)
         self._things = things_of(self._layouts[self._sides[-1]]) if self._is_second else []
         cheap = target.reading.sides[0]
         self._settled = None
@@ -234,12 +244,14 @@ class _Solve:
             scores = reading.fine_scores(features[fine])
             loss = _CHEAP_READING * loss + self._mismatch(scores, fine)
         if self._things:
-            loss = loss + _THINGS * mismatch_of_things(scores, self._layouts[self._sides[-1]], self._things)
+            things = mismatch_of_things(scores, self._layouts[self._sides[-1]], self._things, reading.trust)
+            loss = loss + _THINGS * things
         loss = loss + _PRIOR * self._distance()
         if len(self._places) > 1:
             loss = loss + _APART * self._places[1].square().mean()
         if colors is not None and self._reference is not None:
-            loss = loss + _COLORS * colors.change_from(self._reference).sum()
+            weight = _REGION_COLORS if self._is_second and not self._is_patch else _COLORS
+            loss = loss + weight * colors.change_from(self._reference).sum()
         if self._settled is not None and not self._settled.is_empty:
             loss = loss + _SETTLED * self._settled.change_in(features[cheap])
         return loss

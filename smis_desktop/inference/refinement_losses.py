@@ -13,9 +13,11 @@ from smis_desktop.generators.layers import Precision, Regions, autocast_to
 from smis_desktop.personal_model.label_transfer import LabelTransfer, LinearProbe
 from smis_desktop.personal_model.model import ClassColors, ColorReader, PersonalModel
 
-_RARITY = 0.1
+RARITY = 0.1
 """Classes weigh by their area to the power of minus this, so that small ones (brows) count too, but not too much."""
-_PATCH_RARITY = 0.5
+REGION_RARITY = 0.4
+"""The same once regions have latents of their own, which need not give up the one for the other."""
+PATCH_RARITY = 0.5
 """The same in a patch."""
 _MIN_AREA = 4
 """Pixels; a class of fewer weighs no more."""
@@ -147,14 +149,14 @@ class Settled:
         return maps[:, ::_HELD_CHANNELS, self._box[0], self._box[1]]
 
 
-def pixel_weights(layout: Tensor, region: Tensor | None, trust: Tensor | None = None) -> Tensor:
+def pixel_weights(layout: Tensor, rarity: float, region: Tensor | None = None, trust: Tensor | None = None) -> Tensor:
     """Return weights in the shape of `layout` that sum to 1: more for pixels of rare classes, 0 for unknown ones.
 
     Args:
+        rarity: classes weigh by their area to the power of minus this.
         region: [1, 1, r, r] in [0, 1], how much each pixel of a patch counts.
         trust: [C] in [0, 1], how much each class counts.
     """
-    rarity = _RARITY if region is None else _PATCH_RARITY
     counts = torch.bincount(layout.flatten() - UNKNOWN_CHANNEL)[layout - UNKNOWN_CHANNEL].float()
     weights = torch.where(layout == UNKNOWN_CHANNEL, 0.0, counts.clamp_min(_MIN_AREA) ** -rarity)
     if region is not None:
