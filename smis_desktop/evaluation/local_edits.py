@@ -336,14 +336,15 @@ def random_faces(generator: Generator, model: PersonalModel) -> Iterator[tuple[s
     seed, found = _FIRST_SEED, 0
     while found < NUM_FACES:
         layout = segment_latents(generator, model, latents_of_seed(generator, seed, _TRUNCATION), _SIDE)
-        if _is_plain(layout, model.palette):
+        if is_plain(layout, model.palette):
             layout.setflags(write=False)
             found += 1
             yield f"seed {seed}", layout
         seed += 1
 
 
-def _is_plain(layout: np.ndarray, palette: Palette) -> bool:
+def is_plain(layout: np.ndarray, palette: Palette) -> bool:
+    """Return whether a layout has two eyes and brows, a nose and a mouth, and neither glasses nor a hat."""
     face = Face(layout, palette)
     try:
         face.things("eyes")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +16,12 @@ from smis_desktop.document.composition import Composition
 from smis_desktop.document.palette import EMPTY
 from smis_desktop.document.reduction import reduce_label_map
 from smis_desktop.document.style import Style
-from smis_desktop.evaluation.metrics import (
-    KID_FEATURES,
-    class_iou,
-    confusion_matrix,
-    kid,
-    mean_iou,
-    picture_features,
-    pixel_accuracy,
-)
+from smis_desktop.evaluation.judges import Judge, LandmarkJudge, fidelity, landmark_means, merged_fidelity
+from smis_desktop.evaluation.metrics import KID_FEATURES, kid, mean_iou, picture_features
 from smis_desktop.formats.exported_picture import contact_sheet
 from smis_desktop.formats.image_file import write_picture
 from smis_desktop.generators.generator import from_rgb8, latents_of_seed
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Quality, Synthesizer
-from smis_desktop.personal_model.encoder import layout_channels
 from smis_desktop.storage.wheel_download import Progress
 from smis_desktop.training.perceptual import PerceptualDistance
 
@@ -69,14 +60,15 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Measures methods on the same layouts, in the same styles and by the same segmentation.
+    """Measures methods on the same layouts, in the same styles and by the same judges.
 
-    segmenter: reads the classes off the pictures' latents. seed: style of the first layout; each next one takes the
-    next. perceptual: None leaves out KID and diversity, and pictures are made as drafts.
+    judges: the first one's figures are the main ones. landmarks: None leaves these out. seed: style of the first
+    layout; each next one takes the next. perceptual: None leaves out KID and diversity.
     """
 
     layouts: Sequence[NamedLayout]
-    segmenter: Synthesizer
+    judges: Sequence[Judge]
+    landmarks: LandmarkJudge | None
     seed: int
     mix: float
     variety: float
@@ -88,34 +80,38 @@ class Evaluation:
 
         generator_features: see `generator_features`.
         """
-        palette = method.synthesizer.palette
-        matrix = _empty_matrix(method)
+        matrices = [_empty_matrix(judge) for judge in self.judges]
         features: list[Tensor] = []
         pictures: list[np.ndarray] = []
+        parts: list[dict[str, dict[str, float] | None]] = []
         words = f"Rendering {len(self.layouts):,} {'layout' if len(self.layouts) == 1 else 'layouts'} ({method.name})"
         for number, layout in enumerate(self.layouts):
             self.progress(words, number / len(self.layouts))
             style = Style.of_seed(self.seed + number, self.mix, self.variety)
-            result = method.render(layout, style, "draft" if self.perceptual is None else "full")
-            matrix += self._confusion(method, layout, result)
+            result = method.render(layout, style, "full")
+            for judge, matrix in zip(self.judges, matrices, strict=True):
+                matrix += judge.compare(layout.label_map, result)
+            if self.landmarks is not None:
+                parts.append(self.landmarks.compare(layout.label_map, result.picture))
             if number < _SHOWN_LAYOUTS:
                 pictures.append(result.picture)
             if self.perceptual is not None:
                 features.append(_features(self.perceptual, result.picture, method.synthesizer))
         self.progress(words, 1.0)
-        classes = [
-            {"id": c.class_id, "name": c.name, "iou": _rounded(iou), "cells": int(row.sum())}
-            for c, iou, row in zip(palette.classes, class_iou(matrix), matrix, strict=True)
-        ]
         kid_figures = None
         if generator_features is not None and len(self.layouts) >= 2:
             kid_figures = _kid_figures(torch.cat(features), generator_features)
+        judged = [
+            {"judge": judge.name, **fidelity(matrix, judge.palette), "merged": merged_fidelity(matrix, judge.palette)}
+            for judge, matrix in zip(self.judges, matrices, strict=True)
+        ]
+        main = judged[0]
         facts = {
             "method": method.name,
             "refine": method.refine_steps,
-            "pixel_accuracy": _rounded(pixel_accuracy(matrix)),
-            "mean_iou": _rounded(mean_iou(matrix)),
-            "classes": classes,
+            **{key: main[key] for key in ("pixel_accuracy", "mean_iou", "classes")},
+            "judges": judged,
+            "landmarks": None if self.landmarks is None else landmark_means(parts),
             "kid": kid_figures,
             "diversity": None if self.perceptual is None else self._diversity(method, self.perceptual),
         }
@@ -127,7 +123,8 @@ class Evaluation:
         `ratio`: the mean perceptual distance between the styles of a layout, divided by that between as many of the
         generator's own pictures. `mixed_mean_iou`, `unmixed_mean_iou`: layout fidelity with those styles and with none.
         """
-        mixed, unmixed = _empty_matrix(method), _empty_matrix(method)
+        judge = self.judges[0]
+        mixed, unmixed = _empty_matrix(judge), _empty_matrix(judge)
         distances = []
         layouts = self.layouts[:_MAX_DIVERSITY_LAYOUTS]
         words = f"Comparing styles ({method.name})"
@@ -137,9 +134,10 @@ class Evaluation:
             for style in range(NUM_STYLES):
                 result = method.render(layout, Style.of_seed(self.seed + style, variety=self.variety), "draft")
                 pictures.append(result.picture)
-                mixed += self._confusion(method, layout, result)
+                mixed += judge.compare(layout.label_map, result)
             distances.append(_mean_distance(pictures, perceptual, method.synthesizer))
-            unmixed += self._confusion(method, layout, method.render(layout, Style.of_seed(self.seed, 0.0), "draft"))
+            plain = method.render(layout, Style.of_seed(self.seed, 0.0), "draft")
+            unmixed += judge.compare(layout.label_map, plain)
         self.progress(words, 1.0)
         generated = [_generated_picture(method.synthesizer, seed, "draft") for seed in range(NUM_STYLES)]
         of_generator = _mean_distance(generated, perceptual, method.synthesizer)
@@ -149,14 +147,6 @@ class Evaluation:
             "mixed_mean_iou": round(mean_iou(mixed), 4),
             "unmixed_mean_iou": round(mean_iou(unmixed), 4),
         }
-
-    def _confusion(self, method: Method, layout: NamedLayout, result: PictureResult) -> np.ndarray:
-        """Compare a layout with the classes that the segmenter predicts from the picture's latents."""
-        model = method.synthesizer.model
-        ids = np.array([*model.palette.class_ids, EMPTY], np.uint8)  # by channel; -1 (unknown) reads the last entry
-        found = self.segmenter.segment(result.ws)
-        target = layout_channels(layout.label_map, model.palette, model.label_kind, len(found)).numpy()
-        return confusion_matrix(ids[target], found, model.palette)
 
 
 def generator_features(
@@ -201,13 +191,9 @@ def write_contact_sheets(
     write_picture(folder / "styles.jpg", contact_sheet(cells, captions, columns=1 + _SHEET_STYLES))
 
 
-def _empty_matrix(method: Method) -> np.ndarray:
-    num_classes = method.synthesizer.palette.num_classes
+def _empty_matrix(judge: Judge) -> np.ndarray:
+    num_classes = judge.palette.num_classes
     return np.zeros((num_classes, num_classes + 1), np.int64)
-
-
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)
 
 
 def _kid_figures(features: Tensor, of_generator: Tensor) -> dict[str, Any]:

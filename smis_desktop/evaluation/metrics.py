@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -54,6 +56,11 @@ def pixel_accuracy(matrix: np.ndarray) -> float:
     """Return the fraction of target pixels that were found as their class; NaN if there are none."""
     total = int(matrix.sum())
     return float(matrix.diagonal().sum() / total) if total else float("nan")
+
+
+def rounded(value: float) -> float | None:
+    """Return a figure as it stands in JSON: four digits, and None for NaN."""
+    return None if math.isnan(value) else round(float(value), 4)
 
 
 def picture_features(perceptual: PerceptualDistance, pictures: Tensor) -> Tensor:

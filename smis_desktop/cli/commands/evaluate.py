@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +18,12 @@ from smis_desktop.storage.atomic import write_bytes
 from smis_desktop.workers.preview_thread import STEPS_AT_REST
 
 if TYPE_CHECKING:
+    from smis_desktop.evaluation.judges import Judge, LandmarkJudge
     from smis_desktop.inference.synthesizer import Synthesizer
     from smis_desktop.personal_model.model import PersonalModel
 
-JUDGE = (
-    "The judge is the model's own segmentation of its pictures: it shares the model's mistakes, and refinement "
-    "optimises it directly, so these figures can be gamed. Compare with an independent judge before believing them."
-)
-OTHER_JUDGE = (
-    "The judge is the segmentation of the model “{name}”: less partial than the model's own, as far as it has seen "
-    "other shots, but no independent network either."
-)
 _FEW = 50
+_NAME_WIDTH = 26
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model of the same shots by the paper's plain method (smis train --transfer vectors), to compare with",
     )  # fmt: skip
     parser.add_argument(
-        "--judge", type=Path, metavar="FILE",
-        help="another model of the same classes whose segmentation judges the pictures (default: the model's own)",
+        "--judge", action="append", metavar="own|pixels|landmarks|FILE",
+        help="who judges the pictures (may be given several times): the model's own segmentation (default); for faces, "
+        "a network that reads finished pixels, or landmarks of eyes, brows and mouths; another model of the same "
+        "classes",
     )  # fmt: skip
     parser.add_argument("--limit", type=whole(1, 1_000_000), metavar="N", help="only the first N layouts, by name")
     parser.add_argument(
@@ -72,7 +69,7 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
     model = open_model(arguments.model)
     layouts = read_layouts([arguments.layouts], model, console)[: arguments.limit]
     synthesizer = open_synthesizer(model, console)
-    judge = _open_judge(arguments.judge, synthesizer)
+    judges, landmarks = _open_judges(arguments.judge or ["own"], synthesizer, console)
     plain = _open_plain(arguments.plain, synthesizer)
     perceptual = open_perceptual(console) if arguments.kid_samples >= 2 else None
 
@@ -95,13 +92,14 @@ def run(arguments: argparse.Namespace, console: Console) -> Answer:
         features = generator_features(synthesizer, perceptual, arguments.kid_samples, console.progress)
     named = [NamedLayout(layout.path.stem, layout.label_map) for layout in layouts]
     seed, mix, variety = arguments.seed, arguments.mix, arguments.variety
-    evaluation = Evaluation(named, judge, seed, mix, variety, perceptual, console.progress)
+    evaluation = Evaluation(named, judges, landmarks, seed, mix, variety, perceptual, console.progress)
     results = {method.name: evaluation.measure(method, features) for method in methods}
     if features is not None and min(len(layouts), arguments.kid_samples) < _FEW:
         console.warn(f"KID of fewer than {_FEW} pictures is little more than chance.")
     facts = _facts(arguments, model, [figures for figures, _ in results.values()])
     facts["layouts"] = len(layouts)
-    facts["judge"] = JUDGE if judge is synthesizer else OTHER_JUDGE.format(name=judge.model.name)
+    facts["judge"] = judges[0].words
+    facts["judges"] = {judge.name: judge.words for judge in judges}
     if out is not None:
         make_folder(out)
         pictures = {name: of_method for name, (_, of_method) in results.items()}
@@ -127,10 +125,30 @@ def _facts(arguments: argparse.Namespace, model: PersonalModel, methods: list[di
     }
 
 
-def _open_judge(path: Path | None, synthesizer: Synthesizer) -> Synthesizer:
-    """Open the model whose segmentation judges the pictures; without a path, it is the evaluated model itself."""
-    if path is None:
-        return synthesizer
+def _open_judges(
+    names: Sequence[str], synthesizer: Synthesizer, console: Console
+) -> tuple[list[Judge], LandmarkJudge | None]:
+    """Open the judges that are asked for. Landmarks tell no classes apart: where they are all, the model judges too."""
+    from smis_desktop.evaluation.face_landmarks import open_face_landmarks
+    from smis_desktop.evaluation.face_reader import open_face_reader
+    from smis_desktop.evaluation.judges import LandmarkJudge, ModelJudge, PixelJudge, face_table
+
+    judges: list[Judge] = []
+    landmarks = None
+    for name in dict.fromkeys(names):
+        if name == "landmarks":
+            face_table(synthesizer.palette, name)  # before anything is fetched
+            landmarks = LandmarkJudge(open_face_landmarks(console.progress), synthesizer.palette)
+        elif name == "pixels":
+            judges.append(PixelJudge(open_face_reader(), synthesizer.palette))
+        else:
+            judging = synthesizer if name == "own" else _open_other(Path(name), synthesizer)
+            judges.append(ModelJudge(synthesizer, judging))
+    return judges or [ModelJudge(synthesizer, synthesizer)], landmarks
+
+
+def _open_other(path: Path, synthesizer: Synthesizer) -> Synthesizer:
+    """Open another model whose segmentation judges the pictures."""
     other = open_model(path)
     if not set(synthesizer.palette.class_ids) <= set(other.palette.class_ids):
         raise UserError(f"{path} does not know all classes of the model and cannot judge it; choose another judge.")
@@ -167,51 +185,72 @@ def _plot(facts: dict[str, Any]) -> str:
 
 def _table(facts: dict[str, Any]) -> str:
     entries = facts["methods"]
-    width = max(len(c["name"]) for c in facts["classes"])
-    columns = "".join(f"{entry['method']:>10}" for entry in entries)
-    by_class = zip(*(entry["classes"] for entry in entries), strict=True)
     steps = max(entry["refine"] for entry in entries)
+    lines = [f"{facts['model']}, {facts['layouts']} layouts; refined by {counted(steps, 'step', 'steps')}"]
+    for number, words in enumerate(facts["judges"].values()):
+        judged = [entry["judges"][number] for entry in entries]
+        lines += _judged_lines(f"IoU by {judged[0]['judge']}", [entry["method"] for entry in entries], judged)
+        if judged[0]["merged"] is not None:
+            lines += _judged_lines("  merged", None, [entry["merged"] for entry in judged])
+        lines.append(words)
+    lines += _landmark_lines(entries)
+    lines += _realism_lines(entries)
+    if not any(entry["method"] == "plain" for entry in entries):
+        lines.append("To compare with the paper's plain method: smis train --transfer vectors, then --plain FILE.")
+    return "\n".join(lines)
 
-    def row(name: str, values: list[str]) -> str:
-        return f"{name:<{width + 5}}" + "".join(f"{value:>10}" for value in values)
 
+def _row(name: str, values: Sequence[str]) -> str:
+    return f"{name:<{_NAME_WIDTH}}" + "".join(f"{value:>10}" for value in values)
+
+
+def _judged_lines(head: str, methods: Sequence[str] | None, judged: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the IoU of each class, their mean and the pixel accuracy, by one judge; a column a method."""
+    by_class = zip(*(entry["classes"] for entry in judged), strict=True)
+    return [
+        _row(head, methods or []),
+        *(_row(f"{c[0]['id']:>3}  {c[0]['name']}", [_figure(e["iou"]) for e in c]) for c in by_class),
+        _row("mean IoU", [_figure(entry["mean_iou"]) for entry in judged]),
+        _row("pixel accuracy", [_figure(entry["pixel_accuracy"]) for entry in judged]),
+    ]
+
+
+def _landmark_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
+    found = [entry["landmarks"] for entry in entries]
+    if found[0] is None:
+        return []
+    from smis_desktop.evaluation.judges import LANDMARKS
+
+    lines = [_row("landmarks", [entry["method"] for entry in entries])]
+    for part in found[0]:
+        lines += [_row(f"  {part}, {key}", [_figure(of[part][key]) for of in found]) for key in ("iou", "offset")]
+    return [*lines, LANDMARKS]
+
+
+def _realism_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return KID and the diversity of styles."""
     diversity = [entry["diversity"] for entry in entries]
     kid = [entry["kid"] for entry in entries]
-    lines = [
-        f"{facts['model']}, {facts['layouts']} layouts; refined by {counted(steps, 'step', 'steps')}",
-        f"{'id':>3}  {'IoU at 64²':<{width}}{columns}",
-        *(
-            f"{c[0]['id']:>3}  {c[0]['name']:<{width}}" + "".join(f"{_figure(e['iou']):>10}" for e in c)
-            for c in by_class
-        ),
-        row("mean IoU", [_figure(entry["mean_iou"]) for entry in entries]),
-        row("pixel accuracy", [_figure(entry["pixel_accuracy"]) for entry in entries]),
-    ]
+    lines = ["KID: not measured"]
     if any(kid):
-        lines.append(row("KID × 1000", ["–" if k is None else f"{k['times_1000']:.2f}" for k in kid]))
         first = next(k for k in kid if k)
-        lines.append(
+        lines = [
+            _row("KID × 1000", ["–" if k is None else f"{k['times_1000']:.2f}" for k in kid]),
             f"  ({first['rendered']} pictures against {first['own']} of the generator's own; "
-            f"features: {first['features']})"
-        )
-    else:
-        lines.append("KID: not measured")
+            f"features: {first['features']})",
+        ]
     if any(diversity):
-        lines.append(row("diversity", [_figure(d and d["ratio"]) for d in diversity]))
-        lines.append(
-            row(
-                "  mIoU mixed - unmixed",
-                [_figure(d and d["mixed_mean_iou"] - d["unmixed_mean_iou"]) for d in diversity],
-            )
-        )
-        lines.append(row("  mIoU without", [_figure(d and d["unmixed_mean_iou"]) for d in diversity]))
+        cost = [_figure(d and d["mixed_mean_iou"] - d["unmixed_mean_iou"]) for d in diversity]
+        lines += [
+            _row("diversity", [_figure(d and d["ratio"]) for d in diversity]),
+            _row("  mIoU mixed - unmixed", cost),
+            _row("  mIoU without", [_figure(d and d["unmixed_mean_iou"]) for d in diversity]),
+        ]
         first = next(d for d in diversity if d)
         lines.append(
             f"  (mean distance between {first['styles']} styles of a layout, in that of as many random pictures)"
         )
-    if not any(entry["method"] == "plain" for entry in entries):
-        lines.append("To compare with the paper's plain method: smis train --transfer vectors, then --plain FILE.")
-    return "\n".join([*lines, facts["judge"]])
+    return lines
 
 
 def _figure(value: float | None) -> str:
