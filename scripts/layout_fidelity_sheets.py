@@ -42,7 +42,7 @@ from smis_desktop.resources import default_model_path  # noqa: E402
 
 PICTURES = CHECKOUT / "docs" / "images"
 SIDE, CELL, CUT = 512, 176, 352
-NUM_LAYOUTS, SHOWN, FAILURES = 24, 8, 4
+NUM_LAYOUTS, SHOWN, FAILURES = 16, 8, 4
 SHOWN_VARIANTS = ("encoder alone", "one latent", "refined")
 THIN = (wider_eyes, raised_brows, thin_glasses, open_mouth)
 

@@ -41,6 +41,7 @@ from smis_desktop.generators.generator import Generator, from_rgb8, latents_of_s
 from smis_desktop.inference.backend_selection import open_chosen_backend  # noqa: E402
 from smis_desktop.inference.backends import SynthesisBackend  # noqa: E402
 from smis_desktop.inference.synthesizer import PictureRequest, PictureResult, Synthesizer  # noqa: E402
+from smis_desktop.storage.safetensors_file import read_tensors, write_tensors  # noqa: E402
 from smis_desktop.workers.preview_thread import STEPS_AT_REST  # noqa: E402
 
 SIDE = 512
@@ -83,7 +84,9 @@ VARIANTS = (
     Variant("one latent", constants={f"{REFINEMENT}:STEPS_OF_ONE_LATENT": 1_000_000}),
     Variant("without regions", constants={"smis_desktop.inference.synthesizer:region_masks": no_regions}),
     Variant("read at 64² alone", without=("fine_probe",)),
-    Variant("without colours", constants={f"{REFINEMENT}:_COLORS": 0.0}),
+    Variant("small things as cells", constants={f"{REFINEMENT}:_THINGS": 0.0}),
+    Variant("rare classes as before", constants={f"{REFINEMENT}:REGION_RARITY": 0.1}),
+    Variant("without colours", constants={f"{REFINEMENT}:_COLORS": 0.0, f"{REFINEMENT}:_REGION_COLORS": 0.0}),
     Variant("without the prior", constants={f"{REFINEMENT}:_PRIOR": 0.0}),
     Variant("regions not held together", constants={f"{REFINEMENT}:_APART": 0.0}),
     Variant("without trust", without=("trust",)),
@@ -104,7 +107,8 @@ def main() -> None:
     paths = sorted(arguments.layouts.glob("*.png"))[: arguments.limit]
     variants = [v for v in VARIANTS if arguments.variant is None or v.name in arguments.variant]
     generator = open_generator("faces", console)
-    measure = Measures(generator, console)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    measure = Measures(generator, arguments.out, console)
     rows = []
     for named in arguments.model:
         name, _, file = named.partition("=")
@@ -124,7 +128,6 @@ class Renderer:
         self._digest = source_digest() + hashlib.sha256(model_file.read_bytes()).digest()
         self._backend: SynthesisBackend | None = None
         self._synthesizers: dict[tuple[str, ...], Synthesizer] = {}
-        folder.mkdir(parents=True, exist_ok=True)
 
     def pictures(self, variant: Variant, paths: Sequence[Path]) -> Iterator[np.ndarray]:
         """Yield the picture of each layout, uint8 [SIDE, SIDE, 3]."""
@@ -153,17 +156,25 @@ class Renderer:
 class Measures:
     """The judges, and the generator's own pictures to compare with."""
 
-    def __init__(self, generator: Generator, console: Console) -> None:
+    def __init__(self, generator: Generator, folder: Path, console: Console) -> None:
+        """Args: folder: keeps the features of these pictures."""
         self._reader, self._landmarks = open_face_reader(), open_face_landmarks(console.progress)
         self._perceptual = open_perceptual(console)
-        own = []
-        with torch.inference_mode():
-            for number in range(KID_PICTURES):
-                console.progress("Making pictures to compare with", number / KID_PICTURES)
-                ws = latents_of_seed(generator, KID_SEED + number, KID_TRUNCATION)[None]
-                picture = to_rgb8(resized(generator.draft(ws, SIDE).clamp(-1, 1), SIDE)[0])
-                own.append(picture_features(self._perceptual, from_rgb8(picture, 256)))
-        self._own = torch.cat(own)
+        kept = folder / "own-features.safetensors"
+        if not kept.is_file():
+            write_tensors(kept, "own-features", 1, {"own": self._own_features(generator, console)}, {})
+        self._own = read_tensors(kept, "own-features", 1, "delete it")[0]["own"]
+
+    @torch.inference_mode()
+    def _own_features(self, generator: Generator, console: Console) -> torch.Tensor:
+        """Return the features of the generator's own pictures, [KID_PICTURES, D]."""
+        found = []
+        for number in range(KID_PICTURES):
+            console.progress("Making pictures to compare with", number / KID_PICTURES)
+            ws = latents_of_seed(generator, KID_SEED + number, KID_TRUNCATION)[None]
+            picture = to_rgb8(resized(generator.draft(ws, SIDE).clamp(-1, 1), SIDE)[0])
+            found.append(picture_features(self._perceptual, from_rgb8(picture, 256)))
+        return torch.cat(found)
 
     def of(self, pictures: Sequence[np.ndarray], paths: Sequence[Path], renderer: Renderer) -> dict[str, Any]:
         """Return the figures of one variant."""
