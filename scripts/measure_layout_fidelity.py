@@ -127,7 +127,7 @@ class Renderer:
         self._generator, self._folder, self._console = generator, folder, console
         self._digest = source_digest() + hashlib.sha256(model_file.read_bytes()).digest()
         self._backend: SynthesisBackend | None = None
-        self._synthesizers: dict[tuple[str, ...], Synthesizer] = {}
+        self._synthesizers: dict[str, Synthesizer] = {}
 
     def pictures(self, variant: Variant, paths: Sequence[Path]) -> Iterator[np.ndarray]:
         """Yield the picture of each layout, uint8 [SIDE, SIDE, 3]."""
@@ -145,12 +145,13 @@ class Renderer:
             yield read_picture(kept)
 
     def _opened(self, variant: Variant) -> Synthesizer:
+        """Return a synthesizer of the variant's own: they keep recent results by requests alone."""
         if self._backend is None:
             self._backend = open_chosen_backend(self._generator, torch.get_num_threads(), self._console.progress)
-        if variant.without not in self._synthesizers:
+        if variant.name not in self._synthesizers:
             model = replace(self.model, **dict.fromkeys(variant.without))
-            self._synthesizers[variant.without] = Synthesizer(self._generator, model, self._backend)
-        return self._synthesizers[variant.without]
+            self._synthesizers[variant.name] = Synthesizer(self._generator, model, self._backend)
+        return self._synthesizers[variant.name]
 
 
 class Measures:
