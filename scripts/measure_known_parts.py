@@ -1,9 +1,10 @@
 """Measures what a probe gains from the part prior, for docs/results.md:
-`python scripts/measure_known_parts.py SHOTS TRAINING`, some minutes on two cores.
+`python scripts/measure_known_parts.py SHOTS TRAINING`, half an hour on two cores.
 
 SHOTS: labelled photos with CelebAMask's classes. TRAINING: the folder `FILE.training` of a training on them that was
 interrupted after its inversions. The judges are the shipped faces that were labelled by hand. The parts are learned
-from them too, so one half of them gives the parts and the other half judges, and then the other way round.
+with their help, so one half of them has a say in the parts and the other half judges, and then the other way round.
+All at 64², by the cheap probe; at 128² by the fine one, lines that begin with `fine`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
+from scripts.fit_face_parts import known_parts  # noqa: E402
 from scripts.measure_scribbles import Face, faces  # noqa: E402
 from smis_desktop.document.palette import Palette  # noqa: E402
 from smis_desktop.evaluation.metrics import class_iou, confusion_matrix, mean_iou, pixel_accuracy  # noqa: E402
 from smis_desktop.formats.shots_folder import read_shots  # noqa: E402
-from smis_desktop.generators.generator import Generator  # noqa: E402
+from smis_desktop.generators.generator import FeatureKind, Generator  # noqa: E402
 from smis_desktop.generators.store import open_generator  # noqa: E402
 from smis_desktop.personal_model.encoder import layout_channels  # noqa: E402
 from smis_desktop.personal_model.label_transfer import LabelTransfer, LatentShot, learn_vectors  # noqa: E402
@@ -47,45 +50,44 @@ def main() -> None:
     judges, ten = faces(generator)
     folder = read_shots(shots_folder)
     merged = np.array([TEN[class_id] for class_id in folder.palette.class_ids])
-    views: dict[str, list[LatentShot]] = {}
-    for number, shot in enumerate(folder.shots):
-        found = training.read(f"inverted-{number}")
-        assert found is not None, f"{training.path} has not found {shot.name} yet"
-        views[shot.name] = [
-            LatentShot(
-                shot.name,
-                ws,
-                layout_channels(
-                    aligned_to_ws(generator, ws, shot.label_map, shot.picture), folder.palette, "dense", 64
-                ),
-            )
-            for ws in training_latents(latent_pair(found))
-        ]
+    located = [(shot, latent_pair(stored(training, number))) for number, shot in enumerate(folder.shots)]
+    sides: dict[FeatureKind, int] = {"label": generator.feature_resolution, "fine": generator.fine_feature_resolution}
+    views: dict[FeatureKind, dict[str, list[LatentShot]]] = {"label": {}, "fine": {}}
+    for shot, latents in located:
+        for ws in training_latents(latents):
+            label_map = aligned_to_ws(generator, ws, shot.label_map, shot.picture)
+            for kind, side in sides.items():
+                labels = layout_channels(label_map, folder.palette, "dense", side)
+                views[kind].setdefault(shot.name, []).append(LatentShot(shot.name, ws, labels))
     halves = [(judges[0::2], judges[1::2]), (judges[1::2], judges[0::2])]
-    know = {}
-    for number, (sources, _) in enumerate(halves):
-        know[number] = learn_probe(generator, [face.shot(face.dense) for face in sources], ten.num_classes).weights
-    everything = [view for of_shot in views.values() for view in of_shot]
+    know = [known_parts(generator, [face.name for face in judging]) for _, judging in halves]
+
+    def knows(number: int) -> None:
+        weights, generator.part_bias = know[number]
+        generator.part_prior, generator.fine_part_prior = weights["label"], weights["fine"]
+
     names = " | ".join(c.name for c in ten.classes)
     print(f"| shots | probe | mIoU | accuracy | {names} |\n{'| --- ' * (4 + ten.num_classes)}|")
-    for has_prior in (False, True):
-        for label, shots in (("all", everything), *views.items()):
-            matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
-            for number, (_, judging) in enumerate(halves):
-                generator.part_prior = know[number]
-                probe = learn_probe(generator, shots, folder.palette.num_classes, has_prior)
-                matrix += judged(probe, judging, ten, merged)
-            row(label, has_prior, matrix)
+    for kind, of_kind in views.items():
+        everything = [view for of_shot in of_kind.values() for view in of_shot]
+        for has_prior in (False, True):
+            for label, shots in (("all", everything), *of_kind.items()):
+                matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
+                for number, (_, judging) in enumerate(halves):
+                    knows(number)
+                    probe = learn_probe(generator, shots, folder.palette.num_classes, has_prior, kind)
+                    matrix += judged(generator, probe, judging, ten, merged, kind)
+                row(label if kind == "label" else f"fine, {label}", has_prior, matrix)
     own = np.arange(ten.num_classes)
     for what in ("areas", "scribbles", "scribbles, none on the background"):
         for has_prior in (False, True):
             matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
             for number, (_, judging) in enumerate(halves):
-                generator.part_prior = know[number]
+                knows(number)
                 for shot in judging:
                     rule = learned(generator, shot, what, ten, has_prior)
                     others = [face for face in judging if face is not shot]
-                    matrix += judged(rule, others, ten, own)
+                    matrix += judged(generator, rule, others, ten, own)
             row(what, has_prior, matrix)
 
 
@@ -100,15 +102,30 @@ def learned(generator: Generator, face: Face, what: str, palette: Palette, has_p
     return ScribbleTransfer(learn_probe(generator, shots, classes, has_prior), vectors)
 
 
-def judged(rule: LabelTransfer, judging: Sequence[Face], ten: Palette, channels: np.ndarray) -> np.ndarray:
+def stored(training: TrainingFolder, number: int) -> dict[str, Tensor]:
+    found = training.read(f"inverted-{number}")
+    assert found is not None, f"{training.path} has not found photo {number} yet"
+    return found
+
+
+def judged(
+    generator: Generator,
+    rule: LabelTransfer,
+    judging: Sequence[Face],
+    ten: Palette,
+    channels: np.ndarray,
+    kind: FeatureKind = "label",
+) -> np.ndarray:
     """Return the confusion matrix; channels: which of the ten each class of the rule is. Unknown counts as
     background."""
     ids = np.array(ten.class_ids, np.uint8)
     matrix = np.zeros((ten.num_classes, ten.num_classes + 1), np.int64)
     for face in judging:
         with torch.inference_mode():
-            said = rule.label(face.features)[0].clamp_min(BACKGROUND)
-        matrix += confusion_matrix(ids[face.dense.numpy()], ids[channels[said.numpy()]], ten)
+            features = face.features if kind == "label" else generator.features_of_kind(face.ws[None], kind)
+            said = rule.label(features)[0].clamp_min(BACKGROUND)
+        dense = face.dense if kind == "label" else face.fine
+        matrix += confusion_matrix(ids[dense.numpy()], ids[channels[said.numpy()]], ten)
     return matrix
 
 

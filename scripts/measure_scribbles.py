@@ -47,12 +47,14 @@ Rule = Callable[[dict[int, Tensor]], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A labelled face. dense, sparse: int64 [64, 64] in channels. features: the label features."""
+    """A labelled face. dense, sparse: int64 [64, 64] in channels, fine: dense ones [128, 128]. features: the label
+    features."""
 
     name: str
     ws: Tensor = field(repr=False)
     dense: Tensor = field(repr=False)
     sparse: Tensor = field(repr=False)
+    fine: Tensor = field(repr=False)
     features: dict[int, Tensor] = field(repr=False)
 
     def shot(self, labels: Tensor) -> LatentShot:
@@ -81,6 +83,7 @@ def faces(generator: Generator) -> tuple[list[Face], Palette]:
                 ws,
                 layout_channels(label, palette, "dense", SIDE),
                 layout_channels(strokes, palette, "sparse", SIDE),
+                layout_channels(label, palette, "dense", 2 * SIDE),
                 features,
             )
         )

@@ -91,6 +91,8 @@ class Generator(nn.Module, ABC):
     features, on the CPU; empty where none ship with it. Not part of the generator's own weights."""
     fine_part_prior: Mapping[int, Tensor]
     """The same for the features of `fine_label_features`."""
+    part_bias: Mapping[FeatureKind, Tensor]
+    """The biases [K] of the parts' scores, by the kind of features; empty: zeros."""
 
     _PICTURE_SCALE: ClassVar[int] = 1
     """Side of the picture over side of the last block."""
@@ -113,6 +115,7 @@ class Generator(nn.Module, ABC):
         self.latents = LatentStatistics(w_dim)
         self.part_prior = {}
         self.fine_part_prior = {}
+        self.part_bias = {}
 
     @classmethod
     def from_weights(cls, name: str, weights_sha256: str, weights: Mapping[str, Tensor]) -> Self:

@@ -31,6 +31,7 @@ from smis_desktop.storage.wheel_download import PinnedWheel, Progress, read_whee
 
 _KIND, _VERSION = "generator", 1
 _STATISTICS_SAMPLES = 20_000
+_PART_BIAS = "bias."
 _ARCHITECTURES: dict[str, type[Generator]] = {"mobile-stylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
 FACES_WHEEL = PinnedWheel(
     project="random-face",
@@ -160,6 +161,7 @@ def open_generator(name: str, progress: Progress | None = None) -> Generator:
         raise UserError(f"{path} does not hold a complete generator; {remedy}.") from error
     generator.part_prior = shipped_part_prior(generator.weights_sha256)
     generator.fine_part_prior = shipped_part_prior(generator.weights_sha256, "fine")
+    generator.part_bias = shipped_part_bias(generator.weights_sha256)
     return generator
 
 
@@ -167,24 +169,39 @@ def shipped_part_prior(weights_sha256: str, kind: FeatureKind = "label") -> dict
     """Read the part prior of the generator of those weights for features of that kind, as `Generator.part_prior`; empty
     where none ships.
 
-    For faces it comes from the twelve pictures labelled by hand for the default model (scripts/fit_face_parts.py).
+    For faces it comes from random pictures that were labelled by several sources (scripts/fit_face_parts.py).
 
     Raises:
         UserError: the file is damaged.
     """
-    path = part_prior_file(weights_sha256)
-    if path is None:
-        return {}
-    tensors, _ = read_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)
+    tensors = _part_tensors(weights_sha256)
     of_kind = {key.removeprefix(f"{kind}."): own for key, own in tensors.items() if key.startswith(f"{kind}.")}
     return {int(r): weights.float() for r, weights in of_kind.items()}
 
 
+def shipped_part_bias(weights_sha256: str) -> dict[FeatureKind, Tensor]:
+    """Read `Generator.part_bias`; empty where no part prior ships. Raises UserError when the file is damaged."""
+    tensors = _part_tensors(weights_sha256)
+    kinds: tuple[FeatureKind, ...] = ("label", "fine")
+    return {kind: tensors[_PART_BIAS + kind] for kind in kinds if _PART_BIAS + kind in tensors}
+
+
+def _part_tensors(weights_sha256: str) -> dict[str, Tensor]:
+    path = part_prior_file(weights_sha256)
+    return {} if path is None else read_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, PART_PRIOR_REMEDY)[0]
+
+
 def write_part_prior(
-    path: Path, weights_sha256: str, weights: Mapping[FeatureKind, Mapping[int, Tensor]], names: Sequence[str]
+    path: Path,
+    weights_sha256: str,
+    weights: Mapping[FeatureKind, Mapping[int, Tensor]],
+    bias: Mapping[FeatureKind, Tensor],
+    names: Sequence[str],
 ) -> None:
-    """Write the weights {r: [K, Z_r]} of a part prior for each kind of features, and the names of its K parts."""
+    """Write the weights {r: [K, Z_r]} and the bias [K] of a part prior for each kind of features, and the names of its
+    K parts."""
     tensors = {f"{kind}.{r}": own.half() for kind, of_kind in weights.items() for r, own in of_kind.items()}
+    tensors |= {_PART_BIAS + kind: own.float() for kind, own in bias.items()}
     facts = {"weights_sha256": weights_sha256, "names": list(names)}
     write_tensors(path, PART_PRIOR_KIND, PART_PRIOR_VERSION, tensors, facts)
 

@@ -104,7 +104,7 @@ class LinearProbe(nn.Module):
 
     def scores(self, features: dict[int, Tensor]) -> Tensor:
         own = {r: _layer_scores(features[r], weight) for r, weight in self.weights.items()}
-        return upsampled_sum(own) + self.bias[None, :, None, None]
+        return _upsampled_sum(own) + self.bias[None, :, None, None]
 
     def label(self, features: dict[int, Tensor]) -> Tensor:
         return self.scores(features).max(1).indices  # argmax, four times as fast
@@ -138,7 +138,7 @@ def _layer_scores(features: Tensor, weight: Tensor) -> Tensor:
     return F.conv2d(features, kernel)
 
 
-def upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
+def _upsampled_sum(scores: dict[int, Tensor]) -> Tensor:
     """Upsample each layer's scores {r: [N, C, r, r]} to the largest side, and add them."""
     side = max(scores)
     size = (side, side)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,17 +11,27 @@ from torch.nn import functional as F
 
 from smis_desktop.document.palette import UNKNOWN_CHANNEL
 from smis_desktop.generators.generator import FeatureKind, Generator, seeded_z
-from smis_desktop.personal_model.label_transfer import LatentShot, LinearProbe, upsampled_sum
+from smis_desktop.personal_model.label_transfer import LatentShot, LinearProbe
 
-_STEPS = 200
-_LEARNING_RATE = 0.02
+_STEPS = 100
+_LEARNING_RATE = 0.03
 _DECAY = 1e-3
 """Weight decay per input channel: the more channels a probe reads, the smaller weights it needs."""
-_PART_PRIOR_DECAY = 2e-3
-"""The same with a part prior, which the weights need not learn again."""
-_PART_WEIGHT_DECAY = 0.01
-"""Weight decay of the part weights."""
+_RARITY = 0.5
+"""Classes weigh by their area to the power of minus this."""
+_PART_PRIOR_DECAY, _PART_PRIOR_RARITY = 2e-3, 0.25
+"""The same with a part prior, which tells rare classes too."""
+_MIXTURE_DECAY, _BIAS_DECAY = 0.05, 0.01
+"""With a part prior: of what the fit adds to the mixture of parts that a class begins as, and to its bias."""
+_SHARPNESS = 2
+_MIN_SHARE = 3e-4
+"""Share of the labelled area that a part must have to count half."""
 _STATISTICS_SAMPLES = 24
+_CELLS, _MAX_CELLS = 1600, 32_000
+"""Labelled cells of a shot that a probe is fitted to, and of all shots together. Neighbours say nearly the same: a
+tenth of the cells, weighted, gives the same figures as all of them (docs/experiments/label-transfer.md)."""
+_SHARE_OF_CLASSES, _SHARE_OF_BORDERS = 0.5, 0.25
+"""Of these cells: divided among the classes alike, and among the cells where classes meet. The rest lies anywhere."""
 
 
 def learn_probe(
@@ -36,85 +47,74 @@ def learn_probe(
     shot well; the scaling is folded into the weights afterwards.
 
     Args:
-        uses_part_prior: adds the scores of the generator's part prior, where it has one, as inputs whose weights decay
-            little: a class begins as a mixture of known parts and departs from it where the shots say so. The
-            part weights are folded in too. Worth 0.04 mIoU from five photos and 0.07 from one
+        uses_part_prior: where the generator has a part prior, a class begins as the mixture of the known parts that
+            lie where it does, and departs from it where the shots say so. The mixture is folded into the weights
             (docs/experiments/part-prior.md).
         kind: the features that the probe reads. The shots' labels are of their largest side.
     """
+    prepared = _prepare(generator, shots, uses_part_prior, kind)
+    fitted, bias = _fit(prepared.rows, prepared.labels, prepared.weights, num_classes, prepared.parts)
     with torch.no_grad():
-        mean, std = _feature_statistics(generator, kind)
-        features: dict[int, Tensor] = {}
-        for shot in shots:
-            for r, feature_map in generator.features_of_kind(shot.ws[None], kind).items():
-                # One pixel a row: fitting is then a few small matrix products a step.
-                pixels = ((feature_map - mean[r]) / std[r]).flatten(2).mT.reshape(r * r, -1)
-                features[r] = torch.cat((features[r], pixels)) if r in features else pixels
-        labels = torch.stack([shot.labels for shot in shots])
-    parts: dict[int, Tensor] = {}
-    prior = generator.fine_part_prior if kind == "fine" else generator.part_prior
-    if uses_part_prior and prior:
-        with torch.no_grad():
-            parts = {r: prior[r].to(labels.device) * std[r][0, :, 0, 0] for r in features}
-            scale = _row_scores(features, parts, len(shots)).std()
-            parts = {r: rows / scale for r, rows in parts.items()}
-    weights, bias = _fit(features, labels, num_classes, parts)
-    with torch.no_grad():
-        folded = {r: weights[r] / std[r][0, :, 0, 0] for r in features}
-        shift = torch.stack([folded[r] @ mean[r][0, :, 0, 0] for r in features]).sum(0)
-        return LinearProbe(folded, bias - shift)
+        folded = fitted / prepared.std
+        sides = sorted(prepared.widths)
+        of_sides = folded.split([prepared.widths[r] for r in sides], 1)
+        weights_of = {r: own.contiguous() for r, own in zip(sides, of_sides, strict=True)}
+        return LinearProbe(weights_of, bias - folded @ prepared.mean)
 
 
-def _fit(
-    features: dict[int, Tensor], labels: Tensor, num_classes: int, parts: dict[int, Tensor]
-) -> tuple[dict[int, Tensor], Tensor]:
-    """Fit weights {r: [C, Z_r]} and bias [C] by AdamW, for standardised features {r: [N·r², Z_r]} and labels [N, r, r].
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """Standardised features of labelled cells: rows [n, Z], labels and weights [n].
 
-    Args:
-        parts: {r: [K, Z_r]}, the part prior for these features; may be empty.
+    mean, std: [Z], what they were standardised by. widths: {r: Z_r}.
     """
-    counts = torch.bincount(labels[labels != UNKNOWN_CHANNEL], minlength=num_classes).float()
-    is_present = counts > 0
-    class_weights = torch.where(is_present, counts.clamp_min(1).rsqrt(), 0.0)
-    class_weights *= counts.sum() / (class_weights * counts).sum()
-    absent = torch.where(is_present, 0.0, -torch.inf)
-    weights = {
-        r: torch.zeros(num_classes, rows.shape[1], device=labels.device, requires_grad=True)
-        for r, rows in features.items()
-    }
-    bias = torch.zeros(num_classes, device=labels.device, requires_grad=True)
-    decay = (_PART_PRIOR_DECAY if parts else _DECAY) * sum(rows.shape[1] for rows in features.values())
-    num_parts = len(next(iter(parts.values()))) if parts else 0
-    part_weights = torch.zeros(num_classes, num_parts, device=labels.device, requires_grad=bool(parts))
-    with torch.no_grad():
-        part_scores = _row_scores(features, parts, len(labels)) if parts else None
-    adam = torch.optim.AdamW(
-        [*weights.values(), bias, *([part_weights] if parts else [])], lr=_LEARNING_RATE, weight_decay=0.0
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, _STEPS)
-    for _ in range(_STEPS):
-        scores = _row_scores(features, weights, len(labels)) + (bias + absent)[None, :, None, None]
-        if part_scores is not None:
-            scores = scores + torch.einsum("ck,nkhw->nchw", part_weights, part_scores)
-        loss = F.cross_entropy(scores, labels, class_weights, ignore_index=UNKNOWN_CHANNEL)
-        penalty = decay * torch.stack([weight.square().sum() for weight in weights.values()]).sum()
-        adam.zero_grad()
-        (loss + penalty + _PART_WEIGHT_DECAY * part_weights.square().sum()).backward()
-        adam.step()
-        schedule.step()
-    with torch.no_grad():
-        whole = {r: weight + part_weights @ parts[r] if parts else weight for r, weight in weights.items()}
-        return {r: weight.detach() for r, weight in whole.items()}, bias.detach() + absent
+
+    rows: Tensor
+    labels: Tensor
+    weights: Tensor
+    mean: Tensor
+    std: Tensor
+    widths: dict[int, int]
+    parts: _Parts | None
 
 
-def _row_scores(features: dict[int, Tensor], weights: dict[int, Tensor], count: int) -> Tensor:
-    """Return scores [count, C, r, r] of features with one pixel a row."""
-    return upsampled_sum(
-        {r: (rows @ weights[r].T).view(count, r, r, -1).permute(0, 3, 1, 2) for r, rows in features.items()}
-    )
+@torch.no_grad()
+def _prepare(generator: Generator, shots: Sequence[LatentShot], uses_part_prior: bool, kind: FeatureKind) -> _Prepared:
+    means, stds = feature_statistics(generator, kind)
+    mean, std = (torch.cat([own[r].flatten() for r in sorted(own)]) for own in (means, stds))
+    random = torch.Generator().manual_seed(0)
+    count = min(_CELLS, max(1, _MAX_CELLS // len(shots)))
+    rows, labels, weights = [], [], []
+    for shot in shots:
+        cells, weight = sampled_cells(shot.labels, count, random)
+        rows.append((feature_rows(generator.features_of_kind(shot.ws[None], kind), cells) - mean) / std)
+        labels.append(shot.labels.flatten()[cells])
+        weights.append(weight)
+    return _Prepared(
+        torch.cat(rows), torch.cat(labels), torch.cat(weights), mean, std,
+        {r: means[r].shape[1] for r in means},
+        _standardised_parts(generator, kind, mean, std) if uses_part_prior else None,
+    )  # fmt: skip
 
 
-def _feature_statistics(generator: Generator, kind: FeatureKind) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """A part prior for standardised features: weights [K, Z], bias [K]."""
+
+    weights: Tensor
+    bias: Tensor
+
+
+def _standardised_parts(generator: Generator, kind: FeatureKind, mean: Tensor, std: Tensor) -> _Parts | None:
+    prior = generator.fine_part_prior if kind == "fine" else generator.part_prior
+    if not prior:
+        return None
+    weights = torch.cat([prior[r] for r in sorted(prior)], 1).to(mean.device)
+    bias = generator.part_bias.get(kind, torch.zeros(len(weights))).to(mean.device)
+    return _Parts(weights * std, bias + weights @ mean)
+
+
+def feature_statistics(generator: Generator, kind: FeatureKind) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """Return mean and standard deviation of each channel over random pictures, [1, Z_r, 1, 1] each."""
     sums: dict[int, Tensor] = {}
     squares: dict[int, Tensor] = {}
@@ -128,3 +128,111 @@ def _feature_statistics(generator: Generator, kind: FeatureKind) -> tuple[dict[i
     std = {r: (squares[r] / _STATISTICS_SAMPLES - mean[r].square()).clamp_min(1e-12).sqrt() for r in mean}
     shaped = [{r: own.float()[:, :, None, None] for r, own in found.items()} for found in (mean, std)]
     return shaped[0], shaped[1]
+
+
+def feature_rows(features: dict[int, Tensor], cells: Tensor) -> Tensor:
+    """Return the features of one picture {r: [1, Z_r, r, r]} at cells of the largest side, enlarged bilinearly: [n, Z],
+    the smallest side's channels first.
+
+    cells: int64 [n], indices row by row.
+    """
+    side = max(features)
+    centres = (torch.stack((cells % side, cells // side), -1) + 0.5) * 2 / side - 1
+    maps = [
+        F.grid_sample(features[r], centres[None, None], padding_mode="border", align_corners=False)
+        for r in sorted(features)
+    ]
+    return torch.cat([own[0, :, 0].T for own in maps], 1)
+
+
+def sampled_cells(labels: Tensor, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Sample about `count` labelled cells, or all if there are no more: classes alike, borders, and anywhere.
+
+    Args:
+        labels: int64 [r, r], UNKNOWN_CHANNEL where unlabelled.
+
+    Returns:
+        Their indices, int64 [n], and their weights [n], one over the probability that each had.
+    """
+    flat = labels.flatten()
+    labelled = (flat != UNKNOWN_CHANNEL).nonzero()[:, 0]
+    if len(labelled) <= count:
+        return labelled, torch.ones(len(labelled), device=labels.device)
+    classes, counts = flat[labelled].unique(return_counts=True)
+    is_border = torch.zeros_like(labels, dtype=torch.bool)
+    for own, shifted, border in (
+        (labels[:, 1:], labels[:, :-1], (is_border[:, 1:], is_border[:, :-1])),
+        (labels[1:], labels[:-1], (is_border[1:], is_border[:-1])),
+    ):
+        for place in border:
+            place |= own != shifted
+    at_border = is_border.flatten()[labelled].float()
+    probability = _SHARE_OF_CLASSES / len(classes) / counts[torch.searchsorted(classes, flat[labelled])]
+    probability += _SHARE_OF_BORDERS * at_border / at_border.sum().clamp_min(1)
+    probability += (1 - _SHARE_OF_CLASSES - _SHARE_OF_BORDERS) / len(labelled)
+    probability = (count * probability).clamp_max(1)
+    is_picked = torch.rand(len(labelled), generator=random).to(labels.device) < probability
+    return labelled[is_picked], 1 / probability[is_picked]
+
+
+def _fit(
+    rows: Tensor, labels: Tensor, weights: Tensor, num_classes: int, parts: _Parts | None
+) -> tuple[Tensor, Tensor]:
+    """Fit class weights [C, Z] and bias [C] by Adam.
+
+    With parts, scores are those of `_mixture` plus what the shots add to it: both begin at nothing, and decay.
+
+    Args:
+        rows: standardised features [n, Z], of the classes `labels` [n]; each counts `weights` [n] times.
+    """
+    rarity, decay = (_RARITY, _DECAY) if parts is None else (_PART_PRIOR_RARITY, _PART_PRIOR_DECAY)
+    areas = torch.zeros(num_classes, device=rows.device).index_add(0, labels, weights)
+    importance = weights * areas.clamp_min(1)[labels] ** -rarity
+    importance = importance / importance.sum()
+    absent = torch.where(areas > 0, 0.0, -torch.inf)
+    start, start_bias = torch.zeros(num_classes, rows.shape[1], device=rows.device), torch.zeros_like(areas)
+    part_scores = rows.new_empty(len(rows), 0)
+    if parts is not None:
+        part_scores = rows @ parts.weights.T + parts.bias
+        mixture = _mixture(part_scores, labels, weights, areas)
+        start, start_bias = mixture @ parts.weights, mixture @ parts.bias
+    start_scores = rows @ start.T + start_bias + absent
+    class_weights, part_weights, bias = (
+        torch.zeros(shape, device=rows.device, requires_grad=True)
+        for shape in ((num_classes, rows.shape[1]), (num_classes, part_scores.shape[1]), (num_classes,))
+    )
+    adam = torch.optim.Adam([class_weights, part_weights, bias], lr=_LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, _STEPS)
+    for _ in range(_STEPS):
+        scores = start_scores + rows @ class_weights.T + part_scores @ part_weights.T + bias
+        loss = (importance * F.cross_entropy(scores, labels, reduction="none")).sum()
+        penalty = decay * rows.shape[1] * class_weights.square().sum()
+        if parts is not None:
+            penalty = penalty + _MIXTURE_DECAY * part_weights.square().sum() + _BIAS_DECAY * bias.square().sum()
+        adam.zero_grad()
+        (loss + penalty).backward()
+        adam.step()
+        schedule.step()
+    with torch.no_grad():
+        whole, whole_bias = start + class_weights, start_bias + bias + absent
+        if parts is not None:
+            whole, whole_bias = whole + part_weights @ parts.weights, whole_bias + part_weights @ parts.bias
+        return whole, whole_bias
+
+
+def _mixture(part_scores: Tensor, labels: Tensor, weights: Tensor, areas: Tensor) -> Tensor:
+    """Return how much of each part's score a class begins with, [C, K].
+
+    It is the share of the part's probability that lies in the class, where rare classes count more, sharpened towards
+    the class that has most of it. A part that the labelled pictures hardly show says nothing.
+
+    Args:
+        part_scores: [n, K]; labels, weights: [n]; areas: of the classes, [C].
+    """
+    balanced = weights * areas.clamp_min(1)[labels].rsqrt()
+    probabilities = part_scores.softmax(1) * (balanced / balanced.sum())[:, None]
+    table = torch.zeros(len(areas), part_scores.shape[1], device=areas.device).index_add(0, labels, probabilities)
+    mass = table.sum(0)
+    sharpened = (table / (mass + _MIN_SHARE)) ** _SHARPNESS
+    mixture: Tensor = sharpened / sharpened.sum(0).clamp_min(1e-9) * mass / (mass + _MIN_SHARE)
+    return mixture

@@ -10,10 +10,12 @@ from smis_desktop.resources import resources_folder
 from smis_desktop.training.shots import read_generated_pictures
 
 CLASSES, SKIN = 12, 1
+THIN = (3, 4)
+"""Eyes and brows."""
 
 
-def labelled_faces(generator: Generator) -> list[LatentShot]:
-    """generator: `faces`."""
+def labelled_faces(generator: Generator, side: int = 64) -> list[LatentShot]:
+    """generator: `faces`. side: of the labels."""
     folder = resources_folder() / "faces-shots"
     shots, generated = read_shots(folder), read_generated_pictures(folder)
     assert generated is not None
@@ -23,7 +25,7 @@ def labelled_faces(generator: Generator) -> list[LatentShot]:
         LatentShot(
             shot.name,
             latents_of_seed(generator, made[shot.name].seed, made[shot.name].truncation),
-            layout_channels(shot.label_map, shots.palette, "dense", 64),
+            layout_channels(shot.label_map, shots.palette, "dense", side),
         )
         for shot in shots.shots
     ]

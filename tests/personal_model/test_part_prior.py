@@ -11,11 +11,13 @@ from smis_desktop.errors import UserError
 from smis_desktop.generators import catalog
 from smis_desktop.generators.generator import FeatureKind
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
-from smis_desktop.generators.store import open_generator, shipped_part_prior, write_part_prior
+from smis_desktop.generators.store import open_generator, shipped_part_bias, shipped_part_prior, write_part_prior
 from smis_desktop.personal_model.label_transfer import LatentShot
 from smis_desktop.personal_model.probe_learning import learn_probe
 from tests.personal_model.labelled_faces import CLASSES, SKIN, labelled_faces
 from tests.personal_model.test_transfer_on_faces import mean_iou
+
+PARTS = 17
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,9 @@ def prior_of_six(
     faces: MobileStyleGAN, labelled: list[LatentShot], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[LatentShot, list[LatentShot]]:
     """One shot and five to judge it on, none of which the part prior comes from."""
-    monkeypatch.setattr(faces, "part_prior", learn_probe(faces, labelled[::2], CLASSES).weights)
+    probe = learn_probe(faces, labelled[::2], CLASSES)
+    monkeypatch.setattr(faces, "part_prior", probe.weights)
+    monkeypatch.setattr(faces, "part_bias", {"label": probe.bias})
     one, *others = labelled[1::2]
     return one, others
 
@@ -71,7 +75,8 @@ def test_a_prior_ships_for_faces_only(faces: MobileStyleGAN) -> None:
         shipped = shipped_part_prior(faces.weights_sha256, kind)
         features = faces.features_of_kind(faces.broadcast(faces.w_avg[None]), kind)
         assert {r: rows.shape[1] for r, rows in shipped.items()} == {r: features[r].shape[1] for r in sides}
-        assert {len(rows) for rows in shipped.values()} == {CLASSES}
+        assert {len(rows) for rows in shipped.values()} == {PARTS}
+        assert shipped_part_bias(faces.weights_sha256)[kind].shape == (PARTS,)
     assert open_generator("landscapes").part_prior == {}
     assert catalog.has_part_prior(faces.weights_sha256)
     assert not catalog.has_part_prior("")
@@ -80,11 +85,14 @@ def test_a_prior_ships_for_faces_only(faces: MobileStyleGAN) -> None:
 def test_a_damaged_prior_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "models_folder", lambda: tmp_path)
     path = tmp_path / "faces-parts.safetensors"
-    write_part_prior(
-        path, "ab" * 32, {"label": {8: torch.ones(2, 4)}, "fine": {8: torch.zeros(2, 4)}}, ["skin", "hair"]
-    )
+    weights: dict[FeatureKind, dict[int, torch.Tensor]] = {
+        "label": {8: torch.ones(2, 4)},
+        "fine": {8: torch.zeros(2, 4)},
+    }
+    write_part_prior(path, "ab" * 32, weights, {"label": torch.tensor([1.0, 2.0])}, ["skin", "hair"])
     assert torch.equal(shipped_part_prior("ab" * 32)[8], torch.ones(2, 4))
     assert torch.equal(shipped_part_prior("ab" * 32, "fine")[8], torch.zeros(2, 4))
+    assert {kind: bias.tolist() for kind, bias in shipped_part_bias("ab" * 32).items()} == {"label": [1.0, 2.0]}
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(UserError, match=r"faces-parts.safetensors is damaged .*; install the program again\.$"):
         shipped_part_prior("ab" * 32)

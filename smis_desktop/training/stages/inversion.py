@@ -305,7 +305,8 @@ class InversionInit:
         self._seed, self._round_size, self._count, self._on_pictures = seed, round_size, count, on_pictures
         weights = {r: found.to(generator.device) for r, found in generator.part_prior.items()}
         self._num_parts = max((len(found) for found in weights.values()), default=0)
-        self._parts = LinearProbe(weights, torch.zeros(self._num_parts, device=generator.device))
+        bias = generator.part_bias.get("label", torch.zeros(self._num_parts))
+        self._parts = LinearProbe(weights, bias.to(generator.device))
         self._pool: SamplePool | None = None
 
     def of(
