@@ -222,7 +222,7 @@ def _works(synthesizer: Synthesizer, layout: np.ndarray) -> dict[str, Work]:
         return without_gradients(call)
 
     return {
-        "encoder": without_gradients(lambda: model.encoder(planes)),
+        "encoder": without_gradients(lambda: model.encoder(planes, generator)),
         "generator_256": generate(draft_side(generator, DRAFT_SIZE)),
         "generator_1024": generate(full),
         "request_256": request(DRAFT_SIZE, "draft"),

@@ -316,7 +316,7 @@ class Synthesizer:
         key = layout.cpu().numpy().tobytes()
         ws = self._encoded.pop(key, None)
         if ws is None:
-            ws = self.model.encoder(one_hot(layout, self.model.palette.num_classes))
+            ws = self.model.encoder(one_hot(layout, self.model.palette.num_classes), self.generator)
         _remember(self._encoded, key, ws)
         return ws
 

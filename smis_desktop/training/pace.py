@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Callable
@@ -13,11 +14,16 @@ from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner, split_evenly
+from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW, ProcessGroup, ThreadedRunner, split_evenly
 from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.sample_pool import SamplePool
-from smis_desktop.training.stages.encoder import EncoderTrainer, LatentObjective
+from smis_desktop.training.stages.encoder import (
+    EncoderTrainer,
+    LatentObjective,
+    first_answers,
+    with_correction,
+)
 from smis_desktop.training.stages.layout_consistency import LayoutConsistencyObjective
 from smis_desktop.training.training import TrainingSettings
 
@@ -57,15 +63,38 @@ def measured_pace(
     latent_objective = _latent_objective(generator, settings, SINGLE_PROCESS)
     trainer = EncoderTrainer(encoder, latent_objective, settings.seed, 1e-4, 10, settings.precision)
     encoder_step = _seconds(lambda: trainer.step(pool), generator)
+    encoder = with_correction(encoder, generator)
+    correction = _seconds(_correction_work(encoder, latent_objective, pool, generator, settings), generator)
     weights = {r: torch.zeros(_CLASSES, generator.feature_channels(r)) for r in (8, generator.feature_resolution)}
     probe = LinearProbe(weights, torch.zeros(_CLASSES)).to(generator.device)
     colors = torch.zeros(generator.feature_channels(generator.feature_resolution) + 1, 3)
-    before = _encoder(generator, settings).requires_grad_(False)
+    before = copy.deepcopy(encoder).requires_grad_(False)
     objective = LayoutConsistencyObjective(generator, probe, colors, before, settings.consistency_batch_size)
     trainer = EncoderTrainer(encoder, objective, settings.seed, 1e-4, 10, settings.precision)
     consistency_step = _seconds(lambda: trainer.step(pool), generator)
-    round_seconds = settings.round_size * sample + settings.steps_per_round * encoder_step
+    round_seconds = settings.round_size * sample + settings.steps_per_round * (encoder_step + correction)
     return Pace(inversion, round_seconds, consistency_step)
+
+
+def _correction_work(
+    encoder: LayoutEncoder,
+    objective: LatentObjective,
+    pool: SamplePool,
+    generator: Generator,
+    settings: TrainingSettings,
+) -> Callable[[], object]:
+    """Returns a step of the correction's training, together with the answers that it takes in a whole training."""
+    assert encoder.correction is not None
+    answers = first_answers(encoder, generator, pool, settings.seed)
+    optimizer = FlatAdamW(copy.deepcopy(encoder.correction).requires_grad_(True), SINGLE_PROCESS)
+    random = torch.Generator().manual_seed(0)
+
+    def work() -> None:
+        first_answers(encoder, generator, pool, settings.seed)  # of as many samples as one of the steps of a round
+        loss = answers.loss(optimizer.network, objective, settings.batch_size, random)
+        optimizer.step(loss, 1e-4)
+
+    return work
 
 
 class Rounds:

@@ -93,7 +93,7 @@ class SamplePool:
             transfer.in_basis(self._basis) if isinstance(transfer, LinearProbe) and self._basis else transfer
         )
         r = generator.feature_resolution
-        self._num_classes = num_classes
+        self.num_classes = num_classes
         self._label_dtype = torch.int8 if num_classes < 128 else torch.int16
         self.w = torch.empty(0, generator.w_dim)
         self.labels = torch.empty(0, r, r, dtype=self._label_dtype)
@@ -158,7 +158,7 @@ class SamplePool:
         self.w = torch.cat((self.w, w))
         self.labels = torch.cat((self.labels, labels.to(self._label_dtype)))
         pixels = labels.flatten(1).long() + 1  # UNKNOWN_CHANNEL is 0
-        counts = torch.zeros(len(pixels), self._num_classes + 1).scatter_add_(1, pixels, torch.ones(pixels.shape))
+        counts = torch.zeros(len(pixels), self.num_classes + 1).scatter_add_(1, pixels, torch.ones(pixels.shape))
         self._present = torch.cat((self._present, counts[:, 1:] >= _MIN_AREA * pixels.shape[1]))
         often = self._present.float().mean(0).clamp_min(_MAX_WEIGHT**-2).rsqrt()
         self._weights = (self._present * often).amax(1).clamp_min(1.0)

@@ -63,12 +63,12 @@ class TrainingSettings:
     transfer: TransferRule = "informed"
     top_k: int = 3
     threshold: float = 0.5
-    samples: int = 4800
+    samples: int = 4096
     round_size: int = 64
     steps_per_round: int = 4
     batch_size: int = 224
     learning_rate: float = 1.4e-3
-    consistency_steps: int = 160
+    consistency_steps: int = 144
     consistency_batch_size: int = 8
     consistency_learning_rate: float = 4e-4
     encoder_width: int = 512
@@ -325,7 +325,7 @@ class TrainingContext:
         pictures = []
         with torch.inference_mode():
             for shot in self.latent_shots:
-                ws = encoder(one_hot(shot.labels[None], encoder.shape.num_classes))
+                ws = encoder(one_hot(shot.labels[None], encoder.shape.num_classes), self.generator)
                 coarse = self.backend.coarse_features(ws)
                 picture = self.backend.synthesize_fine(coarse, ws, draft_side(self.generator), None)[0]
                 pictures.append(to_rgb8(picture))

@@ -97,7 +97,7 @@ def test_where_parts_are_known_it_first_looks_for_a_picture_to_begin_with(
     told = heard(order, workspace)
     assert isinstance(told[-1], Trained)
     stages = list(dict.fromkeys(message.stage for message in told if isinstance(message, TrainingStep)))
-    assert stages == ["opening", "starts", "inverting", "encoder", "obedience"]
+    assert stages == ["opening", "starts", "inverting", "encoder", "correction", "obedience"]
     assert next(shot for shot in workspace.shots() if shot.name == photo).is_found_by_label
     fractions = [message.fraction for message in told if isinstance(message, TrainingStep)]
     assert fractions == sorted(fractions)

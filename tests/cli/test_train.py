@@ -80,8 +80,8 @@ def test_a_model_for_every_other_command(smis: Smis, tmp_path: Path, small_data:
     assert facts["samples"] == 8
     stages = facts["stages"]
     assert list(stages) == [
-        "opened", "photos_inverted", "labels_learned", "first_usable_encoder", "encoder_trained", "obedience_trained",
-        "written",
+        "opened", "photos_inverted", "labels_learned", "first_usable_encoder", "encoder_trained", "correction_trained",
+        "obedience_trained", "written",
     ]  # fmt: skip
     assert list(stages.values()) == sorted(stages.values())
     took = stages["photos_inverted"] - stages["opened"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from smis_desktop.generators.generator import Generator
 from smis_desktop.generators.layers import Precision, autocast_to, freeze
 from smis_desktop.personal_model.encoder import LayoutEncoder
 from smis_desktop.training.sample_pool import SamplePool, draws
@@ -103,7 +104,7 @@ class Latents(LayoutEncoder):
         super().__init__(case.encoder.shape)
         self.ws = torch.nn.Parameter(case.generator.broadcast(case.pool.w[:BATCH]).contiguous())
 
-    def forward(self, layout: Tensor) -> Tensor:
+    def forward(self, layout: Tensor, generator: Generator | None = None) -> Tensor:
         return self.ws
 
 

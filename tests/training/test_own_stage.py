@@ -64,7 +64,12 @@ def shots(tmp_path: Path, small_data: Path, smis: Smis) -> Path:
 def test_the_terminal_shows_it(smis: Smis, shots: Path, tmp_path: Path) -> None:
     ended = smis("train", shots, "--generator", "small", "--samples", 8, "--out", tmp_path / "m", "--json")
     milestones = list(ended.facts["stages"])
-    assert milestones[milestones.index("encoder_trained") + 1 :] == ["toy_built", "obedience_trained", "written"]
+    assert milestones[milestones.index("encoder_trained") + 1 :] == [
+        "correction_trained",
+        "toy_built",
+        "obedience_trained",
+        "written",
+    ]
     lines = ended.err.splitlines()
     assert "Building the toy: 100 %" in lines
     assert lines.index("Training the encoder: 100 %") < lines.index("Building the toy: 50 %")
@@ -82,7 +87,12 @@ def test_the_window_shows_it(qtbot: QtBot, shots: Path, tmp_path: Path) -> None:
         torch.set_num_threads(threads)
     assert isinstance(messages[-1], Trained)
     steps = [message for message in messages if isinstance(message, TrainingStep)]
-    assert list(dict.fromkeys(step.stage for step in steps if step.fraction)) == ["encoder", "toy", "obedience"]
+    assert list(dict.fromkeys(step.stage for step in steps if step.fraction)) == [
+        "encoder",
+        "correction",
+        "toy",
+        "obedience",
+    ]
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     toys = [step for step in steps if step.stage == "toy"]

@@ -128,7 +128,7 @@ def test_tells_its_progress_and_the_classes_no_shot_holds(generator: MobileStyle
     assert steps[-1].seconds_left == 0
     assert steps[-1].overall == 1
     assert steps[-1].pictures[0].shape == (256, 256, 3)
-    assert [e.stage for e in events if isinstance(e, StageFinished)] == ["labels", "encoder", "obedience"]
+    assert [e.stage for e in events if isinstance(e, StageFinished)] == ["labels", "encoder", "correction", "obedience"]
 
 
 @pytest.mark.parametrize("stop_after", [1, 3, 7, 11, 12, 16, 20])

@@ -1,25 +1,27 @@
-"""The stage that trains the encoder on pseudo-labelled samples, and the trainer that every objective shares."""
+"""The stages that train the encoder and its correction on pseudo-labelled samples, and the trainer that every objective
+shares."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import math
-from typing import Generic, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from smis_desktop.generators.generator import LatentStatistics
-from smis_desktop.generators.layers import Network, Precision, autocast_to, freeze, in_float32
-from smis_desktop.personal_model.encoder import LayoutEncoder, class_fractions
-from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup
+from smis_desktop.generators.generator import Generator, LatentStatistics
+from smis_desktop.generators.layers import Precision, autocast_to, freeze, in_float32
+from smis_desktop.personal_model.encoder import Correction, LayoutEncoder, class_fractions, grid_features
+from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW, ProcessGroup
 from smis_desktop.training.sample_pool import SamplePool, draws
 from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.training import TrainingContext, TrainingSettings
 
-_SECONDS = 75.0
+_SECONDS = 64.0
 _CHECKPOINT_EVERY = 8
 """Rounds between two checkpoints."""
 _WARM_UP = 0.1
@@ -30,16 +32,21 @@ _DROP_SAMPLE, _DROP_CLASS = 0.4, 0.2
 """Fraction of samples in which classes are dropped, and each class's chance there."""
 _DROP_SQUARE = 0.5
 """Fraction of the squares of the encoder's grid that are dropped."""
-
-_BETAS = (0.9, 0.99)
-_WEIGHT_DECAY = 0.2
-_MAX_GRADIENT_NORM = 1.0
-"""Norm over all weights to which longer gradients are scaled down."""
-_EMA_DECAY = 0.99
-_ALIGNMENT = 16
-"""The flat tensor is padded to a multiple of this. The padding affects the order in which the gradient's norm is
-summed, so resumed trainings need it."""
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+CORRECTIONS = 2
+"""How many times an answer is corrected. Each takes a twentieth of the time of a draft."""
+_CORRECTION_SECONDS = 18.0
+_MAX_ANSWERS = 4096
+"""First answers to learn from. From half as many it learns single samples (docs/experiments/encoder.md)."""
+_MAX_READ = 512
+"""Pictures that the reading of class fractions is fitted to."""
+_MAX_DROPPED = 0.7
+"""Largest fraction of the grid's squares that are erased before a first answer. The encoder knows the pool by heart;
+its answers to damaged layouts are as wrong as those to new ones."""
+_BATCH = 16
+"""Pictures at once whose features are computed; they are small."""
+_RIDGE = 1e-3
+"""Relative to the mean square of the features."""
+_REPORT_EVERY = 20
 
 
 @register_stage
@@ -152,18 +159,25 @@ class LatentObjective:
         classes = dropped_classes(self._batch_size, num_classes, random)
         squares = grid_dropout(self._batch_size, encoder.grid_side, random)
         own = self._group.share(self._batch_size)
-        shares = class_fractions(pool.labels[chosen[own]].to(device), num_classes, encoder.grid_side)
-        dropped = classes[own, 1:, None, None] | squares[own, None]
-        structural, fine = encoder.coordinates(shares.masked_fill(dropped.to(device), 0.0))
+        fractions = class_fractions(pool.labels[chosen[own]].to(device), num_classes, encoder.grid_side)
+        fractions = fractions.masked_fill(classes[own, 1:, None, None].to(device), 0.0)
+        structural, fine = encoder.coordinates(
+            torch.where(squares[own, None].to(device), encoder.input_mean, fractions)
+        )
         with in_float32(structural):
-            target = self._latents.whiten(pool.w[chosen[own]].to(device))
-            axes = structural.shape[1]
-            along = structural @ self._directions[:, :axes].T - target @ self._directions.T
-            of_directions = along.square() @ self._strengths
-            of_structure = (structural - target[:, :axes]).square().mean(1)
-            of_style = ((fine - target) * self._spread).square().mean(1)
-            error: Tensor = of_directions + _OTHER_DIRECTIONS_WEIGHT * (of_structure + of_style)
+            w = pool.w[chosen[own]].to(device)
+            of_style = ((fine - self._latents.whiten(w)) * self._spread).square().mean(1)
+            error = self.structural_error(structural, w) + _OTHER_DIRECTIONS_WEIGHT * of_style
         return error.sum() / self._batch_size
+
+    def structural_error(self, structural: Tensor, w: Tensor) -> Tensor:
+        """Returns [N]: the squared errors of structural coordinates [N, axes] of `w` [N, w_dim]."""
+        with in_float32(structural):
+            target, axes = self._latents.whiten(w), structural.shape[1]
+            along = structural @ self._directions[:, :axes].T - target @ self._directions.T
+            of_structure = (structural - target[:, :axes]).square().mean(1)
+            error: Tensor = along.square() @ self._strengths + _OTHER_DIRECTIONS_WEIGHT * of_structure
+            return error
 
 
 def dropped_classes(count: int, num_classes: int, random: torch.Generator) -> Tensor:
@@ -174,7 +188,7 @@ def dropped_classes(count: int, num_classes: int, random: torch.Generator) -> Te
 
 
 def grid_dropout(count: int, side: int, random: torch.Generator) -> Tensor:
-    """Draws the grid squares to drop from `count` layouts, bool [count, side, side]. No layout looks like that; it
+    """Draws the grid squares to set to the input mean, bool [count, side, side]. No layout looks like that; it
     regularises."""
     return torch.rand(count, side, side, generator=random) < _DROP_SQUARE
 
@@ -214,7 +228,7 @@ class EncoderTrainer:
         random = draws(self._seed, self._objective.stream, self.steps)
         with autocast_to(self._precision, self.encoder.w_avg.device):
             loss = self._objective.loss(self.encoder, pool, random)
-        return self._optimizer.step(loss, self._learning_rate * self._schedule())
+        return self._optimizer.step(loss, self._learning_rate * learning_rate_factor(self.steps, self._total_steps))
 
     def averaged(self) -> LayoutEncoder:
         """Returns a copy with the averaged weights, the ones to use."""
@@ -228,102 +242,156 @@ class EncoderTrainer:
         """Continues from a `state()`. Raises KeyError or RuntimeError when it is of another encoder."""
         self._optimizer.restore(state)
 
-    def _schedule(self) -> float:
-        """Returns the learning-rate factor: linear warm-up, then half a cosine down to 2 %."""
-        warm_up = min(1.0, (self.steps + 1) / min(50.0, max(1.0, _WARM_UP * self._total_steps)))
-        return warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.steps / self._total_steps))))
+
+def learning_rate_factor(steps: int, total_steps: int) -> float:
+    """Returns the learning-rate factor after `steps` steps: linear warm-up, then half a cosine down to 2 %."""
+    warm_up = min(1.0, (steps + 1) / min(50.0, max(1.0, _WARM_UP * total_steps)))
+    return warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, steps / total_steps))))
 
 
-class FlatAdamW(Generic[Network]):
-    """AdamW over all weights of a network as one flat tensor, and their exponential moving average (EMA).
+@register_stage
+class CorrectionStage(Stage):
+    """Adds a correction to the encoder, and trains it on answers to the pool's layouts."""
 
-    One tensor is updated in one pass of the memory, where some sixty would take as many. The processes of a group add
-    up their flat gradients with one all-reduce and then take the same step.
+    name, position = "correction", 43
+    milestone, milestone_text = "correction_trained", "corrections trained"
+
+    def expected_seconds(self, settings: TrainingSettings, num_photos: int) -> float:
+        return _CORRECTION_SECONDS * settings.samples / TrainingSettings().samples
+
+    def is_needed(self, context: TrainingContext) -> bool:
+        store = context.store
+        # A training of an earlier version that is past this stage goes on without a correction.
+        is_past = store.read("obedience") is not None and store.read("correction") is None
+        return context.model.probe is not None and not is_past
+
+    def run(self, context: TrainingContext) -> None:
+        encoder = with_correction(context.model.encoder, context.generator)
+        assert encoder.correction is not None
+        stored = context.store.read("correction")
+        if stored is None:
+            encoder.correction.load_state_dict(self._trained(context, encoder).state_dict())
+            context.store.write("correction", encoder.correction.state_dict())
+        else:
+            encoder.correction.load_state_dict(stored)
+        context.model = dataclasses.replace(context.model, encoder=freeze(encoder))
+
+    def _trained(self, context: TrainingContext, encoder: LayoutEncoder) -> Correction:
+        settings, pool, directions = context.settings, context.pool, context.model.directions
+        assert encoder.correction is not None
+        assert directions is not None
+        steps, label = settings.rounds * settings.steps_per_round, "Training corrections"
+        context.report(self, label, 0, steps)
+        with autocast_to(settings.precision, encoder.w_avg.device):
+            encoder.correction.set_reading(*learn_reading(context.generator, pool, encoder.grid_side, context.group))
+            answers = first_answers(encoder, context.generator, pool, settings.seed, context.group)
+        correction = copy.deepcopy(encoder.correction).requires_grad_(True)
+        optimizer = FlatAdamW(correction, context.group)
+        objective = LatentObjective(settings.batch_size, context.generator.latents, directions, context.group)
+        for step in range(steps):
+            random = draws(settings.seed, "correction", step)
+            with autocast_to(settings.precision, encoder.w_avg.device):
+                loss = answers.loss(correction, objective, settings.batch_size, random, context.group)
+            rate = settings.learning_rate * learning_rate_factor(step, steps)
+            found = optimizer.step(loss, rate)
+            if (step + 1) % _REPORT_EVERY == 0 or step + 1 == steps:
+                context.report(self, label, step + 1, steps, loss=found)
+        return optimizer.averaged()
+
+
+def with_correction(encoder: LayoutEncoder, generator: Generator) -> LayoutEncoder:
+    """Returns a copy of the encoder with a correction that changes nothing yet."""
+    channels = generator.feature_channels(encoder.grid_side)
+    shape = dataclasses.replace(encoder.shape, corrections=CORRECTIONS, feature_channels=channels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = LayoutEncoder(shape).to(encoder.w_avg.device)
+    found.load_state_dict({**found.state_dict(), **encoder.state_dict()})
+    return found
+
+
+@torch.no_grad()
+def learn_reading(
+    generator: Generator, pool: SamplePool, side: int, group: ProcessGroup = SINGLE_PROCESS
+) -> tuple[Tensor, Tensor]:
+    """Fits the classes' fractions of grid cells to features, by ridge regression over some of the pool's
+    pictures.
+
+    Returns the weight [C, Z] and the bias [C] of `Correction.set_reading`.
+    """
+    count = min(len(pool), _MAX_READ)
+    own, device = group.share(count), generator.device
+    size, num_classes = generator.feature_channels(side) + 1, pool.num_classes
+    sums = torch.zeros(size, size + num_classes, dtype=torch.float64, device=device)
+    for w, labels in zip(pool.w[own].split(_BATCH), pool.labels[own].split(_BATCH), strict=True):
+        features = _rows(grid_features(generator, w.to(device), side))
+        inputs = torch.cat((features, features.new_ones(len(features), 1)), 1)
+        with torch.autocast(device.type, enabled=False):
+            fractions = _rows(class_fractions(labels.to(device), num_classes, side))
+            sums += inputs.T @ torch.cat((inputs, fractions), 1)  # float64 products would take several seconds
+    group.all_reduce(sums)
+    products, answers = sums[:, :size], sums[:, size:]
+    ridge = _RIDGE * products.diagonal()[:-1].mean() * torch.ones(size, dtype=torch.float64, device=device)
+    ridge[-1] = 0  # the mean fraction itself is not pulled to nothing
+    found = torch.linalg.solve(products + torch.diag(ridge + 1e-9), answers).float()
+    return found[:-1].T.contiguous(), found[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class FirstAnswers:
+    """Answers to layouts, what their pictures show, and what they should have been.
+
+    centred: float32 [N, C, s, s], the layouts' class fractions minus their mean. missing: float16 [N, C, s, s], the
+    fractions minus those that the pictures show. coordinates: float32 [N, axes]. w: float32 [N, D], the right ones.
     """
 
-    def __init__(self, network: Network, group: ProcessGroup) -> None:
-        """Makes the network's parameters views of the flat tensor."""
-        self._network, self._group = network, group
-        self._weights = _FlatParameters(network)
-        self._ema = freeze(copy.deepcopy(network))
-        self._ema_weights = _FlatParameters(self._ema)
-        length = len(self._weights.values)
-        self._sums = self._weights.values.new_zeros(length + 1)
-        """What is added up over the group: the flat gradient, then the loss."""
-        self._gradient = self._sums[:length]
-        self._flat = nn.Parameter(self._weights.values)
-        self._adam = torch.optim.AdamW([self._flat], betas=_BETAS, weight_decay=_WEIGHT_DECAY, fused=True)
-        self.steps = 0
+    centred: Tensor
+    missing: Tensor
+    coordinates: Tensor
+    w: Tensor
 
-    def step(self, loss: Tensor, learning_rate: float) -> float:
-        """Moves the weights against the gradient of `loss`, this process's share of it; returns the whole loss."""
-        gradients = torch.autograd.grad(loss, list(self._network.parameters()))
-        torch._foreach_copy_(self._weights.views(self._gradient), gradients)
-        self._sums[-1] = loss.detach()
-        self._group.all_reduce(self._sums)
-        gradient = self._gradient
-        total, squared_norm = torch.stack((self._sums[-1], torch.dot(gradient, gradient))).tolist()
-        if squared_norm > _MAX_GRADIENT_NORM**2:
-            gradient *= _MAX_GRADIENT_NORM / squared_norm**0.5
-        self._flat.grad = gradient
-        self._adam.param_groups[0]["lr"] = learning_rate
-        self._adam.step()
-        decay = min(_EMA_DECAY, (self.steps + 1) / (self.steps + 10))  # follows closely at first
-        self._ema_weights.values.lerp_(self._weights.values, 1 - decay)
-        self.steps += 1
-        return float(total)
-
-    def averaged(self) -> Network:
-        """Returns a copy of the network with the averaged weights."""
-        return copy.deepcopy(self._ema)
-
-    def state(self) -> dict[str, Tensor]:
-        """Returns everything that the next step depends on, by names of weights, for a group of any size to continue
-        from."""
-        found = {
-            "steps": torch.tensor(self.steps),
-            **{f"encoder.{name}": value.clone() for name, value in self._network.state_dict().items()},
-            **{f"averaged.{name}": value.clone() for name, value in self._ema.state_dict().items()},
-        }
-        moments = self._adam.state[self._flat]
-        for kind in _MOMENTS:
-            flat = moments[kind] if moments else torch.zeros_like(self._weights.values)
-            for name, view in zip(self._weights.names, self._weights.views(flat), strict=True):
-                found[f"adam.{name}.{kind}"] = view.clone()
-        return found
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Continues from a `state()`. Raises KeyError or RuntimeError when it is of another network."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
-        self._network.load_state_dict(part("encoder."))
-        self._ema.load_state_dict(part("averaged."))
-        self.steps = int(state["steps"].item())
-        moments: dict[str, Tensor] = {"step": torch.tensor(float(self.steps))}
-        for kind in _MOMENTS:
-            moments[kind] = torch.zeros_like(self._weights.values)
-            for name, view in zip(self._weights.names, self._weights.views(moments[kind]), strict=True):
-                view.copy_(state[f"adam.{name}.{kind}"])
-        self._adam.load_state_dict({**self._adam.state_dict(), "state": {0: moments}})
+    def loss(
+        self,
+        correction: Correction,
+        objective: LatentObjective,
+        batch_size: int,
+        random: torch.Generator,
+        group: ProcessGroup = SINGLE_PROCESS,
+    ) -> Tensor:
+        """Returns this process's share of the loss of one random batch: the errors that are left after a correction."""
+        chosen = torch.randint(len(self.w), (batch_size,), generator=random)
+        dropped = grid_dropout(batch_size, self.centred.shape[-1], random)
+        own = group.share(batch_size)
+        some, gone = chosen[own].to(self.w.device), dropped[own, None].to(self.w.device)
+        before = self.coordinates[some]
+        change = correction.change_for(
+            before, self.centred[some].masked_fill(gone, 0.0), self.missing[some].float().masked_fill(gone, 0.0)
+        )
+        return objective.structural_error(before + change, self.w[some]).sum() / batch_size
 
 
-class _FlatParameters:
-    """The parameters of a network as views of one tensor `values` [n], padded with zeros."""
+@torch.no_grad()
+def first_answers(
+    encoder: LayoutEncoder, generator: Generator, pool: SamplePool, seed: int, group: ProcessGroup = SINGLE_PROCESS
+) -> FirstAnswers:
+    """Lets the encoder answer the pool's layouts with some squares erased, and reads what its pictures show."""
+    assert encoder.correction is not None
+    side, device, count = encoder.grid_side, encoder.w_avg.device, min(len(pool), _MAX_ANSWERS)
+    fractions = class_fractions(pool.labels[:count].to(device), encoder.shape.num_classes, side)
+    random = draws(seed, "correction", -1 % 2**32)
+    rate = _MAX_DROPPED * torch.rand(count, 1, 1, generator=random)
+    dropped = torch.rand(count, side, side, generator=random) < rate
+    coordinates, _ = encoder.coordinates(fractions.masked_fill(dropped[:, None].to(device), 0.0))
+    own = group.share(count)
+    shown = [
+        encoder.correction.shown(grid_features(generator, encoder.structural_w(some), side)).half()
+        for some in coordinates[own].split(_BATCH)
+    ]
+    with in_float32(coordinates):  # autocast does not join float16
+        missing = fractions.half() - group.all_gather(torch.cat(shown), count)
+    return FirstAnswers(fractions - encoder.input_mean, missing, coordinates, pool.w[:count].to(device))
 
-    def __init__(self, network: nn.Module) -> None:
-        parameters = dict(network.named_parameters())
-        self.names = tuple(parameters)
-        self._shapes = [parameter.shape for parameter in parameters.values()]
-        length = sum(shape.numel() for shape in self._shapes)
-        padded = -(-length // _ALIGNMENT) * _ALIGNMENT
-        self.values = next(iter(parameters.values())).new_zeros(padded).detach()
-        for parameter, view in zip(parameters.values(), self.views(self.values), strict=True):
-            parameter.data = view.copy_(parameter.data)
 
-    def views(self, flat: Tensor) -> list[Tensor]:
-        """Returns the parts of a tensor like `values` that belong to each parameter, in the parameters' shapes."""
-        sizes = [shape.numel() for shape in self._shapes]
-        parts = flat[: sum(sizes)].split(sizes)
-        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+def _rows(maps: Tensor) -> Tensor:
+    """Turns [N, K, s, s] into float32 rows [N·s², K]."""
+    return maps.flatten(2).mT.flatten(0, 1).float()

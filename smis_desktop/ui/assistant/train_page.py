@@ -214,6 +214,7 @@ class TrainPage(QWidget):
             "starts": self.tr("Searching for pictures similar to yours"),
             "inverting": self.tr("Searching for {names}").format(names=", ".join(f"“{name}”" for name in step.photos)),
             "encoder": self.tr("Learning from automatically labelled pictures"),
+            "correction": self.tr("Learning from automatically labelled pictures"),
             "obedience": self.tr("Learning to follow layouts"),
         }
         words = stages.get(step.stage, step.label)
