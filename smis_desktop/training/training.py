@@ -63,12 +63,12 @@ class TrainingSettings:
     transfer: TransferRule = "informed"
     top_k: int = 3
     threshold: float = 0.5
-    samples: int = 4096
+    samples: int = 4800
     round_size: int = 64
     steps_per_round: int = 4
     batch_size: int = 224
     learning_rate: float = 1.4e-3
-    consistency_steps: int = 144
+    consistency_steps: int = 160
     consistency_batch_size: int = 8
     consistency_learning_rate: float = 4e-4
     encoder_width: int = 512

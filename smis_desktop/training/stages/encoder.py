@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,9 +15,9 @@ import torch
 from torch import Tensor
 
 from smis_desktop.generators.generator import Generator, LatentStatistics
-from smis_desktop.generators.layers import Precision, autocast_to, freeze, in_float32
+from smis_desktop.generators.layers import Precision, autocast_to, current_precision, freeze, in_float32
 from smis_desktop.personal_model.encoder import Correction, LayoutEncoder, class_fractions, grid_features
-from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW, ProcessGroup
+from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW, ProcessGroup, ThreadedRunner
 from smis_desktop.training.sample_pool import SamplePool, draws
 from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.training import TrainingContext, TrainingSettings
@@ -160,10 +161,8 @@ class LatentObjective:
         squares = grid_dropout(self._batch_size, encoder.grid_side, random)
         own = self._group.share(self._batch_size)
         fractions = class_fractions(pool.labels[chosen[own]].to(device), num_classes, encoder.grid_side)
-        fractions = fractions.masked_fill(classes[own, 1:, None, None].to(device), 0.0)
-        structural, fine = encoder.coordinates(
-            torch.where(squares[own, None].to(device), encoder.input_mean, fractions)
-        )
+        dropped = classes[own, 1:, None, None] | squares[own, None]
+        structural, fine = encoder.coordinates(fractions.masked_fill(dropped.to(device), 0.0))
         with in_float32(structural):
             w = pool.w[chosen[own]].to(device)
             of_style = ((fine - self._latents.whiten(w)) * self._spread).square().mean(1)
@@ -188,7 +187,7 @@ def dropped_classes(count: int, num_classes: int, random: torch.Generator) -> Te
 
 
 def grid_dropout(count: int, side: int, random: torch.Generator) -> Tensor:
-    """Draws the grid squares to set to the input mean, bool [count, side, side]. No layout looks like that; it
+    """Draws the grid squares to drop from `count` layouts, bool [count, side, side]. No layout looks like that; it
     regularises."""
     return torch.rand(count, side, side, generator=random) < _DROP_SQUARE
 
@@ -382,11 +381,14 @@ def first_answers(
     rate = _MAX_DROPPED * torch.rand(count, 1, 1, generator=random)
     dropped = torch.rand(count, side, side, generator=random) < rate
     coordinates, _ = encoder.coordinates(fractions.masked_fill(dropped[:, None].to(device), 0.0))
-    own = group.share(count)
-    shown = [
-        encoder.correction.shown(grid_features(generator, encoder.structural_w(some), side)).half()
-        for some in coordinates[own].split(_BATCH)
-    ]
+    precision, correction = current_precision(device), encoder.correction
+
+    def read(some: Tensor) -> Tensor:
+        with torch.no_grad(), autocast_to(precision, device):  # which threads do not inherit
+            return correction.shown(grid_features(generator, encoder.structural_w(some), side)).half()
+
+    with ThreadedRunner(torch.get_num_threads()) as runner:
+        shown = runner.map([partial(read, some) for some in coordinates[group.share(count)].split(_BATCH)])
     with in_float32(coordinates):  # autocast does not join float16
         missing = fractions.half() - group.all_gather(torch.cat(shown), count)
     return FirstAnswers(fractions - encoder.input_mean, missing, coordinates, pool.w[:count].to(device))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from smis_desktop.generators.generator import Generator, to_rgb8
+from smis_desktop.generators.layers import autocast_to
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder, layout_channels
 from smis_desktop.personal_model.label_transfer import LatentShot, learn_vectors
 from smis_desktop.personal_model.model import PersonalModel, label_directions, learn_feature_colors
@@ -68,11 +69,12 @@ class LabelTransferStage(Stage):
             probe=probe,
             encoder=_new_encoder(generator, palette.num_classes, settings),
             settings=describe(settings, [shot.name for shot in context.shots]),
-            feature_colors=learn_feature_colors(generator),
+            feature_colors=_in_precision(context, lambda: learn_feature_colors(generator)),
             fine_probe=fine_probe,
         )
         context.latent_shots = learned
-        context.model = dataclasses.replace(model, directions=label_directions(generator, model.transfer))
+        directions = _in_precision(context, lambda: label_directions(generator, model.transfer))
+        context.model = dataclasses.replace(model, directions=directions)
 
 
 def _aligned_views(context: TrainingContext) -> list[list[tuple[Tensor, np.ndarray]]]:
@@ -89,6 +91,12 @@ def _aligned_views(context: TrainingContext) -> list[list[tuple[Tensor, np.ndarr
                 label_map = aligned_to_ws(generator, ws, label_map, shot.picture)
             views[-1].append((ws.to(generator.device), label_map))
     return views
+
+
+def _in_precision(context: TrainingContext, measure: Callable[[], Tensor]) -> Tensor:
+    """Measures something over many random pictures in the precision of the training."""
+    with autocast_to(context.settings.precision, context.generator.device):
+        return measure()
 
 
 def _latent_shots(

@@ -149,7 +149,7 @@ class LayoutConsistencyObjective:
         Colours are compared in every other picture, from `first` on: each takes a second picture.
         """
         with torch.no_grad():
-            ws_before = self._before(layouts[first::2], self._generator).float() if len(ws) > first else ws[:0]
+            ws_before = self._before(layouts[first::2]).float() if len(ws) > first else ws[:0]
         precision, size = current_precision(ws.device), num_parallel_pictures(ws.device)
 
         def judge(some: slice) -> tuple[Tensor, Tensor]:
