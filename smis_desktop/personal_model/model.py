@@ -310,10 +310,6 @@ class ClassColors:
     mean: Tensor
     area: Tensor
 
-    def of(self, pictures: list[int]) -> ClassColors:
-        """Return the colours of some of the pictures."""
-        return ClassColors(self.mean[pictures], self.area[pictures])
-
     def where_it_has(self, min_area: float, otherwise: ClassColors) -> ClassColors:
         """Return these colours where a class has that area, as if it had it everywhere, and others elsewhere."""
         is_large = self.area >= min_area

@@ -198,7 +198,7 @@ def test_training_layout_consistency_makes_pictures_follow_layouts(generator: Mo
         for seed in range(500, 516):
             ws = generator.broadcast(generator.mapping(seeded_z(seed, generator.w_dim)))
             layout = model.probe.label(generator.label_features(ws))
-            found = model.encoder(one_hot(layout, PALETTE.num_classes))
+            found = model.encoder(one_hot(layout, PALETTE.num_classes), generator)
             right += (model.probe.label(generator.label_features(found)) == layout).float().mean().item() / 16
         return right
 

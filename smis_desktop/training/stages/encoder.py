@@ -22,7 +22,7 @@ from smis_desktop.training.sample_pool import SamplePool, draws
 from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.training import TrainingContext, TrainingSettings
 
-_SECONDS = 64.0
+_SECONDS = 75.0
 _CHECKPOINT_EVERY = 8
 """Rounds between two checkpoints."""
 _WARM_UP = 0.1

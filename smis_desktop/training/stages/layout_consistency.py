@@ -30,7 +30,7 @@ from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.stages.encoder import EncoderTrainer, dropped_classes
 from smis_desktop.training.training import TrainingContext, TrainingSettings
 
-_SECONDS = 77.0
+_SECONDS = 90.0
 _CHECKPOINT_EVERY = 20
 """Steps between two checkpoints."""
 _PRIOR = 0.4
@@ -136,34 +136,29 @@ class LayoutConsistencyObjective:
         unchanged = torch.arange(self._batch_size, device=device)[own] >= changed
         distance = (ws - pool.w[chosen[own]].to(device)[:, None]).square().mean((1, 2))[unchanged].sum()
         total: Tensor = (
-            self._picture_loss(ws, own_layouts, target[own], weights / all_weights, own.start % 2)
+            self._picture_loss(ws, own_layouts, target[own], weights / all_weights)
             + _ANCHOR * distance / (self._batch_size - changed)
             + _PRIOR * self._spread(ws) * (len(ws) / self._batch_size)
         )
         return total
 
-    def _picture_loss(self, ws: Tensor, layouts: Tensor, target: Tensor, weights: Tensor, first: int) -> Tensor:
+    def _picture_loss(self, ws: Tensor, layouts: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         """Returns the loss of the pictures of `ws` [N, num_ws, 512], differentiable in `ws`: their classes against
-        `target` [N, r, r] (weighted by class), their colours against those that the encoder gave `layouts` before.
-
-        Colours are compared in every other picture, from `first` on: each takes a second picture.
-        """
+        `target` [N, r, r] (weighted by class), their colours against those that the encoder first gave `layouts`
+        before."""
         with torch.no_grad():
-            ws_before = self._before(layouts[first::2]).float() if len(ws) > first else ws[:0]
+            ws_before = self._before(layouts).float()
         precision, size = current_precision(ws.device), num_parallel_pictures(ws.device)
 
         def judge(some: slice) -> tuple[Tensor, Tensor]:
             """Returns the loss of some of the pictures, and its gradient in their `ws`."""
             own = ws[some].detach().requires_grad_()
-            compared = [i for i in range(*some.indices(len(ws))) if i % 2 == first]
             with autocast_to(precision, own.device), torch.enable_grad():
+                with torch.no_grad():
+                    _, colors_before = self._read(ws_before[some])
                 scores, colors = self._read(own)
-                loss = F.cross_entropy(scores, target[some], weights, ignore_index=UNKNOWN_CHANNEL, reduction="sum")
-                if compared:
-                    with torch.no_grad():
-                        _, colors_before = self._read(ws_before[[i // 2 for i in compared]])
-                    change = colors.of([i - some.start for i in compared]).change_from(colors_before)
-                    loss = loss + 2 * _COLORS * change.sum() / self._batch_size
+                mismatch = F.cross_entropy(scores, target[some], weights, ignore_index=UNKNOWN_CHANNEL, reduction="sum")
+                loss = mismatch + _COLORS * colors.change_from(colors_before).sum() / self._batch_size
             (gradient,) = torch.autograd.grad(loss, own)
             return loss.detach(), gradient
 
