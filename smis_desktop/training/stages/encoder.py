@@ -34,7 +34,7 @@ _DROP_SAMPLE, _DROP_CLASS = 0.4, 0.2
 _DROP_SQUARE = 0.5
 """Fraction of the squares of the encoder's grid that are dropped."""
 CORRECTIONS = 2
-"""How many times an answer is corrected. Each takes a twentieth of the time of a draft."""
+"""How many times an answer is corrected. Each takes up to a tenth of the time of a draft."""
 _CORRECTION_SECONDS = 18.0
 _MAX_ANSWERS = 4096
 """First answers to learn from. From half as many it learns single samples (docs/experiments/encoder.md)."""
