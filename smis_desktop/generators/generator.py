@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from smis_desktop.document.style import DRAFT_SIZE
 from smis_desktop.generators.coarse_features import CoarseFeatures, Surroundings
-from smis_desktop.generators.layers import MappingNetwork, Regions, freeze
+from smis_desktop.generators.layers import MappingNetwork, Regions, freeze, in_float32
 
 FeatureKind = Literal["label", "fine"]
 """The features that a probe reads: `Generator.label_features`, or `Generator.fine_label_features`."""
@@ -336,7 +336,7 @@ def seeded_z(seed: int, z_dim: int) -> Tensor:
 
 def latents_of_seed(generator: Generator, seed: int, truncation: float) -> Tensor:
     """Return `ws` float32 [num_ws, D] on the generator's device: one `w` from the seed's `z` for all slots."""
-    with torch.no_grad():
+    with torch.no_grad(), in_float32(generator.w_avg):
         w = generator.mapping(seeded_z(seed, generator.w_dim).to(generator.device), truncation)
         return generator.broadcast(w)[0].contiguous()
 
