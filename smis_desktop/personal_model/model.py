@@ -34,6 +34,7 @@ from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.personal_model.label_transfer import LabelTransfer, LinearProbe, RepresentativeVectors
 from smis_desktop.personal_model.library import KIND, REMEDY, VERSION
 from smis_desktop.personal_model.scribbles import ScribbleTransfer
+from smis_desktop.personal_model.trust import WEAK_TRUST
 from smis_desktop.storage.safetensors_file import palette_of, read_tensors, write_tensors
 
 _MAX_SCORE_SIDE = 1024
@@ -57,7 +58,8 @@ class PersonalModel:
 
     settings: how, for the record; JSON-able. directions: float32 [k, D], see `label_directions`. feature_colors:
     float32 [Z + 1, 3], see `learn_feature_colors`. fine_probe: reads dense labels at `fine_feature_resolution` from
-    `Generator.fine_label_features`, where thin classes are worth the time. The last three are None in older models.
+    `Generator.fine_label_features`, where thin classes are worth the time. trust: float32 [C] in [0, 1], how well each
+    class is read, see `trust.class_trust`. The last four are None in older models.
     """
 
     name: str
@@ -72,6 +74,7 @@ class PersonalModel:
     directions: Tensor | None = None
     feature_colors: Tensor | None = None
     fine_probe: LinearProbe | None = None
+    trust: Tensor | None = None
 
     @property
     def transfer(self) -> LabelTransfer:
@@ -88,6 +91,14 @@ class PersonalModel:
         for network in (self.encoder, self.vectors, self.probe, self.fine_probe):
             if network is not None:
                 network.to(device)
+
+    def weak_classes(self) -> list[int]:
+        """Return the ids of the classes that it learned and reads badly; none where that was not measured."""
+        if self.trust is None:
+            return []
+        held = set(self.vectors.channels.tolist())
+        weak = (self.trust < WEAK_TRUST).nonzero()[:, 0].tolist()
+        return [self.palette.class_ids[channel] for channel in weak if channel in held]
 
     def require(self, generator: Generator) -> None:
         """Raise UserError when the model was trained on other weights than `generator`'s."""
@@ -146,6 +157,8 @@ def write_personal_model(path: Path, model: PersonalModel) -> None:
         tensors |= {f"fine_probe.{key}": value for key, value in model.fine_probe.state_dict().items()}
     if model.directions is not None:
         tensors["directions"] = model.directions
+    if model.trust is not None:
+        tensors["trust"] = model.trust
     if model.feature_colors is not None:
         tensors["feature_colors"] = model.feature_colors
     facts: dict[str, Any] = {
@@ -160,6 +173,7 @@ def write_personal_model(path: Path, model: PersonalModel) -> None:
         },
         "encoder": model.encoder.shape.as_dict(),
         "settings": model.settings,
+        "weak_classes": model.weak_classes(),
     }
     write_tensors(path, KIND, VERSION, tensors, facts)
 
@@ -229,6 +243,7 @@ def _assembled(tensors: dict[str, Tensor], facts: dict[str, Any]) -> PersonalMod
         directions=tensors.get("directions"),
         feature_colors=tensors.get("feature_colors"),
         fine_probe=_stored_probe(part("fine_probe.")),
+        trust=tensors.get("trust"),
     )
 
 

@@ -30,6 +30,8 @@ _STATISTICS_SAMPLES = 24
 _CELLS, _MAX_CELLS = 1600, 32_000
 """Labelled cells of a shot that a probe is fitted to, and of all shots together. Neighbours say nearly the same: a
 tenth of the cells, weighted, gives the same figures as all of them (docs/experiments/label-transfer.md)."""
+_HELD_OUT_CELLS = 400
+"""The same where a shot is left out."""
 _SHARE_OF_CLASSES, _SHARE_OF_BORDERS = 0.5, 0.25
 """Of these cells: divided among the classes alike, and among the cells where classes meet. The rest lies anywhere."""
 
@@ -62,9 +64,45 @@ def learn_probe(
         return LinearProbe(weights_of, bias - folded @ prepared.mean)
 
 
+def held_out_iou(
+    generator: Generator, shots: Sequence[LatentShot], num_classes: int, uses_part_prior: bool = False
+) -> Tensor:
+    """Measure how well each class is read in a shot that the probe did not learn from: every shot is left out in turn.
+
+    The probes read label features and are fitted to fewer cells than `learn_probe` takes, which costs them little.
+
+    Returns:
+        Intersection over union over all shots, [C]; NaN for classes that fewer than two shots hold.
+    """
+    names = [shot.name for shot in shots]
+    distinct = list(dict.fromkeys(names))
+    iou = torch.full((num_classes,), torch.nan)
+    if len(distinct) < 2:
+        return iou
+    prepared = _prepare(generator, shots, uses_part_prior, "label", _HELD_OUT_CELLS)
+    of_row = torch.tensor([distinct.index(names[i]) for i in prepared.shot_of_row.tolist()])
+    confusion = torch.zeros(num_classes * num_classes)
+    for number in range(len(distinct)):
+        is_out = (of_row == number).to(prepared.rows.device)
+        learned = ~is_out
+        fitted, bias = _fit(
+            prepared.rows[learned], prepared.labels[learned], prepared.weights[learned], num_classes, prepared.parts
+        )
+        said = (prepared.rows[is_out] @ fitted.T + bias).argmax(1)
+        pairs = prepared.labels[is_out] * num_classes + said
+        confusion.index_add_(0, pairs.cpu(), prepared.weights[is_out].cpu())
+    table = confusion.view(num_classes, num_classes)
+    both, either = table.diagonal(), table.sum(0) + table.sum(1) - table.diagonal()
+    holders = torch.zeros(num_classes)
+    for name in distinct:
+        held = torch.cat([shot.labels.flatten() for shot in shots if shot.name == name]).unique().cpu()
+        holders[held[held != UNKNOWN_CHANNEL]] += 1
+    return torch.where(holders > 1, both / either.clamp_min(1e-9), torch.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """Standardised features of labelled cells: rows [n, Z], labels and weights [n].
+    """Standardised features of labelled cells: rows [n, Z], labels, weights and shot_of_row [n].
 
     mean, std: [Z], what they were standardised by. widths: {r: Z_r}.
     """
@@ -72,6 +110,7 @@ class _Prepared:
     rows: Tensor
     labels: Tensor
     weights: Tensor
+    shot_of_row: Tensor
     mean: Tensor
     std: Tensor
     widths: dict[int, int]
@@ -79,19 +118,26 @@ class _Prepared:
 
 
 @torch.no_grad()
-def _prepare(generator: Generator, shots: Sequence[LatentShot], uses_part_prior: bool, kind: FeatureKind) -> _Prepared:
+def _prepare(
+    generator: Generator,
+    shots: Sequence[LatentShot],
+    uses_part_prior: bool,
+    kind: FeatureKind,
+    cells_of_shot: int = _CELLS,
+) -> _Prepared:
     means, stds = feature_statistics(generator, kind)
     mean, std = (torch.cat([own[r].flatten() for r in sorted(own)]) for own in (means, stds))
     random = torch.Generator().manual_seed(0)
-    count = min(_CELLS, max(1, _MAX_CELLS // len(shots)))
-    rows, labels, weights = [], [], []
-    for shot in shots:
+    count = min(cells_of_shot, max(1, _MAX_CELLS // len(shots)))
+    rows, labels, weights, numbers = [], [], [], []
+    for number, shot in enumerate(shots):
         cells, weight = sampled_cells(shot.labels, count, random)
         rows.append((feature_rows(generator.features_of_kind(shot.ws[None], kind), cells) - mean) / std)
         labels.append(shot.labels.flatten()[cells])
         weights.append(weight)
+        numbers.append(torch.full((len(cells),), number))
     return _Prepared(
-        torch.cat(rows), torch.cat(labels), torch.cat(weights), mean, std,
+        torch.cat(rows), torch.cat(labels), torch.cat(weights), torch.cat(numbers), mean, std,
         {r: means[r].shape[1] for r in means},
         _standardised_parts(generator, kind, mean, std) if uses_part_prior else None,
     )  # fmt: skip

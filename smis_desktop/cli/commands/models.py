@@ -105,6 +105,7 @@ def _described(path: Path, installed: set[str]) -> dict[str, Any]:
             "generator_installed": facts["generator"]["weights_sha256"] in installed,
             "label_kind": str(facts["labels"]["kind"]),
             "classes": [{"id": c.class_id, "name": c.name} for c in palette_of(facts).classes],
+            "weak_classes": [int(class_id) for class_id in facts.get("weak_classes", [])],
             "note": note_of(path),
         }
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -119,9 +120,11 @@ def _generator_line(generator: dict[str, Any]) -> str:
 def _model_lines(model: dict[str, Any]) -> list[str]:
     needs = "" if model["generator_installed"] else " (not installed)"
     classes = ", ".join(f"{c['id']} {c['name']}" for c in model["classes"])
+    weak = ", ".join(c["name"] for c in model["classes"] if c["id"] in model["weak_classes"])
     return [
         f"  {model['name']}: {model['label_kind']} labels, generator {model['generator']}{needs}, {model['path']}",
         f"    classes: {classes}",
+        *([f"    it often mistakes: {weak}; one more labelled photo that shows them helps"] if weak else []),
         *([f"    note: {model['note']}"] if model["note"] else []),
     ]
 

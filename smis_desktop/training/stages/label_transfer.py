@@ -16,6 +16,7 @@ from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder, lay
 from smis_desktop.personal_model.label_transfer import LatentShot, learn_vectors
 from smis_desktop.personal_model.model import PersonalModel, label_directions, learn_feature_colors
 from smis_desktop.personal_model.probe_learning import learn_probe
+from smis_desktop.personal_model.trust import class_trust
 from smis_desktop.training.events import ClassesLearned
 from smis_desktop.training.sample_pool import draws
 from smis_desktop.training.shots import training_latents
@@ -47,7 +48,7 @@ class LabelTransferStage(Stage):
         vectors = learn_vectors(
             generator, learned, palette.num_classes, settings.label_kind, settings.top_k, settings.threshold
         )
-        probe = fine_probe = None
+        probe = fine_probe = trust = None
         if uses_probe(settings, [shot.labels for shot in learned]):
             seen, informed = learned, settings.transfer == "informed"
             if settings.label_kind == "dense":
@@ -56,6 +57,8 @@ class LabelTransferStage(Stage):
                 all_fine = [view for of_shot in fine for view in of_shot]
                 fine_probe = learn_probe(generator, all_fine, palette.num_classes, informed, "fine")
             probe = learn_probe(generator, seen, palette.num_classes, informed)
+            if fine_probe is not None:
+                trust = class_trust(generator, seen, probe, fine_probe, palette.num_classes, informed)
         held = set(vectors.channels.tolist())
         missing = tuple(c.name for i, c in enumerate(palette.classes) if i not in held)
         context.send(ClassesLearned("vectors" if probe is None else "probe", missing))
@@ -71,6 +74,7 @@ class LabelTransferStage(Stage):
             settings=describe(settings, [shot.name for shot in context.shots]),
             feature_colors=_in_precision(context, lambda: learn_feature_colors(generator)),
             fine_probe=fine_probe,
+            trust=trust,
         )
         context.latent_shots = learned
         directions = _in_precision(context, lambda: label_directions(generator, model.transfer))
