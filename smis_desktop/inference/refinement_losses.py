@@ -57,8 +57,10 @@ class PictureReading:
     @classmethod
     def by(cls, model: PersonalModel, generator: Generator, precision: Precision) -> PictureReading:
         """Return how that model reads the generator's pictures."""
-        colors = None if model.feature_colors is None else model.feature_colors.to(generator.device)
-        return cls(generator, model.transfer, model.fine_probe, colors, precision=precision)
+        device = generator.device
+        colors = None if model.feature_colors is None else model.feature_colors.to(device)
+        trust = None if model.trust is None else model.trust.to(device)
+        return cls(generator, model.transfer, model.fine_probe, colors, trust, precision)
 
     def features(
         self, latents: Tensor, surroundings: Surroundings | None, regions: Regions | None, needs_fine: bool

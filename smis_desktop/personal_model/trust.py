@@ -14,7 +14,7 @@ from smis_desktop.personal_model.probe_learning import held_out_iou
 
 _UNREADABLE, _WELL_READ = 0.1, 0.6
 """Intersection over union at which trust would be 0, and at which it is 1."""
-_LEAST = 0.1
+_LEAST = 0.3
 """What is read badly still counts a little: nothing else says where it is."""
 _PICTURES, _FIRST_SEED, _TRUNCATION = 12, 95_000, 0.8
 WEAK_TRUST = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from smis_desktop.generators.generator import FeatureKind
 from smis_desktop.generators.mobile_stylegan import MobileStyleGAN
@@ -13,17 +12,17 @@ from smis_desktop.personal_model.trust import class_trust
 from tests.personal_model.labelled_faces import CLASSES, SKIN, labelled_faces
 
 NOISE = CLASSES
-"""A class in addition to the faces' own that lies anywhere."""
+"""A class in addition to the faces' own: a square that lies somewhere else in each shot."""
 
 
 @pytest.fixture(scope="module")
 def shots(faces: MobileStyleGAN) -> list[LatentShot]:
     """Three labelled faces with a class that no feature tells."""
-    random = torch.Generator().manual_seed(0)
     found = []
-    for shot in labelled_faces(faces)[:3]:
-        is_noise = torch.rand(shot.labels.shape, generator=random) < 0.1
-        found.append(LatentShot(shot.name, shot.ws, shot.labels.masked_fill(is_noise, NOISE)))
+    for shot, (y, x) in zip(labelled_faces(faces), ((4, 6), (44, 12), (28, 34)), strict=False):
+        labels = shot.labels.clone()
+        labels[y : y + 12, x : x + 12] = NOISE
+        found.append(LatentShot(shot.name, shot.ws, labels))
     return found
 
 
@@ -37,7 +36,7 @@ def test_what_cannot_be_told_is_not_trusted(faces: MobileStyleGAN, shots: list[L
     assert trust.shape == (CLASSES + 2,)
     assert bool(((trust > 0) & (trust <= 1)).all())
     assert trust[SKIN] == 1
-    assert trust[NOISE] < 0.3
+    assert trust[NOISE] < 0.35
 
 
 def test_one_shot_is_judged_by_two_probes(faces: MobileStyleGAN, shots: list[LatentShot]) -> None:
