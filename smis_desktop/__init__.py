@@ -1,3 +1,3 @@
 """SMIS Desktop: paint a semantic layout, see a photograph of it."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
