@@ -19,11 +19,11 @@ _DECAY = 1e-3
 """Weight decay per input channel: the more channels a probe reads, the smaller weights it needs."""
 _RARITY = 0.5
 """Classes weigh by their area to the power of minus this."""
-_PART_PRIOR_DECAY, _PART_PRIOR_RARITY = 2e-3, 0.25
+_PART_PRIOR_DECAY, _PART_PRIOR_RARITY = 2e-3, 0.15
 """The same with a part prior, which tells rare classes too."""
 _MIXTURE_DECAY, _BIAS_DECAY = 0.05, 0.01
 """With a part prior: of what the fit adds to the mixture of parts that a class begins as, and to its bias."""
-_SHARPNESS = 2
+_SHARPNESS = 3
 _MIN_SHARE = 3e-4
 """Share of the labelled area that a part must have to count half."""
 _STATISTICS_SAMPLES = 24
