@@ -220,7 +220,7 @@ def narrower_eyes(face: Face) -> None:
     things, eyes = face.things("eyes"), face.mask("eyes")
     face.remove(eyes, "skin")
     for x, y, width, height in things:
-        face.paint(_ellipse(x, y, width, 0.5 * height), "eyes")
+        face.paint(_ellipse(x, y, width, 0.35 * height), "eyes")
 
 
 def bigger_ears(face: Face) -> None:
