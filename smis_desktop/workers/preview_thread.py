@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STEPS_AT_REST = 36
+STEPS_AT_REST = 30
 """Refinement steps while nothing new is painted, a second on two cores. Half as many leave a quarter of the gain; with
 more, pictures look less and less like real ones (docs/results.md)."""
 
