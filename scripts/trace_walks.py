@@ -63,7 +63,7 @@ from smis_desktop.ui.canvas.canvas import Canvas  # noqa: E402
 from smis_desktop.ui.window.main_window import MainWindow  # noqa: E402
 
 PACKAGE = CHECKOUT / "smis_desktop"
-MOST_FILES = {"stroke": 29, "shot": 28}
+MOST_FILES = {"stroke": 29, "shot": 29}
 OPENING = frozenset({"open_generator", "open_perceptual", "open_perceptual_distance", "open_chosen_backend"})
 """Functions that open networks."""
 OFF_PATH = frozenset({

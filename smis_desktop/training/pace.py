@@ -14,7 +14,8 @@ from smis_desktop.generators.generator import Generator, latents_of_seed, to_rgb
 from smis_desktop.inference.backends import SynthesisBackend
 from smis_desktop.personal_model.encoder import EncoderShape, LayoutEncoder
 from smis_desktop.personal_model.label_transfer import LinearProbe
-from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW, ProcessGroup, ThreadedRunner, split_evenly
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner, split_evenly
+from smis_desktop.training.flat_adamw import FlatAdamW
 from smis_desktop.training.inversion import Inversion, InversionSettings, run_inversions
 from smis_desktop.training.perceptual import PerceptualDistance
 from smis_desktop.training.sample_pool import SamplePool

@@ -11,7 +11,8 @@ import torch
 from smis_desktop.generators.layers import Precision, autocast_to, freeze
 from smis_desktop.personal_model.encoder import LayoutEncoder, class_fractions, grid_features, one_hot
 from smis_desktop.personal_model.model import PersonalModel
-from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW
+from smis_desktop.training.distributed import SINGLE_PROCESS
+from smis_desktop.training.flat_adamw import FlatAdamW
 from smis_desktop.training.sample_pool import SamplePool, draws
 from smis_desktop.training.stages.encoder import (
     CORRECTIONS,

@@ -17,7 +17,8 @@ from torch import Tensor
 from smis_desktop.generators.generator import Generator, LatentStatistics
 from smis_desktop.generators.layers import Precision, autocast_to, current_precision, freeze, in_float32
 from smis_desktop.personal_model.encoder import Correction, LayoutEncoder, class_fractions, grid_features
-from smis_desktop.training.distributed import SINGLE_PROCESS, FlatAdamW, ProcessGroup, ThreadedRunner
+from smis_desktop.training.distributed import SINGLE_PROCESS, ProcessGroup, ThreadedRunner
+from smis_desktop.training.flat_adamw import FlatAdamW
 from smis_desktop.training.sample_pool import SamplePool, draws
 from smis_desktop.training.stages import Stage, register_stage
 from smis_desktop.training.training import TrainingContext, TrainingSettings
