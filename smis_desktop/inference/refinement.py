@@ -174,12 +174,14 @@ class _Solve:
 
     def __init__(self, generator: Generator, target: RefinementTarget, state: Refinement) -> None:
         self._generator, self._target, self._state = generator, target, state
-        self._is_second = state.steps >= STEPS_OF_ONE_LATENT
         self._is_patch = target.surroundings is not None
+        # Read finely, a patch of a few cells shows an eye's outline at any price: lids like bruises.
+        self._is_second = state.steps >= STEPS_OF_ONE_LATENT and not self._is_patch
         places = state.places
         if self._is_second and len(places) == 1 and target.region_masks is not None:
             places = (state.best[0], places[0].new_zeros(len(target.region_masks), 1, places[0].shape[-1]))
-        self._has_begun = len(places) == len(state.places) and state.steps != STEPS_OF_ONE_LATENT
+        begins_anew = self._is_second and state.steps == STEPS_OF_ONE_LATENT
+        self._has_begun = len(places) == len(state.places) and not begins_anew
         self._places = [place.detach().clone().requires_grad_() for place in places]
         self._regions = _with_rest(target.region_masks) if len(places) > 1 and target.region_masks is not None else None
         surroundings = target.surroundings
