@@ -252,7 +252,7 @@ class _Solve:
         if len(self._places) > 1:
             loss = loss + _APART * self._places[1].square().mean()
         if colors is not None and self._reference is not None:
-            weight = _REGION_COLORS if self._is_second and not self._is_patch else _COLORS
+            weight = _REGION_COLORS if self._is_second else _COLORS
             loss = loss + weight * colors.change_from(self._reference).sum()
         if self._settled is not None and not self._settled.is_empty:
             loss = loss + _SETTLED * self._settled.change_in(features[cheap])
